@@ -1,0 +1,137 @@
+"""Drivers, how they sign in, their devices, and what was delivered to them."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlmodel import Field
+
+from parking.kit.columns import Row, Timestamp, text_enum
+
+
+class TargetKind(StrEnum):
+    """What a push is addressed to: a Firebase installation, or a registration token."""
+
+    FID = "fid"
+    TOKEN = "token"  # noqa: S105 - a kind, not a secret
+
+
+class DeliveryState(StrEnum):
+    """Where one message to one device stands."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class Driver(Row, table=True):
+    """A person with an account."""
+
+    __tablename__ = "drivers"
+
+    id: UUID = Field(primary_key=True)
+    locale: str = "en"
+    created_at: datetime = Field(sa_type=Timestamp)
+    closed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class PhoneNumber(Row, table=True):
+    """Whose number it is, found by its blind index."""
+
+    __tablename__ = "phone_numbers"
+
+    phone_index: UUID = Field(primary_key=True)
+    driver_id: UUID
+    phone_sealed: bytes
+    verified_at: datetime = Field(sa_type=Timestamp)
+
+
+class SignInCode(Row, table=True):
+    """A one-time code that was sent to a number; only its keyed digest is kept."""
+
+    __tablename__ = "sign_in_codes"
+
+    phone_index: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    code_digest: bytes
+    attempts: int = 0
+    created_at: datetime = Field(sa_type=Timestamp)
+    expires_at: datetime = Field(sa_type=Timestamp)
+    used_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class SignIn(Row, table=True):
+    """One signed-in device: a family of rotating refresh tokens, of which the last is valid."""
+
+    __tablename__ = "sign_ins"
+    __table_args__ = (ForeignKeyConstraint(["driver_id"], ["drivers.id"]),)
+
+    driver_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    refresh_digest: bytes
+    device_name: str
+    created_at: datetime = Field(sa_type=Timestamp)
+    refreshed_at: datetime = Field(sa_type=Timestamp)
+    expires_at: datetime = Field(sa_type=Timestamp)
+    revoked_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class Device(Row, table=True):
+    """Where pushes go."""
+
+    __tablename__ = "devices"
+    __table_args__ = (
+        ForeignKeyConstraint(["driver_id"], ["drivers.id"]),
+        UniqueConstraint("driver_id", "target"),
+    )
+
+    driver_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    target_kind: TargetKind = Field(sa_type=text_enum(TargetKind))
+    target: str
+    platform: str
+    registered_at: datetime = Field(sa_type=Timestamp)
+    disabled_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class Delivery(Row, table=True):
+    """One message to one device; its id derives from event and device, so it exists once."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        ForeignKeyConstraint(["driver_id"], ["drivers.id"]),
+        Index("ix_deliveries_event", "driver_id", "event_id"),
+    )
+
+    driver_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    event_id: UUID
+    device_id: UUID
+    channel: str
+    template: str
+    state: DeliveryState = Field(sa_type=text_enum(DeliveryState))
+    attempts: int = 0
+    failure: str | None = None
+    created_at: datetime = Field(sa_type=Timestamp)
+    sent_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class DriverStay(Row, table=True):
+    """The driver's own list of sessions at any operator's places."""
+
+    __tablename__ = "driver_stays"
+    __table_args__ = (
+        ForeignKeyConstraint(["driver_id"], ["drivers.id"]),
+        Index(
+            "ix_driver_stays_active",
+            "driver_id",
+            postgresql_where="left_at IS NULL",
+        ),
+    )
+
+    driver_id: UUID = Field(primary_key=True)
+    session_id: UUID = Field(primary_key=True)
+    operator_id: UUID
+    entered_at: datetime = Field(sa_type=Timestamp)
+    left_at: datetime | None = Field(default=None, sa_type=Timestamp)

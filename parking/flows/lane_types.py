@@ -1,0 +1,141 @@
+"""What the gate bridge and the lane's flows say to each other."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from parking.lanes.models import CommandState, PresentationState
+from parking.places.models import Direction
+
+__all__ = [
+    "Action",
+    "BarrierEvent",
+    "CommandState",
+    "Connection",
+    "Decision",
+    "Direction",
+    "DisplayText",
+    "FrameUpload",
+    "Lane",
+    "LaneEvent",
+    "OpenCommand",
+    "PresentationState",
+]
+
+
+class Action(StrEnum):
+    """What the lane does for the car that stands there."""
+
+    OPEN = "open"
+    PAY = "pay"
+    WAIT = "wait"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A lane whose agent proved itself."""
+
+    operator_id: UUID
+    place_id: UUID
+    lane_id: UUID
+    area_id: UUID
+    direction: Direction
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A fresh connection of a lane.
+
+    Attributes:
+        session_epoch: Higher than that of every earlier connection of the lane.
+        last_seq: The last event that is committed; the agent resumes after it.
+    """
+
+    session_epoch: int
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaneEvent:
+    """What every event from an agent carries.
+
+    Attributes:
+        event_id: UUIDv7 by the agent; the same event again changes nothing.
+        seq: Counts up by one for each event of the lane.
+        occurred_at: Aware, by the agent's clock corrected with the heartbeats' offset.
+    """
+
+    event_id: UUID
+    seq: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BarrierEvent:
+    """What the barrier or its loops did."""
+
+    event: LaneEvent
+    kind: str
+    presentation_id: UUID | None
+    command_id: UUID | None
+    operator: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameUpload:
+    """One picture of the presentation, as it came."""
+
+    frame_id: UUID
+    presentation_id: UUID
+    captured_at: datetime
+    content_type: str
+    image: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCommand:
+    """An order to open for one presentation.
+
+    Attributes:
+        command_id: The same in every repetition of this order.
+        ttl_ms: How long after `issued_at` the gate may still obey.
+    """
+
+    command_id: UUID
+    presentation_id: UUID
+    issued_at: datetime
+    ttl_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayText:
+    """What the lane's display shows.
+
+    Attributes:
+        qr: What the QR code says: the address of the bill; `None` for none.
+    """
+
+    lines: tuple[str, ...]
+    qr: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The one decision of a presentation.
+
+    Attributes:
+        reason: Stable word, such as `paid`, `zero_due`, `declined`, `no_session`.
+        command: Set with OPEN.
+        timings_ms: By step: `match`, `price`, `charge`, `commit`.
+    """
+
+    action: Action
+    reason: str
+    command: OpenCommand | None
+    display: DisplayText
+    timings_ms: dict[str, float] = field(default_factory=dict[str, Any])

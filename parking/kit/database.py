@@ -1,0 +1,111 @@
+"""The connection pool, and the unit of work: one use case, one transaction, one commit."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import URL, CursorResult, Executable, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from parking.kit.clock import Clock
+from parking.kit.crypto import Vault
+from parking.kit.errors import UnavailableError
+
+CONNECT_TIMEOUT_S = 5
+STATEMENT_TIMEOUT_S = 10
+POOL_WAIT_S = 5
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """PostgreSQL cannot be reached, or went away in the middle; nothing was committed."""
+
+    code = "DATABASE_UNAVAILABLE"
+
+
+class UnitOfWork:
+    """What one use case works with: rows in one transaction, the clock, the vault."""
+
+    def __init__(self, session: AsyncSession, *, clock: Clock, vault: Vault) -> None:
+        self.session = session
+        self.clock = clock
+        self.vault = vault
+        self.has_events = False
+
+    def now(self) -> datetime:
+        """Return the clock's time, in UTC."""
+        return self.clock.now()
+
+    async def run(
+        self, statement: Executable, values: Mapping[str, object] | None = None
+    ) -> CursorResult[Any]:
+        """Execute a statement in this transaction, after the rows added so far."""
+        await self.session.flush()
+        connection = await self.session.connection()
+        return await connection.execute(statement, values or {})
+
+
+class Database:
+    """A pool of connections to PostgreSQL.
+
+    Args:
+        url: `postgresql://…`, as in DATABASE_URL.
+        clock: Given to every unit of work.
+        vault: Given to every unit of work.
+        connections_max: The pool's size; a caller waits up to POOL_WAIT_S for one.
+        after_events: Called after a commit that carried events, so that the relay wakes at once.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock,
+        vault: Vault,
+        connections_max: int = 10,
+        after_events: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self.clock = clock
+        self.vault = vault
+        self.after_events = after_events
+        self._engine = create_async_engine(
+            driver_url(url),
+            pool_size=connections_max,
+            max_overflow=0,
+            pool_timeout=POOL_WAIT_S,
+            connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": STATEMENT_TIMEOUT_S},
+        )
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncGenerator[UnitOfWork]:
+        """Open a unit of work; it commits when the block ends and rolls back when it raises.
+
+        Raises:
+            DatabaseUnavailableError: the connection could not be had, or was lost.
+        """
+        unit = UnitOfWork(
+            AsyncSession(self._engine, expire_on_commit=False), clock=self.clock, vault=self.vault
+        )
+        try:
+            async with unit.session, unit.session.begin():
+                yield unit
+        except (InterfaceError, OSError, TimeoutError) as error:
+            raise DatabaseUnavailableError("PostgreSQL does not answer") from error
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            raise DatabaseUnavailableError("the connection to PostgreSQL was lost") from error
+        if unit.has_events and self.after_events is not None:
+            await self.after_events()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+
+def driver_url(url: str) -> URL:
+    """Return `url` for the asyncpg driver, whatever PostgreSQL scheme it was written with."""
+    parsed: Any = make_url(url)
+    return parsed.set(drivername="postgresql+asyncpg")

@@ -1,0 +1,165 @@
+"""Money: mandates, bills, attempts, the ledger."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Index
+from sqlmodel import Field
+
+from parking.kit.columns import PARTITIONED, Json, Row, Timestamp, text_enum
+
+
+class MandateState(StrEnum):
+    """Whether a driver's password-free authorization may be used."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    REVOKED = "revoked"
+
+
+class BillState(StrEnum):
+    """Where a bill stands. ISSUED is due now; OWED may be paid after departure."""
+
+    ISSUED = "issued"
+    PAID = "paid"
+    OWED = "owed"
+    VOID = "void"
+
+
+class AttemptKind(StrEnum):
+    """How an attempt takes the money."""
+
+    MANDATE = "mandate"
+    CHECKOUT = "checkout"
+
+
+class AttemptState(StrEnum):
+    """Where an attempt stands; SUCCEEDED and FAILED are definitive."""
+
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    UNKNOWN = "unknown"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class Mandate(Row, table=True):
+    """A driver's standing permission to charge without a password."""
+
+    __tablename__ = "mandates"
+    __table_args__ = (Index("ix_mandates_driver_state", "driver_id", "state"),)
+
+    driver_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    provider: str
+    agreement_reference: str | None = None
+    confirmation_url: str | None = None
+    state: MandateState = Field(sa_type=text_enum(MandateState))
+    amount_minor_max: int | None = Field(default=None, sa_type=BigInteger)
+    currency: str | None = None
+    created_at: datetime = Field(sa_type=Timestamp)
+    activated_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    revoked_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class ProviderOrder(Row, table=True):
+    """Whom a provider's number belongs to: a notice names only the number."""
+
+    __tablename__ = "provider_orders"
+
+    number: str = Field(primary_key=True)
+    owner_id: UUID
+    subject_id: UUID
+    kind: str
+
+
+class Bill(Row, table=True):
+    """What one stay owes at one moment, with the lines that prove it."""
+
+    __tablename__ = "bills"
+    __table_args__ = (
+        CheckConstraint("total_minor >= 0", name="total_not_negative"),
+        Index("ix_bills_session", "operator_id", "session_id"),
+        PARTITIONED,
+    )
+
+    operator_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    session_id: UUID
+    place_id: UUID
+    driver_id: UUID | None = None
+    presentation_id: UUID | None = None
+    rate_table_id: UUID
+    state: BillState = Field(sa_type=text_enum(BillState))
+    total_minor: int = Field(sa_type=BigInteger)
+    currency: str
+    lines: list[dict[str, Any]] = Field(sa_type=Json)
+    priced_until: datetime = Field(sa_type=Timestamp)
+    issued_at: datetime = Field(sa_type=Timestamp)
+    paid_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    live_attempt_id: UUID | None = None
+    attempts: int = 0
+
+
+class PaymentAttempt(Row, table=True):
+    """One order at a provider, stored before the provider hears of it."""
+
+    __tablename__ = "payment_attempts"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        Index("ix_payment_attempts_bill", "operator_id", "bill_id"),
+        Index(
+            "ix_payment_attempts_due",
+            "next_query_at",
+            postgresql_where="state IN ('sent', 'accepted', 'unknown')",
+        ),
+        PARTITIONED,
+    )
+
+    operator_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    bill_id: UUID
+    session_id: UUID
+    driver_id: UUID | None = None
+    mandate_id: UUID | None = None
+    kind: AttemptKind = Field(sa_type=text_enum(AttemptKind))
+    provider: str
+    number: str
+    agreement_reference: str | None = None
+    checkout_url: str | None = None
+    amount_minor: int = Field(sa_type=BigInteger)
+    currency: str
+    state: AttemptState = Field(sa_type=text_enum(AttemptState))
+    failure_code: str | None = None
+    queries: int = 0
+    sent_at: datetime = Field(sa_type=Timestamp)
+    next_query_at: datetime = Field(sa_type=Timestamp)
+    finished_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class LedgerTransfer(Row, table=True):
+    """Money moved from the credit account to the debit account.
+
+    One row carries both sides, so that no half of an entry can exist. Rows are never changed: a
+    trigger refuses it. The id derives from what caused the transfer, so that it happens once.
+    """
+
+    __tablename__ = "ledger_transfers"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("debit_account <> credit_account", name="accounts_differ"),
+        Index("ix_ledger_transfers_bill", "operator_id", "bill_id"),
+        PARTITIONED,
+    )
+
+    operator_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    bill_id: UUID
+    debit_account: str
+    credit_account: str
+    amount_minor: int = Field(sa_type=BigInteger)
+    currency: str
+    cause: str
+    posted_at: datetime = Field(sa_type=Timestamp)
