@@ -1,0 +1,1 @@
+"""PostgreSQL and Valkey of one installation, started from wheels or from the system."""
