@@ -33,6 +33,8 @@ class UnitOfWork:
         self.clock = clock
         self.vault = vault
         self.has_events = False
+        # Rank in LOCK_ORDER of the last row locked: see parking.kit.locks.
+        self.lock_rank = 0
 
     def now(self) -> datetime:
         """Return the clock's time, in UTC."""

@@ -1,0 +1,37 @@
+"""What every flow needs, put together once by the process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from parking.events.bus import Bus
+from parking.kit.clock import Clock
+from parking.kit.crypto import Vault
+from parking.kit.database import Database
+from parking.payments.port import PaymentProvider
+
+
+@dataclass(frozen=True, slots=True)
+class ParkingContext:
+    """The domain's surroundings.
+
+    Attributes:
+        providers: By name; a mandate or an attempt names the one that it belongs to.
+        checkout_provider: The name of the one whose payment page a QR code leads to.
+        public_url: Where phones reach the API, without a slash at the end.
+    """
+
+    database: Database
+    clock: Clock
+    vault: Vault
+    bus: Bus
+    providers: Mapping[str, PaymentProvider]
+    checkout_provider: str
+    public_url: str
+
+    def provider(self, name: str) -> PaymentProvider:
+        """Return the provider called `name`.
+
+        Raises:
+            KeyError: this process was not given it, though a row names it: a wiring defect.
+        """
+        return self.providers[name]

@@ -1,0 +1,29 @@
+"""Every query about places and lanes."""
+
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from parking.kit.database import UnitOfWork
+from parking.places.models import AccessLane, IdentifiedArea, Place
+
+
+async def find_lane(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> AccessLane | None:
+    """Return a lane."""
+    return await unit.session.get(AccessLane, (operator_id, lane_id))
+
+
+async def find_place(unit: UnitOfWork, operator_id: UUID, place_id: UUID) -> Place | None:
+    """Return a place."""
+    return await unit.session.get(Place, (operator_id, place_id))
+
+
+async def find_areas(unit: UnitOfWork, operator_id: UUID, place_id: UUID) -> list[IdentifiedArea]:
+    """Return a place's areas, outermost first."""
+    statement = (
+        select(IdentifiedArea)
+        .where(col(IdentifiedArea.operator_id) == operator_id)
+        .where(col(IdentifiedArea.place_id) == place_id)
+        .order_by(col(IdentifiedArea.layer), col(IdentifiedArea.name))
+    )
+    return list(await unit.session.exec(statement))

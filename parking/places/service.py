@@ -1,0 +1,154 @@
+"""Use cases about places: set one up, prove a lane's agent."""
+
+import secrets
+from dataclasses import dataclass
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from parking.kit.crypto import same_digest
+from parking.kit.database import UnitOfWork
+from parking.kit.errors import InvalidInputError
+from parking.kit.ids import new_id
+from parking.kit.money import Money
+from parking.places import repository
+from parking.places.errors import LaneUnknownError, PlaceUnknownError
+from parking.places.models import (
+    AccessLane,
+    Direction,
+    IdentifiedArea,
+    Operator,
+    Place,
+    Space,
+)
+
+NAME_LENGTH_MAX = 80
+SUPPLY_MAX = 100_000
+_TOKEN_KIND = "device_token"  # noqa: S105 - the digest's purpose, not a secret
+_TOKEN_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class NewLane:
+    """A lane just made, with the token that is shown this once."""
+
+    lane: AccessLane
+    device_token: str
+
+
+def add_operator(unit: UnitOfWork, name: str) -> Operator:
+    """Add an operator."""
+    operator = Operator(
+        id=new_id(unit.now()), name=_checked_name("name", name), created_at=unit.now()
+    )
+    unit.session.add(operator)
+    return operator
+
+
+def add_place(
+    unit: UnitOfWork, operator_id: UUID, *, name: str, timezone: str, currency: str
+) -> Place:
+    """Add a place.
+
+    Raises:
+        InvalidInputError: the zone is not an IANA name, or the currency no ISO 4217 code.
+    """
+    try:
+        ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise InvalidInputError("timezone", "an IANA name such as Europe/Berlin") from error
+    try:
+        Money.zero(currency)
+    except ValueError as error:
+        raise InvalidInputError("currency", "an ISO 4217 code such as CNY") from error
+    place = Place(
+        operator_id=operator_id,
+        id=new_id(unit.now()),
+        name=_checked_name("name", name),
+        timezone=timezone,
+        currency=currency,
+        created_at=unit.now(),
+    )
+    unit.session.add(place)
+    return place
+
+
+def add_area(unit: UnitOfWork, place: Place, *, name: str, supply: int) -> IdentifiedArea:
+    """Add an area with `supply` spaces, labelled from 1 on."""
+    if not 0 < supply <= SUPPLY_MAX:
+        raise InvalidInputError("supply", f"1 to {SUPPLY_MAX} spaces")
+    area = IdentifiedArea(
+        operator_id=place.operator_id,
+        id=new_id(unit.now()),
+        place_id=place.id,
+        name=_checked_name("name", name),
+        supply=supply,
+    )
+    unit.session.add(area)
+    unit.session.add_all(
+        Space(
+            operator_id=place.operator_id,
+            id=new_id(unit.now()),
+            area_id=area.id,
+            label=str(number),
+        )
+        for number in range(1, supply + 1)
+    )
+    return area
+
+
+def add_lane(unit: UnitOfWork, area: IdentifiedArea, *, name: str, direction: Direction) -> NewLane:
+    """Add a lane; its token is stored as a digest only.
+
+    The token begins with the operator's id, so that a lane is found in its owner's rows.
+    """
+    token = f"{area.operator_id.hex}.{secrets.token_urlsafe(_TOKEN_BYTES)}"
+    lane = AccessLane(
+        operator_id=area.operator_id,
+        id=new_id(unit.now()),
+        place_id=area.place_id,
+        area_id=area.id,
+        name=_checked_name("name", name),
+        direction=direction,
+        device_token_digest=unit.vault.digest(_TOKEN_KIND, token),
+    )
+    unit.session.add(lane)
+    return NewLane(lane, token)
+
+
+async def prove_lane(unit: UnitOfWork, lane_id: UUID, token: str) -> AccessLane:
+    """Return the lane that the token belongs to.
+
+    Raises:
+        LaneUnknownError: malformed token, unknown lane, or the token of another lane.
+    """
+    lane = await _lane_of_token(unit, lane_id, token)
+    given = unit.vault.digest(_TOKEN_KIND, token)
+    if lane is None or not same_digest(lane.device_token_digest, given):
+        raise LaneUnknownError("Authorization: expected the device token of this lane")
+    return lane
+
+
+async def require_place(unit: UnitOfWork, operator_id: UUID, place_id: UUID) -> Place:
+    """Return a place.
+
+    Raises:
+        PlaceUnknownError: there is none.
+    """
+    place = await repository.find_place(unit, operator_id, place_id)
+    if place is None:
+        raise PlaceUnknownError("place_id: expected a place of this operator")
+    return place
+
+
+async def _lane_of_token(unit: UnitOfWork, lane_id: UUID, token: str) -> AccessLane | None:
+    try:
+        operator_id = UUID(hex=token.partition(".")[0])
+    except ValueError:
+        return None
+    return await repository.find_lane(unit, operator_id, lane_id)
+
+
+def _checked_name(field: str, name: str) -> str:
+    if not 0 < len(name.strip()) <= NAME_LENGTH_MAX:
+        raise InvalidInputError(field, f"1 to {NAME_LENGTH_MAX} characters")
+    return name.strip()

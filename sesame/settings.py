@@ -1,0 +1,102 @@
+"""Every setting, from environment variables: `SESAME_…`, `DATABASE_URL`, `REDIS_URL`."""
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from parking.kit.crypto import KEY_BYTES
+from parking.kit.errors import InvalidInputError
+
+
+def _key(value: str) -> str:
+    try:
+        if len(base64.b64decode(value, validate=True)) == KEY_BYTES:
+            return value
+    except binascii.Error:
+        pass
+    raise ValueError(f"expected {KEY_BYTES} bytes in base64")
+
+
+Key = Annotated[str, AfterValidator(_key)]
+
+
+class Settings(BaseSettings):
+    """What a process reads at its start.
+
+    `sesame up` and `sesame demo` set all of it for the processes that they start.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="SESAME_", extra="ignore")
+
+    database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
+    redis_url: str | None = Field(default=None, validation_alias="REDIS_URL")
+
+    # Personal values: see parking.kit.crypto. Base64 of 32 bytes each.
+    field_key: Key | None = None
+    index_key: Key | None = None
+    # ES256 private key in PEM that signs access tokens.
+    token_key_file: Path | None = None
+
+    public_url: str = "http://127.0.0.1:8080"
+    api_host: str = "127.0.0.1"
+    api_port: int = 8080
+    # GraphQL introspection and the schema page; off in production.
+    development: bool = False
+
+    gates_host: str = "127.0.0.1"
+    gates_port: int = 8081
+    gates_tls_cert: Path | None = None
+    gates_tls_key: Path | None = None
+
+    # The acquirer: docs/acquirer-wire.md.
+    acquirer_url: str | None = None
+    acquirer_merchant: str | None = None
+    acquirer_key_id: str | None = None
+    acquirer_key_file: Path | None = None
+    acquirer_platform_keys_dir: Path | None = None
+
+    # Firebase Cloud Messaging. The endpoint is set only where a stand-in takes its place.
+    fcm_credentials_file: Path | None = None
+    fcm_endpoint: str | None = None
+
+    # The SMS gateway: docs/sms-webhook.md.
+    sms_webhook_url: str | None = None
+    sms_webhook_secret: str | None = None
+
+    log_format: str = "json"
+
+    def require_database_url(self) -> str:
+        """Return DATABASE_URL.
+
+        Raises:
+            InvalidInputError: it is not set.
+        """
+        return _required("DATABASE_URL", self.database_url)
+
+    def require_redis_url(self) -> str:
+        """Return REDIS_URL.
+
+        Raises:
+            InvalidInputError: it is not set.
+        """
+        return _required("REDIS_URL", self.redis_url)
+
+    def require_keys(self) -> tuple[bytes, bytes]:
+        """Return the field key and the index key.
+
+        Raises:
+            InvalidInputError: one is not set.
+        """
+        field_key = _required("SESAME_FIELD_KEY", self.field_key)
+        index_key = _required("SESAME_INDEX_KEY", self.index_key)
+        return base64.b64decode(field_key), base64.b64decode(index_key)
+
+
+def _required(name: str, value: str | None) -> str:
+    if not value:
+        raise InvalidInputError(name, "a value in the environment; `sesame up` sets one")
+    return value
