@@ -408,6 +408,7 @@ def upgrade() -> None:
         "devices",
         sa.Column("driver_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("sign_in_id", sa.Uuid(), nullable=True),
         sa.Column("target_kind", sa.String(32), nullable=False),
         sa.Column("target", sa.String(), nullable=False),
         sa.Column("platform", sa.String(), nullable=False),
@@ -416,6 +417,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["driver_id"], ["drivers.id"], name=op.f("fk_devices_driver_id")),
         sa.PrimaryKeyConstraint("driver_id", "id", name=op.f("pk_devices")),
         sa.UniqueConstraint("driver_id", "target", name=op.f("uq_devices_driver_id_target")),
+    )
+    op.create_index("ix_devices_target", "devices", ["target"])
+    op.create_table(
+        "request_counts",
+        sa.Column("key", sa.Uuid(), nullable=False),
+        sa.Column("requests", sa.Integer(), nullable=False),
+        sa.Column("window_started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_request_counts")),
     )
     op.create_table(
         "driver_stays",
@@ -590,6 +599,8 @@ def downgrade() -> None:
         "ix_driver_stays_active", table_name="driver_stays", postgresql_where="left_at IS NULL"
     )
     op.drop_table("driver_stays")
+    op.drop_table("request_counts")
+    op.drop_index("ix_devices_target", table_name="devices")
     op.drop_table("devices")
     op.drop_index("ix_deliveries_event", table_name="deliveries")
     op.drop_table("deliveries")

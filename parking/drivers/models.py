@@ -77,17 +77,29 @@ class SignIn(Row, table=True):
     revoked_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
+class RequestCount(Row, table=True):
+    """How often one phone number or client address asked for something in the current window."""
+
+    __tablename__ = "request_counts"
+
+    key: UUID = Field(primary_key=True)
+    requests: int
+    window_started_at: datetime = Field(sa_type=Timestamp)
+
+
 class Device(Row, table=True):
-    """Where pushes go."""
+    """Where pushes go, until the sign-in that registered it ends or another driver takes it."""
 
     __tablename__ = "devices"
     __table_args__ = (
         ForeignKeyConstraint(["driver_id"], ["drivers.id"]),
         UniqueConstraint("driver_id", "target"),
+        Index("ix_devices_target", "target"),
     )
 
     driver_id: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True)
+    sign_in_id: UUID | None = None
     target_kind: TargetKind = Field(sa_type=text_enum(TargetKind))
     target: str
     platform: str
