@@ -6,6 +6,7 @@ import os
 import secrets
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, cast
@@ -93,35 +94,46 @@ class DataFolder:
         Raises:
             FolderRefusedError: the stored secret has another size.
         """
-        folder = self._folder("secrets")
-        path = folder / name
-        if not path.exists():
-            self._create_secret(folder, path, secrets.token_bytes(size_bytes))
+        path = self.secret_file(name, lambda: secrets.token_bytes(size_bytes))
         value = path.read_bytes()
         if len(value) != size_bytes:
             raise FolderRefusedError(f"{path}: expected {size_bytes} bytes, found {len(value)}")
         return value
 
-    def port(self, server: str, *, fresh: bool = False) -> int:
-        """Return the server's port: the one of last time if it is free, otherwise a new one.
+    def secret_file(self, name: str, make: Callable[[], bytes]) -> Path:
+        """Return the path of a secret file, made once and readable only by its owner."""
+        folder = self._folder("secrets")
+        path = folder / name
+        if not path.exists():
+            self._create_secret(folder, path, make())
+        return path
 
-        Args:
-            server: The name that the port is remembered under.
-            fresh: Take a new one in any case.
+    def port(self, name: str, *, preferred: int | None = None) -> int:
+        """Return the port of a server or process: one that is free now.
+
+        The port of last time comes first, then the preferred one, then any.
         """
         path = self.root / PORTS_NAME
         ports = self._read_ports(path)
-        if server in ports and not fresh and is_free(ports[server]):
-            return ports[server]
-        ports[server] = free_port()
-        fresh_path = path.with_suffix(".new")
-        fresh_path.write_text(json.dumps(ports, indent=2) + "\n", encoding="utf-8")
-        fresh_path.replace(path)
-        return ports[server]
+        for port in (ports.get(name), preferred):
+            if port is not None and is_free(port):
+                chosen = port
+                break
+        else:
+            chosen = free_port()
+        if ports.get(name) != chosen:
+            fresh_path = path.with_suffix(".new")
+            fresh_path.write_text(json.dumps(ports | {name: chosen}) + "\n", encoding="utf-8")
+            fresh_path.replace(path)
+        return chosen
+
+    def logs(self) -> Path:
+        """Return the folder of the log files."""
+        return self._folder("logs")
 
     def log(self, name: str) -> Path:
         """Return the path of a log file; one that has grown too large becomes `….1`."""
-        path = self._folder("logs") / f"{name}.log"
+        path = self.logs() / f"{name}.log"
         if path.exists() and path.stat().st_size > LOG_BYTES_MAX:
             path.replace(path.with_suffix(".log.1"))
         return path

@@ -19,6 +19,8 @@ READY_POLL_S: Final = 0.005
 STOP_GRACE_S: Final = 20.0
 KILL_WAIT_S: Final = 10.0
 START_ATTEMPTS_MAX: Final = 3
+RESTARTS_MAX: Final = 20
+RESTART_PAUSE_S: Final = 0.1
 LOG_END_BYTES: Final = 2000
 
 
@@ -99,9 +101,26 @@ class Server(ABC):
         self._process = None
 
     def restart(self) -> None:
-        """Start a stopped or killed server again on the same port with the same data."""
+        """Start a stopped or killed server again on the same port with the same data.
+
+        Raises:
+            ServerFailedError: it does not start, not even after the killed one's rest has ended.
+        """
         self.stop()
-        self._start_once()
+        for attempt in range(1, RESTARTS_MAX + 1):
+            try:
+                self._start_once()
+            except ServerFailedError:
+                # PostgreSQL refuses while a child of the killed server still lives.
+                if attempt == RESTARTS_MAX:
+                    raise
+                time.sleep(RESTART_PAUSE_S)
+            else:
+                return
+
+    def has_crashed(self) -> bool:
+        """Say whether the server ended although nobody stopped it."""
+        return self._process is not None and not self._process.running()
 
     @abstractmethod
     def prepare(self) -> None:

@@ -106,6 +106,17 @@ class Stack:
         """Stop what was started, Valkey first, and give the folder back."""
         self._running.close()
 
+    def revive(self) -> list[str]:
+        """Start servers again that have crashed; returns their names.
+
+        Raises:
+            ServerFailedError: one does not start any more.
+        """
+        crashed = [server for server in self._servers.values() if server.has_crashed()]
+        for server in crashed:
+            server.restart()
+        return [server.name for server in crashed]
+
     def _own(self, setting: str) -> Server:
         server = self._servers.get(setting)
         if server is None:

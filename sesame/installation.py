@@ -1,0 +1,82 @@
+"""The environment of an installation's processes: servers, keys and ports of one data folder."""
+
+import base64
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from parking.kit.crypto import KEY_BYTES
+from sesame.embedded.folder import DataFolder
+from sesame.embedded.ports import LOOPBACK
+from sesame.embedded.stack import Endpoints
+
+API_PORT: Final = 8080
+GATES_PORT: Final = 8081
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What the processes of one data folder share.
+
+    Attributes:
+        environment: The whole environment of each process.
+        api_url: Where drivers' phones and staff connect.
+        gates_url: Where gate agents connect, with HTTP for health and WebSocket for lanes.
+    """
+
+    environment: Mapping[str, str]
+    api_url: str
+    gates_url: str
+
+
+def install(
+    folder: DataFolder, endpoints: Endpoints, given: Mapping[str, str] | None = None
+) -> Installation:
+    """Make or find the keys and ports of a data folder.
+
+    Args:
+        folder: The folder, locked.
+        endpoints: Where the servers are.
+        given: Settings of the operator, which win over made ones; the environment if None.
+    """
+    settings = dict(os.environ if given is None else given)
+    defaults = {
+        "SESAME_FIELD_KEY": _encoded(folder, "field_key"),
+        "SESAME_INDEX_KEY": _encoded(folder, "index_key"),
+        "SESAME_TOKEN_KEY_FILE": str(folder.secret_file("token_key.pem", _new_token_key)),
+        "SESAME_API_HOST": LOOPBACK,
+        "SESAME_GATES_HOST": LOOPBACK,
+    }
+    for name, preferred in (("SESAME_API_PORT", API_PORT), ("SESAME_GATES_PORT", GATES_PORT)):
+        if not settings.get(name):
+            defaults[name] = str(folder.port(name, preferred=preferred))
+    environment = settings | {
+        name: value for name, value in defaults.items() if not settings.get(name)
+    }
+    api_url = f"http://{environment['SESAME_API_HOST']}:{environment['SESAME_API_PORT']}"
+    gates_url = f"http://{environment['SESAME_GATES_HOST']}:{environment['SESAME_GATES_PORT']}"
+    environment.setdefault("SESAME_PUBLIC_URL", api_url)
+    environment |= {
+        "DATABASE_URL": endpoints.database_url,
+        "REDIS_URL": endpoints.redis_url,
+        # A line that waits in a buffer is missing from the log of a crash.
+        "PYTHONUNBUFFERED": "1",
+    }
+    return Installation(environment=environment, api_url=api_url, gates_url=gates_url)
+
+
+def _encoded(folder: DataFolder, name: str) -> str:
+    return base64.b64encode(folder.secret(name, KEY_BYTES)).decode()
+
+
+def _new_token_key() -> bytes:
+    """Return a fresh ES256 key in PEM."""
+    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )

@@ -1,0 +1,25 @@
+"""The processes of an installation, each `python -m sesame NAME`."""
+
+import sys
+
+from sesame.installation import Installation
+from sesame.process_spec import AnsweringUrl, ProcessSpec, Ready
+
+
+def application_processes(installation: Installation) -> tuple[ProcessSpec, ...]:
+    """Return API, gate bridge, recognition worker and job worker."""
+    ready: dict[str, Ready] = {
+        "api": AnsweringUrl(f"{installation.api_url}/readyz"),
+        "gates": AnsweringUrl(f"{installation.gates_url}/readyz"),
+        "recognizer": None,
+        "worker": None,
+    }
+    return tuple(
+        ProcessSpec(
+            name=name,
+            argv=(sys.executable, "-m", "sesame", name),
+            environment=installation.environment,
+            ready=check,
+        )
+        for name, check in ready.items()
+    )
