@@ -1,0 +1,170 @@
+"""Caps: how much of what the ladders charge still counts."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from parking.tariffs.ladder import PriceReason, Run, runs
+from parking.tariffs.rate_table import RateCap, RateTable
+from parking.tariffs.schedule import next_midnight
+
+_NEVER_S: Final = 1 << 62
+_UNLIMITED_MINOR: Final = 1 << 62
+
+
+class Charge(NamedTuple):
+    """A run, or the part of it in one period of every cap, and what may be charged for it.
+
+    Attributes:
+        run: What the ladder charges.
+        room_minor: The most that the caps leave for it.
+        cap_note: Which cap leaves the least; empty without one.
+        is_last: No later charge can cost anything.
+    """
+
+    run: Run
+    room_minor: int = _UNLIMITED_MINOR
+    cap_note: str = ""
+    is_last: bool = False
+
+    @property
+    def final_minor(self) -> int:
+        """What the charge costs once it is over."""
+        return self.net_minor(_NEVER_S)
+
+    def net_minor(self, at_s: int) -> int:
+        """Return what the charge costs by `at_s`."""
+        return min(self.run.gross_minor(at_s), self.room_minor)
+
+    def next_step_s(self, at_s: int) -> int | None:
+        """Return the first second after `at_s` at which `net_minor` is higher."""
+        if self.net_minor(at_s) == self.final_minor:
+            return None
+        return self.run.next_step_s(at_s)
+
+
+def charges(table: RateTable, from_s: int, until_s: int) -> Iterator[Charge]:
+    """Yield what `[from_s, until_s)` costs under the caps, in order of time."""
+    caps: list[_Cap] = [
+        _CollectionCap(index, collection.cap_minor)
+        for index, collection in enumerate(table.collections)
+        if collection.cap_minor is not None
+    ]
+    caps += [_PeriodCap(table, cap, from_s) for cap in table.caps]
+    for run in runs(table, from_s, until_s):
+        rest: Run | None = run
+        while rest is not None:
+            # A stretch that costs nothing begins no period of a cap.
+            in_force = [cap for cap in caps if cap.enter(rest)] if rest.amount_minor else []
+            part, rest = _split(rest, min((cap.ends_s for cap in in_force), default=_NEVER_S))
+            yield _charge(part, in_force)
+
+
+def _charge(run: Run, in_force: "Sequence[_Cap]") -> Charge:
+    room_minor, note, is_last = _UNLIMITED_MINOR, "", False
+    remaining_minor = run.gross_minor(_NEVER_S)
+    for cap in in_force:
+        if cap.room_minor < room_minor:
+            room_minor, note = cap.room_minor, cap.note
+        remaining_minor = min(remaining_minor, cap.room_minor)
+        cap.room_minor -= remaining_minor
+        is_last = is_last or (cap.is_final and not cap.room_minor)
+    return Charge(run, room_minor, note, is_last)
+
+
+def _split(run: Run, at_s: int) -> tuple[Run, Run | None]:
+    """Return the part whose blocks start before `at_s`, and the rest."""
+    if run.reason is PriceReason.PER_SECOND and at_s < run.ends_s:
+        return run._replace(ends_s=at_s), run._replace(starts_s=at_s)
+    if run.reason is not PriceReason.INCREMENT:
+        return run, None
+    count = -((run.starts_s - at_s) // run.block_s)
+    if count >= run.block_count:
+        return run, None
+    cut_s = run.starts_s + count * run.block_s
+    return (
+        run._replace(ends_s=cut_s, block_count=count),
+        run._replace(starts_s=cut_s, block_count=run.block_count - count),
+    )
+
+
+class _Cap:
+    """A cap and what its current period still allows.
+
+    Attributes:
+        note: What a bill says where the cap cuts a line.
+        room_minor: What may still be charged in the current period.
+        ends_s: End of the current period.
+        is_final: The current period is the whole stay, with all that it costs.
+    """
+
+    note = ""
+    is_final = False
+
+    def __init__(self) -> None:
+        self.room_minor = 0
+        self.ends_s = _NEVER_S
+
+    def enter(self, run: Run) -> bool:
+        """Go on to the period in which `run` starts; False if the cap does not count it."""
+        raise NotImplementedError
+
+
+class _CollectionCap(_Cap):
+    """The cap of a collection, for each occurrence of its window; no run leaves one."""
+
+    note = "window cap"
+
+    def __init__(self, collection: int, amount_minor: int) -> None:
+        super().__init__()
+        self._collection = collection
+        self._amount_minor = amount_minor
+        self._occurrence_s: int | None = None
+
+    def enter(self, run: Run) -> bool:
+        if run.collection != self._collection:
+            return False
+        if run.occurrence_s != self._occurrence_s:
+            self._occurrence_s = run.occurrence_s
+            self.room_minor = self._amount_minor
+        return True
+
+
+class _PeriodCap(_Cap):
+    """A cap of the table: rolling, by calendar day or for the session."""
+
+    def __init__(self, table: RateTable, cap: RateCap, from_s: int) -> None:
+        super().__init__()
+        self._table = table
+        self._cap = cap
+        self._starts_s: int | None = None
+        self.is_final = cap.per == "session" and cap.collection is None
+        self.note = f"{cap.per} cap"
+        if cap.collection is None:
+            self._begin(from_s)
+
+    def enter(self, run: Run) -> bool:
+        cap = self._cap
+        if cap.collection is not None and run.collection != cap.collection:
+            return False
+        if self._starts_s is None:
+            self._begin(run.starts_s)
+        elif run.starts_s >= self.ends_s:
+            if cap.once or cap.per == "session":
+                return False
+            self._begin(self._period_start_s(self._starts_s, run.starts_s))
+        return True
+
+    def _begin(self, starts_s: int) -> None:
+        self._starts_s = starts_s
+        self.room_minor = self._cap.amount_minor
+        if self._cap.per == "calendar_day":
+            self.ends_s = next_midnight(self._table, starts_s)
+        elif self._cap.minutes is not None:
+            self.ends_s = starts_s + self._cap.minutes * 60
+
+    def _period_start_s(self, starts_s: int, at_s: int) -> int:
+        """Return the start of the rolling period that holds `at_s`."""
+        if self._cap.minutes is None or self._cap.collection is not None:
+            return at_s
+        length_s = self._cap.minutes * 60
+        return at_s - (at_s - starts_s) % length_s

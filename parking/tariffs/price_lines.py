@@ -1,0 +1,113 @@
+"""The lines of a bill: what was charged for which stretch of a stay, and why."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from parking.tariffs.caps import Charge
+from parking.tariffs.ladder import PriceReason
+from parking.tariffs.meter import StayMeter
+from parking.tariffs.rate_table import RateTable
+from parking.tariffs.wall_clock import instant_of
+
+
+class PriceLine(NamedTuple):
+    """One stretch `[starts_at, ends_at)` of a stay and what it costs.
+
+    Attributes:
+        reason: What is charged, or why nothing is.
+        starts_at: In UTC.
+        ends_at: In UTC; the next line starts here.
+        block_minutes: Length of the blocks; None where nothing is charged by blocks.
+        block_count: Blocks that have started; None where the line does not count them.
+        block_amount_minor: What one block costs before any cap; None as `block_minutes`.
+        amount_minor: What the line adds to the total.
+        capped_from_minor: What it would add without cap or package; None if they take nothing.
+        running_total_minor: The total up to and with this line.
+        collection: Name of the rate line collection; empty without one.
+        note: The cap or package that set the amount; empty without one.
+    """
+
+    reason: PriceReason
+    starts_at: datetime
+    ends_at: datetime
+    block_minutes: int | None
+    block_count: int | None
+    block_amount_minor: int | None
+    amount_minor: int
+    capped_from_minor: int | None
+    running_total_minor: int
+    collection: str
+    note: str
+
+
+def price_lines(table: RateTable, meter: StayMeter, at_s: int) -> tuple[PriceLine, ...]:
+    """Advance the meter to `at_s` and return the lines of a stay that ends then."""
+    started = meter.advance(at_s)
+    if at_s == meter.entered_s:
+        return ()
+    if meter.is_in_grace(at_s):
+        return (_whole_stay(PriceReason.GRACE, meter, at_s),)
+    package = meter.package(at_s)
+    if package is not None:
+        line = _whole_stay(PriceReason.PACKAGE, meter, at_s)
+        amount_minor = package.amount_minor
+        line = line._replace(amount_minor=amount_minor, running_total_minor=amount_minor)
+        return (line._replace(capped_from_minor=meter.ladder_minor(at_s), note=package.name),)
+    lines: list[PriceLine] = []
+    if meter.begins_s > meter.entered_s:
+        lines.append(_whole_stay(PriceReason.FREE_FIRST, meter, min(at_s, meter.begins_s)))
+    return (*lines, *_ladder_lines(table, started, at_s))
+
+
+def _whole_stay(reason: PriceReason, meter: StayMeter, ends_s: int) -> PriceLine:
+    starts_at, ends_at = instant_of(meter.entered_s), instant_of(ends_s)
+    return PriceLine(reason, starts_at, ends_at, None, None, None, 0, None, 0, "", "")
+
+
+def _ladder_lines(table: RateTable, started: Sequence[Charge], at_s: int) -> list[PriceLine]:
+    lines: list[PriceLine] = []
+    total_minor = 0
+    starts_at = [instant_of(charge.run.starts_s) for charge in started]
+    # A line ends where the next one starts: a block may be cut short by the next window.
+    ends_at = [*starts_at, instant_of(at_s)][1:]
+    for charge, start, end in zip(started, starts_at, ends_at, strict=True):
+        line = _line(table, charge, start, end, at_s, total_minor)
+        total_minor = line.running_total_minor
+        if lines and _goes_on(lines[-1], line):
+            lines[-1] = lines[-1]._replace(ends_at=end)
+        else:
+            lines.append(line)
+    return lines
+
+
+def _goes_on(before: PriceLine, line: PriceLine) -> bool:
+    """Whether two stretches that cost nothing read as one."""
+    is_plain = line.block_minutes is None and not line.amount_minor and not line.note
+    return is_plain and (before.reason, before.collection) == (line.reason, line.collection)
+
+
+def _line(
+    table: RateTable,
+    charge: Charge,
+    starts_at: datetime,
+    ends_at: datetime,
+    at_s: int,
+    total_minor: int,
+) -> PriceLine:
+    run = charge.run
+    amount_minor, gross_minor = charge.net_minor(at_s), run.gross_minor(at_s)
+    is_capped = amount_minor < gross_minor
+    return PriceLine(
+        reason=run.reason,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        block_minutes=run.block_s // 60 or None,
+        block_count=run.started_count(at_s),
+        block_amount_minor=run.amount_minor if run.block_s else None,
+        amount_minor=amount_minor,
+        capped_from_minor=gross_minor if is_capped else None,
+        running_total_minor=total_minor + amount_minor,
+        collection="" if run.collection is None else table.collections[run.collection].name,
+        note=charge.cap_note if is_capped else "",
+    )
