@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import URL, CursorResult, Executable, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from parking.kit.clock import Clock
 from parking.kit.crypto import Vault
-from parking.kit.errors import UnavailableError
+from parking.kit.errors import ParkingError, UnavailableError
 
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_S = 10
@@ -23,6 +23,13 @@ class DatabaseUnavailableError(UnavailableError):
     """PostgreSQL cannot be reached, or went away in the middle; nothing was committed."""
 
     code = "DATABASE_UNAVAILABLE"
+
+
+class ConflictError(ParkingError):
+    """Another transaction was first; the same call again sees what it did."""
+
+    code = "CONFLICT"
+    retryable = True
 
 
 class UnitOfWork:
@@ -86,6 +93,7 @@ class Database:
 
         Raises:
             DatabaseUnavailableError: the connection could not be had, or was lost.
+            ConflictError: a constraint refused the rows.
         """
         unit = UnitOfWork(
             AsyncSession(self._engine, expire_on_commit=False), clock=self.clock, vault=self.vault
@@ -95,6 +103,8 @@ class Database:
                 yield unit
         except (InterfaceError, OSError, TimeoutError) as error:
             raise DatabaseUnavailableError("PostgreSQL does not answer") from error
+        except IntegrityError as error:
+            raise ConflictError("another change came first") from error
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise

@@ -1,0 +1,110 @@
+"""Every query about presentations, pictures, observations, commands and lane events."""
+
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
+
+from parking.kit.columns import Row
+from parking.kit.database import UnitOfWork
+from parking.kit.locks import lock
+from parking.lanes.models import GateCommand, LaneConnection, Presentation
+
+RECENT_PRESENTATIONS_MAX = 20
+
+
+async def start_connection(
+    unit: UnitOfWork, operator_id: UUID, lane_id: UUID, bridge: str
+) -> tuple[int, int]:
+    """Give the lane its next epoch; returns it with the last committed event number."""
+    fresh = insert(LaneConnection).values(
+        operator_id=operator_id,
+        lane_id=lane_id,
+        session_epoch=1,
+        last_seq=0,
+        bridge=bridge,
+        connected_at=unit.now(),
+    )
+    statement = fresh.on_conflict_do_update(
+        index_elements=["operator_id", "lane_id"],
+        set_={
+            "session_epoch": col(LaneConnection.session_epoch) + 1,
+            "bridge": bridge,
+            "connected_at": unit.now(),
+        },
+    ).returning(col(LaneConnection.session_epoch), col(LaneConnection.last_seq))
+    row = (await unit.run(statement)).one()
+    return int(row.session_epoch), int(row.last_seq)
+
+
+async def lock_connection(
+    unit: UnitOfWork, operator_id: UUID, lane_id: UUID
+) -> LaneConnection | None:
+    """Lock the lane's connection: events of one lane commit one after the other."""
+    return await lock(unit, LaneConnection, operator_id=operator_id, lane_id=lane_id)
+
+
+async def lock_presentation(
+    unit: UnitOfWork, operator_id: UUID, presentation_id: UUID
+) -> Presentation | None:
+    """Lock a presentation: whoever holds it decides."""
+    return await lock(unit, Presentation, operator_id=operator_id, id=presentation_id)
+
+
+async def find_presentation(
+    unit: UnitOfWork, operator_id: UUID, presentation_id: UUID
+) -> Presentation | None:
+    """Return a presentation."""
+    return await unit.session.get(Presentation, (operator_id, presentation_id))
+
+
+async def insert_once(unit: UnitOfWork, row: Row) -> bool:
+    """Insert a row unless its primary key exists; returns whether it was new."""
+    table = type(row)
+    values = {name: getattr(row, name) for name in table.model_fields}
+    statement = insert(table).values(**values).on_conflict_do_nothing()
+    return (await unit.run(statement)).rowcount == 1
+
+
+async def find_commands(
+    unit: UnitOfWork, operator_id: UUID, presentation_id: UUID
+) -> list[GateCommand]:
+    """Return the commands of a presentation, oldest first."""
+    statement = (
+        select(GateCommand)
+        .where(col(GateCommand.operator_id) == operator_id)
+        .where(col(GateCommand.presentation_id) == presentation_id)
+        .order_by(col(GateCommand.issued_at))
+        .execution_options(populate_existing=True)
+    )
+    return list(await unit.session.exec(statement))
+
+
+async def find_command(unit: UnitOfWork, operator_id: UUID, command_id: UUID) -> GateCommand | None:
+    """Return a command."""
+    return await unit.session.get(GateCommand, (operator_id, command_id))
+
+
+async def find_occupied(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> Presentation | None:
+    """Return the car that stands at the lane now, if one does."""
+    statement = (
+        select(Presentation)
+        .where(col(Presentation.operator_id) == operator_id)
+        .where(col(Presentation.lane_id) == lane_id)
+        .order_by(col(Presentation.id).desc())
+        .limit(1)
+    )
+    newest = (await unit.session.exec(statement)).one_or_none()
+    return newest if newest is not None and newest.cleared_at is None else None
+
+
+async def set_last_seq(unit: UnitOfWork, connection: LaneConnection, seq: int) -> None:
+    """Move the lane's committed event number on."""
+    statement = (
+        update(LaneConnection)
+        .where(col(LaneConnection.operator_id) == connection.operator_id)
+        .where(col(LaneConnection.lane_id) == connection.lane_id)
+        .values(last_seq=seq)
+    )
+    await unit.run(statement)

@@ -1,0 +1,192 @@
+"""Use cases of one lane: what happened there, and what it was told to do."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from parking.kit.database import UnitOfWork
+from parking.kit.ids import derive_id
+from parking.lanes import repository
+from parking.lanes.errors import (
+    EventOutOfOrderError,
+    PresentationForeignError,
+    PresentationUnknownError,
+)
+from parking.lanes.models import (
+    CommandState,
+    Frame,
+    GateCommand,
+    LaneEventRow,
+    Observation,
+    ObservationMethod,
+    Presentation,
+    PresentationState,
+)
+
+# A rejected command may be followed by a fresh one while the car still stands there.
+COMMANDS_PER_PRESENTATION_MAX = 5
+PLATE_CONTEXT = "plate"
+ALTERNATIVES_CONTEXT = "alternatives"
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPlate:
+    """A read to keep as an observation.
+
+    Attributes:
+        alternatives: Other texts with their probabilities.
+        source: The weights or the camera that read it.
+    """
+
+    plate_index: UUID
+    text: str
+    alternatives: Mapping[str, float]
+    confidence: float
+    frames: int
+    method: ObservationMethod
+    source: str
+
+
+async def connect(
+    unit: UnitOfWork, operator_id: UUID, lane_id: UUID, bridge: str
+) -> tuple[int, int]:
+    """Open a new epoch for the lane; returns it with the last committed event number."""
+    return await repository.start_connection(unit, operator_id, lane_id, bridge)
+
+
+async def record_event(unit: UnitOfWork, event: LaneEventRow) -> bool:
+    """Commit one event of a lane in its order; returns whether it was new.
+
+    Raises:
+        EventOutOfOrderError: an earlier event is missing.
+    """
+    connection = await repository.lock_connection(unit, event.operator_id, event.lane_id)
+    last_seq = 0 if connection is None else connection.last_seq
+    if event.seq <= last_seq:
+        return False
+    if connection is None or event.seq > last_seq + 1:
+        raise EventOutOfOrderError(last_seq)
+    await repository.set_last_seq(unit, connection, event.seq)
+    return await repository.insert_once(unit, event)
+
+
+async def occupy(unit: UnitOfWork, presentation: Presentation) -> None:
+    """Record that a car came onto the loop; again changes nothing."""
+    await repository.insert_once(unit, presentation)
+
+
+async def clear(
+    unit: UnitOfWork, operator_id: UUID, presentation_id: UUID, at: datetime
+) -> Presentation | None:
+    """Record that the loop is free again."""
+    presentation = await repository.lock_presentation(unit, operator_id, presentation_id)
+    if presentation is not None and presentation.cleared_at is None:
+        presentation.state = PresentationState.CLEARED
+        presentation.cleared_at = at
+    return presentation
+
+
+async def store_frame(unit: UnitOfWork, frame: Frame) -> None:
+    """Keep a picture; the same frame again changes nothing."""
+    await repository.insert_once(unit, frame)
+
+
+async def lock_presentation(
+    unit: UnitOfWork, operator_id: UUID, lane_id: UUID, presentation_id: UUID
+) -> Presentation:
+    """Lock a lane's presentation.
+
+    Raises:
+        PresentationUnknownError: it was never reported.
+        PresentationForeignError: it was reported by another lane.
+    """
+    presentation = await repository.lock_presentation(unit, operator_id, presentation_id)
+    if presentation is None:
+        raise PresentationUnknownError("presentation_id: expected one reported by Presentation")
+    if presentation.lane_id != lane_id:
+        raise PresentationForeignError("presentation_id: expected one of this lane")
+    return presentation
+
+
+async def observe(unit: UnitOfWork, presentation: Presentation, seen: SeenPlate) -> UUID:
+    """Record the read that the presentation is decided on; one presentation has one."""
+    observation_id = derive_id(presentation.id, "observation")
+    await repository.insert_once(
+        unit,
+        Observation(
+            operator_id=presentation.operator_id,
+            id=observation_id,
+            place_id=presentation.place_id,
+            lane_id=presentation.lane_id,
+            presentation_id=presentation.id,
+            method=seen.method,
+            plate_index=seen.plate_index,
+            plate_sealed=unit.vault.seal(seen.text, context=PLATE_CONTEXT),
+            alternatives_sealed=unit.vault.seal(
+                json.dumps(dict(seen.alternatives), ensure_ascii=False),
+                context=ALTERNATIVES_CONTEXT,
+            ),
+            confidence=seen.confidence,
+            frames=seen.frames,
+            source=seen.source,
+            captured_at=presentation.occupied_at,
+        ),
+    )
+    presentation.observation_id = observation_id
+    return observation_id
+
+
+def decide(unit: UnitOfWork, presentation: Presentation, *, action: str, reason: str) -> None:
+    """Write down what the lane does for this car."""
+    presentation.action = action
+    presentation.reason = reason
+    presentation.decided_at = unit.now()
+
+
+async def order_open(
+    unit: UnitOfWork, presentation: Presentation, *, session_id: UUID | None, reason: str
+) -> GateCommand | None:
+    """Return the order to open for this car: the one that stands, or a fresh one.
+
+    The presentation must be locked. A repeated order keeps its id and gets a new time, so that
+    the gate recognises the repetition. None: the car is gone, or too many orders were rejected.
+    """
+    if presentation.cleared_at is not None:
+        return None
+    commands = await repository.find_commands(unit, presentation.operator_id, presentation.id)
+    standing = next((item for item in commands if item.state != CommandState.REJECTED), None)
+    if standing is not None:
+        if standing.state == CommandState.ISSUED:
+            standing.issued_at = unit.now()
+        return standing
+    if len(commands) >= COMMANDS_PER_PRESENTATION_MAX:
+        return None
+    presentation.commands = len(commands) + 1
+    command = GateCommand(
+        operator_id=presentation.operator_id,
+        id=derive_id(presentation.id, f"open:{presentation.commands}"),
+        lane_id=presentation.lane_id,
+        presentation_id=presentation.id,
+        session_id=session_id,
+        state=CommandState.ISSUED,
+        reason=reason,
+        issued_at=unit.now(),
+    )
+    unit.session.add(command)
+    return command
+
+
+async def record_answer(
+    unit: UnitOfWork, operator_id: UUID, command_id: UUID, state: CommandState, reason: str | None
+) -> GateCommand | None:
+    """Record what the gate answered; an acceptance is never taken back."""
+    command = await repository.find_command(unit, operator_id, command_id)
+    if command is None or command.state == CommandState.ACCEPTED:
+        return command
+    command.state = state
+    command.rejection = reason if state == CommandState.REJECTED else None
+    command.answered_at = unit.now()
+    unit.session.add(command)
+    return command

@@ -1,0 +1,42 @@
+"""Refusals about money."""
+
+from parking.kit.errors import ParkingError
+
+
+class MandateUnknownError(ParkingError):
+    """No such mandate, or not this driver's: the two are not told apart."""
+
+    code = "MANDATE_UNKNOWN"
+
+
+class BillUnknownError(ParkingError):
+    """No such bill, or the address of the bill was altered."""
+
+    code = "BILL_UNKNOWN"
+
+
+class NothingDueError(ParkingError):
+    """There is nothing to pay now."""
+
+    code = "NOTHING_DUE"
+
+
+class PaymentInProgressError(ParkingError):
+    """Another payment of the same bill is under way; its outcome comes first."""
+
+    code = "PAYMENT_IN_PROGRESS"
+    retryable = True
+
+
+class PaymentUnavailableError(ParkingError):
+    """No payment page could be opened."""
+
+    code = "PAYMENT_UNAVAILABLE"
+    retryable = True
+
+
+class AuthorizationUnavailableError(ParkingError):
+    """The payment provider did not open the authorization page."""
+
+    code = "AUTHORIZATION_UNAVAILABLE"
+    retryable = True

@@ -1,0 +1,74 @@
+"""The double-entry ledger: what is owed, what came in. Rows are never changed.
+
+Accounts: `receivable` (drivers owe the operator), `revenue` (the operator earned), and
+`provider:<name>` (the provider holds for the operator). A transfer debits one and credits another,
+so that all balances of an operator and currency sum to zero by construction.
+"""
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+
+from parking.kit.database import UnitOfWork
+from parking.kit.ids import derive_id
+from parking.kit.money import Money
+from parking.payments.models import Bill, LedgerTransfer, PaymentAttempt
+
+RECEIVABLE = "receivable"
+REVENUE = "revenue"
+
+_BALANCES = text(
+    """
+    SELECT account, currency, sum(amount)::bigint AS balance FROM (
+        SELECT debit_account AS account, currency, amount_minor AS amount
+        FROM ledger_transfers WHERE operator_id = :operator_id
+        UNION ALL
+        SELECT credit_account, currency, -amount_minor
+        FROM ledger_transfers WHERE operator_id = :operator_id
+    ) AS sides GROUP BY account, currency ORDER BY account, currency
+    """
+)
+
+
+async def post_issued(unit: UnitOfWork, bill: Bill) -> None:
+    """The driver owes the bill."""
+    await _post(unit, bill, RECEIVABLE, REVENUE, cause="issued", source=bill.id)
+
+
+async def post_voided(unit: UnitOfWork, bill: Bill) -> None:
+    """The driver does not owe the bill any more: a newer one takes its place."""
+    await _post(unit, bill, REVENUE, RECEIVABLE, cause="voided", source=bill.id)
+
+
+async def post_paid(unit: UnitOfWork, bill: Bill, attempt: PaymentAttempt) -> None:
+    """The provider took the bill's amount for us."""
+    account = f"provider:{attempt.provider}"
+    await _post(unit, bill, account, RECEIVABLE, cause="captured", source=attempt.id)
+
+
+async def balances(unit: UnitOfWork, operator_id: UUID) -> dict[tuple[str, str], int]:
+    """Return each account's balance by (account, currency), debits positive."""
+    rows = await unit.run(_BALANCES, {"operator_id": operator_id})
+    return {(str(row.account), str(row.currency)): int(row.balance) for row in rows}
+
+
+async def _post(
+    unit: UnitOfWork, bill: Bill, debit: str, credit: str, *, cause: str, source: UUID
+) -> None:
+    amount = Money(bill.total_minor, bill.currency)
+    if not amount:
+        return
+    transfer = insert(LedgerTransfer).values(
+        operator_id=bill.operator_id,
+        id=derive_id(source, f"ledger:{cause}"),
+        bill_id=bill.id,
+        debit_account=debit,
+        credit_account=credit,
+        amount_minor=amount.amount_minor,
+        currency=amount.currency,
+        cause=cause,
+        posted_at=unit.now(),
+    )
+    # The id derives from the cause: posting twice is posting once.
+    await unit.run(transfer.on_conflict_do_nothing())

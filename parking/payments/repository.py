@@ -1,0 +1,124 @@
+"""Every query about mandates, bills and attempts."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
+
+from parking.kit.database import UnitOfWork
+from parking.kit.locks import lock
+from parking.payments.models import (
+    Bill,
+    BillState,
+    Mandate,
+    MandateState,
+    PaymentAttempt,
+    ProviderOrder,
+)
+
+MANDATES_PER_DRIVER_MAX = 10
+DUE_ATTEMPTS_MAX = 50
+
+_TAKE_DUE = text(
+    """
+    UPDATE payment_attempts SET next_query_at = :now + :lease
+    FROM (
+        SELECT operator_id, id FROM payment_attempts
+        WHERE state IN ('sent', 'accepted', 'unknown') AND next_query_at <= :now
+        ORDER BY next_query_at LIMIT :rows FOR UPDATE SKIP LOCKED
+    ) AS due
+    WHERE payment_attempts.operator_id = due.operator_id AND payment_attempts.id = due.id
+    RETURNING payment_attempts.operator_id, payment_attempts.id
+    """
+)
+
+
+async def find_mandates(unit: UnitOfWork, driver_id: UUID) -> Sequence[Mandate]:
+    """Return a driver's mandates that are not revoked, oldest first."""
+    statement = (
+        select(Mandate)
+        .where(col(Mandate.driver_id) == driver_id)
+        .where(col(Mandate.state) != MandateState.REVOKED)
+        .order_by(col(Mandate.id))
+        .limit(MANDATES_PER_DRIVER_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def lock_mandate(unit: UnitOfWork, driver_id: UUID, mandate_id: UUID) -> Mandate | None:
+    """Lock a driver's mandate."""
+    return await lock(unit, Mandate, driver_id=driver_id, id=mandate_id)
+
+
+async def find_bills(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> Sequence[Bill]:
+    """Return a stay's bills, oldest first, without those that were voided."""
+    statement = (
+        select(Bill)
+        .where(col(Bill.operator_id) == operator_id, col(Bill.session_id) == session_id)
+        .where(col(Bill.state) != BillState.VOID)
+        .order_by(col(Bill.id))
+        .execution_options(populate_existing=True)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def lock_bill(unit: UnitOfWork, operator_id: UUID, bill_id: UUID) -> Bill | None:
+    """Lock a bill."""
+    return await lock(unit, Bill, operator_id=operator_id, id=bill_id)
+
+
+async def lock_attempt(
+    unit: UnitOfWork, operator_id: UUID, attempt_id: UUID
+) -> PaymentAttempt | None:
+    """Lock an attempt."""
+    return await lock(unit, PaymentAttempt, operator_id=operator_id, id=attempt_id)
+
+
+async def find_attempt(
+    unit: UnitOfWork, operator_id: UUID, attempt_id: UUID
+) -> PaymentAttempt | None:
+    """Return an attempt as it is stored now."""
+    statement = (
+        select(PaymentAttempt)
+        .where(col(PaymentAttempt.operator_id) == operator_id, col(PaymentAttempt.id) == attempt_id)
+        .execution_options(populate_existing=True)
+    )
+    return (await unit.session.exec(statement)).one_or_none()
+
+
+async def find_attempts(
+    unit: UnitOfWork, operator_id: UUID, bill_id: UUID
+) -> Sequence[PaymentAttempt]:
+    """Return a bill's attempts, oldest first."""
+    statement = (
+        select(PaymentAttempt)
+        .where(col(PaymentAttempt.operator_id) == operator_id)
+        .where(col(PaymentAttempt.bill_id) == bill_id)
+        .order_by(col(PaymentAttempt.sent_at), col(PaymentAttempt.id))
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def take_due_attempts(unit: UnitOfWork, lease: timedelta) -> list[tuple[UUID, UUID]]:
+    """Take unsettled attempts whose query is due, for `lease`; returns (operator, attempt)."""
+    values = {"now": unit.now(), "lease": lease, "rows": DUE_ATTEMPTS_MAX}
+    rows = await unit.run(_TAKE_DUE, values)
+    return [(row.operator_id, row.id) for row in rows]
+
+
+async def remember_order(
+    unit: UnitOfWork, *, number: str, owner_id: UUID, subject_id: UUID, kind: str
+) -> None:
+    """Remember whose number it is, for the provider's notices."""
+    statement = insert(ProviderOrder).values(
+        number=number, owner_id=owner_id, subject_id=subject_id, kind=kind
+    )
+    await unit.run(statement.on_conflict_do_nothing())
+
+
+async def find_order(unit: UnitOfWork, number: str) -> ProviderOrder | None:
+    """Return whose number it is."""
+    return await unit.session.get(ProviderOrder, number)

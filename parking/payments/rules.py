@@ -1,0 +1,57 @@
+"""What follows from what with money: pure, no I/O."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from parking.kit.money import Money
+from parking.payments.models import AttemptState, Mandate, MandateState
+from parking.payments.port import ChargeResult, OrderStatus
+
+# After a payment the car may leave without a further charge for this long.
+GRACE_AFTER_PAYMENT = timedelta(minutes=15)
+# An unknown outcome is queried at these distances, the last one for ever after.
+QUERY_BACKOFF_S: Sequence[float] = (0.5, 1, 2, 5, 15, 60, 300)
+LIVE_STATES = frozenset({AttemptState.SENT, AttemptState.ACCEPTED, AttemptState.UNKNOWN})
+
+_STATES = {
+    OrderStatus.ACCEPTED: AttemptState.ACCEPTED,
+    OrderStatus.SUCCEEDED: AttemptState.SUCCEEDED,
+    OrderStatus.FAILED: AttemptState.FAILED,
+    OrderStatus.UNKNOWN: AttemptState.UNKNOWN,
+    # The order may still be on its way: only the same number again, or closing it, settles that.
+    OrderStatus.NOT_FOUND: AttemptState.UNKNOWN,
+}
+
+
+def next_state(state: AttemptState, result: ChargeResult) -> AttemptState:
+    """Return where an attempt stands after an answer.
+
+    A definitive state never changes, and an accepted order does not become unknown again.
+    """
+    if state not in LIVE_STATES:
+        return state
+    following = _STATES[result.status]
+    if following == AttemptState.UNKNOWN and state == AttemptState.ACCEPTED:
+        return state
+    return following
+
+
+def query_delay(queries: int) -> timedelta:
+    """Return how long to wait before the next query after `queries` of them."""
+    return timedelta(seconds=QUERY_BACKOFF_S[min(queries, len(QUERY_BACKOFF_S) - 1)])
+
+
+def usable_mandates(mandates: Iterable[Mandate], due: Money) -> list[Mandate]:
+    """Return the mandates that may be charged `due`, in the order to try them."""
+    return sorted(
+        (mandate for mandate in mandates if _permits(mandate, due)), key=lambda item: item.id
+    )
+
+
+def _permits(mandate: Mandate, due: Money) -> bool:
+    return (
+        mandate.state == MandateState.ACTIVE
+        and mandate.agreement_reference is not None
+        and mandate.currency in {None, due.currency}
+        and (mandate.amount_minor_max is None or due.amount_minor <= mandate.amount_minor_max)
+    )

@@ -1,0 +1,86 @@
+"""Every query about stays."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import delete
+from sqlmodel import col, select
+
+from parking.kit.database import UnitOfWork
+from parking.kit.locks import lock
+from parking.sessions.models import OpenSession, Segment, Session
+
+# Beyond this many open sessions a misread is not searched for: the place is a city, not a place.
+OPEN_SESSIONS_MAX = 20_000
+
+
+async def find_open(
+    unit: UnitOfWork, operator_id: UUID, place_id: UUID, plate_index: UUID
+) -> OpenSession | None:
+    """Return the open session of exactly this plate."""
+    statement = (
+        select(OpenSession)
+        .where(col(OpenSession.operator_id) == operator_id)
+        .where(col(OpenSession.place_id) == place_id)
+        .where(col(OpenSession.plate_index) == plate_index)
+    )
+    return (await unit.session.exec(statement)).one_or_none()
+
+
+async def list_open(
+    unit: UnitOfWork, operator_id: UUID, place_id: UUID
+) -> Sequence[tuple[UUID, bytes]]:
+    """Return a place's open sessions with their sealed plates."""
+    statement = (
+        select(OpenSession.session_id, OpenSession.plate_sealed)
+        .where(col(OpenSession.operator_id) == operator_id)
+        .where(col(OpenSession.place_id) == place_id)
+        .limit(OPEN_SESSIONS_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def lock_session(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> Session | None:
+    """Lock a stay: two lanes, a phone and a provider's notice take turns."""
+    return await lock(unit, Session, operator_id=operator_id, id=session_id)
+
+
+async def find_session(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> Session | None:
+    """Return a stay."""
+    return await unit.session.get(Session, (operator_id, session_id))
+
+
+async def find_sessions(
+    unit: UnitOfWork, keys: Sequence[tuple[UUID, UUID]]
+) -> dict[tuple[UUID, UUID], Session]:
+    """Return many stays at once, by (operator, session); one statement however many."""
+    if not keys:
+        return {}
+    statement = (
+        select(Session)
+        .where(col(Session.operator_id).in_({operator_id for operator_id, _ in keys}))
+        .where(col(Session.id).in_({session_id for _, session_id in keys}))
+    )
+    rows = await unit.session.exec(statement)
+    return {(row.operator_id, row.id): row for row in rows}
+
+
+async def find_segments(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> list[Segment]:
+    """Return a stay's segments, oldest first."""
+    statement = (
+        select(Segment)
+        .where(col(Segment.operator_id) == operator_id)
+        .where(col(Segment.session_id) == session_id)
+        .order_by(col(Segment.id))
+    )
+    return list(await unit.session.exec(statement))
+
+
+async def delete_open(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> bool:
+    """Take a stay off the open ones; returns whether it was there."""
+    statement = (
+        delete(OpenSession)
+        .where(col(OpenSession.operator_id) == operator_id)
+        .where(col(OpenSession.session_id) == session_id)
+    )
+    return (await unit.run(statement)).rowcount == 1

@@ -1,0 +1,127 @@
+"""Use cases of a stay: begin, find at the exit, end."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from parking.kit.database import UnitOfWork
+from parking.kit.ids import derive_id
+from parking.sessions import repository
+from parking.sessions.models import OpenSession, Segment, Session, SessionState
+from parking.sessions.rules import Candidate, Match, ReadText, best_match
+
+PLATE_CONTEXT = "plate"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A car that comes in."""
+
+    operator_id: UUID
+    place_id: UUID
+    area_id: UUID
+    presentation_id: UUID
+    plate_index: UUID
+    plate_text: str
+    driver_id: UUID | None
+    rate_table_id: UUID
+    entered_at: datetime
+
+
+async def begin(unit: UnitOfWork, arrival: Arrival) -> Session:
+    """Open the stay that this presentation causes; again returns the same.
+
+    A stay of the same plate that never ended is set aside as UNRESOLVED for staff: its car must
+    have left unseen.
+    """
+    session_id = derive_id(arrival.presentation_id, "session")
+    known = await repository.lock_session(unit, arrival.operator_id, session_id)
+    if known is not None:
+        return known
+    await _set_aside(unit, arrival)
+    sealed = unit.vault.seal(arrival.plate_text, context=PLATE_CONTEXT)
+    session = Session(
+        operator_id=arrival.operator_id,
+        id=session_id,
+        place_id=arrival.place_id,
+        plate_index=arrival.plate_index,
+        plate_sealed=sealed,
+        driver_id=arrival.driver_id,
+        rate_table_id=arrival.rate_table_id,
+        entry_presentation_id=arrival.presentation_id,
+        state=SessionState.ACTIVE,
+        version=0,
+        entered_at=arrival.entered_at,
+    )
+    unit.session.add(session)
+    unit.session.add(
+        OpenSession(
+            operator_id=arrival.operator_id,
+            session_id=session_id,
+            place_id=arrival.place_id,
+            plate_index=arrival.plate_index,
+            plate_sealed=sealed,
+            entered_at=arrival.entered_at,
+        )
+    )
+    unit.session.add(
+        Segment(
+            operator_id=arrival.operator_id,
+            id=derive_id(session_id, "segment:1"),
+            session_id=session_id,
+            area_id=arrival.area_id,
+            rate_table_id=arrival.rate_table_id,
+            started_at=arrival.entered_at,
+        )
+    )
+    await unit.session.flush()
+    return session
+
+
+async def match_exit(
+    unit: UnitOfWork, operator_id: UUID, place_id: UUID, plate_index: UUID, read: ReadText
+) -> Match | None:
+    """Return the open session that a read at an exit belongs to, or None where it is not sure.
+
+    Plates are opened in memory only when the exact plate is not inside.
+    """
+    exact = await repository.find_open(unit, operator_id, place_id, plate_index)
+    if exact is not None:
+        return Match(exact.session_id, 0.0)
+    opened = [
+        Candidate(session_id, unit.vault.open(sealed, context=PLATE_CONTEXT))
+        for session_id, sealed in await repository.list_open(unit, operator_id, place_id)
+    ]
+    return best_match(read, opened)
+
+
+async def lock_session(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> Session | None:
+    """Lock a stay for the rest of the transaction."""
+    return await repository.lock_session(unit, operator_id, session_id)
+
+
+async def end(unit: UnitOfWork, session: Session, *, state: SessionState, at: datetime) -> None:
+    """End a locked stay; a stay ends once."""
+    if not await repository.delete_open(unit, session.operator_id, session.id):
+        return
+    session.state = state
+    session.left_at = at
+    for segment in await repository.find_segments(unit, session.operator_id, session.id):
+        segment.ended_at = segment.ended_at or at
+
+
+def plate_of(unit: UnitOfWork, session: Session) -> str:
+    """Return the stay's plate in clear: for its own driver and for staff only."""
+    return unit.vault.open(session.plate_sealed, context=PLATE_CONTEXT)
+
+
+async def _set_aside(unit: UnitOfWork, arrival: Arrival) -> None:
+    earlier = await repository.find_open(
+        unit, arrival.operator_id, arrival.place_id, arrival.plate_index
+    )
+    if earlier is None:
+        return
+    session = await repository.lock_session(unit, earlier.operator_id, earlier.session_id)
+    if session is not None:
+        state = SessionState.UNRESOLVED
+        await end(unit, session, state=state, at=arrival.entered_at)
