@@ -1,0 +1,47 @@
+"""What happens to a driver's plates. The plate itself is never told: consumers read it sealed."""
+
+from parking.events.envelope import Event
+from parking.kit.database import UnitOfWork
+from parking.kit.ids import derive_id, new_id
+from parking.plates.models import BindingClaim, PlateBinding
+
+PLATE_BOUND = "PlateBound"
+PLATE_UNBOUND = "PlateUnbound"
+PLATE_CLAIM_REFUSED = "PlateClaimRefused"
+
+
+def plate_bound(binding: PlateBinding) -> Event:
+    """A driver proved a plate; from now on gates know it."""
+    return Event(
+        id=derive_id(binding.id, PLATE_BOUND),
+        type=PLATE_BOUND,
+        owner_id=binding.driver_id,
+        subject_id=binding.id,
+        occurred_at=binding.bound_at,
+        payload={"proof": binding.proof.value, "plate_index": str(binding.plate_index)},
+    )
+
+
+def plate_unbound(unit: UnitOfWork, binding: PlateBinding, *, reason: str) -> Event:
+    """A plate is no longer the driver's; `reason` is `driver` or `staff`."""
+    now = unit.now()
+    return Event(
+        # Not derived from the binding: that id's month may be dropped already.
+        id=new_id(now),
+        type=PLATE_UNBOUND,
+        owner_id=binding.driver_id,
+        subject_id=binding.id,
+        occurred_at=now,
+        payload={"reason": reason, "plate_index": str(binding.plate_index)},
+    )
+
+
+def plate_claim_refused(unit: UnitOfWork, claim: BindingClaim) -> Event:
+    """Staff looked at the vehicle licence and said no."""
+    return Event(
+        id=new_id(unit.now()),
+        type=PLATE_CLAIM_REFUSED,
+        owner_id=claim.driver_id,
+        subject_id=claim.id,
+        occurred_at=unit.now(),
+    )
