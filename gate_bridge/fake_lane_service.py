@@ -1,0 +1,185 @@
+"""A domain in memory that keeps the promises of `LaneService`; for tests of the bridge."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from parking.flows.lane_types import (
+    Action,
+    BarrierEvent,
+    CommandState,
+    Connection,
+    Decision,
+    DisplayText,
+    FrameUpload,
+    Lane,
+    LaneEvent,
+    OpenCommand,
+    PresentationState,
+)
+from parking.kit.clock import Clock
+from parking.kit.errors import UnavailableError
+from parking.kit.ids import derive_id
+from parking.lanes.errors import EventOutOfOrderError, PresentationUnknownError
+from parking.places.errors import LaneUnknownError
+from parking.plates.reads import PlateRead
+
+Decide = Callable[[UUID, PlateRead], tuple[Action, DisplayText]]
+
+
+def always_open(_presentation_id: UUID, _read: PlateRead) -> tuple[Action, DisplayText]:
+    """Let every car through."""
+    return Action.OPEN, DisplayText(("Have a good trip",))
+
+
+@dataclass
+class FakeLaneService:
+    """Lanes, events and decisions in memory.
+
+    Attributes:
+        failures_left: Calls that fail for a passing reason before the next one succeeds.
+        commands: By id, as last issued.
+        answers: What the edge answered, by command id.
+    """
+
+    clock: Clock
+    ttl_ms: int = 5000
+    decide_rule: Decide = always_open
+    failures_left: int = 0
+    lanes: dict[UUID, tuple[Lane, str]] = field(default_factory=dict[UUID, tuple[Lane, str]])
+    epochs: dict[UUID, int] = field(default_factory=dict[UUID, int])
+    last_seqs: dict[UUID, int] = field(default_factory=dict[UUID, int])
+    events: list[tuple[int, str, str]] = field(default_factory=list[tuple[int, str, str]])
+    presentations: dict[UUID, PresentationState] = field(
+        default_factory=dict[UUID, PresentationState]
+    )
+    frames: dict[UUID, FrameUpload] = field(default_factory=dict[UUID, FrameUpload])
+    decisions: dict[UUID, Decision] = field(default_factory=dict[UUID, Decision])
+    decide_calls: list[tuple[UUID, str]] = field(default_factory=list[tuple[UUID, str]])
+    commands: dict[UUID, OpenCommand] = field(default_factory=dict[UUID, OpenCommand])
+    answers: dict[UUID, tuple[CommandState, str | None]] = field(
+        default_factory=dict[UUID, tuple[CommandState, str | None]]
+    )
+
+    def add_lane(self, lane: Lane, token: str) -> None:
+        """Make a lane known."""
+        self.lanes[lane.lane_id] = (lane, token)
+
+    async def authenticate(self, lane_id: UUID, token: str) -> Lane:
+        """Return the lane whose device token this is."""
+        self._maybe_fail()
+        known = self.lanes.get(lane_id)
+        if known is None or known[1] != token:
+            raise LaneUnknownError("no such lane, or not with this token")
+        return known[0]
+
+    async def connect(self, lane: Lane, bridge: str) -> Connection:
+        """Open a new epoch for the lane."""
+        del bridge
+        self._maybe_fail()
+        epoch = self.epochs.get(lane.lane_id, 0) + 1
+        self.epochs[lane.lane_id] = epoch
+        return Connection(epoch, self.last_seqs.get(lane.lane_id, 0))
+
+    async def present(
+        self, lane: Lane, event: LaneEvent, presentation_id: UUID, state: PresentationState
+    ) -> int:
+        """Record that a car came or left."""
+        if self._commit(lane, event, "Presentation", state.value):
+            self.presentations[presentation_id] = state
+        return self.last_seqs[lane.lane_id]
+
+    async def store_frame(self, lane: Lane, frame: FrameUpload) -> None:
+        """Keep a picture."""
+        del lane
+        self._maybe_fail()
+        self.frames[frame.frame_id] = frame
+
+    async def record_observation(
+        self, lane: Lane, event: LaneEvent, presentation_id: UUID, read: PlateRead, source: str
+    ) -> int:
+        """Record a camera's own read."""
+        del presentation_id, source
+        self._commit(lane, event, "Observation", read.text)
+        return self.last_seqs[lane.lane_id]
+
+    async def record_barrier_event(self, lane: Lane, event: BarrierEvent) -> int:
+        """Record physical feedback."""
+        self._commit(lane, event.event, "BarrierEvent", event.kind)
+        return self.last_seqs[lane.lane_id]
+
+    async def decide(
+        self, lane: Lane, presentation_id: UUID, read: PlateRead, frames: Sequence[UUID]
+    ) -> Decision:
+        """Decide once."""
+        del lane, frames
+        self._maybe_fail()
+        self.decide_calls.append((presentation_id, read.text))
+        if presentation_id not in self.presentations:
+            raise PresentationUnknownError("presentation_id")
+        if presentation_id not in self.decisions:
+            action, display = self.decide_rule(presentation_id, read)
+            command = self._issue(presentation_id) if action is Action.OPEN else None
+            self.decisions[presentation_id] = Decision(
+                action, "fake", command, display, {"match": 1.0, "commit": 2.0}
+            )
+        return self.decisions[presentation_id]
+
+    async def resume(self, lane: Lane, presentation_id: UUID) -> Decision | None:
+        """Return what was decided; an unanswered command gets a new time."""
+        del lane
+        self._maybe_fail()
+        decision = self.decisions.get(presentation_id)
+        if decision is None or decision.command is None:
+            return decision
+        renewed = self._issue(presentation_id)
+        return replace(decision, command=renewed)
+
+    async def command_answered(
+        self, lane: Lane, command_id: UUID, status: CommandState, reason: str | None
+    ) -> None:
+        """Record what the edge answered."""
+        del lane
+        self._maybe_fail()
+        self.answers[command_id] = (status, reason)
+
+    async def pending_commands(self, lane: Lane, presentation_id: UUID) -> Sequence[OpenCommand]:
+        """Return the commands that have no answer."""
+        del lane
+        self._maybe_fail()
+        return [
+            command
+            for command in self.commands.values()
+            if command.presentation_id == presentation_id and command.command_id not in self.answers
+        ]
+
+    async def ready(self) -> bool:
+        """Return whether calls succeed."""
+        return self.failures_left == 0
+
+    def pay(self, presentation_id: UUID) -> OpenCommand:
+        """Let a payment arrive late: the order to open is issued now."""
+        return self._issue(presentation_id)
+
+    def _issue(self, presentation_id: UUID) -> OpenCommand:
+        command = OpenCommand(
+            derive_id(presentation_id, "open:1"), presentation_id, self.clock.now(), self.ttl_ms
+        )
+        self.commands[command.command_id] = command
+        return command
+
+    def _commit(self, lane: Lane, event: LaneEvent, action: str, what: str) -> bool:
+        self._maybe_fail()
+        last_seq = self.last_seqs.setdefault(lane.lane_id, 0)
+        if event.seq <= last_seq:
+            return False
+        if event.seq > last_seq + 1:
+            raise EventOutOfOrderError(last_seq)
+        self.last_seqs[lane.lane_id] = event.seq
+        self.events.append((event.seq, action, what))
+        return True
+
+    def _maybe_fail(self) -> None:
+        if self.failures_left > 0:
+            self.failures_left -= 1
+            raise UnavailableError("the database is away")

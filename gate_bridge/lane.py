@@ -1,0 +1,182 @@
+"""One connected lane: which car stands there, and what its events mean."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from uuid import UUID
+
+import structlog
+
+from gate_bridge.delivery import LaneOutlet
+from gate_bridge.presentation import LaneTools, PresentationRun
+from gate_bridge.retry import call_once
+from gate_bridge.wire.actions import (
+    AgentEvent,
+    BarrierEvent,
+    CurrentPresentation,
+    Frame,
+    Observation,
+    Presentation,
+)
+from gate_bridge.wire.errors import (
+    NotReadyError,
+    PayloadInvalidError,
+    RateLimitedError,
+)
+from parking.flows import lane_types
+from parking.plates.reads import PlateRead
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+Spawn = Callable[[Coroutine[None, None, None]], asyncio.Task[None]]
+
+
+class ConnectedLane:
+    """The lane behind one connection.
+
+    Events are recorded strictly in the order of their seq. Only the presentation named in Hello
+    and those that began after it are live: an older one from the agent's journal is recorded and
+    never decided on, because its car is gone.
+
+    Args:
+        last_seq: The last event that is committed.
+        live_seq_min: The first seq that the agent gives out after its Hello.
+        spawn: Starts a task that the process owns.
+    """
+
+    def __init__(
+        self,
+        lane: lane_types.Lane,
+        outlet: LaneOutlet,
+        tools: LaneTools,
+        *,
+        last_seq: int,
+        live_seq_min: int,
+        spawn: Spawn,
+    ) -> None:
+        self.lane = lane
+        self.last_seq = last_seq
+        self._outlet = outlet
+        self._tools = tools
+        # An agent that lost its journal starts again below what is committed.
+        self._live_seq_min = max(live_seq_min, last_seq + 1)
+        self._spawn = spawn
+        self._run: PresentationRun | None = None
+
+    def resume(self, presentation: CurrentPresentation) -> None:
+        """Go on with the car that stood there when the agent connected."""
+        self._begin(presentation.presentation_id, resumed=True)
+
+    async def record(self, event: AgentEvent) -> int:
+        """Commit an event and act on it; return the last committed seq.
+
+        Raises:
+            NotReadyError: an event before this one is missing.
+        """
+        if event.seq <= self.last_seq:
+            return self.last_seq
+        if event.seq > self.last_seq + 1:
+            # Cumulative acknowledgement: committing past a gap would lose what is in it.
+            raise NotReadyError(
+                f"seq: expected {self.last_seq + 1}",
+                {"field": "seq", "expected": str(self.last_seq + 1)},
+            )
+        self.last_seq = await call_once(
+            lambda: self._commit(event), self._tools.limits.service_timeout_s
+        )
+        self._act(event)
+        return self.last_seq
+
+    async def store(self, frame: Frame, image: bytes, received_s: float) -> None:
+        """Keep a picture durably and have it read.
+
+        Raises:
+            PayloadInvalidError: the picture is not of the car that stands there.
+            RateLimitedError: there are enough pictures of this car.
+        """
+        run = self._run
+        if run is None or run.presentation_id != frame.presentation_id:
+            raise PayloadInvalidError("presentation_id", "the presentation that is current")
+        if run.full:
+            raise RateLimitedError("frames_per_presentation", self._tools.limits.frames_max)
+        upload = lane_types.FrameUpload(
+            frame.frame_id, frame.presentation_id, frame.captured_at, frame.content_type, image
+        )
+        await call_once(
+            lambda: self._tools.service.store_frame(self.lane, upload),
+            self._tools.limits.service_timeout_s,
+        )
+        self._spawn(run.frame_stored(upload, received_s))
+
+    def poke(self) -> None:
+        """Look for late commands."""
+        if self._run is not None:
+            self._run.poke()
+
+    def close(self) -> None:
+        """End with the connection; the car may still stand there."""
+        if self._run is not None:
+            self._run.end(car_left=False)
+            self._run = None
+
+    def _begin(self, presentation_id: UUID, *, resumed: bool) -> None:
+        if self._run is not None:
+            if self._run.presentation_id == presentation_id:
+                return
+            self._run.end(car_left=True)
+        run = PresentationRun(self.lane, presentation_id, self._outlet, self._tools)
+        self._run = run
+        self._spawn(run.run(resumed=resumed))
+
+    def _act(self, event: AgentEvent) -> None:
+        match event:
+            case Presentation(state="occupied"):
+                if event.seq >= self._live_seq_min:
+                    self._begin(event.presentation_id, resumed=False)
+            case Presentation():
+                self._clear(event.presentation_id)
+            case Observation():
+                if self._run is not None and self._run.presentation_id == event.presentation_id:
+                    self._run.camera_read(_plate_read(event))
+            case BarrierEvent():
+                _log.info("barrier_event", lane_id=str(self.lane.lane_id), kind=event.kind.value)
+
+    def _clear(self, presentation_id: UUID) -> None:
+        if self._run is not None and self._run.presentation_id == presentation_id:
+            self._run.end(car_left=True)
+            self._run = None
+
+    async def _commit(self, event: AgentEvent) -> int:
+        service = self._tools.service
+        match event:
+            case Presentation():
+                return await service.present(
+                    self.lane,
+                    lane_types.LaneEvent(event.event_id, event.seq, event.occurred_at),
+                    event.presentation_id,
+                    lane_types.PresentationState(event.state.value),
+                )
+            case Observation():
+                return await service.record_observation(
+                    self.lane,
+                    lane_types.LaneEvent(event.event_id, event.seq, event.captured_at),
+                    event.presentation_id,
+                    _plate_read(event),
+                    event.source,
+                )
+            case BarrierEvent():
+                return await service.record_barrier_event(self.lane, _barrier_event(event))
+
+
+def _plate_read(event: Observation) -> PlateRead:
+    return PlateRead(text=event.plate, confidence=event.confidence)
+
+
+def _barrier_event(event: BarrierEvent) -> lane_types.BarrierEvent:
+    return lane_types.BarrierEvent(
+        lane_types.LaneEvent(event.event_id, event.seq, event.occurred_at),
+        event.kind.value,
+        event.presentation_id,
+        event.command_id,
+        event.operator,
+        event.reason,
+    )

@@ -1,0 +1,82 @@
+"""What the bridge asks of the domain, and nothing else."""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from parking.flows.lane_types import (
+    BarrierEvent,
+    CommandState,
+    Connection,
+    Decision,
+    FrameUpload,
+    Lane,
+    LaneEvent,
+    OpenCommand,
+    PresentationState,
+)
+from parking.plates.reads import PlateRead
+
+
+class LaneService(Protocol):
+    """The lane's use cases. Each is one transaction, or none, and each may be repeated.
+
+    A call raises a `ParkingError`; a retryable one means that the same call may succeed later.
+    """
+
+    async def authenticate(self, lane_id: UUID, token: str) -> Lane:
+        """Return the lane whose device token this is.
+
+        Raises:
+            LaneUnknownError: there is no such lane.
+            LaneTokenError: the token is not the lane's.
+        """
+        ...
+
+    async def connect(self, lane: Lane, bridge: str) -> Connection:
+        """Open a new epoch for the lane; the older ones are stale from here on."""
+        ...
+
+    async def present(
+        self, lane: Lane, event: LaneEvent, presentation_id: UUID, state: PresentationState
+    ) -> int:
+        """Record that a car came or left; return the lane's last committed seq."""
+        ...
+
+    async def store_frame(self, lane: Lane, frame: FrameUpload) -> None:
+        """Keep a picture durably."""
+        ...
+
+    async def record_observation(
+        self, lane: Lane, event: LaneEvent, presentation_id: UUID, read: PlateRead, source: str
+    ) -> int:
+        """Record a camera's own read; return the lane's last committed seq."""
+        ...
+
+    async def record_barrier_event(self, lane: Lane, event: BarrierEvent) -> int:
+        """Record physical feedback; return the lane's last committed seq."""
+        ...
+
+    async def decide(
+        self, lane: Lane, presentation_id: UUID, read: PlateRead, frames: Sequence[UUID]
+    ) -> Decision:
+        """Decide on a presentation, once: a repeated call returns the same decision."""
+        ...
+
+    async def resume(self, lane: Lane, presentation_id: UUID) -> Decision | None:
+        """Return what was decided already, or None."""
+        ...
+
+    async def command_answered(
+        self, lane: Lane, command_id: UUID, status: CommandState, reason: str | None
+    ) -> None:
+        """Record what the edge answered to a command."""
+        ...
+
+    async def pending_commands(self, lane: Lane, presentation_id: UUID) -> Sequence[OpenCommand]:
+        """Return the commands of the presentation that the edge has not answered."""
+        ...
+
+    async def ready(self) -> bool:
+        """Return whether the database answers."""
+        ...

@@ -1,0 +1,130 @@
+"""The frames of one presentation and what the recognisers say of them: no I/O here."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from gate_bridge.options import ReadingLimits
+from parking.flows.lane_types import FrameUpload
+from parking.plates.frame_stream import FrameReply
+from parking.plates.reads import PlateRead
+
+
+@dataclass(slots=True)
+class KeptFrame:
+    """A frame that no recogniser has answered.
+
+    Attributes:
+        received_s: Arrival of its last byte, by the steady clock.
+        submitted_s: Last submission, by the same clock.
+    """
+
+    upload: FrameUpload
+    received_s: float
+    submitted_s: float
+    submissions: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why reading ended.
+
+    Attributes:
+        read: The plate to decide on; None when no picture showed one.
+        reply: The answer that tipped the balance, for its timings.
+        received_s: Arrival of the frame that was answered.
+    """
+
+    read: PlateRead | None
+    reply: FrameReply | None = None
+    received_s: float | None = None
+
+
+class Reading:
+    """Gathers frames and replies until the plate is known or a bound is reached.
+
+    Args:
+        started_s: When the presentation began here, by the steady clock of every other argument.
+    """
+
+    def __init__(self, limits: ReadingLimits, started_s: float) -> None:
+        self._limits = limits
+        self._started_s = started_s
+        self._first_answer_s: float | None = None
+        self._kept: dict[UUID, KeptFrame] = {}
+        self._best: PlateRead | None = None
+        self._sure: Verdict | None = None
+        self.frame_ids: list[UUID] = []
+        self.answered = 0
+        self.first_received_s: float | None = None
+
+    @property
+    def full(self) -> bool:
+        """Return whether no more frames are taken."""
+        return len(self.frame_ids) >= self._limits.frames_max
+
+    def add(self, upload: FrameUpload, received_s: float, now_s: float) -> None:
+        """Take note of a frame that is being submitted; an old unanswered one may be let go."""
+        if self.first_received_s is None:
+            self.first_received_s = received_s
+        if upload.frame_id in self._kept:
+            return
+        self.frame_ids.append(upload.frame_id)
+        self._kept[upload.frame_id] = KeptFrame(upload, received_s, now_s)
+        while len(self._kept) > self._limits.frames_kept_max:
+            self._kept.pop(next(iter(self._kept)))
+
+    def answer(self, reply: FrameReply, now_s: float) -> None:
+        """Take in a recogniser's reply; a repeated one changes nothing."""
+        frame = self._kept.pop(reply.frame_id, None)
+        if self._first_answer_s is None:
+            self._first_answer_s = now_s
+        if frame is not None:
+            self.answered += 1
+        if reply.vote is None:
+            return
+        if self._best is None or _weight(reply.vote) >= _weight(self._best):
+            self._best = reply.vote
+        if reply.agreed and self._sure is None:
+            self._sure = Verdict(reply.vote, reply, frame.received_s if frame else None)
+
+    def camera_read(self, read: PlateRead) -> None:
+        """Take in the camera's own read: sure enough to decide on, or the best so far."""
+        if read.confidence >= self._limits.camera_confidence_min and self._sure is None:
+            self._sure = Verdict(read)
+        elif self._best is None or read.confidence > self._best.confidence:
+            self._best = read
+
+    def verdict(self, now_s: float) -> Verdict | None:
+        """Return the outcome, or None while more answers are worth waiting for."""
+        if self._sure is not None:
+            return self._sure
+        if self.answered >= self._limits.answered_frames_max:
+            return Verdict(self._best)
+        if self._first_answer_s is not None:
+            spent = now_s - self._first_answer_s >= self._limits.reading_s_max
+        else:
+            spent = now_s - self._started_s >= self._limits.silent_s_max
+        return Verdict(self._best) if spent else None
+
+    def silent(self, now_s: float) -> bool:
+        """Return whether frames have waited so long that the driver should be told."""
+        waiting_s = now_s - (self.first_received_s or now_s)
+        return self._first_answer_s is None and waiting_s >= self._limits.wait_display_after_s
+
+    def due(self, now_s: float) -> list[KeptFrame]:
+        """Return the newest frames whose answer is overdue, and count their submission."""
+        newest = list(self._kept.values())[-self._limits.resubmit_frames_max :]
+        overdue = [
+            frame
+            for frame in newest
+            if now_s - frame.submitted_s >= self._limits.resubmit_after_s
+            and frame.submissions < self._limits.submissions_max
+        ]
+        for frame in overdue:
+            frame.submitted_s = now_s
+            frame.submissions += 1
+        return overdue
+
+
+def _weight(read: PlateRead) -> tuple[int, float]:
+    return read.frames, read.confidence

@@ -1,0 +1,47 @@
+"""The connections of one bridge process, one for each lane."""
+
+from typing import Protocol
+from uuid import UUID
+
+
+class RegisteredConnection(Protocol):
+    """What the registry knows of a connection."""
+
+    @property
+    def lane_id(self) -> UUID:
+        """Return the lane."""
+        ...
+
+    @property
+    def session_epoch(self) -> int:
+        """Return the epoch that the domain gave this connection."""
+        ...
+
+    def supersede(self) -> None:
+        """Close: a newer connection of the lane exists."""
+        ...
+
+
+class LaneRegistry:
+    """Keeps the newest connection of every lane and fences the older ones."""
+
+    def __init__(self) -> None:
+        self._by_lane: dict[UUID, RegisteredConnection] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_lane)
+
+    def add(self, connection: RegisteredConnection) -> None:
+        """Register a connection; whichever of two is older is closed."""
+        other = self._by_lane.get(connection.lane_id)
+        if other is not None and other.session_epoch > connection.session_epoch:
+            connection.supersede()
+            return
+        self._by_lane[connection.lane_id] = connection
+        if other is not None:
+            other.supersede()
+
+    def remove(self, connection: RegisteredConnection) -> None:
+        """Forget a connection that ended, unless a newer one took its place."""
+        if self._by_lane.get(connection.lane_id) is connection:
+            del self._by_lane[connection.lane_id]

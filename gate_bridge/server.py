@@ -1,0 +1,179 @@
+"""The bridge process: its listener and its loops."""
+
+import asyncio
+import logging
+import os
+import re
+import secrets
+import socket
+import ssl
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+import structlog
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.typing import Subprotocol
+
+from gate_bridge.admission import Admission, GateSocket
+from gate_bridge.connection import ConnectionTools, GateConnection
+from gate_bridge.frame_queue import FrameQueue
+from gate_bridge.options import BridgeOptions
+from gate_bridge.pokes import LanePokes
+from gate_bridge.port import LaneService
+from gate_bridge.presentation import LaneTools
+from gate_bridge.registry import LaneRegistry
+from gate_bridge.timings import TimingsListener, log_timings
+from gate_bridge.valkey import Valkey
+from gate_bridge.wire.closing import GateCloseCode
+from gate_bridge.wire.limits import SUBPROTOCOL
+from parking.kit.clock import Clock
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_BACKLOG = 4096
+_OPEN_TIMEOUT_S = 15.0
+_CLOSE_TIMEOUT_S = 2.0
+_WRITE_BYTES_MAX = 2**16
+_MESSAGES_QUEUED_MAX = 4
+_DRAIN_S = 5.0
+
+
+class GateBridge:
+    """One bridge process; another one beside it takes other lanes, or the same after a failure.
+
+    Use it as an async context: it listens inside and closes its connections with 1012 at the end.
+    """
+
+    def __init__(
+        self,
+        service: LaneService,
+        redis_url: str,
+        options: BridgeOptions,
+        clock: Clock,
+        on_timings: TimingsListener = log_timings,
+    ) -> None:
+        options.check()
+        self.name = _process_name()
+        self._options = options
+        self._valkey = Valkey(redis_url)
+        self._frames = FrameQueue(self._valkey, self.name)
+        self._pokes = LanePokes(self._valkey, self.name)
+        self._admission = Admission(service, self._valkey)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: Server | None = None
+        self._stack = AsyncExitStack()
+        self._tools = ConnectionTools(
+            bridge=self.name,
+            clock=clock,
+            limits=options.wire,
+            registry=LaneRegistry(),
+            pokes=self._pokes,
+            lane_tools=LaneTools(service, self._frames, options.reading, on_timings),
+            spawn=self._spawn,
+        )
+
+    @property
+    def port(self) -> int:
+        """Return the port that the bridge listens on."""
+        if self._server is None:
+            raise RuntimeError("the bridge does not listen yet")
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def __aenter__(self) -> Self:
+        self._stack.push_async_callback(self._valkey.close)
+        for loop in (self._frames.run(), self._pokes.run()):
+            self._stack.push_async_callback(_stop, asyncio.create_task(loop))
+        self._stack.push_async_callback(self._drain)
+        self._server = await self._listen()
+        self._stack.push_async_callback(self._close_connections)
+        _log.info("gate_bridge_listens", host=self._options.host, port=self.port, name=self.name)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _listen(self) -> Server:
+        wire = self._options.wire
+        return await serve(
+            self._handle,
+            self._options.host,
+            self._options.port,
+            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            # Pictures are compressed already, and compression costs 40 kB a connection.
+            compression=None,
+            process_request=self._admission.process_request,
+            server_header=None,
+            create_connection=GateSocket,
+            open_timeout=_OPEN_TIMEOUT_S,
+            ping_interval=wire.ping_interval_s,
+            ping_timeout=wire.ping_interval_s,
+            close_timeout=_CLOSE_TIMEOUT_S,
+            max_size=wire.message_bytes_max,
+            max_queue=_MESSAGES_QUEUED_MAX,
+            write_limit=_WRITE_BYTES_MAX,
+            logger=_quiet_logger(),
+            ssl=_tls(self._options),
+            backlog=_BACKLOG,
+        )
+
+    async def _handle(self, connection: ServerConnection) -> None:
+        if not isinstance(connection, GateSocket) or connection.lane is None:
+            raise TypeError("a connection came past the admission")
+        await GateConnection(connection, connection.lane, self._tools).serve()
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("gate_task_failed", exc_info=error)
+
+    async def _close_connections(self) -> None:
+        if self._server is not None:
+            self._server.close(code=GateCloseCode.RESTART, reason="restart")
+            await self._server.wait_closed()
+
+    async def _drain(self) -> None:
+        """Let decisions that are under way commit; the edge gets them after its reconnect."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=_DRAIN_S)
+        for task in list(self._tasks):
+            await _stop(task)
+
+
+def _process_name() -> str:
+    """Return a name that no other process has or had: it is part of Valkey keys."""
+    host = re.sub(r"[^0-9A-Za-z.-]", "-", socket.gethostname())[:32]
+    return f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+async def _stop(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _tls(options: BridgeOptions) -> ssl.SSLContext | None:
+    if options.tls_cert is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(options.tls_cert, options.tls_key)
+    return context
+
+
+def _quiet_logger() -> logging.Logger:
+    """Return a logger for the library without its line for every refused handshake."""
+    logger = logging.getLogger("gate_bridge.websockets")
+    logger.setLevel(logging.CRITICAL)
+    return logger

@@ -1,0 +1,264 @@
+"""Every action of the gate wire: payload of the call and payload of its result."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
+
+import orjson
+from pydantic import (
+    UUID7,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
+
+from gate_bridge.wire.errors import PayloadInvalidError
+from gate_bridge.wire.limits import (
+    DISPLAY_LINE_CHARACTERS_MAX,
+    DISPLAY_LINES_MAX,
+    DISPLAY_QR_CHARACTERS_MAX,
+    SEQ_MAX,
+    TTL_MS_MAX,
+    TTL_MS_MIN,
+)
+
+
+def _iso_text(value: object) -> object:
+    # Pydantic also reads numbers as seconds since 1970; the wire has one way to write a time.
+    if isinstance(value, str) and "T" not in value.upper():
+        raise ValueError("expected a time such as 2026-03-01T08:00:00Z")
+    return value
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_iso_text)]
+Sequence = Annotated[int, Field(ge=1, le=SEQ_MAX)]
+SequenceOrZero = Annotated[int, Field(ge=0, le=SEQ_MAX)]
+Epoch = Annotated[int, Field(ge=1, le=SEQ_MAX)]
+TtlMs = Annotated[int, Field(ge=TTL_MS_MIN, le=TTL_MS_MAX)]
+ShortText = Annotated[str, Field(min_length=1, max_length=64)]
+Reason = Annotated[str, Field(min_length=1, max_length=200)]
+DisplayLine = Annotated[str, Field(max_length=DISPLAY_LINE_CHARACTERS_MAX)]
+
+
+class WireModel(BaseModel):
+    """Strict and closed: a misspelt field is an error that names it, never silence."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    def to_json(self) -> bytes:
+        """Return the payload in JSON."""
+        return self.model_dump_json().encode()
+
+
+class Empty(WireModel):
+    """A result without content."""
+
+
+class PresentationState(StrEnum):
+    """What the entry loop reports."""
+
+    OCCUPIED = "occupied"
+    CLEARED = "cleared"
+
+
+class BarrierEventKind(StrEnum):
+    """Physical feedback of one barrier."""
+
+    OPENING = "opening"
+    OPENED = "opened"
+    PASSED = "passed"
+    BACKED_OUT = "backed_out"
+    CLOSED = "closed"
+    OBSTRUCTED = "obstructed"
+    TAILGATE = "tailgate"
+    MANUAL_OPEN = "manual_open"
+
+
+class CommandStatus(StrEnum):
+    """Whether the edge carried a command out."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+class CurrentPresentation(WireModel):
+    """The car that stands on the loop at this moment."""
+
+    presentation_id: UUID7
+    occupied_at: Time
+
+
+class Hello(WireModel):
+    """First call of an agent on every connection."""
+
+    agent_version: ShortText
+    lane_id: UUID
+    presentation: CurrentPresentation | None
+    next_seq: Sequence
+
+
+class HelloResult(WireModel):
+    """What the agent needs for this connection.
+
+    Attributes:
+        last_seq: Last event that is committed; the agent goes on after it.
+    """
+
+    session_epoch: Epoch
+    server_time: Time
+    heartbeat_interval_s: Annotated[float, Field(gt=0, le=300)]
+    last_seq: SequenceOrZero
+    frame_bytes_max: Annotated[int, Field(ge=1024)]
+
+
+class Heartbeat(WireModel):
+    """A sign of life that also measures the clock offset."""
+
+    sent_at: Time
+
+
+class HeartbeatResult(WireModel):
+    """The call's own time, and the bridge's."""
+
+    sent_at: Time
+    server_time: Time
+
+
+class Presentation(WireModel):
+    """A car came onto the loop, or left it."""
+
+    event_id: UUID7
+    seq: Sequence
+    presentation_id: UUID7
+    state: PresentationState
+    occurred_at: Time
+
+
+class Acknowledged(WireModel):
+    """Cumulative: every event up to `last_seq` is committed."""
+
+    last_seq: SequenceOrZero
+
+
+class Frame(WireModel):
+    """Header of a picture."""
+
+    frame_id: UUID7
+    presentation_id: UUID7
+    captured_at: Time
+    content_type: Literal["image/jpeg", "image/png", "image/webp"]
+
+
+class FrameResult(WireModel):
+    """The picture is stored durably."""
+
+    frame_id: UUID7
+
+
+class Observation(WireModel):
+    """A plate that the camera read itself."""
+
+    event_id: UUID7
+    seq: Sequence
+    presentation_id: UUID7
+    plate: Annotated[str, Field(min_length=1, max_length=16)]
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    captured_at: Time
+    source: ShortText
+
+
+class BarrierEvent(WireModel):
+    """Something that the barrier did."""
+
+    event_id: UUID7
+    seq: Sequence
+    presentation_id: UUID7 | None
+    command_id: UUID | None
+    kind: BarrierEventKind
+    occurred_at: Time
+    operator: ShortText | None
+    reason: Reason | None
+
+
+class OpenBarrier(WireModel):
+    """Open for the car that stands there now; anything else must be refused by the edge."""
+
+    command_id: UUID
+    presentation_id: UUID7
+    session_epoch: Epoch
+    issued_at: Time
+    ttl_ms: TtlMs
+
+
+class OpenBarrierResult(WireModel):
+    """What the edge did, or did when it met this `command_id` first."""
+
+    command_id: UUID
+    status: CommandStatus
+    reason: Reason | None
+    repeated: bool
+
+
+class Display(WireModel):
+    """Text, and a code to scan, for the display of the lane."""
+
+    presentation_id: UUID7 | None
+    lines: Annotated[list[DisplayLine], Field(max_length=DISPLAY_LINES_MAX)]
+    qr: Annotated[str, Field(min_length=1, max_length=DISPLAY_QR_CHARACTERS_MAX)] | None
+    ttl_ms: Annotated[int, Field(ge=TTL_MS_MIN, le=600_000)]
+
+
+AgentEvent = Presentation | Observation | BarrierEvent
+
+AGENT_CALLS: Mapping[str, type[WireModel]] = MappingProxyType(
+    {
+        model.__name__: model
+        for model in (Hello, Heartbeat, Presentation, Observation, BarrierEvent, Frame)
+    }
+)
+"""What an agent may call, by the action's name. Frame comes as a binary message only."""
+
+BRIDGE_CALLS: Mapping[str, type[WireModel]] = MappingProxyType(
+    {model.__name__: model for model in (OpenBarrier, Display)}
+)
+"""What the bridge may call, by the action's name."""
+
+RESULTS: Mapping[str, type[WireModel]] = MappingProxyType(
+    {
+        "Hello": HelloResult,
+        "Heartbeat": HeartbeatResult,
+        "Presentation": Acknowledged,
+        "Observation": Acknowledged,
+        "BarrierEvent": Acknowledged,
+        "Frame": FrameResult,
+        "OpenBarrier": OpenBarrierResult,
+        "Display": Empty,
+    }
+)
+"""The result of each action."""
+
+ModelT = TypeVar("ModelT", bound=WireModel)
+
+
+def read_payload(model: type[ModelT], payload: Mapping[str, Any]) -> ModelT:
+    """Return `payload` as `model`.
+
+    Raises:
+        PayloadInvalidError: a field is not as specified; the error names the first one.
+    """
+    try:
+        # Strict JSON mode is what reads UUIDs and times from text and nothing else from it.
+        return model.model_validate_json(orjson.dumps(payload))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "payload"
+        raise PayloadInvalidError(field, _expectation(first["msg"])) from error
+
+
+def _expectation(message: str) -> str:
+    return message.removeprefix("Value error, ")
