@@ -1,0 +1,100 @@
+"""`sesame sandbox`: stand-ins for outside services, to try the product by hand and in tests."""
+
+import json
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from parking.kit.clock import SystemClock
+from sesame.sandbox.acquirer import Options, create_stand_in
+from sesame.sandbox.acquirer.notices import RETRY_MS
+from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
+
+# Longer than a merchant keeps an idle connection, so that it is the merchant who closes it.
+KEEPALIVE_S = 30
+PRIVATE_FILE_MODE = 0o600
+
+sandbox_app = typer.Typer(
+    help="Stand-ins for outside services. No real money moves.", no_args_is_help=True
+)
+
+
+@sandbox_app.command("acquirer")
+def acquirer_command(  # noqa: PLR0913 - one parameter for each command-line option
+    *,
+    data: Annotated[Path, typer.Option(help="SQLite file with the books; made if missing.")],
+    merchant_key: Annotated[
+        list[Path],
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Merchant's public key, PEM; repeat it for a second key.",
+        ),
+    ],
+    merchant: Annotated[str, typer.Option(help="Merchant's name on the wire.")] = "sesame",
+    platform_key_out: Annotated[
+        Path | None, typer.Option(help="Where to write the platform's public keys, PEM.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where payers reach it; by default its own address.")
+    ] = None,
+    notice_url: Annotated[
+        str | None, typer.Option(help="Where notices go; without it they wait.")
+    ] = None,
+    notice_retry_ms: Annotated[
+        int, typer.Option(min=1, help="First wait before a notice is sent again.")
+    ] = RETRY_MS,
+    json_output: Annotated[bool, typer.Option("--json", help="Say in JSON where it is.")] = False,
+) -> None:
+    """Play the acquirer of docs/acquirer-wire.md until interrupted.
+
+    POST /_control and GET /_books, on loopback, make it misbehave and show its books.
+    """
+    listener = socket.create_server((host, port))
+    url = f"http://{host}:{listener.getsockname()[1]}"
+    options = Options(
+        data=data,
+        merchant=merchant,
+        merchant_keys_pem=tuple(path.read_bytes() for path in merchant_key),
+        public_url=(public_url or url).rstrip("/"),
+        notice_url=notice_url,
+        notice_retry_ms=notice_retry_ms,
+    )
+    try:
+        stand_in = create_stand_in(options, SystemClock())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--merchant-key") from error
+    if platform_key_out:
+        platform_key_out.write_text(stand_in.platform_keys_pem)
+    report = {"url": url, "merchant": merchant, "platform_keys": stand_in.platform_key_ids}
+    typer.echo(json.dumps(report) if json_output else f"Acquirer stand-in at {url}")
+    config = uvicorn.Config(
+        stand_in.app,
+        log_level="warning",
+        access_log=False,
+        ws="none",
+        timeout_keep_alive=KEEPALIVE_S,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+@sandbox_app.command("merchant-key")
+def merchant_key_command(
+    *,
+    private_out: Annotated[Path, typer.Option(help="Where to write the private key, PEM.")],
+    public_out: Annotated[Path, typer.Option(help="Where to write the public key, PEM.")],
+) -> None:
+    """Make a key pair for a merchant; an existing private key is kept."""
+    if not private_out.exists():
+        private_out.touch(mode=PRIVATE_FILE_MODE)
+        private_out.write_bytes(new_private_pem())
+    public_out.write_text(public_pem(private_out.read_bytes()))
+
+
+if __name__ == "__main__":
+    sandbox_app()

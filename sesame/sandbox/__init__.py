@@ -1,0 +1,1 @@
+"""Stand-ins for outside services, for demos and tests; no product code imports them."""
