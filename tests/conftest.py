@@ -1,10 +1,7 @@
 """Real servers for the tests: one stack a session (and a worker), one database a test."""
 
 import asyncio
-import fcntl
 import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Coroutine, Iterator
 from itertools import count
@@ -14,10 +11,8 @@ from typing import Any, Final
 import pytest
 
 from sesame.embedded.stack import Stack
-from tests.servers import execute, valkey_client
+from tests.servers import execute, remove_leftovers, throwaway_folder, valkey_client
 
-MEMORY_FOLDER: Final = Path("/dev/shm")  # noqa: S108 - the folder below it has a random name
-FOLDER_PREFIX: Final = "sesame-tests-"
 VERSIONS_FOLDER: Final = Path(__file__).parents[1] / "migrations" / "versions"
 TEMPLATE: Final = "sesame_template"
 
@@ -39,16 +34,14 @@ def stack() -> Iterator[Stack]:
     SESAME_TEST_DATABASE_URL and SESAME_TEST_REDIS_URL name servers to use instead; they are
     emptied at will, which is why DATABASE_URL and REDIS_URL are not looked at.
     """
-    parent = MEMORY_FOLDER if os.access(MEMORY_FOLDER, os.W_OK) else Path(tempfile.gettempdir())
-    _remove_leftovers(parent)
-    root = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=parent))
+    remove_leftovers()
     names = ("DATABASE_URL", "REDIS_URL")
     settings = {name: os.environ.get(f"SESAME_TEST_{name}", "") for name in names}
-    try:
-        with Stack(root, durable=False, settings=settings) as running:
-            yield running
-    finally:
-        shutil.rmtree(root)
+    with (
+        throwaway_folder() as root,
+        Stack(root, durable=False, settings=settings) as running,
+    ):
+        yield running
 
 
 @pytest.fixture
@@ -121,19 +114,3 @@ def _run_apart(work: Coroutine[Any, Any, object]) -> None:
     thread.join()
     if failures:
         raise failures[0]
-
-
-def _remove_leftovers(parent: Path) -> None:
-    """Remove the folders of killed test runs; a folder in use is locked."""
-    for folder in parent.glob(f"{FOLDER_PREFIX}*"):
-        try:
-            lock = os.open(folder / "lock", os.O_RDWR)
-        except OSError:
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
-        except BlockingIOError:
-            pass
-        finally:
-            os.close(lock)

@@ -1,13 +1,23 @@
 """Typed access of tests to the real servers; the drivers themselves come without types."""
 
+import fcntl
+import os
+import shutil
+import tempfile
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 import asyncpg
 import redis
 
 STATEMENT_TIMEOUT_S: Final = 60
+MEMORY_FOLDER: Final = Path("/dev/shm")  # noqa: S108 - the folders below it have random names
+FOLDER_PREFIX: Final = "sesame-tests-"
+# A younger folder may belong to a run that has not locked it yet.
+LEFTOVER_AGE_S: Final = 600.0
 
 
 class PostgresConnection(Protocol):
@@ -25,6 +35,27 @@ class ValkeyClient(Protocol):
     def get(self, name: str) -> bytes | None: ...
     def dbsize(self) -> int: ...
     def flushall(self) -> bool: ...
+
+
+@contextmanager
+def throwaway_folder() -> Generator[Path]:
+    """Make an empty data folder for a block, in memory where the machine allows it."""
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=_parent()))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def remove_leftovers() -> None:
+    """Remove the folders of killed test runs; a folder in use is locked."""
+    for folder in _parent().glob(f"{FOLDER_PREFIX}*"):
+        try:
+            if time.time() - folder.stat().st_mtime > LEFTOVER_AGE_S:
+                _remove_unlocked(folder)
+        except OSError:
+            # Another run was faster, or the folder is another user's.
+            continue
 
 
 async def execute(url: str, *statements: str) -> None:
@@ -63,3 +94,16 @@ async def _connect(url: str) -> PostgresConnection:
         url, timeout=STATEMENT_TIMEOUT_S, command_timeout=STATEMENT_TIMEOUT_S
     )
     return cast("PostgresConnection", connection)
+
+
+def _parent() -> Path:
+    return MEMORY_FOLDER if os.access(MEMORY_FOLDER, os.W_OK) else Path(tempfile.gettempdir())
+
+
+def _remove_unlocked(folder: Path) -> None:
+    lock = os.open(folder / "lock", os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder)
+    finally:
+        os.close(lock)
