@@ -18,7 +18,11 @@ def plate_bound(binding: PlateBinding) -> Event:
         owner_id=binding.driver_id,
         subject_id=binding.id,
         occurred_at=binding.bound_at,
-        payload={"proof": binding.proof.value, "plate_index": str(binding.plate_index)},
+        payload={
+            "driver_id": str(binding.driver_id),
+            "plate_index": str(binding.plate_index),
+            "proof": binding.proof.value,
+        },
     )
 
 
@@ -32,7 +36,11 @@ def plate_unbound(unit: UnitOfWork, binding: PlateBinding, *, reason: str) -> Ev
         owner_id=binding.driver_id,
         subject_id=binding.id,
         occurred_at=now,
-        payload={"reason": reason, "plate_index": str(binding.plate_index)},
+        payload={
+            "driver_id": str(binding.driver_id),
+            "plate_index": str(binding.plate_index),
+            "reason": reason,
+        },
     )
 
 
@@ -44,4 +52,5 @@ def plate_claim_refused(unit: UnitOfWork, claim: BindingClaim) -> Event:
         owner_id=claim.driver_id,
         subject_id=claim.id,
         occurred_at=unit.now(),
+        payload={"driver_id": str(claim.driver_id)},
     )

@@ -1,0 +1,37 @@
+"""What happens to a driver's sign-ins: for the driver's own security messages and the audit."""
+
+from parking.drivers.models import SignIn
+from parking.events.envelope import Event
+from parking.kit.database import UnitOfWork
+from parking.kit.ids import derive_id, new_id
+
+DRIVER_SIGNED_IN = "DriverSignedIn"
+SIGN_IN_ENDED = "SignInEnded"
+
+
+def driver_signed_in(sign_in: SignIn) -> Event:
+    """A device signed in with a code."""
+    return Event(
+        id=derive_id(sign_in.id, DRIVER_SIGNED_IN),
+        type=DRIVER_SIGNED_IN,
+        owner_id=sign_in.driver_id,
+        subject_id=sign_in.id,
+        occurred_at=sign_in.created_at,
+        payload={"driver_id": str(sign_in.driver_id), "device_name": sign_in.device_name},
+    )
+
+
+def sign_in_ended(unit: UnitOfWork, sign_in: SignIn, *, reason: str) -> Event:
+    """A sign-in ended; `reason` is `signed_out`, `revoked`, `displaced` or `token_reused`."""
+    return Event(
+        id=new_id(unit.now()),
+        type=SIGN_IN_ENDED,
+        owner_id=sign_in.driver_id,
+        subject_id=sign_in.id,
+        occurred_at=unit.now(),
+        payload={
+            "driver_id": str(sign_in.driver_id),
+            "reason": reason,
+            "device_name": sign_in.device_name,
+        },
+    )

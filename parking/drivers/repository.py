@@ -1,0 +1,181 @@
+"""Every query about drivers, codes, sign-ins and devices."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy import text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
+
+from parking.drivers.models import Device, Driver, PhoneNumber, SignIn, SignInCode
+from parking.drivers.rules import DEVICES_PER_DRIVER_MAX, RATE_WINDOW, SIGN_INS_PER_DRIVER_MAX
+from parking.kit.database import UnitOfWork
+from parking.kit.locks import lock
+
+_LOCK_NAME = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+_COUNT = text(
+    """
+    INSERT INTO request_counts AS counts (key, requests, window_started_at)
+    VALUES (:key, 1, :now)
+    ON CONFLICT (key) DO UPDATE SET
+        requests = CASE WHEN counts.window_started_at <= :before THEN 1
+            ELSE counts.requests + 1 END,
+        window_started_at = CASE WHEN counts.window_started_at <= :before THEN :now
+            ELSE counts.window_started_at END
+    RETURNING requests, window_started_at
+    """
+)
+_SIGN_IN_STANDS = text(
+    """
+    SELECT 1 FROM sign_ins JOIN drivers ON drivers.id = sign_ins.driver_id
+    WHERE sign_ins.driver_id = :driver_id AND sign_ins.id = :sign_in_id
+        AND sign_ins.revoked_at IS NULL AND sign_ins.expires_at > :now
+        AND drivers.closed_at IS NULL
+    """
+)
+
+
+async def count_request(unit: UnitOfWork, key: UUID) -> tuple[int, datetime]:
+    """Count one request; returns how many the window has seen, and when it ends."""
+    now = unit.now()
+    result = await unit.run(_COUNT, {"key": key, "now": now, "before": now - RATE_WINDOW})
+    row = result.one()
+    return int(row.requests), cast("datetime", row.window_started_at) + RATE_WINDOW
+
+
+async def lock_code(unit: UnitOfWork, phone_index: UUID, request_id: UUID) -> SignInCode | None:
+    """Lock the code of one request for one number."""
+    return await lock(unit, SignInCode, phone_index=phone_index, id=request_id)
+
+
+async def driver_of_phone(unit: UnitOfWork, phone: PhoneNumber) -> UUID:
+    """Return the number's driver; a number that is new becomes that of `phone.driver_id`."""
+    statement = (
+        insert(PhoneNumber)
+        .values(**phone.model_dump())
+        .on_conflict_do_update(
+            index_elements=["phone_index"], set_={"verified_at": phone.verified_at}
+        )
+        .returning(col(PhoneNumber.driver_id))
+    )
+    driver_id = cast("UUID", (await unit.run(statement)).scalar_one())
+    if driver_id == phone.driver_id:
+        unit.session.add(Driver(id=driver_id, created_at=phone.verified_at))
+        await unit.session.flush()
+    return driver_id
+
+
+async def displaced_sign_ins(unit: UnitOfWork, driver_id: UUID) -> Sequence[SignIn]:
+    """Return the sign-ins that must end so that the driver may have one more."""
+    statement = (
+        select(SignIn)
+        .where(col(SignIn.driver_id) == driver_id, col(SignIn.revoked_at).is_(None))
+        .where(col(SignIn.expires_at) > unit.now())
+        .order_by(col(SignIn.refreshed_at).desc())
+        .offset(SIGN_INS_PER_DRIVER_MAX - 1)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def rotate_refresh(
+    unit: UnitOfWork, sign_in: SignIn, *, old_digest: bytes, expires_at: datetime
+) -> bool:
+    """Replace the refresh token where `old_digest` is the valid one; returns whether it was."""
+    statement = (
+        update(SignIn)
+        .where(col(SignIn.driver_id) == sign_in.driver_id, col(SignIn.id) == sign_in.id)
+        .where(col(SignIn.refresh_digest) == old_digest, col(SignIn.revoked_at).is_(None))
+        .where(col(SignIn.expires_at) > unit.now())
+        .values(
+            refresh_digest=sign_in.refresh_digest,
+            refreshed_at=unit.now(),
+            expires_at=expires_at,
+        )
+    )
+    return (await unit.run(statement)).rowcount == 1
+
+
+async def end_sign_in(unit: UnitOfWork, driver_id: UUID, sign_in_id: UUID) -> SignIn | None:
+    """End a sign-in and disable its devices; returns it where it had not ended before."""
+    ended = await _end_sign_ins(unit, driver_id, sign_in_id)
+    return ended[0] if ended else None
+
+
+async def end_all_sign_ins(unit: UnitOfWork, driver_id: UUID) -> Sequence[SignIn]:
+    """End every sign-in of the driver and disable their devices."""
+    return await _end_sign_ins(unit, driver_id, None)
+
+
+async def sign_in_stands(unit: UnitOfWork, driver_id: UUID, sign_in_id: UUID) -> bool:
+    """Return whether the sign-in has neither ended nor expired, and the account is open."""
+    values = {"driver_id": driver_id, "sign_in_id": sign_in_id, "now": unit.now()}
+    return (await unit.run(_SIGN_IN_STANDS, values)).one_or_none() is not None
+
+
+async def lock_target(unit: UnitOfWork, target: str) -> None:
+    """Let one registration of a push target be made at a time, until the transaction ends."""
+    await unit.run(_LOCK_NAME, {"name": f"devices|{target}"})
+
+
+async def disable_target_of_others(unit: UnitOfWork, driver_id: UUID, target: str) -> None:
+    """Stop pushes to a target for every driver but this one: the phone changed hands."""
+    await unit.run(
+        update(Device)
+        .where(col(Device.target) == target, col(Device.driver_id) != driver_id)
+        .where(col(Device.disabled_at).is_(None))
+        .values(disabled_at=unit.now())
+    )
+
+
+async def put_device(unit: UnitOfWork, device: Device) -> UUID:
+    """Add a device, or refresh the one with its target; returns the row's id."""
+    values = device.model_dump()
+    changed = ("sign_in_id", "target_kind", "platform", "registered_at", "disabled_at")
+    statement = (
+        insert(Device)
+        .values(**values)
+        .on_conflict_do_update(
+            index_elements=["driver_id", "target"],
+            set_={name: values[name] for name in changed},
+        )
+        .returning(col(Device.id))
+    )
+    return cast("UUID", (await unit.run(statement)).scalar_one())
+
+
+async def disable_surplus_devices(unit: UnitOfWork, driver_id: UUID) -> None:
+    """Keep the DEVICES_PER_DRIVER_MAX devices that registered last."""
+    surplus = (
+        select(Device.id)
+        .where(col(Device.driver_id) == driver_id, col(Device.disabled_at).is_(None))
+        .order_by(col(Device.registered_at).desc(), col(Device.id).desc())
+        .offset(DEVICES_PER_DRIVER_MAX)
+    )
+    await unit.run(
+        update(Device)
+        .where(col(Device.driver_id) == driver_id, col(Device.id).in_(surplus))
+        .values(disabled_at=unit.now())
+    )
+
+
+async def _end_sign_ins(
+    unit: UnitOfWork, driver_id: UUID, sign_in_id: UUID | None
+) -> Sequence[SignIn]:
+    statement = (
+        update(SignIn)
+        .where(col(SignIn.driver_id) == driver_id, col(SignIn.revoked_at).is_(None))
+        .values(revoked_at=unit.now())
+        .returning(SignIn)
+    )
+    if sign_in_id is not None:
+        statement = statement.where(col(SignIn.id) == sign_in_id)
+    ended = (await unit.session.exec(statement)).scalars().all()
+    await unit.run(
+        update(Device)
+        .where(col(Device.driver_id) == driver_id, col(Device.disabled_at).is_(None))
+        .where(col(Device.sign_in_id).in_([row.id for row in ended]))
+        .values(disabled_at=unit.now())
+    )
+    return ended

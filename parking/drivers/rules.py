@@ -1,0 +1,92 @@
+"""How long and how often: codes, tokens and devices; and the one spelling of a phone number."""
+
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+import phonenumbers
+
+from parking.drivers.errors import SignInCodeExpiredError
+from parking.drivers.models import SignInCode
+from parking.kit.errors import InvalidInputError, ParkingError
+
+CODE_DIGITS: Final = 6
+CODE_PERIOD: Final = timedelta(minutes=10)
+CODE_ATTEMPTS_MAX: Final = 5
+
+RATE_WINDOW: Final = timedelta(hours=1)
+CODES_PER_PHONE_MAX: Final = 5
+CODES_PER_ADDRESS_MAX: Final = 30
+SIGN_INS_PER_ADDRESS_MAX: Final = 60
+# Homes and phones own a whole /64: limiting single IPv6 addresses would limit nobody.
+_IPV6_PREFIX_BITS: Final = 64
+
+SIGN_IN_PERIOD: Final = timedelta(days=60)
+SIGN_INS_PER_DRIVER_MAX: Final = 20
+DEVICES_PER_DRIVER_MAX: Final = 20
+
+PHONE_LENGTH_MAX: Final = 32
+DEVICE_NAME_LENGTH_MAX: Final = 80
+TARGET_LENGTH_MAX: Final = 1024
+PLATFORMS: Final = ("android", "ios", "web")
+
+
+def normalise_phone(text: str, *, field: str = "phone_number") -> str:
+    """Return the number in E.164, such as `+4915112345678`.
+
+    Raises:
+        InvalidInputError: no number of any country's plan reads so, or the country is missing.
+    """
+    expected = "a phone number with its country, such as +8613800138000"
+    if len(text) > PHONE_LENGTH_MAX:
+        raise InvalidInputError(field, expected)
+    try:
+        number = phonenumbers.parse(text)
+    except phonenumbers.NumberParseException as error:
+        raise InvalidInputError(field, expected) from error
+    if not phonenumbers.is_valid_number(number):
+        raise InvalidInputError(field, expected)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def address_group(client_address: str) -> str:
+    """Return what requests are counted by: the IPv4 address, or the /64 of an IPv6 address."""
+    try:
+        address = ip_address(client_address)
+    except ValueError:
+        return "unknown"
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(IPv6Network((address, _IPV6_PREFIX_BITS), strict=False))
+    return str(address)
+
+
+def code_refusal(code: SignInCode, now: datetime) -> ParkingError | None:
+    """Return why the code cannot be used at `now`; None if it can."""
+    usable = code.used_at is None and code.expires_at > now and code.attempts < CODE_ATTEMPTS_MAX
+    return None if usable else SignInCodeExpiredError()
+
+
+def check_device_name(text: str) -> str:
+    """Return a device's name as it is listed.
+
+    Raises:
+        InvalidInputError: too long, or not printable.
+    """
+    name = text.strip()
+    if len(name) > DEVICE_NAME_LENGTH_MAX or not name.isprintable():
+        raise InvalidInputError("device_name", f"at most {DEVICE_NAME_LENGTH_MAX} characters")
+    return name
+
+
+def check_target(target: str, platform: str) -> None:
+    """Refuse a push target that no platform would give.
+
+    Raises:
+        InvalidInputError: names the field.
+    """
+    if not 0 < len(target) <= TARGET_LENGTH_MAX or not target.isascii() or not target.isprintable():
+        raise InvalidInputError("target", f"1 to {TARGET_LENGTH_MAX} ASCII characters")
+    if platform not in PLATFORMS:
+        raise InvalidInputError("platform", f"one of {', '.join(PLATFORMS)}")

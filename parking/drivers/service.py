@@ -1,0 +1,283 @@
+"""Signing in with a code sent by SMS, keeping it alive, ending it; where pushes go.
+
+A refusal that must leave a trace (a counted attempt, an ended sign-in) is returned, not raised:
+raising would roll the trace back.
+"""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from parking.drivers import events, repository, rules
+from parking.drivers.errors import (
+    SignInCodeExpiredError,
+    SignInCodeWrongError,
+    TokenRefusedError,
+    TooManyRequestsError,
+)
+from parking.drivers.models import Device, PhoneNumber, SignIn, SignInCode, TargetKind
+from parking.drivers.port import SmsMessage, SmsSender
+from parking.drivers.tokens import DriverIdentity, RefreshToken, TokenIssuer
+from parking.events import outbox
+from parking.kit.crypto import Vault, same_digest
+from parking.kit.database import Database, UnitOfWork
+from parking.kit.errors import ParkingError
+from parking.kit.ids import new_id
+
+PHONE_CONTEXT: Final = "phone"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRequest:
+    """A code is on its way; `request_id` goes back with it."""
+
+    request_id: UUID
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A sign-in with its tokens; the refresh token is valid once."""
+
+    driver_id: UUID
+    sign_in_id: UUID
+    access_token: str = field(repr=False)
+    access_expires_at: datetime
+    refresh_token: str = field(repr=False)
+    refresh_expires_at: datetime
+
+
+def phone_index(vault: Vault, phone_number: str) -> UUID:
+    """Return the key under which a number (E.164) is found."""
+    return vault.blind_index(PHONE_CONTEXT, phone_number)
+
+
+async def request_sign_in_code(
+    database: Database, sender: SmsSender, *, phone_number: str, client_address: str
+) -> CodeRequest:
+    """Send a code to a number; the answer is the same whether or not the number has an account.
+
+    Raises:
+        InvalidInputError: no phone number reads so.
+        TooManyRequestsError: the number or the address asked too often.
+        SmsNotSentError: the gateway did not take it.
+    """
+    number = rules.normalise_phone(phone_number)
+    async with database.begin() as unit:
+        # Always the address first: two requests never wait for each other's counters.
+        group = rules.address_group(client_address)
+        await _limit(unit, "address.codes", group, requests_max=rules.CODES_PER_ADDRESS_MAX)
+        await _limit(unit, "phone.codes", number, requests_max=rules.CODES_PER_PHONE_MAX)
+        request, code = _store_code(unit, number)
+    # After the commit: the gateway may be slow, and the driver may type the code at once.
+    await sender.send(
+        SmsMessage(
+            id=request.request_id,
+            phone_number=number,
+            text=f"{code} is your Sesame code. Nobody from Sesame will ask you for it.",
+        )
+    )
+    return request
+
+
+async def sign_in(
+    unit: UnitOfWork,
+    tokens: TokenIssuer,
+    *,
+    request_id: UUID,
+    phone_number: str,
+    code: str,
+    device_name: str,
+    client_address: str,
+) -> SignedIn | ParkingError:
+    """Sign in with the code of one request; a number that is new gets an account.
+
+    Raises:
+        InvalidInputError: no phone number reads so, or the device's name is unusable.
+    """
+    number = rules.normalise_phone(phone_number)
+    device_name = rules.check_device_name(device_name)
+    index = phone_index(unit.vault, number)
+    try:
+        group = rules.address_group(client_address)
+        await _limit(unit, "address.sign_ins", group, requests_max=rules.SIGN_INS_PER_ADDRESS_MAX)
+    except TooManyRequestsError as error:
+        return error
+    refusal = await _use_code(unit, index, request_id, code)
+    if refusal is not None:
+        return refusal
+    now = unit.now()
+    phone = PhoneNumber(
+        phone_index=index,
+        driver_id=new_id(now),
+        phone_sealed=unit.vault.seal(number, context=PHONE_CONTEXT),
+        verified_at=now,
+    )
+    driver_id = await repository.driver_of_phone(unit, phone)
+    for displaced in await repository.displaced_sign_ins(unit, driver_id):
+        await _end(unit, displaced.driver_id, displaced.id, reason="displaced")
+    return _open_sign_in(unit, tokens, driver_id, device_name)
+
+
+async def refresh_sign_in(
+    unit: UnitOfWork, tokens: TokenIssuer, refresh_token: str
+) -> SignedIn | ParkingError:
+    """Exchange a refresh token for new tokens; a token that was exchanged before ends the sign-in.
+
+    Whoever holds a copy of a used token, thief or owner: one of them is the wrong one.
+    """
+    try:
+        token = RefreshToken.read(unit.vault, refresh_token)
+    except TokenRefusedError as error:
+        return error
+    expires_at = unit.now() + rules.SIGN_IN_PERIOD
+    fresh = RefreshToken.mint(unit.vault, token.driver_id, token.sign_in_id)
+    renewed = SignIn(
+        driver_id=token.driver_id,
+        id=token.sign_in_id,
+        refresh_digest=fresh.digest(unit.vault),
+        device_name="",
+        created_at=unit.now(),
+        refreshed_at=unit.now(),
+        expires_at=expires_at,
+    )
+    old_digest = token.digest(unit.vault)
+    if not await repository.rotate_refresh(
+        unit, renewed, old_digest=old_digest, expires_at=expires_at
+    ):
+        await _end(unit, token.driver_id, token.sign_in_id, reason="token_reused")
+        return TokenRefusedError()
+    return _signed_in(tokens, fresh, expires_at)
+
+
+async def sign_out(unit: UnitOfWork, identity: DriverIdentity) -> None:
+    """End the sign-in and the pushes to its device; idempotent."""
+    await _end(unit, identity.driver_id, identity.sign_in_id, reason="signed_out")
+
+
+async def revoke_sign_ins(unit: UnitOfWork, driver_id: UUID) -> int:
+    """End every sign-in of a driver; returns how many ended."""
+    ended = await repository.end_all_sign_ins(unit, driver_id)
+    for row in ended:
+        outbox.append(unit, events.sign_in_ended(unit, row, reason="revoked"))
+    return len(ended)
+
+
+async def is_signed_in(unit: UnitOfWork, identity: DriverIdentity) -> bool:
+    """Return whether the token's sign-in still stands: signing out takes effect at once."""
+    return await repository.sign_in_stands(unit, identity.driver_id, identity.sign_in_id)
+
+
+async def register_device(
+    unit: UnitOfWork,
+    driver_id: UUID,
+    target_kind: TargetKind,
+    target: str,
+    platform: str,
+    *,
+    sign_in_id: UUID | None = None,
+) -> UUID:
+    """Send this driver's pushes to a target; returns the device's id. Idempotent.
+
+    A target has one driver: for any other it is disabled with the same commit.
+
+    Raises:
+        InvalidInputError: the target or the platform is unusable.
+    """
+    rules.check_target(target, platform)
+    await repository.lock_target(unit, target)
+    await repository.disable_target_of_others(unit, driver_id, target)
+    device = Device(
+        driver_id=driver_id,
+        id=new_id(unit.now()),
+        sign_in_id=sign_in_id,
+        target_kind=target_kind,
+        target=target,
+        platform=platform,
+        registered_at=unit.now(),
+    )
+    device_id = await repository.put_device(unit, device)
+    await repository.disable_surplus_devices(unit, driver_id)
+    return device_id
+
+
+async def _limit(unit: UnitOfWork, kind: str, text: str, *, requests_max: int) -> None:
+    key = unit.vault.blind_index(kind, text)
+    requests, ends_at = await repository.count_request(unit, key)
+    if requests > requests_max:
+        raise TooManyRequestsError(max(1, int((ends_at - unit.now()).total_seconds())))
+
+
+def _store_code(unit: UnitOfWork, number: str) -> tuple[CodeRequest, str]:
+    now = unit.now()
+    code = f"{secrets.randbelow(10**rules.CODE_DIGITS):0{rules.CODE_DIGITS}d}"
+    row = SignInCode(
+        phone_index=phone_index(unit.vault, number),
+        id=new_id(now),
+        code_digest=b"",
+        created_at=now,
+        expires_at=now + rules.CODE_PERIOD,
+    )
+    row.code_digest = _code_digest(unit.vault, row.id, code)
+    unit.session.add(row)
+    return CodeRequest(row.id, row.expires_at), code
+
+
+async def _use_code(
+    unit: UnitOfWork, index: UUID, request_id: UUID, code: str
+) -> ParkingError | None:
+    row = await repository.lock_code(unit, index, request_id)
+    if row is None:
+        return SignInCodeExpiredError()
+    refusal = rules.code_refusal(row, unit.now())
+    if refusal is not None:
+        return refusal
+    row.attempts += 1
+    if not same_digest(row.code_digest, _code_digest(unit.vault, row.id, code)):
+        return SignInCodeWrongError(rules.CODE_ATTEMPTS_MAX - row.attempts)
+    row.used_at = unit.now()
+    return None
+
+
+def _code_digest(vault: Vault, request_id: UUID, code: str) -> bytes:
+    # The request's id is the salt: the same code twice has two digests.
+    return vault.digest("sign_in_code", f"{request_id}|{code}")
+
+
+def _open_sign_in(
+    unit: UnitOfWork, tokens: TokenIssuer, driver_id: UUID, device_name: str
+) -> SignedIn:
+    now = unit.now()
+    refresh = RefreshToken.mint(unit.vault, driver_id, new_id(now))
+    row = SignIn(
+        driver_id=driver_id,
+        id=refresh.sign_in_id,
+        refresh_digest=refresh.digest(unit.vault),
+        device_name=device_name,
+        created_at=now,
+        refreshed_at=now,
+        expires_at=now + rules.SIGN_IN_PERIOD,
+    )
+    unit.session.add(row)
+    outbox.append(unit, events.driver_signed_in(row))
+    return _signed_in(tokens, refresh, row.expires_at)
+
+
+def _signed_in(tokens: TokenIssuer, refresh: RefreshToken, expires_at: datetime) -> SignedIn:
+    access_token, access_expires_at = tokens.issue_driver(refresh.driver_id, refresh.sign_in_id)
+    return SignedIn(
+        driver_id=refresh.driver_id,
+        sign_in_id=refresh.sign_in_id,
+        access_token=access_token,
+        access_expires_at=access_expires_at,
+        refresh_token=refresh.text,
+        refresh_expires_at=expires_at,
+    )
+
+
+async def _end(unit: UnitOfWork, driver_id: UUID, sign_in_id: UUID, *, reason: str) -> None:
+    ended = await repository.end_sign_in(unit, driver_id, sign_in_id)
+    if ended is not None:
+        outbox.append(unit, events.sign_in_ended(unit, ended, reason=reason))

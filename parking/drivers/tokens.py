@@ -1,0 +1,209 @@
+"""Tokens: signed access tokens of each realm, and opaque refresh tokens."""
+
+import base64
+import binascii
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from parking.drivers.errors import TokenExpiredError, TokenRefusedError
+from parking.kit.clock import Clock
+from parking.kit.crypto import Vault, same_digest
+from parking.kit.errors import InvalidInputError
+
+ALGORITHM: Final = "ES256"
+ISSUER: Final = "sesame"
+DRIVER_REALM: Final = "driver"
+STAFF_REALM: Final = "staff"
+ACCESS_PERIOD: Final = timedelta(minutes=15)
+STAFF_PERIOD: Final = timedelta(hours=12)
+ACCESS_TOKEN_LENGTH_MAX: Final = 2048
+_REQUIRED: Final = ["aud", "exp", "iat", "iss", "realm", "sub"]
+_SECRET_BYTES: Final = 32
+_TAG_BYTES: Final = 16
+_ID_BYTES: Final = 16
+_REFRESH_BYTES: Final = 2 * _ID_BYTES + _SECRET_BYTES + _TAG_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class DriverIdentity:
+    """What a driver's access token proves until `expires_at`."""
+
+    driver_id: UUID
+    sign_in_id: UUID
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StaffIdentity:
+    """What a staff token proves until `expires_at`."""
+
+    operator_id: UUID
+    name: str
+    expires_at: datetime
+
+
+class TokenIssuer:
+    """Signs and verifies access tokens with one ES256 key.
+
+    Args:
+        key: A private key on P-256 in PEM.
+        clock: Tells when a token's time is over.
+    """
+
+    def __init__(self, key: bytes, *, clock: Clock) -> None:
+        self._private_key = _read_key(key)
+        self._public_key = self._private_key.public_key()
+        self._clock = clock
+        public = self._public_key.public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        self._key_id = hashlib.sha256(public).hexdigest()[:16]
+
+    def issue_driver(self, driver_id: UUID, sign_in_id: UUID) -> tuple[str, datetime]:
+        """Return a driver's access token and when it expires."""
+        return self._issue(DRIVER_REALM, driver_id, ACCESS_PERIOD, {"sid": str(sign_in_id)})
+
+    def issue_staff(self, operator_id: UUID, name: str) -> tuple[str, datetime]:
+        """Return a staff token and when it expires."""
+        return self._issue(STAFF_REALM, operator_id, STAFF_PERIOD, {"name": name})
+
+    def verify_driver(self, token: str) -> DriverIdentity:
+        """Return whose access token it is.
+
+        Raises:
+            TokenExpiredError: its time is over.
+            TokenRefusedError: not ours, altered, or of another realm.
+        """
+        claims, expires_at = self._verify(DRIVER_REALM, token)
+        try:
+            return DriverIdentity(UUID(claims["sub"]), UUID(claims["sid"]), expires_at)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise TokenRefusedError from error
+
+    def verify_staff(self, token: str) -> StaffIdentity:
+        """Return which operator's staff it is; raises as `verify_driver`."""
+        claims, expires_at = self._verify(STAFF_REALM, token)
+        try:
+            return StaffIdentity(UUID(claims["sub"]), str(claims["name"]), expires_at)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise TokenRefusedError from error
+
+    def _issue(
+        self, realm: str, subject: UUID, period: timedelta, claims: dict[str, str]
+    ) -> tuple[str, datetime]:
+        issued_at = self._clock.now().replace(microsecond=0)
+        expires_at = issued_at + period
+        payload: dict[str, Any] = {
+            **claims,
+            "iss": ISSUER,
+            "aud": realm,
+            "realm": realm,
+            "sub": str(subject),
+            "iat": int(issued_at.timestamp()),
+            "exp": int(expires_at.timestamp()),
+        }
+        token = jwt.encode(
+            payload, self._private_key, algorithm=ALGORITHM, headers={"kid": self._key_id}
+        )
+        return token, expires_at
+
+    def _verify(self, realm: str, token: str) -> tuple[dict[str, Any], datetime]:
+        if len(token) > ACCESS_TOKEN_LENGTH_MAX:
+            raise TokenRefusedError
+        try:
+            claims = jwt.decode(
+                token,
+                self._public_key,
+                algorithms=[ALGORITHM],
+                audience=realm,
+                issuer=ISSUER,
+                # The times are compared below, with our clock instead of the library's.
+                options={
+                    "require": _REQUIRED,
+                    "verify_exp": False,
+                    "verify_iat": False,
+                    "verify_nbf": False,
+                },
+            )
+            expires_at = datetime.fromtimestamp(int(claims["exp"]), UTC)
+        except (jwt.InvalidTokenError, TypeError, ValueError, OverflowError, OSError) as error:
+            raise TokenRefusedError from error
+        if claims["realm"] != realm:
+            raise TokenRefusedError
+        if expires_at <= self._clock.now():
+            raise TokenExpiredError
+        return claims, expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """An opaque refresh token: whose sign-in, a secret, and a tag that only we can make.
+
+    The tag tells an old token of ours, whose reuse ends the sign-in, from a guess, which must not.
+    """
+
+    driver_id: UUID
+    sign_in_id: UUID
+    text: str = field(repr=False)
+
+    @classmethod
+    def mint(cls, vault: Vault, driver_id: UUID, sign_in_id: UUID) -> "RefreshToken":
+        """Return a fresh one."""
+        body = driver_id.bytes + sign_in_id.bytes + secrets.token_bytes(_SECRET_BYTES)
+        token = base64.urlsafe_b64encode(body + _tag(vault, body)).decode().rstrip("=")
+        return cls(driver_id, sign_in_id, token)
+
+    @classmethod
+    def read(cls, vault: Vault, text: str) -> "RefreshToken":
+        """Return the token that a client sent.
+
+        Raises:
+            TokenRefusedError: we never made it.
+        """
+        try:
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise TokenRefusedError from error
+        body, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
+        if len(raw) != _REFRESH_BYTES or not same_digest(tag, _tag(vault, body)):
+            raise TokenRefusedError
+        ids = UUID(bytes=body[:_ID_BYTES]), UUID(bytes=body[_ID_BYTES : 2 * _ID_BYTES])
+        return cls(*ids, text)
+
+    def digest(self, vault: Vault) -> bytes:
+        """Return what is stored instead of the token."""
+        return vault.digest("refresh_token", self.text)
+
+
+def new_token_key() -> bytes:
+    """Return a fresh private key in PEM."""
+    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _tag(vault: Vault, body: bytes) -> bytes:
+    return vault.digest("refresh_token.tag", body.hex())[:_TAG_BYTES]
+
+
+def _read_key(key: bytes) -> ec.EllipticCurvePrivateKey:
+    try:
+        private_key = serialization.load_pem_private_key(key, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise InvalidInputError("token_key", "an unencrypted private key in PEM") from error
+    if not isinstance(private_key, ec.EllipticCurvePrivateKey) or not isinstance(
+        private_key.curve, ec.SECP256R1
+    ):
+        raise InvalidInputError("token_key", "a key on the curve P-256")
+    return private_key
