@@ -70,9 +70,14 @@ class DataFolder:
 
         Raises:
             FolderBusyError: a living process holds it, or a killed one's servers do not end.
+            FolderRefusedError: it is no folder, or another user's.
         """
-        self._prepare()
-        descriptor = os.open(self.root / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._prepare()
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+            descriptor = os.open(self.root / LOCK_NAME, flags, 0o600)
+        except OSError as error:
+            raise FolderRefusedError(f"the data folder {self.root}: {error.strerror}") from error
         try:
             self._await_lock(descriptor)
         except BaseException:
@@ -148,7 +153,7 @@ class DataFolder:
         if path.is_symlink() and not path.exists():
             raise FolderRefusedError(f"{path} points to {path.readlink()}, which is gone")
         if path.exists():
-            return path.resolve()
+            return self._checked_owner(path.resolve())
         if self._account is None:
             path.mkdir(mode=0o700)
             return path
@@ -157,6 +162,16 @@ class DataFolder:
             self._account.own(path)
             return path
         return self._relocate(path, self._account)
+
+    def _checked_owner(self, data: Path) -> Path:
+        expected = self._account.user_id if self._account else os.geteuid()
+        found = data.stat().st_uid
+        if found != expected:
+            raise FolderRefusedError(
+                f"{data} belongs to user {found}, but the server would run as user {expected}: "
+                f"run as the earlier user, or change the owner of everything in it"
+            )
+        return data
 
     def _relocate(self, path: Path, account: Account) -> Path:
         home = Path(tempfile.mkdtemp(prefix="data-", dir=system_folder()))

@@ -1,0 +1,62 @@
+"""The environment that the processes of a data folder get."""
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from sesame.embedded.folder import DataFolder
+from sesame.embedded.stack import Endpoints
+from sesame.installation import install
+from sesame.processes import application_processes
+from sesame.settings import Settings
+
+ENDPOINTS = Endpoints("postgresql://127.0.0.1/postgres", "redis://127.0.0.1/0")
+
+
+def test_the_settings_find_everything_and_it_stays_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = install(DataFolder(tmp_path), ENDPOINTS, given={})
+    assert install(DataFolder(tmp_path), ENDPOINTS, given={}) == first
+    for name, value in first.environment.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert settings.require_database_url() == ENDPOINTS.database_url
+    assert settings.require_redis_url() == ENDPOINTS.redis_url
+    folder = DataFolder(tmp_path)
+    assert settings.require_keys() == (
+        folder.secret("field_key", 32),
+        folder.secret("index_key", 32),
+    )
+    assert first.api_url == f"http://127.0.0.1:{settings.api_port}" == settings.public_url
+    assert first.gates_url == f"http://127.0.0.1:{settings.gates_port}"
+    assert settings.token_key_file is not None
+    key = load_pem_private_key(settings.token_key_file.read_bytes(), password=None)
+    assert isinstance(key, EllipticCurvePrivateKey)
+    assert key.curve.name == "secp256r1"
+
+
+def test_what_the_operator_sets_wins(tmp_path: Path) -> None:
+    given = {
+        "SESAME_API_PORT": "9000",
+        "SESAME_PUBLIC_URL": "https://parking.example",
+        "SESAME_GATES_PORT": "",
+        "HOME": "/home/operator",
+    }
+    installation = install(DataFolder(tmp_path), ENDPOINTS, given=given)
+    assert installation.api_url == "http://127.0.0.1:9000"
+    assert installation.environment["SESAME_PUBLIC_URL"] == "https://parking.example"
+    assert installation.environment["HOME"] == "/home/operator"
+    assert installation.environment["SESAME_GATES_PORT"] != ""
+
+
+def test_every_process_gets_the_same_environment(tmp_path: Path) -> None:
+    installation = install(DataFolder(tmp_path), ENDPOINTS, given={})
+    processes = application_processes(installation)
+    assert [process.name for process in processes] == ["api", "gates", "recognizer", "worker"]
+    assert [list(process.argv[1:]) for process in processes] == [
+        ["-m", "sesame", process.name] for process in processes
+    ]
+    assert all(process.environment == installation.environment for process in processes)
