@@ -104,18 +104,20 @@ class FakeProvider:
         """Do what the payer does on the confirmation page."""
         self._end_agreement(reference, AgreementStatus.ACTIVE, NoticeKind.AGREEMENT_SIGNED)
 
-    def pay(self, number: str) -> None:
-        """Do what the payer does on the payment page."""
-        self.settle(number, OrderStatus.SUCCEEDED)
+    def pay(self, number: str) -> bool:
+        """Do what the payer does on the payment page; returns whether money moved."""
+        return self.settle(number, OrderStatus.SUCCEEDED)
 
-    def settle(self, number: str, status: OrderStatus, failure_code: str | None = None) -> None:
-        """End an accepted order; does nothing to one that has ended."""
+    def settle(self, number: str, status: OrderStatus, failure_code: str | None = None) -> bool:
+        """End an accepted order; returns whether it was one that had not ended."""
         order = self._orders[number]
-        if order.result.status is OrderStatus.ACCEPTED:
-            order.result = replace(order.result, status=status, failure_code=failure_code)
-            succeeded = status is OrderStatus.SUCCEEDED
-            kind = NoticeKind.CHARGE_SUCCEEDED if succeeded else NoticeKind.CHARGE_FAILED
-            self._notify(kind, order.result)
+        if order.result.status is not OrderStatus.ACCEPTED:
+            return False
+        order.result = replace(order.result, status=status, failure_code=failure_code)
+        succeeded = status is OrderStatus.SUCCEEDED
+        kind = NoticeKind.CHARGE_SUCCEEDED if succeeded else NoticeKind.CHARGE_FAILED
+        self._notify(kind, order.result)
+        return True
 
     def captured(self, currency: str) -> int:
         """Return the minor units taken and not given back."""

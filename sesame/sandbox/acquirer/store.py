@@ -55,10 +55,13 @@ class PendingNotice:
 
 
 class Store:
-    """One SQLite file, used by one task at a time."""
+    """One SQLite file; calls never overlap, for none of them waits for anything else."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+        # One thread opens the file, another may serve from it; never two at once.
+        self._connection = sqlite3.connect(
+            path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
         self._connection.row_factory = sqlite3.Row
         # Write-ahead without a sync per commit survives a killed process, which is what is tested.
         self._connection.execute("pragma journal_mode = wal")

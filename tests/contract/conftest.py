@@ -1,0 +1,70 @@
+"""The stand-ins that contract tests talk to: started once a run, on loopback."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from parking.kit.clock import SystemClock
+from parking.payments.providers.acquirer import AcquirerSettings
+from sesame.sandbox.acquirer import Options, StandIn, create_stand_in
+from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
+from tests.contract.http_server import listener, serving, url_of
+from tests.contract.payment_stages import AcquirerStage, FakeStage, NoticeReceiver, Stage
+
+MERCHANT = "parkside"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningAcquirer:
+    """The stand-in of this run, and where it posts its notices."""
+
+    settings: AcquirerSettings
+    stand_in: StandIn
+    receiver: NoticeReceiver
+    notice_url: str
+
+
+@pytest.fixture(scope="session")
+def acquirer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAcquirer]:
+    """A running stand-in acquirer with a merchant that it knows."""
+    merchant_key = new_private_pem()
+    platform_socket, merchant_socket = listener(), listener()
+    url = url_of(platform_socket)
+    options = Options(
+        data=Path(tmp_path_factory.mktemp("acquirer")) / "books.sqlite",
+        merchant=MERCHANT,
+        merchant_keys_pem=(public_pem(merchant_key).encode(),),
+        public_url=url,
+    )
+    stand_in = create_stand_in(options, SystemClock())
+    settings = AcquirerSettings(
+        base_url=url,
+        merchant=MERCHANT,
+        merchant_key_pem=merchant_key.decode(),
+        platform_keys_pem=stand_in.platform_keys_pem,
+    )
+    receiver = NoticeReceiver()
+    with serving(stand_in.app, platform_socket), serving(receiver.app, merchant_socket):
+        notice_url = f"{url_of(merchant_socket)}/notices"
+        yield RunningAcquirer(settings, stand_in, receiver, notice_url)
+
+
+@pytest.fixture
+async def acquirer_stage(acquirer: RunningAcquirer) -> AsyncIterator[AcquirerStage]:
+    """The adapter against the stand-in, which behaves well until told otherwise."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        stage = AcquirerStage(acquirer.settings, acquirer.receiver, client)
+        await stage.open(acquirer.notice_url)
+        yield stage
+        await stage.aclose()
+
+
+@pytest.fixture(params=["fake", "acquirer"])
+def stage(request: pytest.FixtureRequest) -> Stage:
+    """Every provider adapter in turn; a new adapter is a new parameter."""
+    if request.param == "fake":
+        return FakeStage()
+    return request.getfixturevalue(f"{request.param}_stage")
