@@ -203,6 +203,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("driver_id", "id", name=op.f("pk_mandates")),
     )
     op.create_index("ix_mandates_driver_state", "mandates", ["driver_id", "state"], unique=False)
+    op.create_index(
+        "ix_mandates_pending",
+        "mandates",
+        ["created_at"],
+        unique=False,
+        postgresql_where="state = 'pending'",
+    )
     op.create_table(
         "observations",
         sa.Column("operator_id", sa.Uuid(), nullable=False),
@@ -632,6 +639,9 @@ def downgrade() -> None:
     op.drop_table("open_sessions")
     op.drop_index("ix_observations_presentation", table_name="observations")
     op.drop_table("observations")
+    op.drop_index(
+        "ix_mandates_pending", table_name="mandates", postgresql_where="state = 'pending'"
+    )
     op.drop_index("ix_mandates_driver_state", table_name="mandates")
     op.drop_table("mandates")
     op.drop_index("ix_ledger_transfers_bill", table_name="ledger_transfers")

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import URL, CursorResult, Executable, make_url
+from sqlalchemy import URL, CursorResult, Executable, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -17,6 +17,8 @@ from parking.kit.errors import ParkingError, UnavailableError
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_S = 10
 POOL_WAIT_S = 5
+# Serialization failure and deadlock: PostgreSQL rolled one of two rivals back.
+_LOST_RACES = frozenset({"40001", "40P01"})
 
 
 class DatabaseUnavailableError(UnavailableError):
@@ -46,6 +48,10 @@ class UnitOfWork:
     def now(self) -> datetime:
         """Return the clock's time, in UTC."""
         return self.clock.now()
+
+    async def ping(self) -> None:
+        """Make sure that the database answers."""
+        await self.run(text("SELECT 1"))
 
     async def run(
         self, statement: Executable, values: Mapping[str, object] | None = None
@@ -106,6 +112,8 @@ class Database:
         except IntegrityError as error:
             raise ConflictError("another change came first") from error
         except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) in _LOST_RACES:
+                raise ConflictError("another change came first") from error
             if not error.connection_invalidated:
                 raise
             raise DatabaseUnavailableError("the connection to PostgreSQL was lost") from error

@@ -9,9 +9,7 @@ from sqlmodel import col, select
 from parking.kit.columns import Row
 from parking.kit.database import UnitOfWork
 from parking.kit.locks import lock
-from parking.lanes.models import GateCommand, LaneConnection, Presentation
-
-RECENT_PRESENTATIONS_MAX = 20
+from parking.lanes.models import GateCommand, LaneConnection, Presentation, PresentationState
 
 
 async def start_connection(
@@ -50,6 +48,18 @@ async def lock_presentation(
 ) -> Presentation | None:
     """Lock a presentation: whoever holds it decides."""
     return await lock(unit, Presentation, operator_id=operator_id, id=presentation_id)
+
+
+async def clear_earlier(unit: UnitOfWork, presentation: Presentation) -> None:
+    """A new car on the loop means that the one before is gone, seen or not."""
+    statement = (
+        update(Presentation)
+        .where(col(Presentation.operator_id) == presentation.operator_id)
+        .where(col(Presentation.lane_id) == presentation.lane_id)
+        .where(col(Presentation.id) != presentation.id, col(Presentation.cleared_at).is_(None))
+        .values(cleared_at=presentation.occupied_at, state=PresentationState.CLEARED)
+    )
+    await unit.run(statement)
 
 
 async def find_presentation(

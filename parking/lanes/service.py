@@ -74,7 +74,8 @@ async def record_event(unit: UnitOfWork, event: LaneEventRow) -> bool:
 
 async def occupy(unit: UnitOfWork, presentation: Presentation) -> None:
     """Record that a car came onto the loop; again changes nothing."""
-    await repository.insert_once(unit, presentation)
+    if await repository.insert_once(unit, presentation):
+        await repository.clear_earlier(unit, presentation)
 
 
 async def clear(

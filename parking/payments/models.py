@@ -49,7 +49,10 @@ class Mandate(Row, table=True):
     """A driver's standing permission to charge without a password."""
 
     __tablename__ = "mandates"
-    __table_args__ = (Index("ix_mandates_driver_state", "driver_id", "state"),)
+    __table_args__ = (
+        Index("ix_mandates_driver_state", "driver_id", "state"),
+        Index("ix_mandates_pending", "created_at", postgresql_where="state = 'pending'"),
+    )
 
     driver_id: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True)

@@ -1,7 +1,7 @@
 """Every query about mandates, bills and attempts."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
@@ -21,6 +21,7 @@ from parking.payments.models import (
 
 MANDATES_PER_DRIVER_MAX = 10
 DUE_ATTEMPTS_MAX = 50
+UNCONFIRMED_MAX = 50
 
 _TAKE_DUE = text(
     """
@@ -48,6 +49,24 @@ async def find_mandates(unit: UnitOfWork, driver_id: UUID) -> Sequence[Mandate]:
     return (await unit.session.exec(statement)).all()
 
 
+async def find_mandate(unit: UnitOfWork, driver_id: UUID, mandate_id: UUID) -> Mandate | None:
+    """Return a driver's mandate."""
+    return await unit.session.get(Mandate, (driver_id, mandate_id))
+
+
+async def find_unconfirmed(unit: UnitOfWork, since: datetime) -> Sequence[Mandate]:
+    """Return mandates begun after `since` that wait for their payer's confirmation."""
+    statement = (
+        select(Mandate)
+        .where(col(Mandate.state) == MandateState.PENDING)
+        .where(col(Mandate.created_at) > since)
+        .where(col(Mandate.agreement_reference).is_not(None))
+        .order_by(col(Mandate.created_at))
+        .limit(UNCONFIRMED_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
 async def lock_mandate(unit: UnitOfWork, driver_id: UUID, mandate_id: UUID) -> Mandate | None:
     """Lock a driver's mandate."""
     return await lock(unit, Mandate, driver_id=driver_id, id=mandate_id)
@@ -63,6 +82,28 @@ async def find_bills(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> S
         .execution_options(populate_existing=True)
     )
     return (await unit.session.exec(statement)).all()
+
+
+async def find_bills_of(
+    unit: UnitOfWork, keys: Collection[tuple[UUID, UUID]]
+) -> dict[UUID, list[Bill]]:
+    """Return the bills of many stays by session, oldest first; one statement however many.
+
+    Args:
+        unit: The transaction.
+        keys: (operator, session).
+    """
+    statement = (
+        select(Bill)
+        .where(col(Bill.operator_id).in_({operator_id for operator_id, _ in keys}))
+        .where(col(Bill.session_id).in_({session_id for _, session_id in keys}))
+        .where(col(Bill.state) != BillState.VOID)
+        .order_by(col(Bill.id))
+    )
+    found: dict[UUID, list[Bill]] = {session_id: [] for _, session_id in keys}
+    for bill in await unit.session.exec(statement):
+        found[bill.session_id].append(bill)
+    return found
 
 
 async def lock_bill(unit: UnitOfWork, operator_id: UUID, bill_id: UUID) -> Bill | None:

@@ -1,32 +1,19 @@
 """What a stay tells: each event counts the session's version up by one."""
 
-from enum import StrEnum
 from typing import Any
 
 from parking.events import outbox
 from parking.events.envelope import Event
+from parking.events.types import EventType
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import new_id
 from parking.sessions.models import Session
 
 
-class SessionEvent(StrEnum):
-    """The types of events whose subject is a session."""
-
-    SESSION_ENTERED = "SessionEntered"
-    SESSION_BILL_CHANGED = "SessionBillChanged"
-    BILL_DUE = "BillDue"
-    PAYMENT_CHARGED = "PaymentCharged"
-    PAYMENT_REFUSED = "PaymentRefused"
-    GATE_OPENED = "GateOpened"
-    SESSION_ENDED = "SessionEnded"
-    SESSION_CANCELLED = "SessionCancelled"
-
-
 def tell(
     unit: UnitOfWork,
     session: Session,
-    kind: SessionEvent,
+    kind: EventType,
     payload: dict[str, Any] | None = None,
     *,
     channels: tuple[str, ...] = (),

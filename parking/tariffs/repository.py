@@ -1,5 +1,6 @@
 """Every query about rate tables."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -30,6 +31,19 @@ async def find_version(
 ) -> RateTableVersion | None:
     """Return one version."""
     return await unit.session.get(RateTableVersion, (operator_id, rate_table_id))
+
+
+async def find_versions(
+    unit: UnitOfWork, keys: Collection[tuple[UUID, UUID]]
+) -> dict[tuple[UUID, UUID], RateTableVersion]:
+    """Return many versions by (operator, version); one statement however many."""
+    statement = (
+        select(RateTableVersion)
+        .where(col(RateTableVersion.operator_id).in_({operator_id for operator_id, _ in keys}))
+        .where(col(RateTableVersion.id).in_({version_id for _, version_id in keys}))
+    )
+    rows = await unit.session.exec(statement)
+    return {(row.operator_id, row.id): row for row in rows}
 
 
 async def last_version(unit: UnitOfWork, operator_id: UUID, place_id: UUID) -> int:

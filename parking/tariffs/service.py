@@ -1,5 +1,6 @@
 """Use cases about rate tables: publish one, find the one that applies."""
 
+from collections.abc import Collection
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -63,6 +64,14 @@ async def load(unit: UnitOfWork, operator_id: UUID, rate_table_id: UUID) -> Rate
     if version is None:
         raise RateTableMissingError("rate_table: expected an existing version")
     return _parsed(orjson.dumps(version.body))
+
+
+async def load_many(
+    unit: UnitOfWork, keys: Collection[tuple[UUID, UUID]]
+) -> dict[tuple[UUID, UUID], RateTable]:
+    """Return many versions by (operator, version), ready to price with."""
+    found = await repository.find_versions(unit, keys)
+    return {key: _parsed(orjson.dumps(version.body)) for key, version in found.items()}
 
 
 @lru_cache(maxsize=PARSED_TABLES_MAX)

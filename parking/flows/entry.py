@@ -1,0 +1,102 @@
+"""A car at an entry: one transaction from the read to the order to open."""
+
+from uuid import UUID
+
+from parking.drivers import stays
+from parking.events.types import EventType
+from parking.flows import display
+from parking.flows.lane_types import Action, Decision, Lane
+from parking.flows.release import release
+from parking.flows.step import opened
+from parking.kit.database import UnitOfWork
+from parking.lanes import service as lanes
+from parking.lanes.models import Presentation
+from parking.places import service as places
+from parking.plates import service as plates
+from parking.plates.reads import PlateRead
+from parking.sessions import service as sessions
+from parking.sessions.events import tell
+from parking.sessions.models import Session
+from parking.tariffs import service as tariffs
+
+# Below this the read is more likely wrong than right: a session on it would bill a stranger.
+CONFIDENCE_MIN = 0.5
+ENTERED = "entered"
+PLATE_UNSURE = "plate_unsure"
+
+
+async def decide(
+    unit: UnitOfWork, lane: Lane, presentation: Presentation, read: PlateRead, plate_index: UUID
+) -> Decision:
+    """Open a session and the gate. The presentation is locked and has no decision yet."""
+    if read.confidence < CONFIDENCE_MIN:
+        lanes.decide(unit, presentation, action=Action.REFUSE, reason=PLATE_UNSURE)
+        return Decision(Action.REFUSE, PLATE_UNSURE, None, display.refused(PLATE_UNSURE))
+    session = await _begin(unit, lane, presentation, read, plate_index)
+    presentation.session_id = session.id
+    command = await release(unit, session, presentation, reason=ENTERED)
+    place = await places.require_place(unit, lane.operator_id, lane.place_id)
+    payload = {
+        "place_name": place.name,
+        "timezone": place.timezone,
+        "currency": place.currency,
+        "entered_at": session.entered_at.isoformat(),
+    }
+    tell(unit, session, EventType.SESSION_ENTERED, payload)
+    return opened(command, ENTERED, await greeting(unit, presentation, read.text))
+
+
+async def repeat(unit: UnitOfWork, presentation: Presentation) -> Decision:
+    """Return what to do now with a presentation that was decided on before; it is locked."""
+    reason = presentation.reason or PLATE_UNSURE
+    if presentation.action != Action.OPEN or presentation.session_id is None:
+        return Decision(Action.REFUSE, reason, None, display.refused(reason))
+    session = await sessions.lock_session(unit, presentation.operator_id, presentation.session_id)
+    if session is None or session.left_at is not None:
+        return Decision(Action.REFUSE, reason, None, display.refused(reason))
+    command = await release(unit, session, presentation, reason=reason)
+    plate = sessions.plate_of(unit, session)
+    return opened(command, reason, await greeting(unit, presentation, plate))
+
+
+async def greeting(unit: UnitOfWork, presentation: Presentation, plate: str) -> display.DisplayText:
+    """Return the display's text for a car that comes in."""
+    return display.welcome(plate, await lane_code(unit, presentation, plate))
+
+
+async def lane_code(unit: UnitOfWork, presentation: Presentation, plate: str) -> str | None:
+    """Return the code to show to a driver who claims this plate; None for nobody."""
+    where = plates.LanePresentation(presentation.operator_id, presentation.lane_id, presentation.id)
+    return await plates.issue_lane_code(unit, plate, where)
+
+
+async def _begin(
+    unit: UnitOfWork, lane: Lane, presentation: Presentation, read: PlateRead, plate_index: UUID
+) -> Session:
+    entered_at = min(presentation.occupied_at, unit.now())
+    driver_id = await plates.active_binding(unit, plate_index)
+    session = await sessions.begin(
+        unit,
+        sessions.Arrival(
+            operator_id=lane.operator_id,
+            place_id=lane.place_id,
+            area_id=lane.area_id,
+            presentation_id=presentation.id,
+            plate_index=plate_index,
+            plate_text=read.text,
+            driver_id=driver_id,
+            rate_table_id=await tariffs.id_in_force(
+                unit, lane.operator_id, lane.place_id, unit.now()
+            ),
+            entered_at=entered_at,
+        ),
+    )
+    if driver_id is not None:
+        await stays.begin_stay(
+            unit,
+            driver_id,
+            operator_id=lane.operator_id,
+            session_id=session.id,
+            entered_at=entered_at,
+        )
+    return session

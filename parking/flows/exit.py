@@ -1,0 +1,251 @@
+"""A car at an exit: find its session, price it, and open or say what is missing.
+
+Every function is one transaction's worth. The provider is called between them, by `flows.lane`.
+"""
+
+from datetime import timedelta
+from time import perf_counter
+from uuid import UUID
+
+from parking.drivers import stays
+from parking.events.types import EventType
+from parking.flows import display, live_bill
+from parking.flows.context import ParkingContext
+from parking.flows.entry import lane_code
+from parking.flows.lane_types import Action, Decision, Lane
+from parking.flows.live_bill import LiveBill
+from parking.flows.pay_link import pay_url
+from parking.flows.release import release
+from parking.flows.step import Charge, Step, opened
+from parking.kit.database import UnitOfWork
+from parking.kit.money import Money
+from parking.lanes import repository as lane_rows
+from parking.lanes import service as lanes
+from parking.lanes.models import Presentation
+from parking.payments import repository as payment_rows
+from parking.payments import service as payments
+from parking.payments.models import AttemptKind, Bill, BillState
+from parking.payments.rules import LIVE_STATES
+from parking.places import service as places
+from parking.plates import service as plates
+from parking.plates.reads import PlateRead
+from parking.sessions import service as sessions
+from parking.sessions.events import tell
+from parking.sessions.models import Session, SessionState
+from parking.sessions.rules import ReadText
+
+NO_SESSION = "no_session"
+LEAVING_ELSEWHERE = "leaving_elsewhere"
+ZERO_DUE = "zero_due"
+CHARGING = "charging"
+PAYMENT_DUE = "payment_due"
+# A car that was last seen at another exit longer ago than this has left that exit unseen.
+OTHER_EXIT_AGE_MAX = timedelta(minutes=10)
+
+
+class ExitFlow:
+    """The transactions of one exit decision.
+
+    Args:
+        context: The domain's surroundings.
+        unit: The transaction.
+        presentation: Locked.
+        timings_ms: Filled by step: `match`, `price`.
+    """
+
+    def __init__(
+        self,
+        context: ParkingContext,
+        unit: UnitOfWork,
+        presentation: Presentation,
+        timings_ms: dict[str, float],
+    ) -> None:
+        self._context = context
+        self._unit = unit
+        self._presentation = presentation
+        self._timings_ms = timings_ms
+        self._is_takeover = False
+
+    async def begin(self, lane: Lane, read: PlateRead, plate_index: UUID) -> Step:
+        """Decide on a presentation that has no decision yet."""
+        started = perf_counter()
+        session = await self._find_session(lane, read, plate_index)
+        self._timings_ms["match"] = (perf_counter() - started) * 1000
+        if session is None:
+            return self._refuse(NO_SESSION)
+        if await self._is_leaving_elsewhere(session):
+            return self._refuse(LEAVING_ELSEWHERE)
+        await self._adopt(session)
+        started = perf_counter()
+        bill = await self._bill(session)
+        self._timings_ms["price"] = (perf_counter() - started) * 1000
+        return await self._pay(session, bill)
+
+    async def go_on(self, *, is_takeover: bool) -> Step:
+        """Return what to do now with a presentation that was decided on before.
+
+        Args:
+            is_takeover: Whether the process that sent an unsettled attempt is gone: then this one
+                asks the provider in its place.
+        """
+        self._is_takeover = is_takeover
+        unit, presentation = self._unit, self._presentation
+        if presentation.action == Action.REFUSE or presentation.session_id is None:
+            return Decision(
+                Action.REFUSE,
+                presentation.reason or NO_SESSION,
+                None,
+                display.refused(presentation.reason or NO_SESSION),
+            )
+        session = await sessions.lock_session(
+            unit, presentation.operator_id, presentation.session_id
+        )
+        if session is None or session.exit_presentation_id != presentation.id:
+            return self._refuse(LEAVING_ELSEWHERE)
+        bills = await payment_rows.find_bills(unit, session.operator_id, session.id)
+        if presentation.action == Action.OPEN or not bills or bills[-1].state == BillState.PAID:
+            return await self._open(session, presentation.reason or ZERO_DUE)
+        return await self._pay(session, bills[-1])
+
+    async def _find_session(self, lane: Lane, read: PlateRead, plate_index: UUID) -> Session | None:
+        text = ReadText(
+            read.text,
+            tuple(character.probability for character in read.characters),
+            tuple((item.text, item.probability) for item in read.alternatives),
+        )
+        match = await sessions.match_exit(
+            self._unit, lane.operator_id, lane.place_id, plate_index, text
+        )
+        if match is None:
+            return None
+        session = await sessions.lock_session(self._unit, lane.operator_id, match.session_id)
+        return None if session is None or session.left_at is not None else session
+
+    async def _is_leaving_elsewhere(self, session: Session) -> bool:
+        other_id = session.exit_presentation_id
+        if other_id is None or other_id == self._presentation.id:
+            return False
+        other = await lane_rows.find_presentation(self._unit, session.operator_id, other_id)
+        return (
+            other is not None
+            and other.cleared_at is None
+            and other.lane_id != self._presentation.lane_id
+            and self._unit.now() - other.occupied_at < OTHER_EXIT_AGE_MAX
+        )
+
+    async def _adopt(self, session: Session) -> None:
+        """Tie the session to this exit and to whom its plate belongs now."""
+        session.state = SessionState.LEAVING
+        session.exit_presentation_id = self._presentation.id
+        self._presentation.session_id = session.id
+        # The binding of this moment counts: unbinding takes effect at the next gate.
+        driver_id = await plates.active_binding(self._unit, session.plate_index)
+        if driver_id is not None and driver_id != session.driver_id:
+            await stays.begin_stay(
+                self._unit,
+                driver_id,
+                operator_id=session.operator_id,
+                session_id=session.id,
+                entered_at=session.entered_at,
+            )
+        session.driver_id = driver_id
+
+    async def _bill(self, session: Session) -> Bill:
+        at = min(self._presentation.occupied_at, self._unit.now())
+        live = await live_bill.compute(self._unit, session, at)
+        return await current_bill(self._unit, session, live, self._presentation.id)
+
+    async def _pay(self, session: Session, bill: Bill) -> Step:
+        if bill.state == BillState.PAID:
+            return await self._open(session, ZERO_DUE)
+        unit = self._unit
+        locked = await payment_rows.lock_bill(unit, bill.operator_id, bill.id)
+        if locked is None or locked.state == BillState.PAID:
+            return await self._open(session, ZERO_DUE)
+        if locked.live_attempt_id is not None:
+            return await self._wait_for(session, locked, locked.live_attempt_id)
+        for mandate in await payments.choose_mandates(unit, locked):
+            attempt = await payments.begin_attempt(
+                unit, locked, provider=mandate.provider, mandate=mandate
+            )
+            if attempt is not None:
+                lanes.decide(unit, self._presentation, action=Action.WAIT, reason=CHARGING)
+                return Charge(attempt.operator_id, attempt.id, is_new=True)
+        return await self._ask_for_payment(session, locked)
+
+    async def _wait_for(self, session: Session, bill: Bill, attempt_id: UUID) -> Step:
+        attempt = await payment_rows.find_attempt(self._unit, bill.operator_id, attempt_id)
+        if attempt is not None and attempt.kind == AttemptKind.CHECKOUT:
+            return await self._ask_for_payment(session, bill)
+        if self._is_takeover and attempt is not None and attempt.state in LIVE_STATES:
+            return Charge(bill.operator_id, attempt_id, is_new=False)
+        lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
+        url = pay_url(self._context, session.operator_id, session.id)
+        text = display.charging(self._plate(session), _amount(bill), url)
+        return Decision(Action.WAIT, CHARGING, None, text)
+
+    async def _ask_for_payment(self, session: Session, bill: Bill) -> Decision:
+        url = pay_url(self._context, session.operator_id, session.id)
+        if self._presentation.action != Action.PAY:
+            place = await places.require_place(self._unit, session.operator_id, session.place_id)
+            payload = {
+                "amount_minor": bill.total_minor,
+                "currency": bill.currency,
+                "pay_url": url,
+                "place_name": place.name,
+                "timezone": place.timezone,
+            }
+            tell(self._unit, session, EventType.BILL_DUE, payload)
+        lanes.decide(self._unit, self._presentation, action=Action.PAY, reason=PAYMENT_DUE)
+        plate = self._plate(session)
+        code = await lane_code(self._unit, self._presentation, plate)
+        text = display.payment_due(plate, _amount(bill), url, code)
+        return Decision(Action.PAY, PAYMENT_DUE, None, text)
+
+    async def _open(self, session: Session, reason: str) -> Decision:
+        command = await release(self._unit, session, self._presentation, reason=reason)
+        bills = await payment_rows.find_bills(self._unit, session.operator_id, session.id)
+        paid = sum((_amount(bill) for bill in bills[1:]), _amount(bills[0])) if bills else None
+        plate = self._plate(session)
+        code = await lane_code(self._unit, self._presentation, plate)
+        return opened(command, reason, display.goodbye(plate, paid, code))
+
+    def _refuse(self, reason: str) -> Decision:
+        lanes.decide(self._unit, self._presentation, action=Action.REFUSE, reason=reason)
+        return Decision(Action.REFUSE, reason, None, display.refused(reason))
+
+    def _plate(self, session: Session) -> str:
+        return sessions.plate_of(self._unit, session)
+
+
+async def current_bill(
+    unit: UnitOfWork, session: Session, live: LiveBill, presentation_id: UUID | None
+) -> Bill:
+    """Return the bill to pay now: the one that stands, or a fresh one. The session is locked.
+
+    A bill with a payment under way stands, whatever the clock says: its amount was promised.
+    """
+    bills = await payment_rows.find_bills(unit, session.operator_id, session.id)
+    standing = next((bill for bill in bills if bill.state == BillState.ISSUED), None)
+    if standing is not None:
+        if standing.live_attempt_id is not None or standing.total_minor == live.due.amount_minor:
+            return standing
+        await payments.void_bill(unit, standing)
+    return await payments.issue_bill(
+        unit,
+        payments.NewBill(
+            operator_id=session.operator_id,
+            session_id=session.id,
+            place_id=session.place_id,
+            driver_id=session.driver_id,
+            presentation_id=presentation_id,
+            rate_table_id=session.rate_table_id,
+            total=live.due,
+            lines=live_bill.stored_lines(live),
+            priced_until=live.as_of,
+        ),
+    )
+
+
+def _amount(bill: Bill) -> Money:
+    return Money(bill.total_minor, bill.currency)

@@ -1,0 +1,323 @@
+"""The lane's use cases, as the gate bridge calls them."""
+
+from collections.abc import Sequence
+from time import perf_counter
+from uuid import UUID
+
+from parking.flows import entry, passage
+from parking.flows.charging import charge
+from parking.flows.context import ParkingContext
+from parking.flows.exit import ExitFlow
+from parking.flows.lane_types import (
+    BarrierEvent,
+    Connection,
+    Decision,
+    Direction,
+    FrameUpload,
+    Lane,
+    LaneEvent,
+    OpenCommand,
+    PresentationState,
+)
+from parking.flows.release import OPEN_TTL_MS
+from parking.flows.step import Step
+from parking.kit.database import ConflictError, UnitOfWork
+from parking.kit.errors import UnavailableError
+from parking.lanes import repository as lane_rows
+from parking.lanes import service as lanes
+from parking.lanes.models import (
+    CommandState,
+    Frame,
+    LaneEventRow,
+    ObservationMethod,
+    Presentation,
+)
+from parking.places import service as places
+from parking.plates import service as plates
+from parking.plates.reads import PlateRead
+
+CONFLICT_TRIES_MAX = 4
+STEPS_MAX = 12
+EVENT_PRESENTATION = "presentation"
+EVENT_OBSERVATION = "observation"
+
+
+class LaneFlows:
+    """The lane's use cases; each may be repeated and then changes nothing."""
+
+    def __init__(self, context: ParkingContext) -> None:
+        self._context = context
+        self._database = context.database
+
+    async def authenticate(self, lane_id: UUID, token: str) -> Lane:
+        """Return the lane whose device token this is.
+
+        Raises:
+            LaneUnknownError: unknown lane, or the token of another one.
+        """
+        async with self._database.begin() as unit:
+            row = await places.prove_lane(unit, lane_id, token)
+        return Lane(
+            row.operator_id, row.place_id, row.id, row.area_id, Direction(row.direction), row.name
+        )
+
+    async def connect(self, lane: Lane, bridge: str) -> Connection:
+        """Open a new epoch for the lane; the older ones are stale from here on."""
+        async with self._database.begin() as unit:
+            epoch, last_seq = await lanes.connect(unit, lane.operator_id, lane.lane_id, bridge)
+        return Connection(epoch, last_seq)
+
+    async def present(
+        self, lane: Lane, event: LaneEvent, presentation_id: UUID, state: PresentationState
+    ) -> int:
+        """Record that a car came or left; return the lane's last committed seq."""
+        async with self._database.begin() as unit:
+            row = self._event_row(unit, lane, event, EVENT_PRESENTATION, presentation_id)
+            row.detail = {"state": state}
+            if await lanes.record_event(unit, row):
+                await self._place_car(unit, lane, event, presentation_id, state)
+        return event.seq
+
+    async def store_frame(self, lane: Lane, frame: FrameUpload) -> None:
+        """Keep a picture durably."""
+        async with self._database.begin() as unit:
+            await lanes.store_frame(
+                unit,
+                Frame(
+                    operator_id=lane.operator_id,
+                    id=frame.frame_id,
+                    lane_id=lane.lane_id,
+                    presentation_id=frame.presentation_id,
+                    captured_at=frame.captured_at,
+                    received_at=unit.now(),
+                    content_type=frame.content_type,
+                    image=frame.image,
+                ),
+            )
+
+    async def record_observation(
+        self, lane: Lane, event: LaneEvent, presentation_id: UUID, read: PlateRead, source: str
+    ) -> int:
+        """Record that a camera read a plate itself; return the lane's last committed seq."""
+        async with self._database.begin() as unit:
+            row = self._event_row(unit, lane, event, EVENT_OBSERVATION, presentation_id)
+            row.detail = {"source": source, "confidence": read.confidence}
+            await lanes.record_event(unit, row)
+        return event.seq
+
+    async def record_barrier_event(self, lane: Lane, event: BarrierEvent) -> int:
+        """Record physical feedback, which ends a session; return the last committed seq."""
+        async with self._database.begin() as unit:
+            row = self._event_row(unit, lane, event.event, event.kind, event.presentation_id)
+            row.command_id = event.command_id
+            row.detail = {"operator": event.operator, "reason": event.reason}
+            if await lanes.record_event(unit, row):
+                await passage.follow(unit, lane, event)
+        return event.event.seq
+
+    async def decide(
+        self, lane: Lane, presentation_id: UUID, read: PlateRead, frames: Sequence[UUID]
+    ) -> Decision:
+        """Decide on a presentation, once: a repeated call returns what was decided.
+
+        Args:
+            lane: Where the car stands.
+            presentation_id: The car.
+            read: The plate, as agreed over `frames`.
+            frames: Which pictures the read rests on; none where a camera read by itself.
+        """
+        timings_ms: dict[str, float] = {}
+        started = perf_counter()
+        step = await self._first_step(lane, presentation_id, read, frames, timings_ms)
+        decision = await self._finish(lane, presentation_id, step, timings_ms)
+        timings_ms["decide"] = (perf_counter() - started) * 1000
+        known = sum(timings_ms.get(name, 0.0) for name in ("match", "price", "charge"))
+        timings_ms["commit"] = timings_ms["decide"] - known
+        return Decision(
+            decision.action, decision.reason, decision.command, decision.display, timings_ms
+        )
+
+    async def resume(self, lane: Lane, presentation_id: UUID) -> Decision | None:
+        """Return what is to be done now for a car that was decided on before; None for none.
+
+        It also finishes what a killed process left half done.
+        """
+        step = await self._next_step(lane, presentation_id)
+        if step is None:
+            return None
+        return await self._finish(lane, presentation_id, step, {})
+
+    async def command_answered(
+        self, lane: Lane, command_id: UUID, status: CommandState, reason: str | None
+    ) -> None:
+        """Record what the edge answered to a command."""
+        async with self._database.begin() as unit:
+            await lanes.record_answer(unit, lane.operator_id, command_id, status, reason)
+
+    async def pending_commands(self, lane: Lane, presentation_id: UUID) -> Sequence[OpenCommand]:
+        """Return the orders of a presentation that the gate has not answered, or must get anew."""
+        async with self._database.begin() as unit:
+            presentation = await lane_rows.lock_presentation(
+                unit, lane.operator_id, presentation_id
+            )
+            if presentation is None or presentation.lane_id != lane.lane_id:
+                return []
+            if presentation.action != "open":
+                return []
+            command = await lanes.order_open(
+                unit,
+                presentation,
+                session_id=presentation.session_id,
+                reason=presentation.reason or "",
+            )
+            if command is None or command.state != CommandState.ISSUED:
+                return []
+            return [
+                OpenCommand(command.id, command.presentation_id, command.issued_at, OPEN_TTL_MS)
+            ]
+
+    async def ready(self) -> bool:
+        """Return whether the database answers."""
+        try:
+            async with self._database.begin() as unit:
+                await unit.ping()
+        except UnavailableError:
+            return False
+        return True
+
+    async def _first_step(
+        self,
+        lane: Lane,
+        presentation_id: UUID,
+        read: PlateRead,
+        frames: Sequence[UUID],
+        timings_ms: dict[str, float],
+    ) -> Step:
+        for last_try in (False,) * (CONFLICT_TRIES_MAX - 1) + (True,):
+            try:
+                async with self._database.begin() as unit:
+                    presentation = await lanes.lock_presentation(
+                        unit, lane.operator_id, lane.lane_id, presentation_id
+                    )
+                    if presentation.decided_at is not None:
+                        return await self._standing(
+                            unit, lane, presentation, timings_ms, is_takeover=False
+                        )
+                    index = plates.plate_index(unit.vault, read.text)
+                    await _observe(unit, presentation, read, index, frames)
+                    if lane.direction == Direction.ENTRY:
+                        return await entry.decide(unit, lane, presentation, read, index)
+                    flow = ExitFlow(self._context, unit, presentation, timings_ms)
+                    return await flow.begin(lane, read, index)
+            except ConflictError:
+                if last_try:
+                    raise
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    async def _next_step(
+        self, lane: Lane, presentation_id: UUID, *, is_takeover: bool = True
+    ) -> Step | None:
+        async with self._database.begin() as unit:
+            presentation = await lane_rows.lock_presentation(
+                unit, lane.operator_id, presentation_id
+            )
+            if presentation is None or presentation.lane_id != lane.lane_id:
+                return None
+            if presentation.decided_at is None:
+                return None
+            return await self._standing(unit, lane, presentation, {}, is_takeover=is_takeover)
+
+    async def _standing(
+        self,
+        unit: UnitOfWork,
+        lane: Lane,
+        presentation: Presentation,
+        timings_ms: dict[str, float],
+        *,
+        is_takeover: bool,
+    ) -> Step:
+        if lane.direction == Direction.ENTRY:
+            return await entry.repeat(unit, presentation)
+        flow = ExitFlow(self._context, unit, presentation, timings_ms)
+        return await flow.go_on(is_takeover=is_takeover)
+
+    async def _finish(
+        self, lane: Lane, presentation_id: UUID, step: Step, timings_ms: dict[str, float]
+    ) -> Decision:
+        for _ in range(STEPS_MAX):
+            if isinstance(step, Decision):
+                return step
+            started = perf_counter()
+            await charge(self._context, step)
+            spent_ms = (perf_counter() - started) * 1000
+            timings_ms["charge"] = timings_ms.get("charge", 0.0) + spent_ms
+            following = await self._next_step(lane, presentation_id, is_takeover=False)
+            if following is None:
+                break
+            step = following
+        raise ConflictError("presentation: its payment did not come to rest")
+
+    async def _place_car(
+        self,
+        unit: UnitOfWork,
+        lane: Lane,
+        event: LaneEvent,
+        presentation_id: UUID,
+        state: PresentationState,
+    ) -> None:
+        if state == PresentationState.CLEARED:
+            await lanes.clear(unit, lane.operator_id, presentation_id, event.occurred_at)
+            return
+        await lanes.occupy(
+            unit,
+            Presentation(
+                operator_id=lane.operator_id,
+                id=presentation_id,
+                lane_id=lane.lane_id,
+                place_id=lane.place_id,
+                state=PresentationState.OCCUPIED,
+                occupied_at=event.occurred_at,
+            ),
+        )
+
+    def _event_row(
+        self,
+        unit: UnitOfWork,
+        lane: Lane,
+        event: LaneEvent,
+        kind: str,
+        presentation_id: UUID | None,
+    ) -> LaneEventRow:
+        return LaneEventRow(
+            operator_id=lane.operator_id,
+            id=event.event_id,
+            lane_id=lane.lane_id,
+            seq=event.seq,
+            kind=kind,
+            presentation_id=presentation_id,
+            detail={},
+            occurred_at=event.occurred_at,
+            received_at=unit.now(),
+        )
+
+
+async def _observe(
+    unit: UnitOfWork,
+    presentation: Presentation,
+    read: PlateRead,
+    plate_index: UUID,
+    frames: Sequence[UUID],
+) -> None:
+    await lanes.observe(
+        unit,
+        presentation,
+        lanes.SeenPlate(
+            plate_index=plate_index,
+            text=read.text,
+            alternatives={item.text: item.probability for item in read.alternatives},
+            confidence=read.confidence,
+            frames=read.frames,
+            method=ObservationMethod.ANPR if frames else ObservationMethod.CAMERA,
+            source=read.region or "",
+        ),
+    )

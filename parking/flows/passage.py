@@ -1,0 +1,92 @@
+"""Physical feedback: an arm that opened, a car that passed or backed out."""
+
+from parking.drivers import stays
+from parking.events.types import EventType
+from parking.flows.lane_types import BarrierEvent, Direction, Lane
+from parking.kit.database import UnitOfWork
+from parking.lanes import repository as lanes
+from parking.lanes.models import Presentation
+from parking.payments import repository as payments
+from parking.payments.models import BillState
+from parking.places import service as places
+from parking.sessions import service as sessions
+from parking.sessions.events import tell
+from parking.sessions.models import Session, SessionState
+
+# A relay that cannot see the arm says that it pulsed; more is not known of that gate.
+OPENED_KINDS = frozenset({"opened", "pulsed"})
+PASSED = "passed"
+BACKED_OUT = "backed_out"
+
+
+async def follow(unit: UnitOfWork, lane: Lane, event: BarrierEvent) -> None:
+    """Let a new barrier event change the stay of the car that caused it."""
+    if event.kind not in OPENED_KINDS | {PASSED, BACKED_OUT} or event.presentation_id is None:
+        return
+    presentation = await lanes.lock_presentation(unit, lane.operator_id, event.presentation_id)
+    if presentation is None or presentation.session_id is None:
+        return
+    session = await sessions.lock_session(unit, lane.operator_id, presentation.session_id)
+    if session is None:
+        return
+    if event.kind in OPENED_KINDS:
+        await _opened(unit, lane, session, presentation)
+    elif event.kind == PASSED and lane.direction == Direction.EXIT:
+        await _left(unit, lane, session, event)
+    elif event.kind == BACKED_OUT:
+        await _backed_out(unit, lane, session, presentation, event)
+
+
+async def _opened(
+    unit: UnitOfWork, lane: Lane, session: Session, presentation: Presentation
+) -> None:
+    payload = await _place_payload(unit, session)
+    payload |= {
+        "lane_id": str(lane.lane_id),
+        "direction": lane.direction,
+        "reason": presentation.reason or "",
+    }
+    tell(unit, session, EventType.GATE_OPENED, payload)
+
+
+async def _left(unit: UnitOfWork, lane: Lane, session: Session, event: BarrierEvent) -> None:
+    if session.left_at is not None or session.exit_presentation_id != event.presentation_id:
+        return
+    left_at = min(event.event.occurred_at, unit.now())
+    await sessions.end(unit, session, state=SessionState.LEFT, at=left_at)
+    await _end_stay(unit, session)
+    for bill in await payments.find_bills(unit, lane.operator_id, session.id):
+        # Money under way settles by itself; without any, a named person let the car out.
+        if bill.state == BillState.ISSUED and bill.live_attempt_id is None:
+            bill.state = BillState.OWED
+    payload = await _place_payload(unit, session)
+    tell(unit, session, EventType.SESSION_ENDED, payload | {"left_at": left_at.isoformat()})
+
+
+async def _backed_out(
+    unit: UnitOfWork, lane: Lane, session: Session, presentation: Presentation, event: BarrierEvent
+) -> None:
+    if session.left_at is not None:
+        return
+    if lane.direction == Direction.EXIT:
+        if session.exit_presentation_id == presentation.id:
+            session.state = SessionState.ACTIVE
+            session.exit_presentation_id = None
+            unit.session.add(session)
+        return
+    if session.entry_presentation_id != presentation.id:
+        return
+    at = min(event.event.occurred_at, unit.now())
+    await sessions.end(unit, session, state=SessionState.CANCELLED, at=max(at, session.entered_at))
+    await _end_stay(unit, session)
+    tell(unit, session, EventType.SESSION_CANCELLED, await _place_payload(unit, session))
+
+
+async def _end_stay(unit: UnitOfWork, session: Session) -> None:
+    if session.driver_id is not None and session.left_at is not None:
+        await stays.end_stay(unit, session.driver_id, session.id, session.left_at)
+
+
+async def _place_payload(unit: UnitOfWork, session: Session) -> dict[str, str]:
+    place = await places.require_place(unit, session.operator_id, session.place_id)
+    return {"place_name": place.name, "timezone": place.timezone, "currency": place.currency}

@@ -1,0 +1,214 @@
+"""What a provider says about an attempt, turned into money, events and an opening gate.
+
+The same code follows an answer in the lane, a notice, and the janitor's query, so that it does not
+matter which of them comes first, or how often.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from parking.events.pokes import lane_channel
+from parking.events.types import EventType
+from parking.flows.context import ParkingContext
+from parking.flows.release import release
+from parking.kit.database import ConflictError, UnitOfWork
+from parking.kit.money import Money
+from parking.lanes import repository as lanes
+from parking.lanes.models import Presentation
+from parking.payments import repository
+from parking.payments import service as payments
+from parking.payments.models import AttemptKind, AttemptState, Bill, PaymentAttempt
+from parking.payments.port import (
+    AgreementState,
+    AgreementStatus,
+    ChargeOrder,
+    ChargeResult,
+    Notice,
+    OrderStatus,
+)
+from parking.payments.rules import GRACE_AFTER_PAYMENT, LIVE_STATES
+from parking.places import service as places
+from parking.sessions import repository as sessions
+from parking.sessions.events import tell
+from parking.sessions.models import Session
+
+PAID = "paid"
+GUARANTEED = "guaranteed"
+RESEND_DEADLINE_S = 5.0
+TRIES_MAX = 3
+QUERY_LEASE = timedelta(seconds=10)
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Locked:
+    presentation: Presentation | None
+    session: Session
+    bill: Bill
+    attempt: PaymentAttempt
+
+
+async def settle(
+    context: ParkingContext, operator_id: UUID, attempt_id: UUID, result: ChargeResult
+) -> AttemptState:
+    """Write down an answer about an attempt and let everything follow from it, once.
+
+    Raises:
+        ConflictError: the car moved to another lane meanwhile, TRIES_MAX times.
+        AmountMismatchError: the provider took another amount; nothing was written.
+    """
+    for last_try in (False,) * (TRIES_MAX - 1) + (True,):
+        try:
+            async with context.database.begin() as unit:
+                locked = await _lock(unit, operator_id, attempt_id)
+                await _follow(unit, locked, result)
+                return locked.attempt.state
+        except ConflictError:
+            if last_try:
+                raise
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+async def ask(context: ParkingContext, operator_id: UUID, attempt_id: UUID) -> AttemptState:
+    """Ask the provider how an unsettled attempt ended, and settle it.
+
+    An order that the provider has never seen is sent again under the same number where the
+    driver's permission still stands, and closed where it does not.
+    """
+    async with context.database.begin() as unit:
+        attempt = await repository.find_attempt(unit, operator_id, attempt_id)
+        mandate_stands = attempt is not None and await _mandate_stands(unit, attempt)
+    if attempt is None or attempt.state not in LIVE_STATES:
+        return AttemptState.FAILED if attempt is None else attempt.state
+    provider = context.provider(attempt.provider)
+    amount = Money(attempt.amount_minor, attempt.currency)
+    result = await provider.query(attempt.number, amount)
+    if result.status == OrderStatus.NOT_FOUND:
+        result = (
+            await provider.charge(await charge_order(context, attempt, RESEND_DEADLINE_S))
+            if mandate_stands
+            else await provider.close(attempt.number, amount)
+        )
+    return await settle(context, operator_id, attempt_id, result)
+
+
+async def sweep(context: ParkingContext) -> int:
+    """Query every unsettled attempt whose time has come; returns how many there were."""
+    async with context.database.begin() as unit:
+        due = await repository.take_due_attempts(unit, QUERY_LEASE)
+    for operator_id, attempt_id in due:
+        await ask(context, operator_id, attempt_id)
+    return len(due)
+
+
+async def receive_notice(context: ParkingContext, provider_name: str, notice: Notice) -> None:
+    """Act on a provider's verified notice; a repetition changes nothing.
+
+    A refund's notice is only logged: refunds are not made yet.
+    """
+    result = notice.result
+    if isinstance(result, AgreementState):
+        await receive_agreement(context, result)
+    elif isinstance(result, ChargeResult):
+        async with context.database.begin() as unit:
+            order = await repository.find_order(unit, result.number)
+        if order is None or order.kind != payments.CHARGE_ORDER:
+            _log.warning("notice.order_unknown", provider=provider_name, number=result.number)
+            return
+        await settle(context, order.owner_id, order.subject_id, result)
+    else:
+        _log.warning("notice.refund_unexpected", provider=provider_name, number=result.number)
+
+
+async def receive_agreement(context: ParkingContext, state: AgreementState) -> None:
+    """Let a mandate live or die with the agreement at its provider."""
+    async with context.database.begin() as unit:
+        order = await repository.find_order(unit, state.reference)
+        if order is None or order.kind != payments.MANDATE_ORDER:
+            _log.warning("notice.agreement_unknown", reference=state.reference)
+        elif state.status == AgreementStatus.ACTIVE:
+            await payments.activate_mandate(unit, order.owner_id, order.subject_id)
+        elif state.status in {AgreementStatus.CANCELLED, AgreementStatus.EXPIRED}:
+            await payments.revoke_mandate(unit, order.owner_id, order.subject_id)
+
+
+async def charge_order(
+    context: ParkingContext, attempt: PaymentAttempt, deadline_s: float
+) -> ChargeOrder:
+    """Return the provider's order for an attempt: the same for the same attempt, always."""
+    async with context.database.begin() as unit:
+        description = await describe(unit, attempt.operator_id, attempt.session_id)
+    return ChargeOrder(
+        number=attempt.number,
+        agreement_reference=attempt.agreement_reference or "",
+        amount=Money(attempt.amount_minor, attempt.currency),
+        description=description,
+        deadline_s=deadline_s,
+    )
+
+
+async def describe(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> str:
+    """Return what the payer reads on the statement: never a plate."""
+    session = await sessions.find_session(unit, operator_id, session_id)
+    if session is None:
+        return "Parking"
+    place = await places.require_place(unit, operator_id, session.place_id)
+    return f"Parking, {place.name}"
+
+
+async def _lock(unit: UnitOfWork, operator_id: UUID, attempt_id: UUID) -> _Locked:
+    attempt = await repository.find_attempt(unit, operator_id, attempt_id)
+    if attempt is None:
+        raise ConflictError("attempt: expected a stored one")
+    seen = await sessions.find_session(unit, operator_id, attempt.session_id)
+    exit_id = None if seen is None else seen.exit_presentation_id
+    presentation = (
+        None if exit_id is None else await lanes.lock_presentation(unit, operator_id, exit_id)
+    )
+    session = await sessions.lock_session(unit, operator_id, attempt.session_id)
+    bill = await repository.lock_bill(unit, operator_id, attempt.bill_id)
+    locked = await repository.lock_attempt(unit, operator_id, attempt_id)
+    if session is None or bill is None or locked is None or session.exit_presentation_id != exit_id:
+        # The car came to another lane between the two reads: lock that one instead.
+        raise ConflictError("session: its exit lane changed")
+    return _Locked(presentation, session, bill, locked)
+
+
+async def _follow(unit: UnitOfWork, locked: _Locked, result: ChargeResult) -> None:
+    attempt, session, bill = locked.attempt, locked.session, locked.bill
+    changed = await payments.apply_result(unit, bill, attempt, result)
+    if not changed:
+        return
+    _log.info("attempt.settled", attempt=str(attempt.id), state=attempt.state)
+    place = await places.require_place(unit, session.operator_id, session.place_id)
+    payload = {
+        "amount_minor": attempt.amount_minor,
+        "currency": attempt.currency,
+        "provider": attempt.provider,
+        "place_name": place.name,
+        "timezone": place.timezone,
+    }
+    lane = locked.presentation
+    channels = () if lane is None else (lane_channel(lane.lane_id),)
+    if attempt.state == AttemptState.SUCCEEDED:
+        session.prepaid_until = unit.now() + GRACE_AFTER_PAYMENT
+        if lane is not None:
+            await release(unit, session, lane, reason=PAID)
+        tell(unit, session, EventType.PAYMENT_CHARGED, payload, channels=channels)
+    elif attempt.state == AttemptState.ACCEPTED and result.guaranteed and lane is not None:
+        await release(unit, session, lane, reason=GUARANTEED)
+        tell(unit, session, EventType.SESSION_BILL_CHANGED, payload, channels=channels)
+    elif attempt.state == AttemptState.FAILED and attempt.kind == AttemptKind.MANDATE:
+        payload["failure_code"] = attempt.failure_code or "declined"
+        tell(unit, session, EventType.PAYMENT_REFUSED, payload, channels=channels)
+
+
+async def _mandate_stands(unit: UnitOfWork, attempt: PaymentAttempt) -> bool:
+    if attempt.driver_id is None or attempt.mandate_id is None:
+        return False
+    mandates = await repository.find_mandates(unit, attempt.driver_id)
+    return any(mandate.id == attempt.mandate_id for mandate in mandates)
