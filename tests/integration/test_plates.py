@@ -298,7 +298,7 @@ async def test_staff_approve_with_the_vehicle_licence(
             bound = await service.approve_claim(
                 unit, claimed.plate_index, claimed.claim_id, staff_name="Ada"
             )
-    assert bound.plate == PLATE
+        assert bound.plate == PLATE
     assert await owner(world) == rival
     assert (await plates(world, driver), await plates(world, rival)) == ([], [PLATE])
     assert sorted(await events(world)) == ["PlateBound", "PlateBound", "PlateUnbound"]

@@ -1,4 +1,5 @@
 """Plates as people type them."""
+# ruff: noqa: RUF001 - look-alike characters are what is tested
 
 import pytest
 
