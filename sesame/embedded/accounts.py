@@ -44,9 +44,21 @@ def service_account() -> Account | None:
 
 
 def run_as(
-    account: Account | None, argv: list[str], environment: dict[str, str], timeout_s: float
+    account: Account | None,
+    argv: list[str],
+    environment: dict[str, str],
+    timeout_s: float,
+    kept: tuple[int, ...] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """Run a short program as the account and return its output, whatever its exit status."""
+    """Run a short program as the account and return its output, whatever its exit status.
+
+    Args:
+        account: The account; None is the caller's.
+        argv: Program and arguments.
+        environment: The whole environment of the program.
+        timeout_s: After this time it is killed.
+        kept: File descriptors that it inherits.
+    """
     return subprocess.run(  # noqa: S603 - the argv is built here, never by a user
         argv,
         user=account.user_id if account else None,
@@ -60,6 +72,7 @@ def run_as(
         errors="replace",
         timeout=timeout_s,
         check=False,
+        pass_fds=kept,
     )
 
 

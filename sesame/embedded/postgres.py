@@ -112,7 +112,9 @@ class Postgres(Server):
             "--no-instructions",
             *(() if self.placement.durable else ("--no-sync",)),
         ]
-        done = run_as(self.placement.account, argv, self.environment(), INITDB_TIMEOUT_S)
+        # It holds the lock as well: of a killed start, initdb goes on to its end.
+        kept = (self.placement.folder.lock_descriptor,)
+        done = run_as(self.placement.account, argv, self.environment(), INITDB_TIMEOUT_S, kept)
         if done.returncode != 0:
             self._log.write_text(done.stdout + done.stderr, encoding="utf-8")
             raise self._failure(f"could not be initialised (status {done.returncode})")
