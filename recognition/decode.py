@@ -1,0 +1,51 @@
+"""Decodes pictures from outside, with limits."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from recognition.errors import PictureError
+from recognition.images import Picture, as_picture
+from recognition.picture_header import read_header
+
+PICTURE_BYTES_MAX: Final = 16 * 1024 * 1024
+PICTURE_PIXELS_MAX: Final = 50_000_000
+PICTURE_SIDE_MIN_PX: Final = 16
+_FIELD: Final = "image"
+
+
+def decode_picture(data: bytes) -> Picture:
+    """Decode a JPEG, PNG or WebP picture; turned upright if its metadata say so.
+
+    Raises:
+        PictureError: empty, too large, cut off, or not a picture.
+    """
+    if not data:
+        raise PictureError(_FIELD, "a JPEG, PNG or WebP picture, got 0 bytes")
+    if len(data) > PICTURE_BYTES_MAX:
+        raise PictureError(_FIELD, f"at most {PICTURE_BYTES_MAX} bytes, got {len(data)}")
+    header = read_header(data)
+    if header is None:
+        raise PictureError(_FIELD, "a JPEG, PNG or WebP picture, got something else")
+    pixels = header.width_px * header.height_px
+    if pixels > PICTURE_PIXELS_MAX:
+        size = f"{header.width_px}x{header.height_px}"
+        raise PictureError(_FIELD, f"at most {PICTURE_PIXELS_MAX} pixels, got {size}")
+    if min(header.width_px, header.height_px) < PICTURE_SIDE_MIN_PX:
+        size = f"{header.width_px}x{header.height_px}"
+        raise PictureError(_FIELD, f"at least {PICTURE_SIDE_MIN_PX} pixels a side, got {size}")
+    if not header.complete:
+        raise PictureError(_FIELD, f"a whole {header.format} picture, got one that is cut off")
+    return _decoded(data, header.format)
+
+
+def _decoded(data: bytes, name: str) -> Picture:
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise PictureError(_FIELD, f"a {name} picture that can be decoded") from error
+    # The stubs leave out that OpenCV answers None to data that it cannot decode.
+    if picture is None:  # pyright: ignore[reportUnnecessaryComparison]
+        raise PictureError(_FIELD, f"a {name} picture that can be decoded")
+    return as_picture(picture)

@@ -1,0 +1,90 @@
+"""Finds the corners of plates in a picture."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from recognition.images import Corners, Floats, Picture, as_floats, as_picture, extent
+from recognition.inference import Network
+from recognition.models import Model
+
+DETECTIONS_MAX: Final = 8
+# Centres closer than this share of the plate's width belong to one plate.
+_DISTANCE_MIN: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A plate in the picture.
+
+    Attributes:
+        corners: Pixels of the picture.
+        score: How sure the detector is, 0 to 1.
+    """
+
+    corners: Corners
+    score: float
+
+    @property
+    def width_px(self) -> float:
+        """The plate's width as seen."""
+        return extent(self.corners)[0]
+
+
+class Detector:
+    """Finds plates with one network."""
+
+    def __init__(self, network: Network, model: Model) -> None:
+        self._network = network
+        self._width_px, self._height_px = model.input_width_px, model.input_height_px
+        self._threshold = model.threshold
+
+    def detect(self, picture: Picture) -> list[Detection]:
+        """Return the plates, the surest first; at most `DETECTIONS_MAX`."""
+        fitted, scale = letterbox(picture, self._width_px, self._height_px)
+        batch = as_floats(fitted.transpose(2, 0, 1)[None].astype(np.float32))
+        heat, corners = self._network.run(np.ascontiguousarray(batch))
+        found = peaks(heat[0, 0], corners[0], self._threshold)
+        return [Detection(as_floats(each.corners / scale), each.score) for each in found]
+
+
+def letterbox(picture: Picture, width_px: int, height_px: int) -> tuple[Picture, float]:
+    """Fit the picture into the upper left of a black frame; also return the scale used."""
+    tall, wide = picture.shape[:2]
+    scale = min(width_px / wide, height_px / tall)
+    size = (max(1, round(wide * scale)), max(1, round(tall * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    frame = np.zeros((height_px, width_px, 3), dtype=np.uint8)
+    frame[: size[1], : size[0]] = as_picture(cv2.resize(picture, size, interpolation=method))
+    return frame, scale
+
+
+def peaks(heat: Floats, corners: Floats, threshold: float) -> list[Detection]:
+    """Return the local maxima of the heat with their corners, in pixels of the network's input.
+
+    Args:
+        heat: Rows x columns.
+        corners: 8 x rows x columns, relative to the cell's centre.
+        threshold: Lower peaks are noise.
+    """
+    cell_px = 8
+    around = as_floats(cv2.dilate(heat, np.ones((3, 3), dtype=np.uint8)))
+    rows, columns = np.nonzero((heat >= threshold) & (heat >= around))
+    order = np.argsort(-heat[rows, columns], kind="stable")
+    kept: list[Detection] = []
+    for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
+        centre = np.array([column + 0.5, row + 0.5], dtype=np.float32) * cell_px
+        quad = as_floats(corners[:, row, column].reshape(4, 2) + centre)
+        detection = Detection(quad, float(heat[row, column]))
+        if not any(_same_plate(detection, other) for other in kept):
+            kept.append(detection)
+        if len(kept) == DETECTIONS_MAX:
+            break
+    return kept
+
+
+def _same_plate(one: Detection, other: Detection) -> bool:
+    distance = np.linalg.norm(one.corners.mean(axis=0) - other.corners.mean(axis=0))
+    return float(distance) < _DISTANCE_MIN * max(one.width_px, other.width_px)
