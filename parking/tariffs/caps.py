@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from parking.tariffs.ladder import PriceReason, Run, runs
+from parking.tariffs.ladder import runs
 from parking.tariffs.rate_table import RateCap, RateTable
+from parking.tariffs.run import PriceReason, Run
 from parking.tariffs.schedule import next_midnight
 
 _NEVER_S: Final = 1 << 62
@@ -60,7 +61,7 @@ def charges(table: RateTable, from_s: int, until_s: int) -> Iterator[Charge]:
 
 
 def _charge(run: Run, in_force: "Sequence[_Cap]") -> Charge:
-    room_minor, note, is_last = _UNLIMITED_MINOR, "", False
+    room_minor, note, is_last = _UNLIMITED_MINOR, "", run.is_last
     remaining_minor = run.gross_minor(_NEVER_S)
     for cap in in_force:
         if cap.room_minor < room_minor:

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from parking.tariffs.caps import Charge
-from parking.tariffs.ladder import PriceReason
 from parking.tariffs.meter import StayMeter
 from parking.tariffs.rate_table import RateTable
+from parking.tariffs.run import PriceReason
 from parking.tariffs.wall_clock import instant_of
 
 

@@ -6,10 +6,10 @@ from typing import Final
 
 from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
-from parking.tariffs.ladder import PriceReason
 from parking.tariffs.meter import CHANGE_HORIZON_DAYS, StayMeter
 from parking.tariffs.price_lines import PriceLine, price_lines
 from parking.tariffs.rate_table import STAY_DAYS_MAX, RateTable, read_rate_table
+from parking.tariffs.run import PriceReason
 from parking.tariffs.wall_clock import instant_of, seconds_of
 
 __all__ = [

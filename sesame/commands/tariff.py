@@ -41,9 +41,7 @@ def quote_command(
         rate_table = read_rate_table(_select(_read(table), table_id))
         entered_at = _instant(entry, rate_table.zone, "entry")
         left_at = _instant(exit_, rate_table.zone, "exit")
-        if left_at < entered_at:
-            raise InvalidInputError("exit", "a time not before the entry")
-        priced = price(rate_table, entered_at, left_at)
+        priced = _priced(rate_table, entered_at, left_at)
     except ParkingError as error:
         Console(stderr=True).print(Text(str(error), style="red"), soft_wrap=True)
         raise typer.Exit(1) from error
@@ -116,6 +114,17 @@ def _instant(text: str, zone: ZoneInfo, field: str) -> datetime:
     if instant.astimezone(zone).replace(tzinfo=None) != moment:
         raise InvalidInputError(field, f"a local time that exists in {zone}: clocks skip {text}")
     return instant
+
+
+def _priced(table: RateTable, entered_at: datetime, left_at: datetime) -> PricedStay:
+    """Return the price; a refusal names the option that the time came from."""
+    if left_at < entered_at:
+        raise InvalidInputError("exit", "a time not before the entry")
+    try:
+        return price(table, entered_at, left_at)
+    except InvalidInputError as error:
+        option = {"entered_at": "entry", "as_of": "exit"}.get(error.field, error.field)
+        raise InvalidInputError(option, error.expected) from error
 
 
 def _report(priced: PricedStay, table: RateTable) -> dict[str, Any]:
