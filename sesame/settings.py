@@ -2,8 +2,9 @@
 
 import base64
 import binascii
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -20,6 +21,8 @@ def _key(value: str) -> str:
         pass
     raise ValueError(f"expected {KEY_BYTES} bytes in base64")
 
+
+_Value = TypeVar("_Value", str, Path)
 
 Key = Annotated[str, AfterValidator(_key)]
 
@@ -52,12 +55,11 @@ class Settings(BaseSettings):
     gates_tls_cert: Path | None = None
     gates_tls_key: Path | None = None
 
-    # The acquirer: docs/acquirer-wire.md.
+    # The acquirer: docs/acquirer-wire.md. All four, or none.
     acquirer_url: str | None = None
     acquirer_merchant: str | None = None
-    acquirer_key_id: str | None = None
     acquirer_key_file: Path | None = None
-    acquirer_platform_keys_dir: Path | None = None
+    acquirer_platform_keys_file: Path | None = None
 
     # Firebase Cloud Messaging. The endpoint is set only where a stand-in takes its place.
     fcm_credentials_file: Path | None = None
@@ -95,8 +97,35 @@ class Settings(BaseSettings):
         index_key = _required("SESAME_INDEX_KEY", self.index_key)
         return base64.b64decode(field_key), base64.b64decode(index_key)
 
+    def acquirer(self) -> "Acquirer | None":
+        """Return how to reach the acquirer; None where it is not used.
 
-def _required(name: str, value: str | None) -> str:
+        Raises:
+            InvalidInputError: only a part of it is set.
+        """
+        if not self.acquirer_url:
+            return None
+        return Acquirer(
+            url=self.acquirer_url,
+            merchant=_required("SESAME_ACQUIRER_MERCHANT", self.acquirer_merchant),
+            key_file=_required("SESAME_ACQUIRER_KEY_FILE", self.acquirer_key_file),
+            platform_keys_file=_required(
+                "SESAME_ACQUIRER_PLATFORM_KEYS_FILE", self.acquirer_platform_keys_file
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Acquirer:
+    """The four settings that reach the acquirer."""
+
+    url: str
+    merchant: str
+    key_file: Path
+    platform_keys_file: Path
+
+
+def _required(name: str, value: _Value | None) -> _Value:
     if not value:
         raise InvalidInputError(name, "a value in the environment; `sesame up` sets one")
     return value

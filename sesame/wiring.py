@@ -1,0 +1,74 @@
+"""Puts the domain together from the settings; every process starts here."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from parking.events.bus import Bus, open_valkey
+from parking.flows.context import ParkingContext
+from parking.kit.clock import SystemClock
+from parking.kit.crypto import Vault
+from parking.kit.database import Database
+from parking.payments.port import PaymentProvider
+from parking.payments.providers.acquirer import AcquirerProvider, AcquirerSettings
+from sesame.settings import Settings
+
+CONNECTIONS_MAX = 10
+
+
+@asynccontextmanager
+async def open_context(
+    settings: Settings, *, connections_max: int = CONNECTIONS_MAX
+) -> AsyncGenerator[ParkingContext]:
+    """Connect the domain to its surroundings, for the length of the block.
+
+    Raises:
+        InvalidInputError: a needed setting is missing; it names the variable.
+    """
+    field_key, index_key = settings.require_keys()
+    vault = Vault(field_key=field_key, index_key=index_key)
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        redis = open_valkey(settings.require_redis_url())
+        stack.push_async_callback(redis.aclose)
+        bus = Bus(redis)
+        stack.push_async_callback(bus.close)
+        database = Database(
+            settings.require_database_url(),
+            clock=clock,
+            vault=vault,
+            connections_max=connections_max,
+            after_events=bus.wake_relay,
+        )
+        stack.push_async_callback(database.close)
+        providers = {
+            provider.name: provider for provider in _payment_providers(settings, clock=clock)
+        }
+        for provider in providers.values():
+            stack.push_async_callback(provider.aclose)
+        yield ParkingContext(
+            database=database,
+            clock=clock,
+            vault=vault,
+            bus=bus,
+            providers=providers,
+            checkout_provider=next(iter(providers), ""),
+            public_url=settings.public_url.rstrip("/"),
+        )
+
+
+def _payment_providers(settings: Settings, *, clock: SystemClock) -> list[PaymentProvider]:
+    providers: list[PaymentProvider] = []
+    acquirer = settings.acquirer()
+    if acquirer is not None:
+        providers.append(
+            AcquirerProvider(
+                AcquirerSettings(
+                    base_url=acquirer.url,
+                    merchant=acquirer.merchant,
+                    merchant_key_pem=acquirer.key_file.read_text(encoding="ascii"),
+                    platform_keys_pem=acquirer.platform_keys_file.read_text(encoding="ascii"),
+                ),
+                clock,
+            )
+        )
+    return providers
