@@ -1,6 +1,7 @@
 """Every action of the gate wire: payload of the call and payload of its result."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
@@ -30,12 +31,12 @@ from gate_bridge.wire.limits import (
 
 def _iso_text(value: object) -> object:
     # Pydantic also reads numbers as seconds since 1970; the wire has one way to write a time.
-    if isinstance(value, str) and "T" not in value.upper():
-        raise ValueError("expected a time such as 2026-03-01T08:00:00Z")
-    return value
+    if isinstance(value, datetime) or (isinstance(value, str) and "T" in value):
+        return value
+    raise ValueError("expected a time such as 2026-03-01T08:00:00Z")
 
 
-Time = Annotated[AwareDatetime, BeforeValidator(_iso_text)]
+Time = Annotated[AwareDatetime, BeforeValidator(_iso_text), Field(strict=False)]
 Sequence = Annotated[int, Field(ge=1, le=SEQ_MAX)]
 SequenceOrZero = Annotated[int, Field(ge=0, le=SEQ_MAX)]
 Epoch = Annotated[int, Field(ge=1, le=SEQ_MAX)]

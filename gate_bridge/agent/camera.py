@@ -1,0 +1,112 @@
+"""Sends pictures of the car on the loop until the bridge has its answer."""
+
+import asyncio
+from collections.abc import Callable
+from uuid import UUID
+
+from gate_bridge.agent.errors import PictureError
+from gate_bridge.agent.journal import CurrentCar
+from gate_bridge.agent.lane_state import LaneState
+from gate_bridge.agent.pictures import (
+    FRAMES_PER_S,
+    CarPictures,
+    Picture,
+    PictureSource,
+    open_pictures,
+)
+from gate_bridge.agent.reports import Reporter
+from gate_bridge.agent.session import BridgeSession
+from gate_bridge.wire.actions import Frame
+from gate_bridge.wire.errors import CallRefusedError
+from parking.kit.ids import new_id
+
+FRAMES_PER_CONNECTION_MAX = 50
+REFUSED_PICTURES_MAX = 5
+
+PicturesOfCar = Callable[[], CarPictures | None]
+"""Says what the camera sees of the car on the loop."""
+
+
+class Camera:
+    """The camera of one lane.
+
+    After a reconnect it starts again: a bridge that was killed may have lost what it had read.
+    """
+
+    def __init__(self, state: LaneState, report: Reporter) -> None:
+        self._state = state
+        self._report = report
+        self._answered: UUID | None = None
+
+    def answer(self, presentation_id: UUID | None) -> None:
+        """Stop sending pictures of this car."""
+        if presentation_id is not None:
+            self._answered = presentation_id
+
+    async def run(self, session: BridgeSession, pictures_of_car: PicturesOfCar) -> None:
+        """Send pictures of every car over one connection, until cancelled."""
+        self._answered = None
+        await session.ready.wait()
+        while True:
+            self._state.car_changed.clear()
+            car = self._state.car
+            pictures = pictures_of_car()
+            if car is not None and pictures is not None and not self._done(car):
+                await self._show(session, car, pictures)
+            await self._state.car_changed.wait()
+
+    async def _show(self, session: BridgeSession, car: CurrentCar, pictures: CarPictures) -> None:
+        # The bridge takes pictures only of a presentation that it knows.
+        await session.reported(car.event_id)
+        source = open_pictures(pictures)
+        try:
+            await self._send_all(session, car, source)
+        except PictureError as error:
+            self._report({"event": "picture_unusable", "error": str(error)})
+        finally:
+            await source.close()
+
+    async def _send_all(
+        self, session: BridgeSession, car: CurrentCar, source: PictureSource
+    ) -> None:
+        refused = 0
+        loop = asyncio.get_running_loop()
+        for _ in range(FRAMES_PER_CONNECTION_MAX):
+            next_at_s = loop.time() + 1 / FRAMES_PER_S
+            picture = await source.next()
+            if picture is None or self._done(car):
+                return
+            try:
+                await self._send(session, car, picture)
+            except CallRefusedError as error:
+                refused += 0 if error.transient else 1
+                self._report_refused(picture, error)
+                if refused >= REFUSED_PICTURES_MAX or self._done(car):
+                    return
+            await asyncio.sleep(max(0.0, next_at_s - loop.time()))
+
+    async def _send(self, session: BridgeSession, car: CurrentCar, picture: Picture) -> None:
+        if len(picture.image) > session.frame_bytes_max:
+            raise PictureError(f"{picture.name}: at most {session.frame_bytes_max} bytes")
+        now = self._state.now()
+        frame = Frame(
+            frame_id=new_id(now),
+            presentation_id=car.presentation_id,
+            captured_at=now,
+            content_type=picture.content_type,
+        )
+        await session.send_frame(frame, picture.image)
+
+    def _done(self, car: CurrentCar) -> bool:
+        return self._state.car != car or self._answered == car.presentation_id
+
+    def _report_refused(self, picture: Picture, error: CallRefusedError) -> None:
+        self._report(
+            {
+                "event": "picture_refused",
+                "picture": picture.name,
+                "code": error.wire_code,
+                "error": error.description,
+                "field": error.details.get("field"),
+            }
+        )

@@ -1,0 +1,193 @@
+"""The agent of one lane: stays connected to a bridge, whatever happens to either."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self, cast
+
+import orjson
+import structlog
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
+
+from gate_bridge.agent.backoff import full_jitter_s
+from gate_bridge.agent.barrier import BarrierPort
+from gate_bridge.agent.camera import Camera, PicturesOfCar
+from gate_bridge.agent.guards import Situation
+from gate_bridge.agent.journal import Journal
+from gate_bridge.agent.lane_state import LaneState
+from gate_bridge.agent.opening import Opening
+from gate_bridge.agent.options import AgentOptions
+from gate_bridge.agent.reports import Report, Reporter
+from gate_bridge.agent.server_time import ServerTime
+from gate_bridge.agent.session import AGENT_VERSION, BridgeSession
+from gate_bridge.wire.closing import RETRY_SLOWLY
+from gate_bridge.wire.limits import SUBPROTOCOL
+from gate_bridge.wire.link import LinkClosedError
+from parking.kit.clock import Clock
+from parking.kit.errors import ParkingError
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_OPEN_TIMEOUT_S = 5.0
+_CLOSE_TIMEOUT_S = 1.0
+_SLOW_TRIES = 6
+_REFUSED_STATUSES = frozenset({400, 401, 403, 404})
+
+
+class GateAgent:
+    """One lane's edge. Use it as an async context; it connects and reconnects inside.
+
+    Args:
+        barrier: The machine.
+        pictures_of_car: What the camera sees of the car that stands there.
+        report: Is told what happens.
+    """
+
+    def __init__(
+        self,
+        options: AgentOptions,
+        journal: Journal,
+        barrier: BarrierPort,
+        pictures_of_car: PicturesOfCar,
+        clock: Clock,
+        report: Reporter,
+    ) -> None:
+        options.check()
+        self._options = options
+        self._journal = journal
+        self._barrier = barrier
+        self._pictures_of_car = pictures_of_car
+        self._report = report
+        self._server_time = ServerTime()
+        self._stack = AsyncExitStack()
+        self.state = LaneState(journal, barrier, self._server_time, clock, report)
+        self.camera = Camera(self.state, report)
+
+    async def __aenter__(self) -> Self:
+        await self.state.start()
+        for loop in (self.state.run(), self._stay_connected()):
+            self._stack.push_async_callback(_stop, asyncio.create_task(loop))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _stay_connected(self) -> None:
+        tries = 0
+        while True:
+            session: BridgeSession | None = None
+            failures: list[BaseException] = []
+            try:
+                async with self._connect() as socket:
+                    session = self._session(socket)
+                    await self._serve(session)
+            except* Exception as group:  # noqa: BLE001 - whatever ended it, the lane connects again
+                failures = list(_leaves(group))
+            _log_defects(failures)
+            lasting = any(_needs_a_person(failure) for failure in failures)
+            tries = 0 if session is not None and session.ready.is_set() else tries + 1
+            self._report(_ended(failures))
+            wait_tries = max(tries, _SLOW_TRIES) if lasting else tries
+            await asyncio.sleep(full_jitter_s(wait_tries, self._options.reconnect_s_max))
+
+    async def _serve(self, session: BridgeSession) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(session.run())
+            group.create_task(self.camera.run(session, self._pictures_of_car))
+
+    def _session(self, socket: ClientConnection) -> BridgeSession:
+        return BridgeSession(
+            socket,
+            lane_id=self._options.lane_id,
+            journal=self._journal,
+            state=self.state,
+            opening=self._opening,
+            server_time=self._server_time,
+            on_answer=self.camera.answer,
+            report=self._report,
+            limits=self._options.limits,
+        )
+
+    def _opening(self, situation: Callable[[], Situation]) -> Opening:
+        return Opening(self._journal, self._barrier, situation, self.state)
+
+    def _connect(self) -> connect:
+        limits = self._options.limits
+        return connect(
+            self._options.address,
+            additional_headers={"Authorization": f"Bearer {self._options.token}"},
+            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            user_agent_header=AGENT_VERSION,
+            compression=None,
+            proxy=None,
+            open_timeout=_OPEN_TIMEOUT_S,
+            close_timeout=_CLOSE_TIMEOUT_S,
+            ping_interval=limits.ping_interval_s,
+            ping_timeout=limits.ping_interval_s,
+            max_size=limits.text_bytes_max,
+            ssl=self._options.tls(),
+        )
+
+
+async def _stop(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(cast("BaseExceptionGroup[BaseException]", error))
+        else:
+            yield error
+
+
+def _log_defects(failures: list[BaseException]) -> None:
+    expected = (ParkingError, OSError, TimeoutError, WebSocketException)
+    for failure in failures:
+        if not isinstance(failure, expected):
+            _log.error("agent_failed", exc_info=failure)
+
+
+def _needs_a_person(error: BaseException) -> bool:
+    match error:
+        case InvalidStatus():
+            return error.response.status_code in _REFUSED_STATUSES
+        case LinkClosedError():
+            return error.close_code in RETRY_SLOWLY
+        case _:
+            return False
+
+
+def _ended(failures: list[BaseException]) -> Report:
+    report: Report = {"event": "disconnected", "code": None, "error": "closed"}
+    for failure in failures:
+        match failure:
+            case LinkClosedError():
+                report |= {"code": failure.close_code, "error": str(failure)}
+            case InvalidStatus():
+                body = bytes(failure.response.body or b"")
+                report |= {"code": failure.response.status_code, "error": _message(body)}
+                break
+            case _:
+                report["error"] = str(failure) or type(failure).__name__
+    return report
+
+
+def _message(body: bytes) -> str:
+    try:
+        match orjson.loads(body):
+            case {"error": {"message": str(message)}}:
+                return message
+            case _:
+                return "refused"
+    except orjson.JSONDecodeError:
+        return body[:200].decode(errors="replace")

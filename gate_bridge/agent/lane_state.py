@@ -1,0 +1,194 @@
+"""What stands at the gate and what the barrier does: signals become journalled events."""
+
+import asyncio
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+
+from gate_bridge.agent.barrier import ArmPosition, BarrierPort, Feedback, LoopChange
+from gate_bridge.agent.journal import CurrentCar, Journal
+from gate_bridge.agent.reports import Reporter
+from gate_bridge.agent.server_time import ServerTime
+from gate_bridge.wire.actions import BarrierEventKind, PresentationState
+from parking.kit.clock import Clock
+from parking.kit.ids import new_id
+
+
+class LaneState:
+    """The car on the loop, and the order for which the arm was raised.
+
+    Attributes:
+        changed: Set whenever the journal holds something new to send.
+        car_changed: Set whenever a car came or left.
+        occupied: Set while a car stands on the loop.
+        free: Set while none does.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        barrier: BarrierPort,
+        server_time: ServerTime,
+        clock: Clock,
+        report: Reporter,
+    ) -> None:
+        self._journal = journal
+        self._barrier = barrier
+        self._server_time = server_time
+        self._clock = clock
+        self._report = report
+        self._raised_for: tuple[UUID | None, UUID | None] | None = None
+        self.car: CurrentCar | None = None
+        self.changed = asyncio.Event()
+        self.car_changed = asyncio.Event()
+        self.occupied = asyncio.Event()
+        self.free = asyncio.Event()
+
+    async def start(self) -> None:
+        """Compare the journal with the loop: the process may have been away for long."""
+        self.car = await self._journal.current_car()
+        if self._barrier.position() is not ArmPosition.DOWN:
+            last = await self._journal.last_command()
+            if last is not None:
+                self._raised_for = (last.presentation_id, last.command_id)
+        if self._barrier.loop_occupied() and self.car is None:
+            await self._car_came()
+        elif not self._barrier.loop_occupied() and self.car is not None:
+            await self._car_left()
+        self._mark()
+
+    async def run(self) -> None:
+        """Turn signals into events until cancelled."""
+        while True:
+            await self._take(await self._barrier.next_feedback())
+
+    def now(self) -> datetime:
+        """Return the bridge's time where it is known, else this machine's."""
+        return self._server_time.now() or self._clock.now()
+
+    def raising(self, presentation_id: UUID, command_id: UUID) -> None:
+        """Note for whom the arm is about to rise; its feedback is reported under this order."""
+        self._raised_for = (presentation_id, command_id)
+
+    def opened_for_current(self) -> bool:
+        """Return whether the arm was raised for the car that stands there."""
+        return (
+            self.car is not None
+            and self._raised_for is not None
+            and self._raised_for[0] == self.car.presentation_id
+            and self._barrier.position() is not ArmPosition.DOWN
+        )
+
+    async def observe(self, plate: str, confidence: float, source: str) -> None:
+        """Queue the camera's own read of the car on the loop."""
+        if self.car is None:
+            return
+        now = self.now()
+        event_id = new_id(now)
+        await self._journal.append(
+            event_id,
+            "Observation",
+            _body(
+                event_id=event_id,
+                presentation_id=self.car.presentation_id,
+                plate=plate,
+                confidence=confidence,
+                captured_at=now,
+                source=source,
+            ),
+        )
+        self.changed.set()
+
+    async def _take(self, feedback: Feedback) -> None:
+        match feedback.kind:
+            case LoopChange.OCCUPIED:
+                await self._car_came()
+            case LoopChange.CLEARED:
+                await self._car_left()
+            case BarrierEventKind():
+                await self._barrier_event(feedback, feedback.kind)
+
+    async def _car_came(self) -> None:
+        if self.car is not None:
+            return
+        now = self.now()
+        car = CurrentCar(new_id(now), now, new_id(now))
+        await self._journal.begin_presentation(
+            car, _presentation(car.event_id, car.presentation_id, PresentationState.OCCUPIED, now)
+        )
+        self.car = car
+        self._report({"event": "presented", "presentation_id": str(car.presentation_id)})
+        self._wake(car=True)
+
+    async def _car_left(self) -> None:
+        car = self.car
+        if car is None:
+            return
+        # First of all: from here on every order for this car is refused.
+        self.car = None
+        now = self.now()
+        event_id = new_id(now)
+        await self._journal.end_presentation(
+            event_id, _presentation(event_id, car.presentation_id, PresentationState.CLEARED, now)
+        )
+        self._report({"event": "cleared", "presentation_id": str(car.presentation_id)})
+        self._wake(car=True)
+
+    async def _barrier_event(self, feedback: Feedback, kind: BarrierEventKind) -> None:
+        if kind is BarrierEventKind.MANUAL_OPEN:
+            self._raised_for = (self.car.presentation_id if self.car else None, None)
+        now = self.now()
+        event_id = new_id(now)
+        presentation_id, command_id = self._raised_for or (None, None)
+        await self._journal.append(
+            event_id,
+            "BarrierEvent",
+            _body(
+                event_id=event_id,
+                presentation_id=presentation_id,
+                command_id=command_id,
+                kind=kind.value,
+                occurred_at=now,
+                operator=feedback.operator,
+                reason=feedback.reason,
+            ),
+        )
+        if kind is BarrierEventKind.CLOSED:
+            self._raised_for = None
+        self._report(
+            {
+                "event": "barrier",
+                "kind": kind.value,
+                "presentation_id": None if presentation_id is None else str(presentation_id),
+            }
+        )
+        self._wake(car=False)
+
+    def _wake(self, *, car: bool) -> None:
+        self.changed.set()
+        if car:
+            self.car_changed.set()
+            self._mark()
+
+    def _mark(self) -> None:
+        present, absent = (
+            (self.occupied, self.free) if self.car is not None else (self.free, self.occupied)
+        )
+        present.set()
+        absent.clear()
+
+
+def _presentation(
+    event_id: UUID, presentation_id: UUID, state: PresentationState, occurred_at: datetime
+) -> str:
+    return _body(
+        event_id=event_id,
+        presentation_id=presentation_id,
+        state=state.value,
+        occurred_at=occurred_at,
+    )
+
+
+def _body(**fields: object) -> str:
+    return orjson.dumps(fields).decode()

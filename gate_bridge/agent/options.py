@@ -1,0 +1,56 @@
+"""How one agent is set up."""
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from gate_bridge.agent.backoff import LONGEST_S
+from gate_bridge.options import is_loopback
+from gate_bridge.wire.limits import PATH_PREFIX, WireLimits
+from parking.kit.errors import InvalidInputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentOptions:
+    """Where the bridge is and who this agent is.
+
+    Attributes:
+        url: `wss://host:port`, with or without the lane's path.
+        tls_ca: Certificate authority of the bridge; None is the system's.
+        plain_allowed: Permit `ws://` beyond loopback: the token is then readable on the network.
+        reconnect_s_max: Longest pause between two tries to connect.
+    """
+
+    url: str
+    lane_id: UUID
+    token: str = field(repr=False)
+    tls_ca: Path | None = None
+    plain_allowed: bool = False
+    reconnect_s_max: float = LONGEST_S
+    limits: WireLimits = field(default_factory=WireLimits)
+
+    def check(self) -> None:
+        """Refuse an address that cannot work or would show the token.
+
+        Raises:
+            InvalidInputError: naming `url`.
+        """
+        parts = urlsplit(self.url)
+        if parts.scheme not in {"ws", "wss"} or not parts.hostname:
+            raise InvalidInputError("url", "wss://host:port, or ws:// on this machine")
+        if parts.scheme == "ws" and not (self.plain_allowed or is_loopback(parts.hostname)):
+            raise InvalidInputError("url", "wss://, because the token would be readable")
+
+    @property
+    def address(self) -> str:
+        """Return the address of the lane's connection."""
+        base = self.url.rstrip("/")
+        return base if PATH_PREFIX in base else f"{base}{PATH_PREFIX}{self.lane_id}"
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Return how the bridge is checked; None without TLS."""
+        if not self.url.startswith("wss:"):
+            return None
+        return ssl.create_default_context(cafile=self.tls_ca)
