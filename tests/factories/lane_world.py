@@ -1,0 +1,220 @@
+"""A place with an entry and an exit lane, a driver who pays by mandate, and a clock to move."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from parking.drivers.models import Driver
+from parking.events.bus import Bus, open_valkey
+from parking.flows import mandates
+from parking.flows.context import ParkingContext
+from parking.flows.lane import LaneFlows
+from parking.flows.lane_types import (
+    BarrierEvent,
+    Decision,
+    Direction,
+    Lane,
+    LaneEvent,
+    PresentationState,
+)
+from parking.flows.settlement import receive_agreement
+from parking.kit.clock import ManualClock, SystemClock
+from parking.kit.crypto import Vault
+from parking.kit.database import Database
+from parking.kit.ids import new_id
+from parking.payments import ledger
+from parking.payments.fake import FakeProvider
+from parking.places import service as places
+from parking.plates import service as plates
+from parking.plates.models import DriverPlate, PlateBinding, Proof
+from parking.plates.reads import CharacterRead, PlateRead
+from parking.tariffs import service as tariffs
+
+VAULT: Final = Vault(field_key=b"f" * 32, index_key=b"i" * 32)
+PLATE: Final = "京A88731"
+# Free for 10 minutes, then 5 CNY each started half hour, at most 30 CNY a day.
+RATE_TABLE: Final[dict[str, Any]] = {
+    "timezone": "Asia/Shanghai",
+    "currency": "CNY",
+    "grace": 10,
+    "collections": [
+        {"name": "all day", "lines": [{"kind": "increment", "value": 500, "block": 30, "from": 0}]}
+    ],
+    "caps": [{"per": "calendar_day", "amount": 3000}],
+}
+
+
+def read_of(text: str, confidence: float = 0.99, *, unsure: int | None = None) -> PlateRead:
+    """Return a read; the character at `unsure` has a low probability."""
+    characters = tuple(
+        CharacterRead(char=char, probability=0.4 if index == unsure else 0.99)
+        for index, char in enumerate(text)
+    )
+    return PlateRead(text=text, confidence=confidence, characters=characters, frames=2)
+
+
+@dataclass
+class LaneWorld:
+    """One test's place; `gate` calls are what the bridge makes."""
+
+    context: ParkingContext
+    clock: ManualClock
+    provider: FakeProvider
+    gate: LaneFlows
+    entry: Lane
+    exit: Lane
+    second_exit: Lane
+    seq: dict[UUID, int] = field(default_factory=dict[UUID, int])
+
+    def event(self, lane: Lane) -> LaneEvent:
+        self.seq[lane.lane_id] = self.seq.get(lane.lane_id, 0) + 1
+        now = self.clock.now()
+        return LaneEvent(new_id(now), self.seq[lane.lane_id], now)
+
+    async def arrive(self, lane: Lane) -> UUID:
+        presentation_id = new_id(self.clock.now())
+        await self.gate.present(lane, self.event(lane), presentation_id, PresentationState.OCCUPIED)
+        return presentation_id
+
+    async def decide(self, lane: Lane, presentation_id: UUID, read: PlateRead) -> Decision:
+        return await self.gate.decide(lane, presentation_id, read, [new_id(self.clock.now())])
+
+    async def barrier(self, lane: Lane, presentation_id: UUID, *kinds: str) -> None:
+        for kind in kinds:
+            event = BarrierEvent(self.event(lane), kind, presentation_id, None)
+            await self.gate.record_barrier_event(lane, event)
+
+    async def clear(self, lane: Lane, presentation_id: UUID) -> None:
+        await self.gate.present(lane, self.event(lane), presentation_id, PresentationState.CLEARED)
+
+    async def drive_in(self, plate: str = PLATE) -> UUID:
+        """Let a car in; returns its session."""
+        presentation_id = await self.arrive(self.entry)
+        decision = await self.decide(self.entry, presentation_id, read_of(plate))
+        assert decision.action == "open", decision
+        await self.barrier(self.entry, presentation_id, "opened", "passed")
+        await self.clear(self.entry, presentation_id)
+        rows = await self.rows(
+            "SELECT session_id FROM presentations WHERE id = :id", id=presentation_id
+        )
+        session_id: UUID = rows[0]["session_id"]
+        return session_id
+
+    async def drive_out(self, plate: str = PLATE) -> Decision:
+        """Bring a car to the exit and through it, if the gate opens."""
+        presentation_id = await self.arrive(self.exit)
+        decision = await self.decide(self.exit, presentation_id, read_of(plate))
+        if decision.action == "open":
+            await self.barrier(self.exit, presentation_id, "opened", "passed")
+            await self.clear(self.exit, presentation_id)
+        return decision
+
+    async def rows(self, sql: str, **values: object) -> list[dict[str, Any]]:
+        from sqlalchemy import text  # noqa: PLC0415 - only here
+
+        async with self.context.database.begin() as unit:
+            result = await unit.run(text(sql), values)
+            return [dict(row) for row in result.mappings()]
+
+    async def count(self, table: str) -> int:
+        return int((await self.rows(f"SELECT count(*) AS n FROM {table}"))[0]["n"])  # noqa: S608
+
+    async def balances(self) -> dict[tuple[str, str], int]:
+        async with self.context.database.begin() as unit:
+            return await ledger.balances(unit, self.entry.operator_id)
+
+    async def add_driver(self, plate: str = PLATE) -> UUID:
+        """Add a driver with a bound plate."""
+        async with self.context.database.begin() as unit:
+            driver = Driver(id=new_id(unit.now()), created_at=unit.now())
+            unit.session.add(driver)
+            binding_id = new_id(unit.now())
+            index = plates.plate_index(unit.vault, plate)
+            unit.session.add(
+                PlateBinding(
+                    plate_index=index,
+                    id=binding_id,
+                    driver_id=driver.id,
+                    proof=Proof.LANE_CODE,
+                    bound_at=unit.now(),
+                )
+            )
+            unit.session.add(
+                DriverPlate(
+                    driver_id=driver.id,
+                    binding_id=binding_id,
+                    plate_index=index,
+                    plate_sealed=unit.vault.seal(plate, context="plate"),
+                    bound_at=unit.now(),
+                )
+            )
+        return driver.id
+
+    async def permit(self, driver_id: UUID) -> UUID:
+        """Let the driver allow password-free payment; returns the mandate."""
+        mandate = await mandates.authorize(self.context, driver_id)
+        async with self.context.database.begin() as unit:
+            from parking.payments.models import Mandate  # noqa: PLC0415 - only here
+
+            row = await unit.session.get(Mandate, (driver_id, mandate.id))
+        assert row is not None
+        assert row.agreement_reference is not None
+        self.provider.confirm(row.agreement_reference)
+        await receive_agreement(
+            self.context, await self.provider.query_agreement(row.agreement_reference)
+        )
+        return mandate.id
+
+    def wait(self, **period: float) -> None:
+        self.clock.advance(timedelta(**period))
+
+
+@asynccontextmanager
+async def open_lane_world(database_url: str, valkey_url: str) -> AsyncGenerator[LaneWorld]:
+    # The real date, because the template has partitions only from this month on.
+    clock = ManualClock(SystemClock().now())
+    database = Database(database_url, clock=clock, vault=VAULT)
+    redis = open_valkey(valkey_url)
+    bus = Bus(redis)
+    provider = FakeProvider(clock)
+    context = ParkingContext(
+        database=database,
+        clock=clock,
+        vault=VAULT,
+        bus=bus,
+        providers={provider.name: provider},
+        checkout_provider=provider.name,
+        public_url="https://pay.example",
+    )
+    try:
+        yield await _world(context, clock, provider)
+    finally:
+        await bus.close()
+        await redis.aclose()
+        await database.close()
+
+
+async def _world(context: ParkingContext, clock: ManualClock, provider: FakeProvider) -> LaneWorld:
+    gate = LaneFlows(context)
+    async with context.database.begin() as unit:
+        operator = places.add_operator(unit, "Riverside Parking")
+        await unit.session.flush()
+        place = places.add_place(
+            unit, operator.id, name="Riverside", timezone="Asia/Shanghai", currency="CNY"
+        )
+        await unit.session.flush()
+        area = places.add_area(unit, place, name="B1", supply=5)
+        await unit.session.flush()
+        made = [
+            places.add_lane(unit, area, name="Entry", direction=Direction.ENTRY),
+            places.add_lane(unit, area, name="Exit", direction=Direction.EXIT),
+            places.add_lane(unit, area, name="Exit 2", direction=Direction.EXIT),
+        ]
+        await tariffs.publish(unit, operator.id, place.id, currency="CNY", body=RATE_TABLE)
+    lanes = [await gate.authenticate(new.lane.id, new.device_token) for new in made]
+    for lane in lanes:
+        await gate.connect(lane, "bridge-1")
+    return LaneWorld(context, clock, provider, gate, *lanes)

@@ -1,0 +1,224 @@
+"""A stay from the entry to the exit: what is decided, charged and told."""
+
+import asyncio
+
+import pytest
+
+from parking.flows import checkout, settlement
+from parking.flows.pay_link import pay_token
+from parking.payments.errors import BillUnknownError
+from parking.payments.fake import Fault
+from parking.plates import service as plates
+from tests.factories.lane_world import PLATE, LaneWorld, read_of
+
+
+async def test_bound_driver_is_charged_once_and_let_out(world: LaneWorld) -> None:
+    driver_id = await world.add_driver()
+    await world.permit(driver_id)
+    await world.drive_in()
+    world.wait(minutes=45)
+    decision = await world.drive_out()
+    assert (decision.action, decision.reason) == ("open", "paid")
+    assert decision.command is not None
+    assert decision.display.lines == (PLATE, "Paid 10.00 CNY", "Goodbye")
+    assert world.provider.captured("CNY") == 1000
+    assert await world.balances() == {
+        ("provider:fake", "CNY"): 1000,
+        ("receivable", "CNY"): 0,
+        ("revenue", "CNY"): -1000,
+    }
+    [session] = await world.rows("SELECT state, version, left_at FROM sessions")
+    assert session["state"] == "left"
+    assert await world.count("open_sessions") == 0
+    told = await world.rows("SELECT type, version FROM outbox ORDER BY version")
+    assert [row["type"] for row in told] == [
+        "SessionEntered",
+        "GateOpened",
+        "PaymentCharged",
+        "GateOpened",
+        "SessionEnded",
+    ]
+    assert [row["version"] for row in told] == [1, 2, 3, 4, 5]
+    assert session["version"] == 5
+
+
+async def test_short_stay_is_free(world: LaneWorld) -> None:
+    await world.drive_in()
+    world.wait(minutes=10)
+    decision = await world.drive_out()
+    assert (decision.action, decision.reason) == ("open", "zero_due")
+    assert decision.display.lines == (PLATE, "Nothing due", "Goodbye")
+    assert await world.balances() == {}
+    assert await world.count("payment_attempts") == 0
+
+
+async def test_temporary_user_pays_by_qr_and_the_gate_opens(world: LaneWorld) -> None:
+    await world.drive_in()
+    world.wait(minutes=45)
+    presentation_id = await world.arrive(world.exit)
+    decision = await world.decide(world.exit, presentation_id, read_of(PLATE))
+    assert (decision.action, decision.reason, decision.command) == ("pay", "payment_due", None)
+    assert decision.display.lines == (PLATE, "10.00 CNY", "Scan to pay")
+    url = decision.display.qr
+    assert url is not None
+    assert url.startswith("https://pay.example/pay/")
+    token = url.rpartition("/")[2]
+    page = await checkout.bill_of(world.context, token)
+    assert (page.state, page.due.amount_minor, page.plate_masked) == ("due", 1000, "京A•••31")
+    first = await checkout.start(world.context, token)
+    # A second tap leads to the same page, not to a second order.
+    assert await checkout.start(world.context, token) == first
+    [attempt] = await world.rows("SELECT operator_id, number, state FROM payment_attempts")
+    assert attempt["state"] == "sent"
+    assert await world.gate.pending_commands(world.exit, presentation_id) == []
+    assert world.provider.pay(attempt["number"])
+    sent = world.provider.notices[-1]
+    notice = world.provider.verify_notice(sent.headers, sent.body)
+    for _ in range(2):
+        await settlement.receive_notice(world.context, "fake", notice)
+    [command] = await world.gate.pending_commands(world.exit, presentation_id)
+    assert command.presentation_id == presentation_id
+    assert (await checkout.bill_of(world.context, token)).state == "paid"
+    assert (await world.balances())["receivable", "CNY"] == 0
+    assert await world.count("gate_commands") == 2  # the entry and the exit
+
+
+async def test_altered_pay_token_is_refused(world: LaneWorld) -> None:
+    session_id = await world.drive_in()
+    token = pay_token(world.context.vault, world.entry.operator_id, session_id)
+    assert (await checkout.bill_of(world.context, token)).state == "paid"
+    altered = token[:20] + ("A" if token[20] != "A" else "B") + token[21:]
+    for wrong in (altered, token[:-4], "", "ä", "/" * 64):
+        with pytest.raises(BillUnknownError):
+            await checkout.bill_of(world.context, wrong)
+
+
+async def test_declined_payment_asks_for_qr_and_moves_nothing(world: LaneWorld) -> None:
+    await world.permit(await world.add_driver())
+    await world.drive_in()
+    world.wait(minutes=45)
+    world.provider.play(Fault.DECLINE)
+    decision = await world.drive_out()
+    assert (decision.action, decision.reason, decision.command) == ("pay", "payment_due", None)
+    assert world.provider.captured("CNY") == 0
+    assert await world.balances() == {("receivable", "CNY"): 1000, ("revenue", "CNY"): -1000}
+    assert await world.count("gate_commands") == 1  # the entry's
+    types = [row["type"] for row in await world.rows("SELECT type FROM outbox ORDER BY version")]
+    assert types[-2:] == ["PaymentRefused", "BillDue"]
+
+
+async def test_misread_exit_finds_its_session(world: LaneWorld) -> None:
+    await world.permit(await world.add_driver())
+    session_id = await world.drive_in()
+    await world.drive_in("沪B12345")
+    world.wait(minutes=45)
+    decision = await world.drive_out("京AB8731")  # an 8 read as a B
+    assert (decision.action, decision.reason) == ("open", "paid")
+    assert decision.display.lines[0] == PLATE
+    [left] = await world.rows("SELECT id FROM sessions WHERE state = 'left'")
+    assert left["id"] == session_id
+
+
+async def test_unknown_plate_at_exit_is_refused_and_nothing_moves(world: LaneWorld) -> None:
+    await world.drive_in()
+    world.wait(minutes=45)
+    decision = await world.drive_out("沪C99999")
+    assert (decision.action, decision.reason, decision.command) == ("refuse", "no_session", None)
+    assert decision.display.lines == ("No entry found", "Please call staff")
+    assert await world.count("bills") == 0
+    [session] = await world.rows("SELECT state FROM sessions")
+    assert session["state"] == "active"
+
+
+async def test_unsure_read_at_entry_opens_nothing(world: LaneWorld) -> None:
+    presentation_id = await world.arrive(world.entry)
+    decision = await world.decide(world.entry, presentation_id, read_of(PLATE, 0.3))
+    assert (decision.action, decision.reason) == ("refuse", "plate_unsure")
+    assert await world.count("sessions") == 0
+    assert await world.count("gate_commands") == 0
+
+
+async def test_same_observation_twice_decides_once(world: LaneWorld) -> None:
+    await world.permit(await world.add_driver())
+    await world.drive_in()
+    world.wait(minutes=45)
+    presentation_id = await world.arrive(world.exit)
+    first = await world.decide(world.exit, presentation_id, read_of(PLATE))
+    again = await world.decide(world.exit, presentation_id, read_of("沪C99999"))
+    resumed = await world.gate.resume(world.exit, presentation_id)
+    assert first.command is not None
+    assert again.command is not None
+    assert resumed is not None
+    assert resumed.command is not None
+    assert first.command.command_id == again.command.command_id == resumed.command.command_id
+    assert world.provider.captured("CNY") == 1000
+    assert await world.count("observations") == 2
+    assert await world.count("payment_attempts") == 1
+
+
+async def test_two_bridges_deciding_at_once_charge_once(world: LaneWorld) -> None:
+    await world.permit(await world.add_driver())
+    await world.drive_in()
+    world.wait(minutes=45)
+    presentation_id = await world.arrive(world.exit)
+    decisions = await asyncio.gather(
+        *(world.decide(world.exit, presentation_id, read_of(PLATE)) for _ in range(4))
+    )
+    assert {decision.action for decision in decisions} <= {"open", "wait"}
+    assert "open" in {decision.action for decision in decisions}
+    assert world.provider.captured("CNY") == 1000
+    assert await world.count("payment_attempts") == 1
+    assert await world.count("gate_commands") == 2
+
+
+async def test_two_exits_of_one_car_at_once_charge_once(world: LaneWorld) -> None:
+    await world.permit(await world.add_driver())
+    await world.drive_in()
+    world.wait(minutes=45)
+    here = await world.arrive(world.exit)
+    there = await world.arrive(world.second_exit)
+    decisions = await asyncio.gather(
+        world.decide(world.exit, here, read_of(PLATE)),
+        world.decide(world.second_exit, there, read_of(PLATE)),
+    )
+    assert sorted(decision.reason for decision in decisions) == ["leaving_elsewhere", "paid"]
+    assert world.provider.captured("CNY") == 1000
+    assert await world.count("gate_commands") == 2
+    assert (await world.balances())["receivable", "CNY"] == 0
+
+
+async def test_two_entries_of_one_plate_at_once_leave_one_open(world: LaneWorld) -> None:
+    presentations = [await world.arrive(world.entry) for _ in range(1)]
+    other = await world.gate.connect(world.entry, "bridge-2")
+    assert other.session_epoch == 2
+    presentations.append(await world.arrive(world.entry))
+    decisions = await asyncio.gather(
+        *(world.decide(world.entry, item, read_of(PLATE)) for item in presentations)
+    )
+    assert {decision.action for decision in decisions} <= {"open", "wait"}
+    assert await world.count("open_sessions") == 1
+
+
+async def test_unbinding_takes_effect_at_the_next_gate(world: LaneWorld) -> None:
+    driver_id = await world.add_driver()
+    await world.permit(driver_id)
+    await world.drive_in()
+    async with world.context.database.begin() as unit:
+        [plate] = await plates.list_plates(unit, driver_id)
+        await plates.unbind_plate(unit, driver_id, plate.binding_id)
+    world.wait(minutes=45)
+    decision = await world.drive_out()
+    assert (decision.action, decision.reason) == ("pay", "payment_due")
+    assert world.provider.captured("CNY") == 0
+
+
+async def test_car_that_backs_out_of_the_entry_owes_nothing(world: LaneWorld) -> None:
+    presentation_id = await world.arrive(world.entry)
+    await world.decide(world.entry, presentation_id, read_of(PLATE))
+    await world.barrier(world.entry, presentation_id, "opened", "backed_out")
+    await world.clear(world.entry, presentation_id)
+    [session] = await world.rows("SELECT state FROM sessions")
+    assert session["state"] == "cancelled"
+    world.wait(minutes=45)
+    decision = await world.drive_out()
+    assert decision.reason == "no_session"
