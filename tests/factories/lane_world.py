@@ -217,4 +217,5 @@ async def _world(context: ParkingContext, clock: ManualClock, provider: FakeProv
     lanes = [await gate.authenticate(new.lane.id, new.device_token) for new in made]
     for lane in lanes:
         await gate.connect(lane, "bridge-1")
-    return LaneWorld(context, clock, provider, gate, *lanes)
+    entry, leaving, second = lanes
+    return LaneWorld(context, clock, provider, gate, entry, leaving, second)

@@ -1,0 +1,5 @@
+"""`python -m sesame` is `sesame`."""
+
+from sesame.cli import main
+
+main()

@@ -1,0 +1,88 @@
+"""The command `sesame`. A command's module is imported only when it is called or listed."""
+
+import logging
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final
+
+import structlog
+import typer
+from typer.core import TyperGroup
+
+from parking.kit.errors import ParkingError
+
+# Name: module, and function or typer app.
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "demo": ("sesame.commands.demo", "demo_command"),
+    "up": ("sesame.commands.up", "up_command"),
+    "migrate": ("sesame.commands.migrate", "migrate_command"),
+    "api": ("sesame.commands.api", "api_command"),
+    "gates": ("sesame.commands.gates", "gates_command"),
+    "gate-agent": ("sesame.commands.gates", "gate_agent_command"),
+    "recognizer": ("sesame.commands.recognition", "recognizer_command"),
+    "worker": ("sesame.commands.worker", "worker_command"),
+    "recognize": ("sesame.commands.recognition", "recognize_command"),
+    "evaluate": ("sesame.commands.recognition", "evaluate_command"),
+    "train": ("sesame.commands.train", "train_app"),
+    "tariff": ("sesame.commands.tariff", "tariff_app"),
+    "place": ("sesame.commands.place", "place_app"),
+    "staff": ("sesame.commands.staff", "staff_app"),
+    "sandbox": ("sesame.commands.sandbox", "sandbox_app"),
+    "schema": ("sesame.commands.schema", "schema_command"),
+    "bench": ("sesame.commands.bench", "bench_command"),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Imports a command's module when the command is wanted."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # pyright: ignore[reportIncompatibleMethodOverride] - typer's own context class
+        """Return the names in the order of a day's work."""
+        _ = ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # noqa: ANN401  # pyright: ignore[reportIncompatibleMethodOverride] - typer's own command class
+        """Import one command."""
+        _ = ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name]
+        return _command(cmd_name, getattr(import_module(module), attribute))
+
+
+def _command(name: str, target: Any) -> Any:  # noqa: ANN401 - a function or an app, and typer's class
+    if not isinstance(target, typer.Typer):
+        app = typer.Typer(add_completion=False)
+        app.command(name)(target)
+        target = app
+    command: Any = typer.main.get_command(target)
+    command.name = name
+    return command
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    add_completion=False,
+    no_args_is_help=True,
+    help="Seamless parking: the gate knows your plate, the bill is live on your phone.",
+)
+
+
+@app.callback()
+def _sesame() -> None:  # pyright: ignore[reportUnusedFunction] - typer keeps it
+    """Take part in the help; every option belongs to a command."""
+
+
+def main() -> None:
+    """Run a command; an expected refusal prints one line and ends with 1."""
+    # Standard output belongs to a command's report, so the log goes to standard error.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    try:
+        app()
+    except ParkingError as error:
+        typer.secho(str(error), fg=typer.colors.RED, err=True)
+        sys.exit(1)
