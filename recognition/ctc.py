@@ -75,5 +75,6 @@ def _extended(
 def _best(
     beam: dict[tuple[int, ...], tuple[float, float]], width: int
 ) -> dict[tuple[int, ...], tuple[float, float]]:
-    ranked = sorted(beam.items(), key=lambda item: (-sum(item[1]), item[0]))
+    possible = (item for item in beam.items() if sum(item[1]) > 0)
+    ranked = sorted(possible, key=lambda item: (-sum(item[1]), item[0]))
     return dict(ranked[:width])

@@ -89,19 +89,20 @@ BARE_NAME: Final = "no-plate"
 def render_demo_pictures(folder: Path) -> list[Path]:
     """Write the pictures and manifest.csv; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows: list[tuple[str, str, str]] = []
+    rows: list[tuple[str, str, str, str]] = []
     for number, car in enumerate(DEMO_CARS):
         # The clean and the dirty picture show one car.
         seed = DEMO_CARS.index(_MISREAD) if car.soiled else number
         for frame in range(car.frames):
             name = f"{car.name}-{frame + 1}.jpg"
             _write(folder / name, _picture(car, seed, frame))
-            rows.append((name, car.text.characters, car.region))
+            note = f"{car.soiled} is soiled" if car.soiled else ""
+            rows.append((name, car.text.characters, car.region, note))
     _write(folder / f"{BARE_NAME}.jpg", _picture(None, len(DEMO_CARS), 0))
-    rows.append((f"{BARE_NAME}.jpg", "", ""))
+    rows.append((f"{BARE_NAME}.jpg", "", "", "no plate"))
     with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as lines:
         writer = csv.writer(lines, lineterminator="\n")
-        writer.writerow(("file", "text", "region"))
+        writer.writerow(("file", "text", "region", "note"))
         writer.writerows(rows)
     return [folder / row[0] for row in rows]
 
