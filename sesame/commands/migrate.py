@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -22,6 +23,7 @@ from parking.kit.clock import SystemClock
 from parking.kit.crypto import KEY_BYTES, Vault
 from parking.kit.database import Database, driver_url
 from parking.kit.partitions import ensure_partitions
+from sesame.embedded.stack import Stack
 from sesame.settings import Settings
 
 # Two processes that migrate at once would both create the tables: one waits for the other.
@@ -31,16 +33,19 @@ _LOCK = text("SELECT pg_advisory_lock(hashtext('sesame.migrate'))")
 def migrate_command(
     *,
     check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; fail if models and migrations differ.")
+        bool,
+        typer.Option(
+            "--check", help="Fail if models and migrations differ; uses a throw-away database."
+        ),
     ] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Bring the database at DATABASE_URL to this version's schema, and make its partitions."""
-    url = Settings().require_database_url()
     if check:
-        differences = asyncio.run(drift(url))
+        differences = _check()
         _print(json_output=json_output, report={"differences": differences})
         raise typer.Exit(1 if differences else 0)
+    url = Settings().require_database_url()
     made = asyncio.run(migrate(url))
     _print(json_output=json_output, report={"revision": head_revision(), "partitions_made": made})
 
@@ -75,6 +80,13 @@ async def drift(url: str) -> list[str]:
 def head_revision() -> str:
     """Return the newest migration's name."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def _check() -> list[str]:
+    with TemporaryDirectory() as folder, Stack(Path(folder), durable=False, settings={}) as stack:
+        url = stack.endpoints.database_url
+        asyncio.run(migrate(url))
+        return asyncio.run(drift(url))
 
 
 def _config() -> Config:
