@@ -100,19 +100,13 @@ class Recognizer:
         self, picture: Picture, found: list[Detection], timings_ms: dict[str, float]
     ) -> Recognition:
         with _timed(timings_ms, "read"):
-            nearest = sorted(found, key=_nearness, reverse=True)[:PLATES_READ_MAX]
             plates = [
                 ReadPlate(detection, read)
-                for detection in nearest
+                for detection in found[:PLATES_READ_MAX]
                 if (read := self._reader.read(picture, detection.corners)) is not None
             ]
-        plates.sort(key=lambda each: _nearness(each.detection) * each.read.confidence, reverse=True)
+        plates.sort(key=lambda each: -each.detection.nearness * each.read.confidence)
         return Recognition(tuple(plates), timings_ms)
-
-
-def _nearness(detection: Detection) -> float:
-    """Score by certainty and size: the car at the barrier is the nearest."""
-    return detection.score * detection.width_px
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from recognition.detect import DETECTIONS_MAX, letterbox, peaks
-from recognition.images import Floats
+from recognition.detect import DETECTIONS_MAX, Detection, letterbox, peaks, view_around
+from recognition.images import Floats, corners_of_box
 
 PLATE = np.array([-24, -8, 24, -8, 24, 8, -24, 8], dtype=np.float32)
 
@@ -56,3 +56,21 @@ def test_a_tall_picture_leaves_the_right_black() -> None:
     assert scale == 0.3
     assert fitted[:, :216].min() == 255
     assert fitted[:, 216:].max() == 0
+
+
+def plate_at(x: float, y: float, width_px: float) -> Detection:
+    return Detection(corners_of_box(x - width_px / 2, y - 10, width_px, 20), 0.5)
+
+
+def test_the_closer_view_has_the_plate_in_its_middle() -> None:
+    picture = np.zeros((720, 1280, 3), dtype=np.uint8)
+    assert view_around(plate_at(640, 360, 120), picture, 0.5625) == (440, 248, 840, 472)
+
+
+def test_the_closer_view_stays_in_the_picture() -> None:
+    picture = np.zeros((720, 1280, 3), dtype=np.uint8)
+    assert view_around(plate_at(30, 700, 120), picture, 0.5625) == (0, 588, 230, 720)
+
+
+def test_the_nearest_plate_is_sure_and_wide() -> None:
+    assert plate_at(100, 100, 60).nearness == 30
