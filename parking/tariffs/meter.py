@@ -10,6 +10,7 @@ from parking.tariffs.rate_table import RateTable
 CHANGE_HORIZON_DAYS: Final = 400
 # A table of tiny windows and periods could otherwise make one stay cost seconds of work.
 CHARGES_MAX: Final = 100_000
+_FREE_CHARGES_AHEAD_MAX: Final = 20_000
 _DAY_S: Final = 86_400
 
 
@@ -62,7 +63,8 @@ class StayMeter:
     def next_change_s(self, at_s: int) -> int | None:
         """Return the first tick after `at_s` at which the total differs.
 
-        None if it does not within `CHANGE_HORIZON_DAYS`. Between two candidates the total cannot
+        None if it does not within `CHANGE_HORIZON_DAYS`, or within more stretches that cost
+        nothing than any real table has in that time. Between two candidates the total cannot
         change, so each is tried in turn; there are at most two more than edges of packages.
         """
         total_minor = self.total_minor(at_s)
@@ -119,10 +121,12 @@ class _LadderMeter:
             if step_s is not None or self._current.is_last:
                 return step_s
         # What costs nothing can be dropped: it never changes a total.
-        while self._ahead is not None and not self._ahead.final_minor:
+        for _ in range(_FREE_CHARGES_AHEAD_MAX):
+            if self._ahead is None or self._ahead.final_minor:
+                break
             if self._ahead.is_last:
                 return None
-            self._take()
+            self._ahead = next(self._source, None)
         return None if self._ahead is None else self._ahead.next_step_s(at_s)
 
     def _take(self) -> None:

@@ -12,14 +12,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from parking.kit.errors import InvalidInputError, ParkingError
+from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
 from parking.tariffs.rules import PricedStay, PriceLine, RateTable, price, read_rate_table
+
+tariff_app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Say what rate tables make of stays."
+)
 
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024
 IDS_SHOWN_MAX: Final = 30
 
 
+@tariff_app.callback()
+def _tariff() -> None:
+    """Keep `quote` a command of its own while it is the only one."""
+
+
+@tariff_app.command("quote")
 def quote_command(
     table: Annotated[
         Path, typer.Option("--table", help="JSON file: one rate table, or a list of them.")
@@ -37,14 +47,10 @@ def quote_command(
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say what a stay costs, line by line, and when its price changes next."""
-    try:
-        rate_table = read_rate_table(_select(_read(table), table_id))
-        entered_at = _instant(entry, rate_table.zone, "entry")
-        left_at = _instant(exit_, rate_table.zone, "exit")
-        priced = _priced(rate_table, entered_at, left_at)
-    except ParkingError as error:
-        Console(stderr=True).print(Text(str(error), style="red"), soft_wrap=True)
-        raise typer.Exit(1) from error
+    rate_table = read_rate_table(_select(_read(table), table_id))
+    entered_at = _instant(entry, rate_table.zone, "entry")
+    left_at = _instant(exit_, rate_table.zone, "exit")
+    priced = _priced(rate_table, entered_at, left_at)
     if json_output:
         typer.echo(json.dumps(_report(priced, rate_table), ensure_ascii=False, indent=2))
     else:

@@ -5,14 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from sesame.commands.tariff import FILE_BYTES_MAX, quote_command
+from parking.kit.errors import InvalidInputError
+from sesame.commands.tariff import FILE_BYTES_MAX, tariff_app
 from tests.unit.tariffs.own_tables import DAY_AND_NIGHT, HOURLY
-
-app = typer.Typer()
-app.command()(quote_command)
 
 STAY = ("--entry", "2025-03-03T18:30", "--exit", "2025-03-04T08:40")
 
@@ -30,7 +27,8 @@ def test_it_prints_the_amount_and_the_lines(tmp_path: Path) -> None:
         {"id": "day-and-night", "source": "own", "rate_table": DAY_AND_NIGHT, "cases": []},
     ]
     result = CliRunner().invoke(
-        app, ["--table", _file(tmp_path, tables), "--id", "day-and-night", *STAY, "--json"]
+        tariff_app,
+        ["quote", "--table", _file(tmp_path, tables), "--id", "day-and-night", *STAY, "--json"],
     )
     assert result.exit_code == 0
     report = json.loads(result.stdout)
@@ -53,7 +51,9 @@ def test_it_prints_the_amount_and_the_lines(tmp_path: Path) -> None:
 
 
 def test_it_prints_a_table_for_people(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["--table", _file(tmp_path, DAY_AND_NIGHT), *STAY])
+    result = CliRunner().invoke(
+        tariff_app, ["quote", "--table", _file(tmp_path, DAY_AND_NIGHT), *STAY]
+    )
     assert result.exit_code == 0
     assert "Total 11.00 EUR" in result.stdout
     assert "Changes at 2025-03-04T09:00:01+01:00" in result.stdout
@@ -67,7 +67,17 @@ def test_a_local_time_that_comes_twice_is_the_first_and_an_offset_names_the_othe
         json.loads(
             CliRunner()
             .invoke(
-                app, ["--table", table, "--entry", entry, "--exit", "2025-10-26T03:30", "--json"]
+                tariff_app,
+                [
+                    "quote",
+                    "--table",
+                    table,
+                    "--entry",
+                    entry,
+                    "--exit",
+                    "2025-10-26T03:30",
+                    "--json",
+                ],
             )
             .stdout
         )["amount_minor"]
@@ -106,13 +116,19 @@ def test_a_local_time_that_comes_twice_is_the_first_and_an_offset_names_the_othe
 def test_bad_input_is_refused_by_name(
     tmp_path: Path, content: object, options: tuple[str, ...], message: str
 ) -> None:
-    result = CliRunner().invoke(app, ["--table", _file(tmp_path, content), *options, "--json"])
+    result = CliRunner().invoke(
+        tariff_app, ["quote", "--table", _file(tmp_path, content), *options, "--json"]
+    )
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr.startswith(message)
+    assert isinstance(result.exception, InvalidInputError)
+    assert str(result.exception).startswith(message)
 
 
 def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["--table", str(tmp_path / "none.json"), *STAY])
+    result = CliRunner().invoke(
+        tariff_app, ["quote", "--table", str(tmp_path / "none.json"), *STAY]
+    )
     assert result.exit_code == 1
-    assert result.stderr.startswith("table: expected a readable file (No such file or directory")
+    assert isinstance(result.exception, InvalidInputError)
+    assert str(result.exception).startswith("table: expected a readable file (No such file")

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from parking.kit.errors import InvalidInputError
+from parking.tariffs import meter
 from parking.tariffs.rules import price
 from parking.tariffs.wall_clock import instant_of, wall_seconds
 from tests.unit.tariffs.own_tables import HOURLY, parsed
@@ -36,6 +37,15 @@ def test_the_longest_stay_is_priced() -> None:
     priced = price(parsed(HOURLY), NOON, NOON + timedelta(days=400))
     assert priced.total.amount_minor == 400 * 24 * 100
     assert len(priced.lines) == 1
+
+
+def test_the_work_for_one_stay_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meter, "CHARGES_MAX", 30)
+    table = parsed(HOURLY | {"ladder_reset": "rolling", "ladder_minutes": 60})
+    price(table, NOON, NOON + timedelta(hours=28))
+    with pytest.raises(InvalidInputError) as caught:
+        price(table, NOON, NOON + timedelta(hours=40))
+    assert caught.value.field == "rate_table"
 
 
 def test_the_same_instants_in_another_zone_cost_the_same() -> None:
