@@ -19,6 +19,7 @@ from parking.kit.errors import ParkingError
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _GONE = "presentation_ended"
+_DRIVE_ON = DisplayText(("Thank you", "Please drive on"))
 _STATES = {
     CommandStatus.ACCEPTED: CommandState.ACCEPTED,
     CommandStatus.REJECTED: CommandState.REJECTED,
@@ -133,6 +134,8 @@ class Delivery:
             pending, _ = await self.open(command)
             if pending is not None:
                 await self.settle(command, pending)
+            if self.accepted:
+                await self.show(_DRIVE_ON)
 
     async def _record(self, command: OpenCommand, state: CommandState, reason: str | None) -> None:
         try:

@@ -9,12 +9,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from uuid import UUID
 
-import orjson
 import structlog
 
 from gate_bridge.valkey import VALKEY_FAILURES, Subscription, Valkey
+from parking.events.pokes import Poke, lane_channel
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+CONNECTED = "LaneConnected"
+"""Type of the poke that a bridge sends; its version is the session epoch."""
 
 _WAIT_S = 1.0
 _PAUSE_S = 0.2
@@ -22,11 +25,6 @@ _ANNOUNCE_TIMEOUT_S = 1.0
 
 OnPoke = Callable[[int | None], None]
 """Called with the epoch of a newer connection, or None for a plain poke."""
-
-
-def lane_channel(lane_id: UUID) -> str:
-    """Return the channel of one lane."""
-    return f"sesame:{{lane:{lane_id}}}"
 
 
 class LanePokes:
@@ -64,7 +62,7 @@ class LanePokes:
 
     async def announce(self, lane_id: UUID, session_epoch: int) -> None:
         """Tell the other bridge processes that a newer connection of the lane exists."""
-        body = orjson.dumps({"session_epoch": session_epoch}).decode()
+        body = Poke(lane_id, CONNECTED, session_epoch).to_json()
         try:
             async with asyncio.timeout(_ANNOUNCE_TIMEOUT_S):
                 await self._valkey.publish(lane_channel(lane_id), body)
@@ -98,19 +96,16 @@ class LanePokes:
             channel, body = message
             listener = self._listeners.get(channel)
             if listener is not None:
-                listener(_epoch(body))
+                listener(_newer_epoch(body))
 
     def _poke_everyone(self) -> None:
         for listener in list(self._listeners.values()):
             listener(None)
 
 
-def _epoch(body: bytes) -> int | None:
-    with suppress(orjson.JSONDecodeError):
-        content: object = orjson.loads(body)
-        match content:
-            case {"session_epoch": int(epoch)}:
-                return epoch
-            case _:
-                return None
-    return None
+def _newer_epoch(body: bytes) -> int | None:
+    try:
+        poke = Poke.from_json(body)
+    except ValueError:
+        return None
+    return poke.version if poke.type == CONNECTED else None

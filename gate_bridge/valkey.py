@@ -64,7 +64,7 @@ class Valkey:
         answer = await self._commands.xread({stream: after}, count=_READ_COUNT_MAX, block=block_ms)
         return answer[0][1] if answer else []
 
-    async def publish(self, channel: str, message: str) -> None:
+    async def publish(self, channel: str, message: bytes) -> None:
         """Tell whoever listens at this moment."""
         await self._commands.publish(channel, message)
 

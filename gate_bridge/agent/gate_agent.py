@@ -80,6 +80,10 @@ class GateAgent:
     ) -> None:
         await self._stack.aclose()
 
+    async def has_unsent_events(self) -> bool:
+        """Return whether the bridge has yet to commit something."""
+        return bool(await self._journal.queued(1))
+
     async def _stay_connected(self) -> None:
         tries = 0
         while True:

@@ -132,9 +132,9 @@ class Journal:
         """Return the car on the loop."""
         return await self._run(self._current_car)
 
-    async def next_seq(self) -> int:
-        """Return the seq of the next event."""
-        return await self._run(self._next_seq)
+    async def standing(self) -> tuple[CurrentCar | None, int]:
+        """Return the car on the loop and the seq of the next event, of one moment."""
+        return await self._run(lambda: (self._current_car(), self._next_seq()))
 
     async def queued(self, limit: int) -> list[StoredEvent]:
         """Return the oldest events that are not acknowledged."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
+from gate_bridge.agent.barrier import ArmPosition
 from gate_bridge.agent.gate_agent import GateAgent
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.options import AgentOptions
@@ -17,6 +18,8 @@ from parking.kit.clock import Clock
 
 CAMERA_SOURCE = "simulated-camera"
 _LOOP_TIMEOUT_S = 5.0
+_SETTLE_POLL_S = 0.02
+_SETTLE_LOOKS_MAX = 250
 
 
 class SimulatedLane:
@@ -78,6 +81,17 @@ class SimulatedLane:
         except TimeoutError:
             return False
         return True
+
+    async def settled(self) -> None:
+        """Wait until the arm is down and the bridge has committed every event.
+
+        Bounded: a bridge that is away leaves the events in the journal, for the next start.
+        """
+        for _ in range(_SETTLE_LOOKS_MAX):
+            is_down = self.barrier.position() is ArmPosition.DOWN
+            if is_down and not await self._agent.has_unsent_events():
+                return
+            await asyncio.sleep(_SETTLE_POLL_S)
 
     def status(self) -> Report:
         """Return what stands there and what the arm does."""

@@ -112,7 +112,8 @@ class BridgeSession:
         await pending.result(actions.FrameResult, timeout_s=_EVENT_TIMEOUT_S)
 
     async def _hello(self) -> None:
-        car = self._state.car
+        # Of one moment: the bridge takes an older event than `next_seq` for one of a past car.
+        car, next_seq = await self._journal.standing()
         hello = actions.Hello(
             agent_version=AGENT_VERSION,
             lane_id=self._lane_id,
@@ -121,7 +122,7 @@ class BridgeSession:
             else actions.CurrentPresentation(
                 presentation_id=car.presentation_id, occupied_at=car.occupied_at
             ),
-            next_seq=await self._journal.next_seq(),
+            next_seq=next_seq,
         )
         sent_s = self._server_time.steady()
         pending = await self._link.calls.send(hello)

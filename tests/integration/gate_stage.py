@@ -28,6 +28,8 @@ from parking.kit.ids import new_id
 from parking.plates.frame_stream import FRAMES_STREAM, FrameReply, FrameRequest
 from parking.plates.reads import PlateRead
 
+Entries = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
+
 TOKEN = "device-token"
 PLATE = "沪A12345"
 # The smallest bytes that pass for a complete JPEG; nobody decodes them here.
@@ -42,11 +44,13 @@ def make_lane() -> Lane:
     return Lane(fresh_id(), fresh_id(), fresh_id(), fresh_id(), Direction.EXIT, "exit 1")
 
 
-async def eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    """Wait until something is so; the limit only ends a test that would hang."""
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await asyncio.sleep(0.01)
+async def eventually(condition: Callable[[], bool], looks_max: int = 1000) -> None:
+    """Wait until something is so; the bound only ends a test that would hang."""
+    for _ in range(looks_max):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not become so")
 
 
 @dataclass
@@ -64,7 +68,7 @@ class Recognizer:
         cursor = b"0-0"
         while True:
             await self.on.wait()
-            answer = await redis.xread({FRAMES_STREAM: cursor}, count=16, block=50)
+            answer: Entries = await redis.xread({FRAMES_STREAM: cursor}, count=16, block=50)
             for entry_id, fields in answer[0][1] if answer else []:
                 cursor = entry_id
                 request = FrameRequest.from_fields(fields)
