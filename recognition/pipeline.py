@@ -16,6 +16,8 @@ from recognition.read import Reader
 
 # The lane's car is near: further plates in the picture are tried only up to this many.
 PLATES_READ_MAX: Final = 3
+# Less certain than this, it is a grille or a sign, or a plate that nobody could read.
+READ_CONFIDENCE_MIN: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class Recognizer:
                 ReadPlate(detection, read)
                 for detection in found[:PLATES_READ_MAX]
                 if (read := self._reader.read(picture, detection.corners)) is not None
+                and read.confidence >= READ_CONFIDENCE_MIN
             ]
         plates.sort(key=lambda each: -each.detection.nearness * each.read.confidence)
         return Recognition(tuple(plates), timings_ms)

@@ -115,6 +115,9 @@ def _random_paint(rng: np.random.Generator, style: str) -> Paint:
             chosen = (green, dark)
         case "gb":
             chosen = (yellow if chance(rng, 0.5) else light, dark)  # rear, front
+        case "ar":
+            # Until 2016 white on black, since then the Mercosur plate.
+            chosen = (light, dark) if chance(rng, 0.6) else (dark, light)
         case "us" | "br" | "any" | "row":
             ink = _shade(rng, (0, 0, 0), (140, 90, 160))
             pairs = [(light, ink), (_shade(rng, (150,) * 3, (250,) * 3), ink), (yellow, dark),
@@ -256,7 +259,7 @@ def _paint_strip(rng: np.random.Generator, plate: Picture, strip_px: int, look: 
 def _paint_captions(rng: np.random.Generator, plate: Picture, look: Look) -> None:
     """Paint slogans, which the reader must learn to ignore."""
     height_px, width_px = plate.shape[:2]
-    if chance(rng, 0.25):  # a coloured band, as Mercosur and some states have
+    if chance(rng, 0.35):  # a coloured band, as Mercosur and some states have
         band = tuple(int(value) for value in rng.integers(20, 220, 3))
         plate[: int(height_px * rng.uniform(0.15, 0.24))] = band
     for top in (0.04, 0.86):

@@ -51,15 +51,15 @@ _PATTERNS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "br": ("LLL DDDD", "LLLDLDD"),
     "ar": ("LLL DDD", "LL DDD LL"),
-    "vn": ("DDL-DDDDD", "DDL-DDDD", "DDLD DDDDD"),
+    "vn": ("DDL-DDD DD", "DDL-DDD DD", "DDL-DDDD", "DDLD DDDDD"),
     # One row of a plate with two rows.
     "row": ("DDL", "DD LD", "DDDD", "DDDDD", "PH", "CCCCC", "LLL", "LL D", "DLL", "LLDD", "LDD"),
     "any": ("AAAA", "AAAAA", "AAAAAA", "AA AAAAA", "AAAA AAA", "AAAA AAAA", "A AAAAAAAA",
             "AAAAAAAAAA"),
 }  # fmt: skip
 _SHARES: Final[dict[str, float]] = {
-    "cn-blue": 0.24, "cn-yellow": 0.05, "cn-green": 0.08, "eu": 0.25, "gb": 0.05, "us": 0.14,
-    "br": 0.04, "ar": 0.04, "vn": 0.02, "row": 0.05, "any": 0.04,
+    "cn-blue": 0.22, "cn-yellow": 0.05, "cn-green": 0.08, "eu": 0.23, "gb": 0.04, "us": 0.14,
+    "br": 0.05, "ar": 0.06, "vn": 0.04, "row": 0.05, "any": 0.04,
 }  # fmt: skip
 _ALPHABETS: Final[dict[str, str]] = {
     "L": LETTERS,
