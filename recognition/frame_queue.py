@@ -5,7 +5,9 @@ redis-py's asyncio client has only partial types: this module is where they are 
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
+from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
@@ -119,7 +121,11 @@ class FrameQueue:
         if len(stored) > VOTE_FRAMES_MAX and read is not None:
             await self._client.hdel(key, field)
             stored.pop(field.encode(), None)
-        return [PlateRead.model_validate_json(body) for body in stored.values()]
+        return _parsed(stored)
+
+    async def reads(self, presentation_id: UUID) -> list[PlateRead]:
+        """Return the reads of a presentation so far."""
+        return _parsed(await self._client.hgetall(vote_key(presentation_id)))
 
     async def answer(self, entry: Entry, reply_to: str, reply: FrameReply) -> None:
         """Send the reply and take the entry off the stream."""
@@ -139,3 +145,14 @@ class FrameQueue:
         pipeline.xack(FRAMES_STREAM, RECOGNIZER_GROUP, entry.id)
         # Frames are large: an answered one must not wait for the stream's maximum length.
         pipeline.xdel(FRAMES_STREAM, entry.id)
+
+
+def _parsed(stored: Mapping[bytes, bytes]) -> list[PlateRead]:
+    reads: list[PlateRead] = []
+    for body in stored.values():
+        try:
+            reads.append(PlateRead.model_validate_json(body))
+        except ValidationError:
+            # Written by a worker of another version during an upgrade: the other frames decide.
+            continue
+    return reads

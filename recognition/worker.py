@@ -23,7 +23,7 @@ from parking.plates.frame_stream import (
 from recognition.errors import PictureError
 from recognition.frame_queue import Entry, FrameQueue
 from recognition.pipeline import Recognition, Recognizer
-from recognition.vote import vote
+from recognition.vote import Vote, vote
 
 # An entry that was handed out this often killed its workers: nobody else shall try.
 DELIVERIES_MAX: Final = 3
@@ -84,6 +84,11 @@ class Worker:
             _log.error("frame_crashed_workers", frame_id=str(request.frame_id))
             await self._answer(entry, request, None, _CRASHED)
             return
+        earlier = vote(await self._queue.reads(request.presentation_id))
+        if earlier.agreed:
+            # This car is known: the time belongs to the next one.
+            await self._reply(entry, request, earlier, None, None)
+            return
         recognition, problem = await self._recognize(request)
         await self._answer(entry, request, recognition, problem)
 
@@ -108,6 +113,16 @@ class Worker:
     ) -> None:
         read = recognition.read if recognition else None
         result = vote(await self._queue.add_read(request, read))
+        await self._reply(entry, request, result, recognition, problem)
+
+    async def _reply(
+        self,
+        entry: Entry,
+        request: FrameRequest,
+        result: Vote,
+        recognition: Recognition | None,
+        problem: FrameError | None,
+    ) -> None:
         reply = FrameReply(
             presentation_id=request.presentation_id,
             frame_id=request.frame_id,

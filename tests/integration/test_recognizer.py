@@ -144,6 +144,27 @@ async def test_the_vote_outlives_the_worker(valkey_url: str, bridge: Bridge) -> 
 
 
 @pytest.mark.usefixtures("short_waits")
+async def test_an_agreed_car_costs_no_more_time(valkey_url: str, bridge: Bridge) -> None:
+    async with working(valkey_url):
+        for frame in (1, 2, 3):
+            await bridge.submit(frame, b"MKL4731")
+        replies = [await bridge.reply() for _ in range(3)]
+    assert [reply.agreed for reply in replies] == [False, True, True]
+    assert [reply.timings_ms for reply in replies] == [{"decode": 1.0}, {"decode": 1.0}, {}]
+    assert replies[2].vote == replies[1].vote
+
+
+@pytest.mark.usefixtures("short_waits")
+async def test_a_read_of_another_version_is_left_out(valkey_url: str, bridge: Bridge) -> None:
+    await bridge.client.hset(vote_key(PRESENTATION), "old", '{"plate": "X"}')
+    async with working(valkey_url):
+        await bridge.submit(1, b"MKL4731")
+        reply = await bridge.reply()
+    assert reply.vote is not None
+    assert reply.vote.frames == 1
+
+
+@pytest.mark.usefixtures("short_waits")
 async def test_a_frame_without_a_plate_adds_nothing(valkey_url: str, bridge: Bridge) -> None:
     async with working(valkey_url):
         await bridge.submit(1, b"EMPTY")
