@@ -20,7 +20,13 @@ from parking.lanes import repository as lanes
 from parking.lanes.models import Presentation
 from parking.payments import repository
 from parking.payments import service as payments
-from parking.payments.models import AttemptKind, AttemptState, Bill, PaymentAttempt
+from parking.payments.models import (
+    AttemptKind,
+    AttemptState,
+    Bill,
+    BillState,
+    PaymentAttempt,
+)
 from parking.payments.port import (
     AgreementState,
     AgreementStatus,
@@ -203,6 +209,9 @@ async def _follow(unit: UnitOfWork, locked: _Locked, result: ChargeResult) -> No
         await release(unit, session, lane, reason=GUARANTEED)
         tell(unit, session, EventType.SESSION_BILL_CHANGED, payload, channels=channels)
     elif attempt.state == AttemptState.FAILED and attempt.kind == AttemptKind.MANDATE:
+        if session.left_at is not None:
+            # The gate opened on the provider's word; the driver owes the bill all the same.
+            bill.state = BillState.OWED
         payload["failure_code"] = attempt.failure_code or "declined"
         tell(unit, session, EventType.PAYMENT_REFUSED, payload, channels=channels)
 

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from sqlalchemy import text
+
 from parking.drivers.models import Driver
 from parking.events.bus import Bus, open_valkey
 from parking.flows import mandates
@@ -27,6 +29,7 @@ from parking.kit.database import Database
 from parking.kit.ids import new_id
 from parking.payments import ledger
 from parking.payments.fake import FakeProvider
+from parking.payments.models import Mandate
 from parking.places import service as places
 from parking.plates import service as plates
 from parking.plates.models import DriverPlate, PlateBinding, Proof
@@ -113,11 +116,13 @@ class LaneWorld:
         return decision
 
     async def rows(self, sql: str, **values: object) -> list[dict[str, Any]]:
-        from sqlalchemy import text  # noqa: PLC0415 - only here
-
         async with self.context.database.begin() as unit:
             result = await unit.run(text(sql), values)
             return [dict(row) for row in result.mappings()]
+
+    async def rows_changed(self, sql: str, **values: object) -> None:
+        async with self.context.database.begin() as unit:
+            await unit.run(text(sql), values)
 
     async def count(self, table: str) -> int:
         return int((await self.rows(f"SELECT count(*) AS n FROM {table}"))[0]["n"])  # noqa: S608
@@ -157,8 +162,6 @@ class LaneWorld:
         """Let the driver allow password-free payment; returns the mandate."""
         mandate = await mandates.authorize(self.context, driver_id)
         async with self.context.database.begin() as unit:
-            from parking.payments.models import Mandate  # noqa: PLC0415 - only here
-
             row = await unit.session.get(Mandate, (driver_id, mandate.id))
         assert row is not None
         assert row.agreement_reference is not None
