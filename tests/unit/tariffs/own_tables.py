@@ -162,6 +162,33 @@ WORKED: Final[dict[str, tuple[dict[str, Any], list[WorkedStay]]]] = {
             WorkedStay("2025-03-03T17:00", "2025-03-05T06:00", 2300),
         ],
     ),
+    "rolling periods count from the entry, whenever the first charge of one comes": (
+        table(
+            {"window": ["20:00", "02:00"], "days": ["mon", "thu"], "lines": [increment(100, 60)]},
+            caps=[{"per": "rolling", "minutes": 1440, "amount": 300}],
+        ),
+        [
+            WorkedStay("2025-03-03T23:00", "2025-03-06T20:00", 300),
+            WorkedStay("2025-03-03T23:00", "2025-03-06T23:00", 600),
+            WorkedStay("2025-03-03T23:00", "2025-03-07T02:00", 900),
+        ],
+    ),
+    "joined days are one window, and round once": (
+        table(
+            {"days": ["holiday"], "lines": [flat(1)]},
+            {
+                "clock": "window",
+                "lines": [
+                    {"kind": "per_second", "value": 100, "block": 60, "to": 60},
+                    flat(500, 60),
+                ],
+            },
+        ),
+        [
+            WorkedStay("2025-03-03T23:59:50", "2025-03-04T00:00:20", 1),
+            WorkedStay("2025-03-03T23:00", "2025-03-06T23:00", 600),
+        ],
+    ),
     "a cap for the session": (
         table({"lines": [increment(100, 60)]}, caps=[{"per": "session", "amount": 250}]),
         [
