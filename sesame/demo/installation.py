@@ -1,0 +1,191 @@
+"""The whole installation of the demo: every server and process, and clients to play with them."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from parking.flows.context import ParkingContext
+from sesame.commands.migrate import migrate
+from sesame.demo.desk import AcquirerDesk
+from sesame.demo.gate_agents import gate_agent
+from sesame.demo.lane import LaneClient, Report
+from sesame.demo.stand_ins import StandIns, prepare_stand_ins
+from sesame.demo.town import Town, settle
+from sesame.embedded.stack import DATABASE_SETTING, REDIS_SETTING, Stack
+from sesame.installation import Installation, install
+from sesame.processes import application_processes
+from sesame.settings import Settings
+from sesame.supervisor import Echo, Supervisor
+from sesame.wiring import open_context
+
+TOWN_FILE: Final = "town.json"
+CONNECTIONS_MAX: Final = 4
+
+ReportListener = Callable[[str, Report], None]
+StepListener = Callable[[str], None]
+
+
+class DemoInstallation:
+    """Everything that runs, for the length of an `async with`.
+
+    The children are `acquirer`, `api`, `gates`, `recognizer`, `worker`, and one agent for each
+    lane under the lane's key, such as `riverside-entry`.
+
+    Attributes:
+        supervisor: Kills, freezes and wakes children by name.
+        context: The domain on the same database, to look at what the processes did.
+        stack: PostgreSQL and Valkey.
+        town: Places and lanes.
+        desk: The acquirer stand-in.
+    """
+
+    supervisor: Supervisor
+    context: ParkingContext
+    stack: Stack
+    town: Town
+    desk: AcquirerDesk
+    api_url: str
+    gates_url: str
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        durable: bool = True,
+        given: Mapping[str, str] | None = None,
+        on_line: Echo | None = None,
+        on_report: ReportListener | None = None,
+        on_step: StepListener | None = None,
+    ) -> None:
+        """Prepare; nothing starts yet.
+
+        Args:
+            data: The data folder, kept for the next time.
+            durable: False for throw-away data; see `Stack`.
+            given: The environment to start from; this process's own if None.
+            on_line: Called with a child's name and each line of its log.
+            on_report: Called with a lane's key and each report of its agent.
+            on_step: Called with what is being started.
+        """
+        self._data = data
+        self._durable = durable
+        self._given = _without_own_settings(os.environ if given is None else given)
+        self._on_line = on_line
+        self._on_report = on_report
+        self._on_step = on_step
+        self._lanes: dict[str, LaneClient] = {}
+        self._exit = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as undo:
+            await self._start(undo)
+            self._exit = undo.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._exit.aclose()
+
+    def lane(self, key: str) -> LaneClient:
+        """Return the client of a lane's agent."""
+        return self._lanes[key]
+
+    @property
+    def lanes(self) -> Mapping[str, LaneClient]:
+        """Return the clients of all lanes."""
+        return self._lanes
+
+    async def _start(self, undo: AsyncExitStack) -> None:
+        self._say("PostgreSQL and Valkey")
+        self.stack = Stack(self._data, durable=self._durable, settings=self._given)
+        # In threads, so that a signal is heard while a server starts or stops.
+        await asyncio.to_thread(self.stack.start)
+        undo.push_async_callback(asyncio.to_thread, self.stack.stop)
+        self.supervisor = Supervisor(self.stack.folder.logs(), self._on_line)
+        await undo.enter_async_context(self.supervisor)
+        installation, stand_ins = self._install()
+        self.api_url, self.gates_url = installation.api_url, installation.gates_url
+        self._say("stand-ins and the database's schema")
+        await asyncio.gather(
+            migrate(self.stack.endpoints.database_url),
+            *(self.supervisor.start(spec) for spec in stand_ins.specs),
+        )
+        await self._open_clients(undo, installation, stand_ins)
+        self._say("API, gate bridge, recognizer, worker and the agents of the lanes")
+        self.town = await settle(
+            self.context.database, self.stack.folder.root / "secrets" / TOWN_FILE
+        )
+        await self._start_processes(undo, installation)
+
+    def _install(self) -> tuple[Installation, StandIns]:
+        folder = self.stack.folder
+        plain = install(folder, self.stack.endpoints, self._given)
+        stand_ins = prepare_stand_ins(folder, api_url=plain.api_url, environment=plain.environment)
+        environment = {**plain.environment, **stand_ins.settings}
+        return Installation(environment, plain.api_url, plain.gates_url), stand_ins
+
+    async def _open_clients(
+        self, undo: AsyncExitStack, installation: Installation, stand_ins: StandIns
+    ) -> None:
+        settings = _settings(installation.environment)
+        self.context = await undo.enter_async_context(
+            open_context(settings, connections_max=CONNECTIONS_MAX)
+        )
+        self.desk = AcquirerDesk(stand_ins.acquirer_url)
+        undo.push_async_callback(self.desk.close)
+
+    async def _start_processes(self, undo: AsyncExitStack, installation: Installation) -> None:
+        sockets = Path(tempfile.mkdtemp(prefix="sesame-"))
+        undo.callback(shutil.rmtree, sockets, ignore_errors=True)
+        specs = list(application_processes(installation))
+        for lane in self.town.lanes:
+            socket = sockets / lane.key
+            specs.append(
+                gate_agent(
+                    lane,
+                    folder=self.stack.folder.root / "lanes" / str(lane.lane_id),
+                    socket=socket,
+                    gates_url=self.gates_url,
+                    environment=installation.environment,
+                )
+            )
+            client = LaneClient(lane.key, socket, self._on_report)
+            self._lanes[lane.key] = await undo.enter_async_context(client)
+        async with asyncio.TaskGroup() as group:
+            for spec in specs:
+                group.create_task(self.supervisor.start(spec))
+
+    def _say(self, what: str) -> None:
+        if self._on_step is not None:
+            self._on_step(what)
+
+
+def _without_own_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment less SESAME_…: the demo must never reach a real service."""
+    kept = {DATABASE_SETTING, REDIS_SETTING}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in kept or not name.startswith("SESAME_")
+    }
+
+
+def _settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings that a process started with this environment would read."""
+    values: dict[str, str] = {
+        name.removeprefix("SESAME_").lower(): value
+        for name, value in environment.items()
+        if name.startswith("SESAME_")
+    }
+    servers = {name: environment[name] for name in (DATABASE_SETTING, REDIS_SETTING)}
+    return Settings.model_validate({**values, **servers})
