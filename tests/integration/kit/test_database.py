@@ -1,0 +1,98 @@
+"""The unit of work on real PostgreSQL: commits, conflicts, lost connections, lock order."""
+
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from parking.drivers.models import SignIn
+from parking.kit.clock import ManualClock, SystemClock
+from parking.kit.crypto import Vault
+from parking.kit.database import ConflictError, Database, DatabaseUnavailableError
+from parking.kit.ids import new_id
+from parking.kit.locks import LockOrderError, lock
+from parking.kit.partitions import ensure_partitions
+from parking.places.models import Operator
+from parking.sessions.models import Session
+
+VAULT = Vault(field_key=b"f" * 32, index_key=b"i" * 32)
+
+
+@pytest.fixture
+async def clock() -> ManualClock:
+    return ManualClock(SystemClock().now())
+
+
+@pytest.fixture
+async def database(database_url: str, clock: ManualClock) -> AsyncGenerator[Database]:
+    opened = Database(database_url, clock=clock, vault=VAULT, connections_max=2)
+    yield opened
+    await opened.close()
+
+
+async def operators(database: Database) -> int:
+    async with database.begin() as unit:
+        return int((await unit.run(text("SELECT count(*) FROM operators"))).scalar_one())
+
+
+async def test_block_commits_and_an_error_rolls_back(database: Database) -> None:
+    async with database.begin() as unit:
+        unit.session.add(Operator(id=new_id(unit.now()), name="A", created_at=unit.now()))
+    with pytest.raises(RuntimeError, match="on purpose"):
+        async with database.begin() as unit:
+            unit.session.add(Operator(id=new_id(unit.now()), name="B", created_at=unit.now()))
+            raise RuntimeError("on purpose")
+    assert await operators(database) == 1
+
+
+async def test_constraint_is_a_conflict_that_may_be_tried_again(database: Database) -> None:
+    async with database.begin() as unit:
+        row = Operator(id=new_id(unit.now()), name="A", created_at=unit.now())
+        unit.session.add(row)
+    with pytest.raises(ConflictError) as caught:
+        async with database.begin() as unit:
+            unit.session.add(Operator(id=row.id, name="B", created_at=unit.now()))
+    assert caught.value.retryable
+    assert await operators(database) == 1
+
+
+async def test_lost_connection_is_named_and_the_next_one_works(database: Database) -> None:
+    with pytest.raises(DatabaseUnavailableError) as caught:
+        async with database.begin() as unit:
+            own = (await unit.run(text("SELECT pg_backend_pid()"))).scalar_one()
+            async with database.begin() as killer:
+                await killer.run(text("SELECT pg_terminate_backend(:pid)"), {"pid": own})
+            await unit.run(text("SELECT 1"))
+    assert caught.value.retryable
+    assert await operators(database) == 0
+
+
+async def test_server_that_is_not_there_is_unavailable(clock: ManualClock) -> None:
+    nowhere = Database("postgresql://nobody@127.0.0.1:1/none", clock=clock, vault=VAULT)
+    with pytest.raises(DatabaseUnavailableError):
+        async with nowhere.begin() as unit:
+            await unit.ping()
+    await nowhere.close()
+
+
+async def test_locks_go_one_way(database: Database) -> None:
+    key = new_id(database.clock.now())
+    async with database.begin() as unit:
+        assert await lock(unit, Session, operator_id=key, id=key) is None
+        assert await lock(unit, SignIn, driver_id=key, id=key) is None
+        with pytest.raises(LockOrderError, match="sessions must be locked before sign_ins"):
+            await lock(unit, Session, operator_id=key, id=key)
+
+
+async def test_partitions_are_made_ahead_once(database: Database, clock: ManualClock) -> None:
+    async with database.begin() as unit:
+        assert await ensure_partitions(unit) == []
+    clock.advance(timedelta(days=31))
+    async with database.begin() as unit:
+        made = await ensure_partitions(unit)
+    tables = {name[: -len("_2026_01")] for name in made}
+    assert len(made) == len(tables) == 11
+    assert "ledger_transfers" in tables
+    async with database.begin() as unit:
+        assert await ensure_partitions(unit) == []

@@ -1,0 +1,70 @@
+"""Which open session a read belongs to: better nobody than a stranger."""
+
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parking.sessions.rules import Candidate, ReadText, best_match, distance
+
+PLATES = st.text("ABCDEFGHJKLMNPQRSTUVWXYZ0123456789", min_size=4, max_size=8)
+
+
+def candidates(*plates: str) -> list[Candidate]:
+    return [Candidate(UUID(int=number), plate) for number, plate in enumerate(plates)]
+
+
+@pytest.mark.parametrize(
+    ("read", "plate", "expected"),
+    [
+        ("京A88731", "京A88731", 0.0),
+        ("京AB8731", "京A88731", 0.25),
+        ("京A887Z1", "京A88731", 1.0),
+        ("A88731", "京A88731", 0.9),
+        ("京AB87E1", "京A88731", 1.25),
+    ],
+)
+def test_distance_weighs_confusions(read: str, plate: str, expected: float) -> None:
+    assert distance(ReadText(read), plate) == pytest.approx(expected)
+
+
+def test_unsure_character_costs_less_and_an_offered_text_little() -> None:
+    unsure = ReadText("京A887K1", (1.0, 1.0, 1.0, 1.0, 1.0, 0.3, 1.0))
+    assert distance(unsure, "京A88731") == pytest.approx(0.3)
+    offered = ReadText("京A887K1", alternatives=(("京A88731", 0.1),))
+    assert distance(offered, "京A88731") == pytest.approx(0.25)
+    unlikely = ReadText("京A887K1", alternatives=(("京A88731", 0.001),))
+    assert distance(unlikely, "京A88731") == pytest.approx(1.0)
+
+
+def test_confused_read_is_matched_to_the_only_near_session() -> None:
+    match = best_match(ReadText("京AB8731"), candidates("沪B12345", "京A88731"))
+    assert match is not None
+    assert (match.session_id, match.distance) == (UUID(int=1), pytest.approx(0.25))
+
+
+def test_two_near_sessions_match_nobody() -> None:
+    # An 8 may be a B or a 3: both cars are inside.
+    assert best_match(ReadText("A8C"), candidates("ABC", "A3C")) is None
+
+
+def test_clear_difference_matches_nobody() -> None:
+    assert best_match(ReadText("京A88732"), candidates("京A88731")) is None
+    assert best_match(ReadText("沪C99999"), candidates()) is None
+
+
+@given(PLATES, st.lists(PLATES, max_size=5, unique=True))
+def test_exact_plate_wins_whatever_stands_beside_it(plate: str, others: list[str]) -> None:
+    inside = [plate, *(other for other in others if other != plate)]
+    match = best_match(ReadText(plate), candidates(*inside))
+    assert match is not None
+    assert (match.session_id, match.distance) == (UUID(int=0), 0.0)
+
+
+@given(PLATES, st.permutations(["A123BC", "A128BC", "X777YZ", "B777YZ"]))
+def test_order_of_candidates_does_not_matter(read: str, plates: list[str]) -> None:
+    ordered = [Candidate(UUID(int=hash(plate) % 2**64), plate) for plate in plates]
+    assert best_match(ReadText(read), ordered) == best_match(
+        ReadText(read), sorted(ordered, key=lambda item: item.text)
+    )
