@@ -167,11 +167,14 @@ def _outcome(plate: KnownPlate, recognition: Recognition) -> _Outcome:
     if plate.box is None:
         read = recognition.read
         return _Outcome(plate.region, plate.text, read.text if read else "", None)
-    overlaps = [overlap(plate.box, each.detection.corners) for each in recognition.plates]
-    best = int(np.argmax(overlaps)) if overlaps else -1
-    found = best >= 0 and overlaps[best] >= _OVERLAP_MIN
-    text = recognition.plates[best].read.text if found else ""
-    return _Outcome(plate.region, plate.text, text, found)
+    box = plate.box
+    found = any(overlap(box, each.corners) >= _OVERLAP_MIN for each in recognition.detections)
+    texts = [
+        each.read.text
+        for each in recognition.plates
+        if overlap(box, each.detection.corners) >= _OVERLAP_MIN
+    ]
+    return _Outcome(plate.region, plate.text, texts[0] if texts else "", found)
 
 
 def overlap(one: Corners, other: Corners) -> float:

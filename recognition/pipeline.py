@@ -34,10 +34,12 @@ class Recognition:
 
     Attributes:
         plates: Every legible plate, the lane's first: surer and nearer before far and faint.
+        detections: Every plate that was found, legible or not.
         timings_ms: By step: `decode`, `detect`, `read`.
     """
 
     plates: tuple[ReadPlate, ...]
+    detections: tuple[Detection, ...]
     timings_ms: dict[str, float]
 
     @property
@@ -109,7 +111,7 @@ class Recognizer:
                 and read.confidence >= READ_CONFIDENCE_MIN
             ]
         plates.sort(key=lambda each: -each.detection.nearness * each.read.confidence)
-        return Recognition(tuple(plates), timings_ms)
+        return Recognition(tuple(plates), tuple(found), timings_ms)
 
 
 @contextmanager

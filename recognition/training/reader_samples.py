@@ -16,8 +16,9 @@ from recognition.training.texts import PlateText, random_text
 
 # Painted once and then photographed again and again: painting is the slower part.
 _RENEWED_EVERY_DRAWS: Final = 3
-# A marked box may be a little off; a crop of the detector is, too.
-_CORNER_NOISE: Final = 0.035
+# A marked box may be a little off, and so are the detector's corners: along the plate more than
+# across it. Relative to the plate's height.
+_CORNER_NOISE: Final = (0.08, 0.045)
 
 
 class ReaderSamples:
@@ -69,7 +70,7 @@ class ReaderSamples:
         rng = self._rng
         wide, tall = extent(corners)
         noise = rng.normal(0, _CORNER_NOISE, (4, 2)) * tall
-        grow = rng.uniform(-0.02, 0.07) * tall
+        grow = rng.uniform(-0.02, [0.18, 0.09]) * tall
         outward = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
         slant = rng.normal(0, 0.05) * tall * np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]])
         aimed = (corners + noise + outward * grow + slant * [0, 1]).astype(np.float32)

@@ -43,10 +43,10 @@ class ScriptedRecognizer(Recognizer):
         if not data.isalnum():
             raise PictureError("image", "a picture")
         if data == b"EMPTY":
-            return Recognition((), {"decode": 1.0})
+            return Recognition((), (), {"decode": 1.0})
         read = PlateRead(text=data.decode(), confidence=0.95)
         plate = ReadPlate(Detection(corners_of_box(0, 0, 9, 3), 1.0), read)
-        return Recognition((plate,), {"decode": 1.0})
+        return Recognition((plate,), (plate.detection,), {"decode": 1.0})
 
 
 class Bridge:
