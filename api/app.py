@@ -1,0 +1,75 @@
+"""The HTTP application, put together from the domain's surroundings."""
+
+import asyncio
+from functools import partial
+
+import structlog
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+from api.callbacks import CallbackEndpoint
+from api.config import READINESS_TIMEOUT_S, ApiConfig
+from api.graphql.http import GraphQLEndpoint
+from api.graphql.websocket import SubscriptionEndpoint
+from api.headers import SecurityHeaders
+from api.metrics import CountRequests, Metrics
+from api.pages.endpoint import PayEndpoint
+from api.request import open_context
+from api.schema import make_schema
+from api.staff.schema import make_staff_schema
+from parking.flows import health
+from parking.flows.context import ParkingContext
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
+    """Return the application; the caller closes the context after it."""
+    open_request = partial(open_context, parking=context, config=config)
+    schema = make_schema(development=config.development)
+    staff_schema = make_staff_schema(development=config.development)
+    sockets = SubscriptionEndpoint(schema, open_request)
+    metrics = Metrics()
+    metrics.sockets.set_function(lambda: sockets.sockets)
+    routes = [
+        Route("/graphql", GraphQLEndpoint(schema, open_request).answer, methods=["POST"]),
+        Route("/staff/graphql", GraphQLEndpoint(staff_schema, open_request).answer, methods=["POST"]),
+        Route("/callbacks/{provider}", CallbackEndpoint(context).answer, methods=["POST"]),
+        Route("/pay/{token}", PayEndpoint(context).answer, methods=["GET", "POST"]),
+        Route("/healthz", _healthz),
+        Route("/readyz", partial(_readyz, context)),
+        Route("/metrics", metrics.serve),
+    ]
+    return Starlette(
+        routes=[*routes, WebSocketRoute("/graphql", sockets.serve)],
+        middleware=[
+            Middleware(CountRequests, metrics=metrics, routes=routes),
+            Middleware(SecurityHeaders, is_https=context.public_url.startswith("https:")),
+        ],
+        exception_handlers={Exception: _defect},
+    )
+
+
+async def _healthz(request: Request) -> Response:
+    _ = request
+    return PlainTextResponse("ok")
+
+
+async def _readyz(context: ParkingContext, request: Request) -> Response:
+    _ = request
+    try:
+        async with asyncio.timeout(READINESS_TIMEOUT_S):
+            found = await health.check(context)
+    except TimeoutError:
+        return JSONResponse({"ready": False, "reason": "timeout"}, 503)
+    body = {"ready": found.is_ready, "database": found.database, "valkey": found.valkey}
+    return JSONResponse(body, 200 if found.is_ready else 503)
+
+
+async def _defect(request: Request, error: Exception) -> Response:
+    # Starlette raises the error again after this answer, so that the server logs it too.
+    _log.error("http.failed", path=request.url.path, exc_info=error)
+    return JSONResponse({"code": "INTERNAL"}, 500)

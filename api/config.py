@@ -1,0 +1,41 @@
+"""What the API is told besides the domain's surroundings, and every limit that it keeps."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from parking.drivers.port import SmsSender
+from parking.drivers.tokens import TokenIssuer
+
+BODY_BYTES_MAX: Final = 64 * 1024
+QUERY_TOKENS_MAX: Final = 1000
+QUERY_DEPTH_MAX: Final = 10
+QUERY_ALIASES_MAX: Final = 15
+# graphql-core's own rules may repeat one complaint for each of a thousand fields.
+ERRORS_MAX: Final = 5
+DOCUMENTS_CACHED_MAX: Final = 256
+OPERATION_TIMEOUT_S: Final = 20.0
+READINESS_TIMEOUT_S: Final = 2.0
+
+SOCKETS_MAX: Final = 10_000
+SUBSCRIPTIONS_PER_SOCKET_MAX: Final = 20
+SOCKET_MESSAGE_BYTES_MAX: Final = BODY_BYTES_MAX
+CONNECTION_INIT_TIMEOUT_S: Final = 10
+PING_INTERVAL_S: Final = 20.0
+# Pub/sub may lose a poke: a subscription looks by itself this often.
+SUBSCRIPTION_LOOK_S: Final = 20.0
+
+PAGE_SIZE: Final = 20
+PAGE_SIZE_MAX: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ApiConfig:
+    """What the process puts into the API.
+
+    Attributes:
+        development: Introspection and field suggestions on; never in production.
+    """
+
+    tokens: TokenIssuer
+    sms: SmsSender
+    development: bool = False

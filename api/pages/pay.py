@@ -1,0 +1,136 @@
+"""The bill of a temporary user, behind the QR code on a lane's display: no app, no script."""
+
+import base64
+import hashlib
+from datetime import datetime
+from html import escape
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import segno
+
+from parking.flows.checkout import PayPage, PayState
+from parking.flows.live_bill import BillLine
+from parking.kit.money import Money
+
+STYLE: Final = """
+body{font:1.1rem/1.5 system-ui,sans-serif;max-width:26rem;margin:0 auto;padding:1rem;
+color:#161616;background:#fff}
+h1{font-size:1.3rem}table{width:100%;border-collapse:collapse}
+td{padding:.3rem 0;border-bottom:1px solid #ddd;vertical-align:top}
+td:last-child{text-align:right;white-space:nowrap}
+.due{font-size:2rem;font-weight:700;margin:1rem 0}
+button{font:inherit;font-weight:700;width:100%;padding:.9rem;border:0;border-radius:.5rem;
+color:#fff;background:#0a6b3d}
+.note{color:#555}.alert{border-left:4px solid #b00020;padding-left:.7rem}
+svg{width:9rem;height:9rem;display:block;margin:1.5rem auto 0}
+@media(prefers-color-scheme:dark){body{color:#eee;background:#121212}td{border-color:#333}
+.note{color:#aaa}svg{background:#fff}}
+"""
+_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+# The form is answered with a redirect to the payment provider, which browsers count as its action.
+CONTENT_SECURITY_POLICY: Final = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self' https: http:; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+_REFRESH_S: Final = 5
+_LINES_SHOWN_MAX: Final = 40
+
+_REASONS: Final = {
+    "free": "Free time",
+    "grace": "Short stay",
+    "increment": "Parking",
+    "flat": "Flat rate",
+    "per_second": "Parking",
+    "paid_before": "Paid already",
+    "grace_after_payment": "Time to leave",
+}
+
+
+def render(page: PayPage, *, address: str, notice: str | None = None) -> str:
+    """Return the page of a bill.
+
+    Args:
+        page: The bill.
+        address: The page's own address, for the QR code.
+        notice: What went wrong with the last attempt to pay, if anything.
+    """
+    zone = ZoneInfo(page.timezone)
+    alert = "" if notice is None else f'<p class="alert" role="alert">{escape(notice)}</p>'
+    body = f"""<h1>{escape(page.place_name)}</h1>
+<p>{escape(page.plate_masked)}<br>
+<span class="note">Entered {_time(page.entered_at, zone)}</span></p>
+{alert}{_state(page, zone)}
+{_table(page, zone)}
+<p class="note">As of {_time(page.as_of, zone)}</p>
+{_qr(address)}"""
+    refresh = f'<meta http-equiv="refresh" content="{_REFRESH_S}">'
+    return _document(body, head=refresh if page.state is PayState.IN_PROGRESS else "")
+
+
+def render_unknown() -> str:
+    """Return the page of an address that is none of ours."""
+    return _document(
+        "<h1>No such bill</h1><p>Scan the code on the lane's display again, or call staff.</p>"
+    )
+
+
+def _document(body: str, *, head: str = "") -> str:
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<meta name="robots" content="noindex">{head}
+<title>Your parking bill</title><style>{STYLE}</style></head>
+<body>{body}</body></html>
+"""
+
+
+def _state(page: PayPage, zone: ZoneInfo) -> str:
+    if page.state is PayState.DUE:
+        return f"""<p class="due">{_money(page.due)}</p>
+<form method="post"><button>Pay {_money(page.due)}</button></form>"""
+    if page.state is PayState.IN_PROGRESS:
+        return f"""<p class="due">{_money(page.due)}</p>
+<p>A payment is under way. This page looks again by itself.</p>
+<form method="post"><button>Back to the payment page</button></form>"""
+    if page.state is PayState.LEFT:
+        return f"<p><strong>Goodbye.</strong> You paid {_money(page.paid)}.</p>"
+    until = page.prepaid_until
+    leave = "" if until is None else f" Please leave by {_time(until, zone)}."
+    return f"<p><strong>Nothing is due.</strong> You paid {_money(page.paid)}.{leave}</p>"
+
+
+def _table(page: PayPage, zone: ZoneInfo) -> str:
+    currency = page.total.currency
+    rows = [_row(line, currency, zone) for line in page.lines[:_LINES_SHOWN_MAX]]
+    hidden = len(page.lines) - len(rows)
+    if hidden > 0:
+        rows.append(f"<tr><td>{hidden} more lines</td><td></td></tr>")
+    rows.append(
+        f"<tr><td><strong>Total</strong></td><td><strong>{_money(page.total)}</strong></td></tr>"
+    )
+    return f"<table>{''.join(rows)}</table>"
+
+
+def _row(line: BillLine, currency: str, zone: ZoneInfo) -> str:
+    name = escape(_REASONS.get(line.reason, line.reason.replace("_", " ").capitalize()))
+    note = f" ({escape(line.note)})" if line.note else ""
+    span = ""
+    if line.starts_at is not None and line.ends_at is not None:
+        times = f"{_time(line.starts_at, zone)} to {_time(line.ends_at, zone)}"
+        span = f'<br><span class="note">{times}</span>'
+    return (
+        f"<tr><td>{name}{note}{span}</td><td>{_money(Money(line.amount_minor, currency))}</td></tr>"
+    )
+
+
+def _money(amount: Money) -> str:
+    return escape(amount.format())
+
+
+def _time(at: datetime, zone: ZoneInfo) -> str:
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def _qr(address: str) -> str:
+    return segno.make(address, error="m").svg_inline(omitsize=True, title="This page's address")

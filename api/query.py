@@ -1,0 +1,30 @@
+"""What a driver may ask."""
+
+import strawberry
+
+from api import reads
+from api.global_ids import Node
+from api.request import Info
+from api.types.viewer import Viewer
+
+
+@strawberry.type
+class Query:
+    """The reads of the driver's schema."""
+
+    @strawberry.field(
+        description="The signed-in driver. Without a valid token it is null, with an error whose "
+        "code is `UNAUTHENTICATED` or `TOKEN_EXPIRED`."
+    )
+    async def viewer(self, info: Info) -> Viewer | None:
+        """Return the signed-in driver."""
+        return Viewer.of(await info.context.driver_id())
+
+    @strawberry.field(
+        description="Anything of the driver's, by its id; null for anybody else's, as for none."
+    )
+    async def node(self, info: Info, id: strawberry.ID) -> Node | None:  # noqa: A002 - Relay's name
+        """Return one of the driver's things."""
+        driver_id = await info.context.driver_id()
+        viewer = Viewer.of(driver_id)
+        return viewer if id == viewer.id else await reads.node(info.context, driver_id, id)

@@ -1,0 +1,103 @@
+"""Which failures a client may expect, and what it is told of them."""
+
+import re
+from typing import Final
+
+import strawberry
+
+import parking.drivers.errors
+import parking.payments.errors
+import parking.places.errors
+import parking.plates.errors
+import parking.sessions.errors
+from parking.drivers.port import SmsNotSentError
+from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
+
+_EXPECTED_MODULES: Final = frozenset(
+    module.__name__
+    for module in (
+        parking.drivers.errors,
+        parking.payments.errors,
+        parking.places.errors,
+        parking.plates.errors,
+        parking.sessions.errors,
+    )
+)
+_SNAKE: Final = re.compile(r"_([a-z])")
+
+
+@strawberry.interface(description="Why something that was asked for did not happen.")
+class Refusal:
+    """What every refusal says."""
+
+    code: str = strawberry.field(
+        description="Stable; switch on it. New codes may be added: treat an unknown one by "
+        "showing the message."
+    )
+    message: str = strawberry.field(description="For developers, in English.")
+
+
+@strawberry.type(description="A value cannot be used; nothing was done.")
+class InvalidInput(Refusal):
+    """A value cannot be used."""
+
+    field: str = strawberry.field(description="The input's name, such as `phoneNumber`.")
+
+
+@strawberry.type(description="The request was understood and refused; nothing was done.")
+class Refused(Refusal):
+    """Understood and refused."""
+
+    retryable: bool = strawberry.field(
+        description="Whether the same request may succeed later without any change."
+    )
+    attempts_left: int | None = strawberry.field(
+        default=None, description="For a wrong code: how many more may be tried."
+    )
+    retry_after_s: int | None = strawberry.field(
+        default=None, description="For too many requests: when to try again, in seconds."
+    )
+
+
+AnyRefusal = InvalidInput | Refused
+
+
+def is_expected(error: BaseException) -> bool:
+    """Return whether a client may be told of this failure in its own words."""
+    if isinstance(error, (InvalidInputError, UnavailableError, SmsNotSentError)):
+        return True
+    return isinstance(error, ParkingError) and type(error).__module__ in _EXPECTED_MODULES
+
+
+def refusal_of(error: ParkingError) -> AnyRefusal:
+    """Return the union member that tells of an expected failure.
+
+    Raises:
+        ParkingError: it is not one that clients may expect.
+    """
+    if not is_expected(error):
+        raise error
+    if isinstance(error, InvalidInputError):
+        field = camel_case(error.field)
+        return InvalidInput(
+            code=error.code, message=f"{field}: expected {error.expected}", field=field
+        )
+    return Refused(
+        code=error.code,
+        message=public_message(error),
+        retryable=error.retryable,
+        attempts_left=getattr(error, "attempts_left", None),
+        retry_after_s=getattr(error, "retry_after_s", None),
+    )
+
+
+def public_message(error: ParkingError) -> str:
+    """Return what a client may read; the words of an outage may name a host."""
+    if isinstance(error, UnavailableError):
+        return "something that is needed does not answer; try again"
+    return str(error)
+
+
+def camel_case(name: str) -> str:
+    """Return the GraphQL name of an input."""
+    return _SNAKE.sub(lambda match: match.group(1).upper(), name)

@@ -1,0 +1,106 @@
+"""What one operation knows: who asks, from where, and under which correlation id."""
+
+import asyncio
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+import strawberry
+from starlette.requests import HTTPConnection
+
+from api.config import ApiConfig
+from parking.drivers import service as drivers
+from parking.drivers.errors import TokenRefusedError
+from parking.drivers.tokens import DriverIdentity, StaffIdentity
+from parking.flows.context import ParkingContext
+
+_BEARER = "bearer "
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """The surroundings of one operation.
+
+    Attributes:
+        token: As the client sent it, unverified; None without one.
+        connection_params: What came with `connection_init`, on a WebSocket.
+        correlation_id: In the log and in a masked error, to find the one by the other.
+    """
+
+    parking: ParkingContext
+    config: ApiConfig
+    client_address: str
+    token: str | None
+    connection_params: dict[str, object] | None = None
+    correlation_id: str = field(default_factory=lambda: uuid4().hex)
+    _checked: DriverIdentity | None = None
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def for_operation(self) -> "RequestContext":
+        """Return the same surroundings for another operation on the same socket."""
+        return RequestContext(
+            self.parking, self.config, self.client_address, self.token, self.connection_params
+        )
+
+    async def driver(self) -> DriverIdentity:
+        """Return who is signed in; checked against the database once an operation.
+
+        Raises:
+            TokenExpiredError: the access token's time is over.
+            TokenRefusedError: there is no token, or its sign-in has ended.
+        """
+        async with self._lock:
+            if self._checked is None:
+                self._checked = await self._check()
+        return self._checked
+
+    async def driver_id(self) -> UUID:
+        """Return the signed-in driver's id; raises as `driver`."""
+        return (await self.driver()).driver_id
+
+    async def recheck(self) -> DriverIdentity:
+        """Check again that the sign-in stands: a subscription outlives the first check."""
+        self._checked = None
+        return await self.driver()
+
+    def staff(self) -> StaffIdentity:
+        """Return which staff member asks.
+
+        Raises:
+            TokenExpiredError: the token's time is over.
+            TokenRefusedError: there is no token of the staff realm.
+        """
+        if self.token is None:
+            raise TokenRefusedError
+        return self.config.tokens.verify_staff(self.token)
+
+    async def _check(self) -> DriverIdentity:
+        if self.token is None:
+            raise TokenRefusedError
+        identity = self.config.tokens.verify_driver(self.token)
+        async with self.parking.database.begin() as unit:
+            if not await drivers.is_signed_in(unit, identity):
+                raise TokenRefusedError
+        return identity
+
+
+Info = strawberry.Info[RequestContext, None]
+
+
+def open_context(
+    connection: HTTPConnection, parking: ParkingContext, config: ApiConfig
+) -> RequestContext:
+    """Return the context of a request or of a socket."""
+    client = connection.client
+    return RequestContext(
+        parking=parking,
+        config=config,
+        client_address=client.host if client else "",
+        token=bearer_token(connection.headers.get("authorization")),
+    )
+
+
+def bearer_token(header: object) -> str | None:
+    """Return the token of an `Authorization` value, if it has one."""
+    if not isinstance(header, str) or not header.lower().startswith(_BEARER):
+        return None
+    return header[len(_BEARER) :].strip() or None

@@ -1,0 +1,33 @@
+"""The driver's schema."""
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from api.limits import extensions_of
+from api.mutations.payments import PaymentMutations
+from api.mutations.plates import PlateMutations
+from api.mutations.sign_in import SignInMutations
+from api.query import Query
+from api.refusals import Refusal
+from api.subscriptions.session_updated import Subscription
+from api.types.mandate import Mandate
+from api.types.place import Place
+from api.types.plate import Plate, PlateClaim
+from api.types.session import Session
+
+
+@strawberry.type
+class Mutation(SignInMutations, PlateMutations, PaymentMutations):
+    """The writes of the driver's schema."""
+
+
+def make_schema(*, development: bool) -> strawberry.Schema:
+    """Return the schema; `development` opens introspection and suggestions."""
+    return strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[Mandate, Place, Plate, PlateClaim, Refusal, Session],
+        extensions=extensions_of(development=development),
+        config=StrawberryConfig(disable_field_suggestions=not development),
+    )

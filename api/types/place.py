@@ -1,0 +1,27 @@
+"""Places as drivers see them."""
+
+import strawberry
+
+from api.global_ids import Node, encode_id
+from parking.flows.driver_view import PlaceView
+
+
+@strawberry.type(description="A car park or a street zone.")
+class Place(Node):
+    """A car park or a street zone."""
+
+    name: str
+    timezone: str = strawberry.field(
+        description="IANA name: show the stay's times on this wall clock."
+    )
+    currency: str = strawberry.field(description="ISO 4217: what the place charges in.")
+
+    @classmethod
+    def of(cls, view: PlaceView) -> "Place":
+        """Return the place for a client."""
+        return cls(
+            id=encode_id("Place", view.operator_id, view.id),
+            name=view.name,
+            timezone=view.timezone,
+            currency=view.currency,
+        )

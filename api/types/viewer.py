@@ -1,0 +1,52 @@
+"""Everything that a driver may read."""
+
+from uuid import UUID
+
+import strawberry
+
+from api import reads
+from api.config import PAGE_SIZE
+from api.global_ids import Node, encode_id
+from api.request import Info
+from api.types.mandate import Mandate
+from api.types.plate import Plate, PlateClaim
+from api.types.session import Session, SessionConnection
+
+
+@strawberry.type(description="The signed-in driver.")
+class Viewer(Node):
+    """The signed-in driver."""
+
+    driver_id: strawberry.Private[UUID]
+
+    @classmethod
+    def of(cls, driver_id: UUID) -> "Viewer":
+        """Return the driver."""
+        return cls(id=encode_id("Viewer", driver_id), driver_id=driver_id)
+
+    @strawberry.field(description="The bound plates, oldest binding first.")
+    async def plates(self, info: Info) -> list[Plate]:
+        """Return the bound plates."""
+        return await reads.plates(info.context, self.driver_id)
+
+    @strawberry.field(description="Plates that wait for their proof, oldest first.")
+    async def plate_claims(self, info: Info) -> list[PlateClaim]:
+        """Return the open claims."""
+        return await reads.plate_claims(info.context, self.driver_id)
+
+    @strawberry.field(description="Authorizations that are not revoked, oldest first.")
+    async def mandates(self, info: Info) -> list[Mandate]:
+        """Return the standing permissions."""
+        return await reads.mandates(info.context, self.driver_id)
+
+    @strawberry.field(description="Stays that have not ended, newest first.")
+    async def active_sessions(self, info: Info) -> list[Session]:
+        """Return the running stays."""
+        return await reads.active_sessions(info.context, self.driver_id)
+
+    @strawberry.field(description="Every stay, newest first, a page at a time.")
+    async def sessions(
+        self, info: Info, first: int = PAGE_SIZE, after: str | None = None
+    ) -> SessionConnection:
+        """Return a page of stays."""
+        return await reads.page_of_sessions(info.context, self.driver_id, first=first, after=after)

@@ -1,0 +1,83 @@
+"""`sesame api`: HTTP, GraphQL and WebSockets for phones, staff, payers and payment providers."""
+
+import gc
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Annotated, Final
+
+import typer
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from api.app import create_app
+from api.config import SOCKET_MESSAGE_BYTES_MAX, ApiConfig
+from notifications.sms import WebhookSmsSender
+from parking.drivers.port import NullSmsSender, SmsSender
+from parking.kit.clock import SystemClock
+from sesame.commands.staff import token_issuer
+from sesame.settings import Settings
+from sesame.wiring import open_context
+
+SHUTDOWN_TIMEOUT_S: Final = 10
+KEEP_ALIVE_S: Final = 30
+BACKLOG: Final = 2048
+# A phone in a tunnel is given this long before its socket is closed.
+WS_PING_TIMEOUT_S: Final = 20.0
+
+
+def api_command(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address; default SESAME_API_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; default SESAME_API_PORT.")] = None,
+) -> None:
+    """Serve drivers, staff, payers and payment providers until SIGTERM."""
+    settings = Settings()
+    chosen_port = settings.api_port if port is None else port
+    uvloop.run(_serve(settings, host=host or settings.api_host, port=chosen_port))
+
+
+def server_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
+    """Return how the application is served, here and in the tests."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        ws="websockets-sansio",
+        ws_max_size=SOCKET_MESSAGE_BYTES_MAX,
+        # Compression costs more memory than a thousand small messages are worth.
+        ws_per_message_deflate=False,
+        ws_ping_timeout=WS_PING_TIMEOUT_S,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+    )
+
+
+async def _serve(settings: Settings, *, host: str, port: int) -> None:
+    tokens = token_issuer(settings)
+    async with open_context(settings) as context, _sms(settings) as sms:
+        config = ApiConfig(tokens=tokens, sms=sms, development=settings.development)
+        server = uvicorn.Server(server_config(create_app(context, config), host=host, port=port))
+        # Everything loaded so far lives to the end: the collector need never look at it again.
+        gc.collect()
+        gc.freeze()
+        await server.serve()
+
+
+@asynccontextmanager
+async def _sms(settings: Settings) -> AsyncGenerator[SmsSender]:
+    if not settings.sms_webhook_url:
+        yield NullSmsSender()
+        return
+    sender = WebhookSmsSender(
+        settings.sms_webhook_url, settings.sms_webhook_secret or "", SystemClock()
+    )
+    try:
+        yield sender
+    finally:
+        await sender.aclose()
