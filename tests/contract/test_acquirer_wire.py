@@ -3,15 +3,18 @@
 import asyncio
 import base64
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from parking.kit.clock import ManualClock
@@ -138,7 +141,7 @@ class TestPage:
             (tmp_path / "signature").write_bytes(base64.b64decode(signature))
             (tmp_path / "text").write_bytes(text)
             arguments = ["-verify", f"{name}.pem", "-signature", "signature", "text"]
-            done = subprocess.run(  # noqa: S603 - fixed arguments
+            done = subprocess.run(
                 ["openssl", "dgst", "-sha256", *arguments],  # noqa: S607 - wherever it is
                 cwd=tmp_path,
                 capture_output=True,
@@ -186,22 +189,46 @@ Reply = Callable[[str, bytes], bytes]
 async def _platform(reply: Reply) -> AsyncGenerator[tuple[AcquirerProvider, list[str]]]:
     """A platform that answers what a test wants; yields the request lines that it has seen."""
     seen: list[str] = []
+    calls: list[asyncio.Event] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        seen.append(head.split("\r\n", 1)[0])
-        nonce = head.split('nonce="')[1].split('"')[0]
-        writer.write(reply(nonce, head.encode()))
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
+        lengths = re.findall(r"(?i)^content-length: (\d+)\r$", head, re.MULTILINE)
+        body = await reader.readexactly(int(lengths[0])) if lengths else b""
+        start, *lines = head.split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines if line)
+        request = Message(start, headers, body)
+        # Raises, and so answers nothing, unless the signature covers what was really sent.
+        signature = base64.b64decode(request.signature()["signature"])
+        text = _request_text(request)
+        MERCHANT.public_key().verify(signature, text, PKCS1v15(), SHA256())
+        seen.append(start)
+        writer.write(reply(request.signature()["nonce"], head.encode()))
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        finished = asyncio.Event()
+        calls.append(finished)
+        try:
+            await serve(reader, writer)
+        finally:
+            await _hang_up(writer)
+            finished.set()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
         provider = _provider(f"http://127.0.0.1:{port}")
         yield provider, seen
         await provider.aclose()
+        for finished in calls:
+            await finished.wait()
+
+
+async def _hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    # The other side may have hung up first.
+    with suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 def _http(status: int, body: bytes, *headers: str) -> bytes:
@@ -313,17 +340,20 @@ class TestAdapter:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
             await reader.readuntil(b'min"}')
             nonlocal bytes_sent
-            while bytes_sent < 200 and not reader.at_eof():
+            while bytes_sent < 200:
                 writer.write(b" ")
                 bytes_sent += 1
-                await asyncio.sleep(0.02)
-            writer.close()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(0.02):
+                        if not await reader.read(4096):
+                            break
+            await _hang_up(writer)
             finished.set()
 
         server = await asyncio.start_server(drip, "127.0.0.1", 0)
         provider = _provider(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
 
-        result = await provider.charge(replace(CHARGE, deadline_s=0.1))
+        result = await provider.charge(replace(CHARGE, deadline_s=0.3))
         await finished.wait()
 
         assert bytes_sent < 200
