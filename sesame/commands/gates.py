@@ -1,34 +1,17 @@
-"""`sesame gates` and `sesame gate-agent`."""
+"""`sesame gates`."""
 
-import asyncio
-import json
-import signal
-from pathlib import Path
-from typing import Annotated, Final
-from uuid import UUID
+from typing import Annotated
 
 import typer
 import uvloop
-from rich.console import Console
-from rich.text import Text
 
-from gate_bridge.agent.options import AgentOptions
-from gate_bridge.agent.pictures import CarPictures, photos_in
-from gate_bridge.agent.reports import Report
-from gate_bridge.agent.runner import Play, Tally, run_play
 from gate_bridge.options import BridgeOptions
 from gate_bridge.server import GateBridge
 from parking.flows.lane import LaneFlows
-from parking.kit.clock import SystemClock
-from parking.kit.errors import InvalidInputError, ParkingError
+from parking.kit.errors import ParkingError
+from sesame.commands.ending import failure, stop_on_signals
 from sesame.settings import Settings
 from sesame.wiring import open_context
-
-TOKEN_BYTES_MAX: Final = 4096
-
-PhotoOption = Annotated[
-    list[Path] | None, typer.Option("--photo", help="A picture of the car; may be repeated.")
-]
 
 
 def gates_command(
@@ -54,133 +37,14 @@ def gates_command(
     try:
         uvloop.run(_serve(settings, options))
     except (ParkingError, OSError) as error:
-        raise _failure(error) from error
+        raise failure(error) from error
 
 
 async def _serve(settings: Settings, options: BridgeOptions) -> None:
     options.check()
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     async with (
         open_context(settings) as context,
         GateBridge(LaneFlows(context), settings.require_redis_url(), options, context.clock),
     ):
         await stop.wait()
-
-
-def gate_agent_command(  # noqa: PLR0913 - one parameter for each option of the command
-    url: Annotated[str, typer.Option(help="The bridge: wss://host:port, or ws:// on loopback.")],
-    lane: Annotated[UUID, typer.Option(help="The lane's id.")],
-    token_file: Annotated[Path, typer.Option(help="File that holds the lane's device token.")],
-    journal: Annotated[Path, typer.Option(help="SQLite file of this lane; created if missing.")],
-    *,
-    photos: Annotated[
-        Path | None, typer.Option(help="Folder of pictures: frames of one car, by name.")
-    ] = None,
-    photo: PhotoOption = None,
-    car_per_photo: Annotated[
-        bool, typer.Option("--car-per-photo", help="Every picture is a car of its own.")
-    ] = False,
-    video: Annotated[Path | None, typer.Option(help="Video, sampled at 5 frames a second.")] = None,
-    seconds_per_car: Annotated[
-        float | None, typer.Option(min=1, help="Cut the video into cars of this length.")
-    ] = None,
-    wait_s: Annotated[
-        float, typer.Option(min=1, help="How long a car waits before it backs out.")
-    ] = 30.0,
-    once: Annotated[bool, typer.Option("--once", help="End after the last car.")] = False,
-    control: Annotated[
-        Path | None, typer.Option(help="Take JSON lines from this socket, or `-` for stdin.")
-    ] = None,
-    tls_ca: Annotated[Path | None, typer.Option(help="CA of the bridge's certificate.")] = None,
-    plain_allowed: Annotated[
-        bool, typer.Option("--plain-allowed", help="Permit ws:// beyond loopback.")
-    ] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Report in lines of JSON.")] = False,
-) -> None:
-    """Play one lane: a simulated barrier with loops, and a camera that shows your pictures.
-
-    Exit code with --once: 0 if every car was let through, else 1.
-    """
-    try:
-        play = Play(
-            cars=_cars(photos, photo or [], video, seconds_per_car, car_per_photo=car_per_photo),
-            once=once,
-            wait_s=wait_s,
-            control=control,
-        )
-        options = AgentOptions(
-            url=url,
-            lane_id=lane,
-            token=_token(token_file),
-            tls_ca=tls_ca,
-            plain_allowed=plain_allowed,
-        )
-        tally = asyncio.run(_play(options, journal, play, json_output=json_output))
-    except (ParkingError, OSError) as error:
-        raise _failure(error) from error
-    if once and tally.let_through < tally.presentations:
-        raise typer.Exit(1)
-
-
-async def _play(options: AgentOptions, journal: Path, play: Play, *, json_output: bool) -> Tally:
-    stop = _stop_on_signals()
-
-    def report(record: Report) -> None:
-        typer.echo(json.dumps(record, ensure_ascii=False) if json_output else _line(record))
-
-    tally = await run_play(options, journal, SystemClock(), play, report, stop)
-    report(tally.report())
-    return tally
-
-
-def _cars(
-    folder: Path | None,
-    photos: list[Path],
-    video: Path | None,
-    seconds_per_car: float | None,
-    *,
-    car_per_photo: bool,
-) -> list[CarPictures]:
-    given = [name for name, value in _sources(folder, photos, video).items() if value]
-    if len(given) > 1:
-        raise InvalidInputError(" and ".join(given), "only one of them")
-    if video is not None:
-        # OpenCV takes long to load, and only videos need it.
-        from gate_bridge.agent.video import cars_in  # noqa: PLC0415
-
-        return cars_in(video, seconds_per_car)
-    pictures = photos_in(folder) if folder is not None else photos
-    if car_per_photo:
-        return [CarPictures(photos=(path.absolute(),)) for path in pictures]
-    return [CarPictures(photos=tuple(path.absolute() for path in pictures))] if pictures else []
-
-
-def _sources(folder: Path | None, photos: list[Path], video: Path | None) -> dict[str, object]:
-    return {"--photos": folder, "--photo": photos, "--video": video}
-
-
-def _token(path: Path) -> str:
-    with path.open("rb") as file:
-        token = file.read(TOKEN_BYTES_MAX).decode("utf-8", errors="replace").strip()
-    if not token:
-        raise InvalidInputError("token-file", "a file that holds the lane's device token")
-    return token
-
-
-def _line(report: Report) -> str:
-    details = " ".join(
-        f"{name}={value}" for name, value in report.items() if name != "event" and value is not None
-    )
-    return f"{report['event']}: {details}" if details else str(report["event"])
-
-
-def _stop_on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
-
-
-def _failure(error: Exception) -> typer.Exit:
-    Console(stderr=True).print(Text(str(error), style="red"))
-    return typer.Exit(1)
