@@ -13,7 +13,7 @@ import structlog
 import typer
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
+from rich.table import Column, Table
 
 from recognition.errors import PictureError
 from recognition.evaluate import Evaluation, evaluate, load_manifest
@@ -81,24 +81,29 @@ def _plate(plate: ReadPlate) -> dict[str, Any]:
 
 
 def _print_results(results: list[dict[str, Any]]) -> None:
-    table = Table("file", "plate", "confidence", "region", "decode + detect + read")
+    console = Console()
+    table = Table("plate", "confidence", "region", "time", Column("file", overflow="fold"))
+    for result in results:
+        for row in _rows(result):
+            table.add_row(*row, result["file"])
+    console.print(table)
     for result in results:
         if "error" in result:
             problem = result["error"]
-            table.add_row(result["file"], f"[red]{problem['field']}: {problem['expected']}[/red]")
-            continue
-        spent = f"{sum(result['timings_ms'].values()):.1f} ms"
-        if not result["plates"]:
-            table.add_row(result["file"], "no plate", "", "", spent)
-        for plate in result["plates"]:
-            table.add_row(
-                result["file"],
-                plate["text"],
-                f"{plate['confidence']:.3f}",
-                plate["region"] or "",
-                spent,
-            )
-    Console().print(table)
+            text = f"{result['file']}: {problem['field']}: expected {problem['expected']}"
+            console.print(text, style="red", markup=False)
+
+
+def _rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    if "error" in result:
+        return []
+    spent = f"{sum(result['timings_ms'].values()):.1f} ms"
+    plates = result["plates"]
+    if not plates:
+        return [("no plate", "", "", spent)]
+    return [
+        (each["text"], f"{each['confidence']:.3f}", each["region"] or "", spent) for each in plates
+    ]
 
 
 def evaluate_command(
