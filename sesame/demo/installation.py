@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from sesame.demo.stand_ins import StandIns, prepare_stand_ins
 from sesame.demo.town import Town, settle
 from sesame.embedded.stack import DATABASE_SETTING, REDIS_SETTING, Stack
 from sesame.installation import Installation, install
+from sesame.process_spec import ProcessSpec
 from sesame.processes import application_processes
 from sesame.settings import Settings
 from sesame.supervisor import Echo, Supervisor
@@ -145,25 +146,35 @@ class DemoInstallation:
         undo.push_async_callback(self.desk.close)
 
     async def _start_processes(self, undo: AsyncExitStack, installation: Installation) -> None:
+        agents = await self._open_lanes(undo, installation)
+        async with asyncio.TaskGroup() as group:
+            for spec in application_processes(installation):
+                # An agent that comes before its bridge waits longer and longer between its tries.
+                followers = agents if spec.name == "gates" else ()
+                group.create_task(self._start_with(spec, followers))
+
+    async def _start_with(self, spec: ProcessSpec, followers: Sequence[ProcessSpec]) -> None:
+        await self.supervisor.start(spec)
+        await asyncio.gather(*(self.supervisor.start(follower) for follower in followers))
+
+    async def _open_lanes(
+        self, undo: AsyncExitStack, installation: Installation
+    ) -> list[ProcessSpec]:
         sockets = Path(tempfile.mkdtemp(prefix="sesame-"))
         undo.callback(shutil.rmtree, sockets, ignore_errors=True)
-        specs = list(application_processes(installation))
         for lane in self.town.lanes:
-            socket = sockets / lane.key
-            specs.append(
-                gate_agent(
-                    lane,
-                    folder=self.stack.folder.root / "lanes" / str(lane.lane_id),
-                    socket=socket,
-                    gates_url=self.gates_url,
-                    environment=installation.environment,
-                )
-            )
-            client = LaneClient(lane.key, socket, self._on_report)
+            client = LaneClient(lane.key, sockets / lane.key, self._on_report)
             self._lanes[lane.key] = await undo.enter_async_context(client)
-        async with asyncio.TaskGroup() as group:
-            for spec in specs:
-                group.create_task(self.supervisor.start(spec))
+        return [
+            gate_agent(
+                lane,
+                folder=self.stack.folder.root / "lanes" / str(lane.lane_id),
+                socket=sockets / lane.key,
+                gates_url=self.gates_url,
+                environment=installation.environment,
+            )
+            for lane in self.town.lanes
+        ]
 
     def _say(self, what: str) -> None:
         if self._on_step is not None:
