@@ -7,7 +7,7 @@ import structlog
 
 from parking.flows import settlement
 from parking.flows.context import ParkingContext
-from parking.flows.step import Charge
+from parking.flows.step import Errand, ProviderCall
 from parking.payments import repository
 from parking.payments.models import AttemptState
 from parking.payments.port import OrderStatus
@@ -22,31 +22,34 @@ _UNSETTLED = frozenset({AttemptState.SENT, AttemptState.ACCEPTED, AttemptState.U
 _log = structlog.get_logger()
 
 
-async def charge(context: ParkingContext, step: Charge) -> None:
-    """Charge a new attempt, or ask about an old one; what came of it is stored."""
+async def call_provider(context: ParkingContext, call: ProviderCall) -> None:
+    """Do the errand; what came of it is stored."""
     try:
-        if await _send(context, step):
+        if await _send(context, call):
             return
         for pause_s in QUERY_PAUSES_S:
             await asyncio.sleep(pause_s)
-            state = await settlement.ask(context, step.operator_id, step.attempt_id)
+            state = await settlement.ask(context, call.operator_id, call.attempt_id)
             if state not in _UNSETTLED:
                 return
     except AmountMismatchError:
         # Staff must look; the attempt stays unsettled, so that nobody charges again.
-        _log.exception("charge.amount_mismatch", attempt=str(step.attempt_id))
+        _log.exception("charge.amount_mismatch", attempt=str(call.attempt_id))
 
 
-async def _send(context: ParkingContext, step: Charge) -> bool:
-    if not step.is_new:
-        state = await settlement.ask(context, step.operator_id, step.attempt_id)
+async def _send(context: ParkingContext, call: ProviderCall) -> bool:
+    if call.errand is Errand.CLOSE:
+        await settlement.close(context, call.operator_id, call.attempt_id)
+        return True
+    if call.errand is Errand.ASK:
+        state = await settlement.ask(context, call.operator_id, call.attempt_id)
         return state not in _UNSETTLED
     async with context.database.begin() as unit:
-        attempt = await repository.find_attempt(unit, step.operator_id, step.attempt_id)
+        attempt = await repository.find_attempt(unit, call.operator_id, call.attempt_id)
     if attempt is None:
         return True
     order = await settlement.charge_order(context, attempt, CHARGE_DEADLINE_S)
     result = await context.provider(attempt.provider).charge(order)
-    state = await settlement.settle(context, step.operator_id, step.attempt_id, result)
+    state = await settlement.settle(context, call.operator_id, call.attempt_id, result)
     is_guaranteed = result.status == OrderStatus.ACCEPTED and result.guaranteed
     return is_guaranteed or state not in _UNSETTLED

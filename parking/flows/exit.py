@@ -16,7 +16,7 @@ from parking.flows.lane_types import Action, Decision, Lane
 from parking.flows.live_bill import LiveBill
 from parking.flows.pay_link import pay_url
 from parking.flows.release import release
-from parking.flows.step import Charge, Step, opened
+from parking.flows.step import Errand, ProviderCall, Step, opened
 from parking.kit.database import UnitOfWork
 from parking.kit.money import Money
 from parking.lanes import repository as lane_rows
@@ -76,10 +76,7 @@ class ExitFlow:
         if await self._is_leaving_elsewhere(session):
             return self._refuse(LEAVING_ELSEWHERE)
         await self._adopt(session)
-        started = perf_counter()
-        bill = await self._bill(session)
-        self._timings_ms["price"] = (perf_counter() - started) * 1000
-        return await self._pay(session, bill)
+        return await self._bill_and_pay(session)
 
     async def go_on(self, *, is_takeover: bool) -> Step:
         """Return what to do now with a presentation that was decided on before.
@@ -102,10 +99,9 @@ class ExitFlow:
         )
         if session is None or session.exit_presentation_id != presentation.id:
             return self._refuse(LEAVING_ELSEWHERE)
-        bills = await payment_rows.find_bills(unit, session.operator_id, session.id)
-        if presentation.action == Action.OPEN or not bills or bills[-1].state == BillState.PAID:
+        if presentation.action == Action.OPEN:
             return await self._open(session, presentation.reason or ZERO_DUE)
-        return await self._pay(session, bills[-1])
+        return await self._bill_and_pay(session)
 
     async def _find_session(self, lane: Lane, read: PlateRead, plate_index: UUID) -> Session | None:
         text = ReadText(
@@ -150,35 +146,44 @@ class ExitFlow:
             )
         session.driver_id = driver_id
 
-    async def _bill(self, session: Session) -> Bill:
+    async def _bill_and_pay(self, session: Session) -> Step:
+        started = perf_counter()
+        # The price of this presentation: waiting at the gate for the provider costs nothing.
         at = min(self._presentation.occupied_at, self._unit.now())
         live = await live_bill.compute(self._unit, session, at)
-        return await current_bill(self._unit, session, live, self._presentation.id)
-
-    async def _pay(self, session: Session, bill: Bill) -> Step:
+        bill = await current_bill(self._unit, session, live, self._presentation.id)
+        self._timings_ms["price"] = (perf_counter() - started) * 1000
         if bill.state == BillState.PAID:
             return await self._open(session, ZERO_DUE)
-        unit = self._unit
-        locked = await payment_rows.lock_bill(unit, bill.operator_id, bill.id)
+        locked = await payment_rows.lock_bill(self._unit, bill.operator_id, bill.id)
         if locked is None or locked.state == BillState.PAID:
             return await self._open(session, ZERO_DUE)
         if locked.live_attempt_id is not None:
-            return await self._wait_for(session, locked, locked.live_attempt_id)
-        for mandate in await payments.choose_mandates(unit, locked):
+            return await self._wait_for(session, locked, locked.live_attempt_id, live.due)
+        return await self._pay(session, locked)
+
+    async def _pay(self, session: Session, bill: Bill) -> Step:
+        for mandate in await payments.choose_mandates(self._unit, bill):
             attempt = await payments.begin_attempt(
-                unit, locked, provider=mandate.provider, mandate=mandate
+                self._unit, bill, provider=mandate.provider, mandate=mandate
             )
             if attempt is not None:
-                lanes.decide(unit, self._presentation, action=Action.WAIT, reason=CHARGING)
-                return Charge(attempt.operator_id, attempt.id, is_new=True)
-        return await self._ask_for_payment(session, locked)
+                lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
+                return ProviderCall(attempt.operator_id, attempt.id, Errand.CHARGE)
+        return await self._ask_for_payment(session, bill)
 
-    async def _wait_for(self, session: Session, bill: Bill, attempt_id: UUID) -> Step:
+    async def _wait_for(self, session: Session, bill: Bill, attempt_id: UUID, due: Money) -> Step:
         attempt = await payment_rows.find_attempt(self._unit, bill.operator_id, attempt_id)
         if attempt is not None and attempt.kind == AttemptKind.CHECKOUT:
-            return await self._ask_for_payment(session, bill)
+            is_current = due == _amount(bill) and not await payments.choose_mandates(
+                self._unit, bill
+            )
+            if is_current or self._presentation.action == Action.PAY:
+                return await self._ask_for_payment(session, bill)
+            lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
+            return ProviderCall(bill.operator_id, attempt_id, Errand.CLOSE)
         if self._is_takeover and attempt is not None and attempt.state in LIVE_STATES:
-            return Charge(bill.operator_id, attempt_id, is_new=False)
+            return ProviderCall(bill.operator_id, attempt_id, Errand.ASK)
         lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
         url = pay_url(self._context, session.operator_id, session.id)
         text = display.charging(self._plate(session), _amount(bill), url)
@@ -231,6 +236,8 @@ async def current_bill(
         if standing.live_attempt_id is not None or standing.total_minor == live.due.amount_minor:
             return standing
         await payments.void_bill(unit, standing)
+    elif bills and not live.due:
+        return bills[-1]
     return await payments.issue_bill(
         unit,
         payments.NewBill(

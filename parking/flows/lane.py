@@ -5,7 +5,7 @@ from time import perf_counter
 from uuid import UUID
 
 from parking.flows import entry, passage
-from parking.flows.charging import charge
+from parking.flows.charging import call_provider
 from parking.flows.context import ParkingContext
 from parking.flows.exit import ExitFlow
 from parking.flows.lane_types import (
@@ -248,7 +248,7 @@ class LaneFlows:
             if isinstance(step, Decision):
                 return step
             started = perf_counter()
-            await charge(self._context, step)
+            await call_provider(self._context, step)
             spent_ms = (perf_counter() - started) * 1000
             timings_ms["charge"] = timings_ms.get("charge", 0.0) + spent_ms
             following = await self._next_step(lane, presentation_id, is_takeover=False)

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from parking.drivers import stays
 from parking.flows import checkout, live_bill
-from parking.flows.charging import charge
+from parking.flows.charging import call_provider
 from parking.flows.context import ParkingContext
 from parking.flows.exit import current_bill
-from parking.flows.step import Charge
+from parking.flows.step import Errand, ProviderCall
 from parking.kit.money import Money
 from parking.payments import repository
 from parking.payments import service as payments
@@ -57,7 +57,7 @@ async def prepay(context: ParkingContext, driver_id: UUID, session_id: UUID) -> 
         if step is None:
             url = await checkout.open_page(context, stay.operator_id, session_id)
             return Prepayment(PrepaymentStatus.CHECKOUT, amount, url)
-        await charge(context, step)
+        await call_provider(context, step)
         state = await _state(context, step)
         if state == AttemptState.SUCCEEDED:
             return Prepayment(PrepaymentStatus.SUCCEEDED, amount)
@@ -67,7 +67,7 @@ async def prepay(context: ParkingContext, driver_id: UUID, session_id: UUID) -> 
 
 async def _next_charge(
     context: ParkingContext, driver_id: UUID, operator_id: UUID, session_id: UUID
-) -> tuple[Charge | None, Money]:
+) -> tuple[ProviderCall | None, Money]:
     async with context.database.begin() as unit:
         session = await sessions.lock_session(unit, operator_id, session_id)
         if session is None or session.driver_id != driver_id:
@@ -87,11 +87,11 @@ async def _next_charge(
                 unit, locked, provider=mandate.provider, mandate=mandate
             )
             if attempt is not None:
-                return Charge(operator_id, attempt.id, is_new=True), amount
+                return ProviderCall(operator_id, attempt.id, Errand.CHARGE), amount
         return None, amount
 
 
-async def _state(context: ParkingContext, step: Charge) -> AttemptState:
+async def _state(context: ParkingContext, step: ProviderCall) -> AttemptState:
     async with context.database.begin() as unit:
         attempt = await repository.find_attempt(unit, step.operator_id, step.attempt_id)
     return AttemptState.FAILED if attempt is None else AttemptState(attempt.state)

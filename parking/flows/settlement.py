@@ -102,6 +102,17 @@ async def ask(context: ParkingContext, operator_id: UUID, attempt_id: UUID) -> A
     return await settle(context, operator_id, attempt_id, result)
 
 
+async def close(context: ParkingContext, operator_id: UUID, attempt_id: UUID) -> AttemptState:
+    """Make sure that an open payment page takes no money any more, unless it already did."""
+    async with context.database.begin() as unit:
+        attempt = await repository.find_attempt(unit, operator_id, attempt_id)
+    if attempt is None or attempt.state not in LIVE_STATES:
+        return AttemptState.FAILED if attempt is None else attempt.state
+    amount = Money(attempt.amount_minor, attempt.currency)
+    result = await context.provider(attempt.provider).close(attempt.number, amount)
+    return await settle(context, operator_id, attempt_id, result)
+
+
 async def sweep(context: ParkingContext) -> int:
     """Query every unsettled attempt whose time has come; returns how many there were."""
     async with context.database.begin() as unit:
@@ -201,7 +212,10 @@ async def _follow(unit: UnitOfWork, locked: _Locked, result: ChargeResult) -> No
     lane = locked.presentation
     channels = () if lane is None else (lane_channel(lane.lane_id),)
     if attempt.state == AttemptState.SUCCEEDED:
-        session.prepaid_until = unit.now() + GRACE_AFTER_PAYMENT
+        # At a gate the grace begins with the payment. Before that it begins with the price: whoever
+        # leaves a payment page open for an hour does not park for that hour for nothing.
+        priced_at = bill.priced_until if lane is None else unit.now()
+        session.prepaid_until = priced_at + GRACE_AFTER_PAYMENT
         if lane is not None:
             await release(unit, session, lane, reason=PAID)
         tell(unit, session, EventType.PAYMENT_CHARGED, payload, channels=channels)

@@ -1,6 +1,7 @@
 """What a lane's transaction leaves to do: a decision, or a provider to ask first."""
 
 from dataclasses import dataclass
+from enum import Enum
 from uuid import UUID
 
 from parking.flows.lane_types import Action, Decision, DisplayText, OpenCommand
@@ -8,20 +9,29 @@ from parking.flows.release import OPEN_TTL_MS
 from parking.lanes.models import GateCommand
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """Send this stored attempt to its provider, then look again.
+class Errand(Enum):
+    """What to do about a stored attempt at its provider."""
 
-    Attributes:
-        is_new: Whether the provider cannot have heard of it: charge. Otherwise query first.
-    """
+    CHARGE = "charge"
+    """Take the money: the provider has not heard of it."""
+
+    ASK = "ask"
+    """Find out how it ended: whoever sent it is gone."""
+
+    CLOSE = "close"
+    """End an open payment page, because the amount or the way to pay is another one now."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderCall:
+    """See to this stored attempt at its provider, then look again."""
 
     operator_id: UUID
     attempt_id: UUID
-    is_new: bool
+    errand: Errand
 
 
-Step = Decision | Charge
+Step = Decision | ProviderCall
 
 
 def opened(command: GateCommand | None, reason: str, display: DisplayText) -> Decision:

@@ -180,6 +180,42 @@ async def test_prepaid_car_pays_only_the_difference_after_the_grace(world: LaneW
     assert (await world.balances())["receivable", "CNY"] == 0
 
 
+async def test_open_payment_page_is_closed_when_the_account_can_pay(world: LaneWorld) -> None:
+    session_id = await world.drive_in()
+    world.wait(minutes=15)
+    token = pay_token(world.context.vault, world.exit.operator_id, session_id)
+    await checkout.start(world.context, token)
+    # The page of 5 CNY stays open while the stay grows to 10 CNY, and the driver signs up.
+    await world.permit(await world.add_driver())
+    world.wait(minutes=30)
+    decision = await world.drive_out()
+    assert (decision.action, decision.reason) == ("open", "paid")
+    attempts = await world.rows(
+        "SELECT kind, state, amount_minor FROM payment_attempts ORDER BY sent_at"
+    )
+    assert [tuple(attempt.values()) for attempt in attempts] == [
+        ("checkout", "failed", 500),
+        ("mandate", "succeeded", 1000),
+    ]
+    assert world.provider.captured("CNY") == 1000
+    assert (await world.balances())["receivable", "CNY"] == 0
+
+
+async def test_page_paid_late_gives_no_free_hours(world: LaneWorld) -> None:
+    session_id = await world.drive_in()
+    world.wait(minutes=15)
+    token = pay_token(world.context.vault, world.exit.operator_id, session_id)
+    await checkout.start(world.context, token)
+    world.wait(minutes=25)
+    [attempt] = await world.rows("SELECT number FROM payment_attempts")
+    assert world.provider.pay(attempt["number"])
+    sent = world.provider.notices[-1]
+    notice = world.provider.verify_notice(sent.headers, sent.body)
+    await settlement.receive_notice(world.context, "fake", notice)
+    page = await checkout.bill_of(world.context, token)
+    assert (page.paid.amount_minor, page.due.amount_minor) == (500, 500)
+
+
 async def test_prepay_of_another_drivers_session_is_refused(world: LaneWorld) -> None:
     _, session_id = await inside(world)
     stranger = await world.add_driver("沪B12345")
