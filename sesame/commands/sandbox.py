@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 import uvicorn
+from starlette.types import ASGIApp
 
 from parking.kit.clock import SystemClock
 from sesame.sandbox.acquirer import Options, create_stand_in
 from sesame.sandbox.acquirer.notices import RETRY_MS
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
+from sesame.sandbox.fcm import create_fcm_stand_in, load_service_account, new_service_account
+from sesame.sandbox.sms import create_sms_stand_in
 
 # Longer than a merchant keeps an idle connection, so that it is the merchant who closes it.
 KEEPALIVE_S = 30
@@ -73,14 +76,7 @@ def acquirer_command(  # noqa: PLR0913 - one parameter for each command-line opt
         platform_key_out.write_text(stand_in.platform_keys_pem)
     report = {"url": url, "merchant": merchant, "platform_keys": stand_in.platform_key_ids}
     typer.echo(json.dumps(report) if json_output else f"Acquirer stand-in at {url}")
-    config = uvicorn.Config(
-        stand_in.app,
-        log_level="warning",
-        access_log=False,
-        ws="none",
-        timeout_keep_alive=KEEPALIVE_S,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    _serve(stand_in.app, listener)
 
 
 @sandbox_app.command("merchant-key")
@@ -94,6 +90,71 @@ def merchant_key_command(
         private_out.touch(mode=PRIVATE_FILE_MODE)
         private_out.write_bytes(new_private_pem())
     public_out.write_text(public_pem(private_out.read_bytes()))
+
+
+@sandbox_app.command("fcm")
+def fcm_command(
+    *,
+    credentials_out: Annotated[
+        Path,
+        typer.Option(help="Service account's file to write; the key of an older one is kept."),
+    ],
+    project: Annotated[str, typer.Option(help="Firebase project's id.")] = "sesame-sandbox",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
+    json_output: Annotated[bool, typer.Option("--json", help="Say in JSON where it is.")] = False,
+) -> None:
+    """Play Google's token endpoint and Firebase Cloud Messaging until interrupted.
+
+    POST /_control and GET /_log, on loopback, make it misbehave and show what came.
+    """
+    listener = socket.create_server((host, port))
+    url = f"http://{host}:{listener.getsockname()[1]}"
+    try:
+        account = (
+            load_service_account(credentials_out.read_text(encoding="ascii"))
+            if credentials_out.exists()
+            else new_service_account(project)
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--credentials-out") from error
+    credentials_out.touch(mode=PRIVATE_FILE_MODE)
+    credentials_out.write_text(account.to_json(url), encoding="ascii")
+    report = {"url": url, "project": account.project_id, "credentials": str(credentials_out)}
+    typer.echo(json.dumps(report) if json_output else f"FCM stand-in at {url}")
+    _serve(create_fcm_stand_in(account, SystemClock()), listener)
+
+
+@sandbox_app.command("sms")
+def sms_command(
+    *,
+    secret_file: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="File that holds the shared secret.")
+    ],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
+    json_output: Annotated[bool, typer.Option("--json", help="Say in JSON where it is.")] = False,
+) -> None:
+    """Play the gateway of docs/sms-webhook.md until interrupted.
+
+    GET /_messages, on loopback, shows what came.
+    """
+    listener = socket.create_server((host, port))
+    url = f"http://{host}:{listener.getsockname()[1]}/messages"
+    secret = secret_file.read_text(encoding="utf-8").strip()
+    typer.echo(json.dumps({"url": url}) if json_output else f"SMS stand-in at {url}")
+    _serve(create_sms_stand_in(secret, SystemClock()), listener)
+
+
+def _serve(app: ASGIApp, listener: socket.socket) -> None:
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        ws="none",
+        timeout_keep_alive=KEEPALIVE_S,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,179 @@
+"""Tells drivers about events: who gets which message, on which devices, and what then."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from prometheus_client import Counter
+
+from notifications.push import PushMessage, PushOutcome, PushResult, PushSender
+from notifications.templates import DEFAULT_LOCALE, Template, Text, render, template_of
+from parking.drivers import deliveries
+from parking.drivers.deliveries import PendingDelivery
+from parking.events import outbox
+from parking.events.envelope import Event
+from parking.events.relay import Job
+from parking.kit.database import Database, UnitOfWork
+
+SEND_TIMEOUT_S: Final = 12.0
+# Longer than sending and recording take: no second attempt begins while one is at work.
+CLAIM: Final = timedelta(seconds=20)
+RETRY_S_MAX: Final = 300.0
+RETRY_AFTER_S_MAX: Final = 3600.0
+JITTER: Final = 0.25
+
+_MONEY: Final = frozenset({Template.BILL_DUE, Template.PAYMENT_CHARGED, Template.PAYMENT_REFUSED})
+_DATA_FIELDS: Final = ("amount_minor", "currency", "pay_url", "direction", "place_id")
+_PUSHES: Final = Counter("sesame_pushes", "Pushes by outcome", ["template", "outcome"])
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What one attempt has to send."""
+
+    driver_id: UUID
+    template: Template
+    messages: Sequence[tuple[PendingDelivery, PushMessage]]
+
+
+class Notifier:
+    """The durable consumer of events that drivers are told of.
+
+    Args:
+        database: Where events, devices and deliveries are.
+        push: `None` where no push service is configured: nobody is then pushed to.
+        claim: How long one attempt may work before another may begin.
+        draw: Returns a number from 0 to 1, for the jitter of retries.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        push: PushSender | None,
+        *,
+        claim: timedelta = CLAIM,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._database = database
+        self._push = push
+        self._claim = claim
+        self._draw = draw
+
+    def wants(self, event: Event) -> bool:
+        """Say whether a driver is to be told of `event`."""
+        has_driver = bool(event.payload.get("driver_id"))
+        return self._push is not None and has_driver and template_of(event) is not None
+
+    async def deliver(self, job: Job) -> None:
+        """Make one attempt to tell the driver on every device that has not been told.
+
+        An attempt that a later one has replaced does nothing. What failed for now is tried again
+        by the next attempt; the others are not sent to twice, except where this process dies
+        between sending and recording. The phone then replaces the first copy by the second.
+        """
+        async with self._database.begin() as unit:
+            until = unit.now() + self._claim
+            event = await outbox.claim(
+                unit, job.owner_id, job.event_id, attempt=job.attempt, until=until
+            )
+            if event is None:
+                return
+            plan = await self._plan(unit, event)
+        results: Sequence[PushResult] = [] if plan is None else await self._send(plan)
+        async with self._database.begin() as unit:
+            if plan is not None:
+                await _record(unit, plan, results)
+            delay_s = self._delay_s(results, job.attempt)
+            if delay_s is None:
+                await outbox.mark_done(unit, job.owner_id, job.event_id)
+            else:
+                until = unit.now() + timedelta(seconds=delay_s)
+                await outbox.postpone(
+                    unit, job.owner_id, job.event_id, attempt=job.attempt, until=until
+                )
+
+    async def _plan(self, unit: UnitOfWork, event: Event) -> _Plan | None:
+        template = template_of(event)
+        if template is None or not self.wants(event):
+            return None
+        driver_id = UUID(str(event.payload["driver_id"]))
+        locale = await deliveries.find_locale(unit, driver_id)
+        if locale is None:
+            return None
+        text = render(template, event, locale or DEFAULT_LOCALE)
+        pending = await deliveries.begin_pushes(unit, driver_id, event.id, template=template)
+        messages = [(one, _message(one, template, event, text)) for one in pending]
+        return _Plan(driver_id, template, messages)
+
+    async def _send(self, plan: _Plan) -> Sequence[PushResult]:
+        results = await asyncio.gather(*(self._send_one(message) for _, message in plan.messages))
+        for result in results:
+            _PUSHES.labels(plan.template, result.outcome).inc()
+        return results
+
+    async def _send_one(self, message: PushMessage) -> PushResult:
+        if self._push is None:
+            raise RuntimeError("a plan was made without a push service")
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                return await self._push.send(message)
+        except TimeoutError:
+            return PushResult(PushOutcome.RETRY, failure="timeout")
+
+    def _delay_s(self, results: Sequence[PushResult], attempt: int) -> float | None:
+        """Return how long the next attempt must wait; `None` if there is nothing left to try."""
+        again = [result for result in results if result.outcome == PushOutcome.RETRY]
+        if not again:
+            return None
+        asked_s = max(result.retry_after_s or 0.0 for result in again)
+        wait_s = max(min(2.0**attempt, RETRY_S_MAX), min(asked_s, RETRY_AFTER_S_MAX))
+        # Only ever later: a service that asked for 30 seconds is not asked again after 29.
+        return wait_s * (1 + JITTER * self._draw())
+
+
+def _message(pending: PendingDelivery, template: Template, event: Event, text: Text) -> PushMessage:
+    group = "money" if template in _MONEY else "gate"
+    data = {
+        "type": event.type,
+        "event_id": str(event.id),
+        "delivery_id": str(pending.id),
+        "operator_id": str(event.owner_id),
+        "session_id": str(event.subject_id),
+        "version": str(event.version or 0),
+    }
+    known = {name: event.payload.get(name) for name in _DATA_FIELDS}
+    data |= {name: str(value) for name, value in known.items() if value is not None}
+    return PushMessage(
+        delivery_id=pending.id,
+        target_kind=pending.target_kind,
+        target=pending.target,
+        title=text.title,
+        body=text.body,
+        tag=str(event.id),
+        collapse_key=f"{group}:{event.subject_id}",
+        data=data,
+    )
+
+
+async def _record(unit: UnitOfWork, plan: _Plan, results: Sequence[PushResult]) -> None:
+    for (pending, _), result in zip(plan.messages, results, strict=True):
+        failure = result.failure or ""
+        match result.outcome:
+            case PushOutcome.SENT:
+                await deliveries.mark_sent(unit, plan.driver_id, pending.id)
+            case PushOutcome.RETRY:
+                await deliveries.mark_tried(unit, plan.driver_id, pending.id, failure)
+            case PushOutcome.GONE:
+                await deliveries.mark_failed(unit, plan.driver_id, pending.id, failure)
+                await deliveries.disable_device(
+                    unit, plan.driver_id, pending.device_id, pending.target
+                )
+            case PushOutcome.REFUSED:
+                await deliveries.mark_failed(unit, plan.driver_id, pending.id, failure)
+                _log.error("push_refused", delivery_id=str(pending.id), failure=failure)

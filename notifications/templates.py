@@ -1,0 +1,123 @@
+"""The texts of the messages, by language; what they say never includes a plate."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from parking.events.envelope import Event
+from parking.events.types import EventType
+from parking.kit.errors import ParkingError
+from parking.kit.money import Money
+
+LOCALES: Final = ("en", "zh", "de")
+DEFAULT_LOCALE: Final = "en"
+PLACE_NAME_LENGTH_MAX: Final = 80
+
+
+class Template(StrEnum):
+    """A message's kind: the key of its texts, and its name in the delivery log."""
+
+    SESSION_ENTERED = "session_entered"
+    BILL_DUE = "bill_due"
+    PAYMENT_CHARGED = "payment_charged"
+    PAYMENT_REFUSED = "payment_refused"
+    GATE_OPENED_ENTRY = "gate_opened_entry"
+    GATE_OPENED_EXIT = "gate_opened_exit"
+
+
+class PayloadError(ParkingError):
+    """An event's payload lacks what its message says: a defect of whoever emitted it."""
+
+    code = "EVENT_PAYLOAD"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What the phone shows."""
+
+    title: str
+    body: str
+
+
+_BY_TYPE: Final[Mapping[str, Template]] = {
+    EventType.SESSION_ENTERED: Template.SESSION_ENTERED,
+    EventType.BILL_DUE: Template.BILL_DUE,
+    EventType.PAYMENT_CHARGED: Template.PAYMENT_CHARGED,
+    EventType.PAYMENT_REFUSED: Template.PAYMENT_REFUSED,
+}
+_WITH_AMOUNT: Final = frozenset(
+    {Template.BILL_DUE, Template.PAYMENT_CHARGED, Template.PAYMENT_REFUSED}
+)
+
+
+def template_of(event: Event) -> Template | None:
+    """Return which message tells of `event`; `None` if none does."""
+    if event.type == EventType.GATE_OPENED:
+        is_exit = event.payload.get("direction") == "exit"
+        return Template.GATE_OPENED_EXIT if is_exit else Template.GATE_OPENED_ENTRY
+    return _BY_TYPE.get(event.type)
+
+
+def render(template: Template, event: Event, locale: str) -> Text:
+    """Return the message about `event` in the language of `locale`, or in English.
+
+    Amounts are the event's, times are told in the place's zone.
+
+    Raises:
+        PayloadError: the payload lacks the amount or the time, or they cannot be read.
+    """
+    texts = _texts(_language(locale))
+    values = {"place": _place(event, default=str(texts["place"]))}
+    if template in _WITH_AMOUNT:
+        values["amount"] = _amount(event)
+    if template == Template.SESSION_ENTERED:
+        values["time"] = _time(event, "entered_at")
+    chosen = texts[template]
+    return Text(chosen["title"].format_map(values), chosen["body"].format_map(values))
+
+
+def _language(locale: str) -> str:
+    """Return `zh` for `zh-Hans-CN`; languages that nobody translated to are told in English."""
+    language = locale.replace("_", "-").partition("-")[0].lower()
+    return language if language in LOCALES else DEFAULT_LOCALE
+
+
+@cache
+def _texts(language: str) -> Mapping[str, Any]:
+    source = files("notifications").joinpath("texts", f"{language}.toml")
+    return tomllib.loads(source.read_text(encoding="utf-8"))
+
+
+def _place(event: Event, *, default: str) -> str:
+    name = event.payload.get("place_name")
+    return str(name)[:PLACE_NAME_LENGTH_MAX] if name else default
+
+
+def _amount(event: Event) -> str:
+    try:
+        amount_minor, currency = event.payload["amount_minor"], event.payload["currency"]
+        return Money(amount_minor, cast("str", currency)).format()
+    except (KeyError, TypeError, ValueError) as error:
+        raise PayloadError(f"{event.type} {event.id}: no readable amount") from error
+
+
+def _time(event: Event, name: str) -> str:
+    try:
+        at = _aware(event.payload[name])
+        zone = ZoneInfo(event.payload.get("timezone") or "UTC")
+    except (KeyError, TypeError, ValueError, ZoneInfoNotFoundError) as error:
+        raise PayloadError(f"{event.type} {event.id}: no readable {name}") from error
+    return f"{at.astimezone(zone):%H:%M}"
+
+
+def _aware(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("expected an aware time")
+    return at
