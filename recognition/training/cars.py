@@ -15,9 +15,19 @@ CAR_WIDTH_PX: Final = 840
 CAR_HEIGHT_PX: Final = 690
 Colour = tuple[int, int, int]
 _COLOURS: Final[tuple[Colour, ...]] = (
-    (225, 225, 225), (190, 192, 195), (120, 122, 125), (60, 60, 62), (28, 28, 30), (40, 35, 150),
-    (130, 70, 30), (90, 110, 60), (30, 90, 140), (160, 140, 110), (40, 160, 200), (150, 40, 20),
-)  # fmt: skip
+    (225, 225, 225),
+    (190, 192, 195),
+    (120, 122, 125),
+    (60, 60, 62),
+    (28, 28, 30),
+    (40, 35, 150),
+    (130, 70, 30),
+    (90, 110, 60),
+    (30, 90, 140),
+    (160, 140, 110),
+    (40, 160, 200),
+    (150, 40, 20),
+)
 
 
 @dataclass(frozen=True)
@@ -108,9 +118,22 @@ def _paint_wheels(picture: Picture, alpha: GrayPicture) -> None:
 
 def _paint_body(picture: Picture, alpha: GrayPicture, shape: CarShape) -> None:
     roof = shape.roof
-    outline = [(0.03, 0.52), (0.08, 0.4), (0.14, 0.37), (roof, 0.03), (0.3, 0.01), (0.7, 0.01),
-               (1 - roof, 0.03), (0.86, 0.37), (0.92, 0.4), (0.97, 0.52), (0.975, 0.85),
-               (0.94, 0.92), (0.06, 0.92), (0.025, 0.85)]  # fmt: skip
+    outline = [
+        (0.03, 0.52),
+        (0.08, 0.4),
+        (0.14, 0.37),
+        (roof, 0.03),
+        (0.3, 0.01),
+        (0.7, 0.01),
+        (1 - roof, 0.03),
+        (0.86, 0.37),
+        (0.92, 0.4),
+        (0.97, 0.52),
+        (0.975, 0.85),
+        (0.94, 0.92),
+        (0.06, 0.92),
+        (0.025, 0.85),
+    ]
     cv2.fillPoly(picture, [_polygon(outline)], shape.colour, cv2.LINE_AA)
     cv2.fillPoly(alpha, [_polygon(outline)], 255)
     rows = np.linspace(1.12, 0.72, CAR_HEIGHT_PX, dtype=np.float32)[:, None, None]
@@ -124,8 +147,9 @@ def _paint_window(picture: Picture, shape: CarShape) -> None:
     roof = shape.roof + 0.035
     glass = [(0.19, 0.35), (roof, 0.06), (1 - roof, 0.06), (0.81, 0.35)]
     _fill(picture, glass, (52, 46, 40))
-    _fill(picture, [(0.3, 0.33), (roof + 0.1, 0.08), (roof + 0.2, 0.08), (0.42, 0.33)],
-          (88, 80, 72))  # fmt: skip
+    _fill(
+        picture, [(0.3, 0.33), (roof + 0.1, 0.08), (roof + 0.2, 0.08), (0.42, 0.33)], (88, 80, 72)
+    )
     _fill(picture, _box(0.14, 0.375, 0.86, 0.385), _shade(shape.colour, 0.5))
 
 
@@ -156,8 +180,9 @@ def _paint_trim(picture: Picture, shape: CarShape) -> None:
 def _paint_badge(picture: Picture, shape: CarShape) -> None:
     """Letters beside the plate: the detector must learn that they are none."""
     masks = [latin_typefaces()[0].masks[letter] for letter in shape.badge]
-    mask = as_picture(cv2.resize(np.hstack(masks), None, fx=0.42, fy=0.42,
-                                 interpolation=cv2.INTER_AREA))  # fmt: skip
+    mask = as_picture(
+        cv2.resize(np.hstack(masks), None, fx=0.42, fy=0.42, interpolation=cv2.INTER_AREA)
+    )
     top, left = round(CAR_HEIGHT_PX * 0.58), round(CAR_WIDTH_PX * 0.64)
     region = picture[top : top + mask.shape[0], left : left + mask.shape[1]]
     alpha = mask[:, : region.shape[1], None].astype(np.float32) / 255
@@ -173,8 +198,13 @@ def _mount_plate(picture: Picture, plate: Picture | None, shape: CarShape) -> Co
     left = (CAR_WIDTH_PX - width_px) // 2
     top = round(shape.plate_top * CAR_HEIGHT_PX)
     frame = 5
-    cv2.rectangle(picture, (left - frame, top - frame),
-                  (left + width_px + frame, top + height_px + frame), (25, 25, 25), -1)  # fmt: skip
+    cv2.rectangle(
+        picture,
+        (left - frame, top - frame),
+        (left + width_px + frame, top + height_px + frame),
+        (25, 25, 25),
+        -1,
+    )
     if plate is not None:
         small = cv2.resize(plate, (width_px, height_px), interpolation=cv2.INTER_AREA)
         picture[top : top + height_px, left : left + width_px] = small

@@ -39,8 +39,10 @@ class _Batches(IterableDataset[tuple[Tensor, ...]]):
 
 def _batch(drawn: list[tuple[np.ndarray, Target]]) -> tuple[Tensor, ...]:
     pictures = np.stack([picture.transpose(2, 0, 1) for picture, _ in drawn])
-    maps = (np.stack([getattr(target, name) for _, target in drawn])
-            for name in ("heat", "corners", "weight"))  # fmt: skip
+    maps = (
+        np.stack([getattr(target, name) for _, target in drawn])
+        for name in ("heat", "corners", "weight")
+    )
     return (torch.from_numpy(pictures), *(torch.from_numpy(part) for part in maps))
 
 
@@ -67,8 +69,12 @@ def train_detector(recipe: Recipe, photographs: list[Photograph], *, scenes: int
     """Train a detector; return it with its weights."""
     torch.manual_seed(recipe.seed)
     network = PlateDetector()
-    loader = DataLoader(_Batches(recipe.seed, scenes, photographs), batch_size=None,
-                        num_workers=1, prefetch_factor=8)  # fmt: skip
+    loader = DataLoader(
+        _Batches(recipe.seed, scenes, photographs),
+        batch_size=None,
+        num_workers=1,
+        prefetch_factor=8,
+    )
     train(network, cast("Iterator[tuple[Tensor, ...]]", iter(loader)), _loss, recipe)
     return network
 

@@ -144,8 +144,9 @@ def _reframed(rng: np.random.Generator, scene: Scene) -> Scene:
     turn[:, 2] += rng.uniform([0.2, 0.2], [0.8, 0.8]) * [WIDTH_PX, HEIGHT_PX] - aim
     fill = tuple(int(value) for value in rng.integers(0, 130, 3))
     flags = cv2.INTER_AREA if scale < 0.6 else cv2.INTER_LINEAR  # noqa: PLR2004
-    picture = cv2.warpAffine(scene.picture, turn, (WIDTH_PX, HEIGHT_PX), flags=flags,
-                             borderValue=fill)  # fmt: skip
+    picture = cv2.warpAffine(
+        scene.picture, turn, (WIDTH_PX, HEIGHT_PX), flags=flags, borderValue=fill
+    )
     moved = (corners @ turn[:, :2].T + turn[:, 2] for corners in scene.plates)
     plates = tuple(_in_reading_order(corners.astype(np.float32)) for corners in moved)
     return Scene(as_picture(picture), plates)
@@ -176,8 +177,7 @@ def target_of(plates: tuple[Corners, ...], trust: float) -> Target:
             continue
         sigma_x = max(0.6, width / _CELL_PX * 0.11)
         sigma_y = max(0.6, height / _CELL_PX * 0.16)
-        bump = np.exp(-((xs - column) ** 2) / (2 * sigma_x**2)
-                      - (ys - row) ** 2 / (2 * sigma_y**2))  # fmt: skip
+        bump = np.exp(-((xs - column) ** 2) / (2 * sigma_x**2) - (ys - row) ** 2 / (2 * sigma_y**2))
         heat = np.maximum(heat, bump)
         near = bump > 0.3  # noqa: PLR2004 # neighbours learn the corners too: the peak may be off
         for index, value in enumerate(corners.reshape(-1)):

@@ -16,8 +16,9 @@ STRIDE_PX: Final = 8
 OFFSET_UNIT_PX: Final = 32.0
 
 
-def _convolution(inputs: int, outputs: int, size: int = 3, stride: int | tuple[int, int] = 1,
-                 groups: int = 1) -> nn.Sequential:  # fmt: skip
+def _convolution(
+    inputs: int, outputs: int, size: int = 3, stride: int | tuple[int, int] = 1, groups: int = 1
+) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, size, stride, size // 2, groups=groups, bias=False),
         nn.BatchNorm2d(outputs),
@@ -48,13 +49,16 @@ class PlateDetector(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(_convolution(3, 16, 3, 2), _convolution(16, 24, 3, 2),
-                                  _separable(24, 24))  # fmt: skip
+        self.stem = nn.Sequential(
+            _convolution(3, 16, 3, 2), _convolution(16, 24, 3, 2), _separable(24, 24)
+        )
         self.eighth = nn.Sequential(_separable(24, 48, 2), _separable(48, 48), _separable(48, 48))
-        self.sixteenth = nn.Sequential(_separable(48, 96, 2), _separable(96, 96),
-                                       _separable(96, 96))  # fmt: skip
-        self.thirtysecond = nn.Sequential(_separable(96, 128, 2), _separable(128, 128),
-                                          _separable(128, 128))  # fmt: skip
+        self.sixteenth = nn.Sequential(
+            _separable(48, 96, 2), _separable(96, 96), _separable(96, 96)
+        )
+        self.thirtysecond = nn.Sequential(
+            _separable(96, 128, 2), _separable(128, 128), _separable(128, 128)
+        )
         self.from_eighth = nn.Conv2d(48, 64, 1)
         self.from_sixteenth = nn.Conv2d(96, 64, 1)
         self.from_thirtysecond = nn.Conv2d(128, 64, 1)
@@ -102,13 +106,20 @@ class PlateReader(nn.Module):
         super().__init__()
         first, second, third, fourth = widths
         self.features = nn.Sequential(
-            _convolution(1, first, 3, (2, 2)), _Residual(first),
-            _convolution(first, second, 3, (2, 2)), _Residual(second),
-            _convolution(second, third, 3, (2, 1)), _Residual(third),
-            _convolution(third, fourth, 3, (2, 1)), _Residual(fourth),
-        )  # fmt: skip
-        self.column = nn.Sequential(nn.Conv2d(fourth, fourth, (3, 1), bias=False),
-                                    nn.BatchNorm2d(fourth), nn.ReLU(inplace=True))  # fmt: skip
+            _convolution(1, first, 3, (2, 2)),
+            _Residual(first),
+            _convolution(first, second, 3, (2, 2)),
+            _Residual(second),
+            _convolution(second, third, 3, (2, 1)),
+            _Residual(third),
+            _convolution(third, fourth, 3, (2, 1)),
+            _Residual(fourth),
+        )
+        self.column = nn.Sequential(
+            nn.Conv2d(fourth, fourth, (3, 1), bias=False),
+            nn.BatchNorm2d(fourth),
+            nn.ReLU(inplace=True),
+        )
         self.context = nn.Sequential(
             nn.Conv1d(fourth, fourth, 7, padding=3, groups=fourth, bias=False),
             nn.Conv1d(fourth, fourth, 1, bias=False),

@@ -63,8 +63,11 @@ def load_photographs(folder: Path, *, without: frozenset[str] = frozenset()) -> 
         for row in reader:
             if row["use"] == "train" and row["x"]:
                 grouped.setdefault(row["file"], []).append(row)
-    kept = [_photograph(folder, rows) for rows in grouped.values()
-            if not without & {row["text"] for row in rows}]  # fmt: skip
+    kept = [
+        _photograph(folder, rows)
+        for rows in grouped.values()
+        if not without & {row["text"] for row in rows}
+    ]
     if not kept:
         raise TrainingDataError(f"{manifest} has no picture with use=train")
     return kept

@@ -120,8 +120,14 @@ def _random_paint(rng: np.random.Generator, style: str) -> Paint:
             chosen = (light, dark) if chance(rng, 0.6) else (dark, light)
         case "us" | "br" | "any" | "row":
             ink = _shade(rng, (0, 0, 0), (140, 90, 160))
-            pairs = [(light, ink), (_shade(rng, (150,) * 3, (250,) * 3), ink), (yellow, dark),
-                     (dark, light), (blue, light), (light, dark)]  # fmt: skip
+            pairs = [
+                (light, ink),
+                (_shade(rng, (150,) * 3, (250,) * 3), ink),
+                (yellow, dark),
+                (dark, light),
+                (blue, light),
+                (light, dark),
+            ]
             chosen = pairs[int(rng.integers(len(pairs)))]
         case _:
             pairs = [(light, dark)] * 8 + [(yellow, dark), (dark, light)]
@@ -272,8 +278,9 @@ def _paint_captions(rng: np.random.Generator, plate: Picture, look: Look) -> Non
             size = (max(wide_px, 4), tall_px)
             small = as_picture(cv2.resize(mask, size, interpolation=cv2.INTER_AREA))
             left = (width_px - size[0]) // 2
-            _blend(plate, small, (left, min(int(height_px * top), height_px - tall_px)),
-                   look.paint.ink)  # fmt: skip
+            _blend(
+                plate, small, (left, min(int(height_px * top), height_px - tall_px)), look.paint.ink
+            )
 
 
 def _paint_border(rng: np.random.Generator, plate: Picture, paint: Paint) -> None:

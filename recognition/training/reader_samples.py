@@ -37,9 +37,11 @@ class ReaderSamples:
         self._real_share = real_share
         self._real: list[tuple[Picture, Corners, str]] = []
         for photograph in photographs:
-            legible = [(corners, text)
-                       for corners, text in zip(photograph.plates, photograph.texts, strict=True)
-                       if text and all(character in INDEX for character in text)]  # fmt: skip
+            legible = [
+                (corners, text)
+                for corners, text in zip(photograph.plates, photograph.texts, strict=True)
+                if text and all(character in INDEX for character in text)
+            ]
             if legible:
                 picture = photograph.load()
                 self._real.extend(_crop(picture, corners, text) for corners, text in legible)
@@ -124,5 +126,6 @@ def _warped(picture: Picture, corners: Corners, wide: int, tall: int) -> Picture
     factor = extent(corners)[1] / tall
     if factor > 1.3:  # noqa: PLR2004 # against aliasing
         picture = as_picture(cv2.GaussianBlur(picture, (0, 0), 0.34 * factor))
-    return as_picture(cv2.warpPerspective(picture, turn, (wide, tall),
-                                          borderMode=cv2.BORDER_REPLICATE))  # fmt: skip
+    return as_picture(
+        cv2.warpPerspective(picture, turn, (wide, tall), borderMode=cv2.BORDER_REPLICATE)
+    )

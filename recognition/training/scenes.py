@@ -68,8 +68,10 @@ def random_scene(rng: np.random.Generator, width_px: int, height_px: int) -> Sce
     scene = Scene(background(rng, width_px, height_px), ())
     lamps: list[tuple[float, float]] = []
     reach_px = 4.0
-    poses = sorted((random_pose(rng) for _ in range(int(rng.choice([1, 1, 1, 2, 2, 3])))),
-                   key=lambda pose: pose.width)  # fmt: skip
+    poses = sorted(
+        (random_pose(rng) for _ in range(int(rng.choice([1, 1, 1, 2, 2, 3])))),
+        key=lambda pose: pose.width,
+    )
     for pose in poses:
         bare = chance(rng, 0.08)  # some cars have no plate in view
         plate = None if bare else random_plate(rng, random_text(rng))
@@ -92,11 +94,20 @@ def add_car(
     corners = _moved(car.plate, turn)
     lamps = _moved(np.array(car.lamps, dtype=np.float32), turn)
     # A nearer car hides the plates behind it.
-    hull = _moved(np.array([[0, 0], [CAR_WIDTH_PX, 0], [CAR_WIDTH_PX, CAR_HEIGHT_PX],
-                            [0, CAR_HEIGHT_PX]], dtype=np.float32), turn)  # fmt: skip
-    seen = [old for old in scene.plates
-            if all(cv2.pointPolygonTest(hull, (float(x), float(y)), measureDist=False) < 0
-                   for x, y in old)]  # fmt: skip
+    hull = _moved(
+        np.array(
+            [[0, 0], [CAR_WIDTH_PX, 0], [CAR_WIDTH_PX, CAR_HEIGHT_PX], [0, CAR_HEIGHT_PX]],
+            dtype=np.float32,
+        ),
+        turn,
+    )
+    seen = [
+        old
+        for old in scene.plates
+        if all(
+            cv2.pointPolygonTest(hull, (float(x), float(y)), measureDist=False) < 0 for x, y in old
+        )
+    ]
     plates = seen if plate is None else [*seen, corners]
     return Scene(picture, tuple(plates)), [(float(x), float(y)) for x, y in lamps]
 
@@ -107,13 +118,24 @@ def _homography(picture: Picture, pose: Pose) -> np.ndarray:
     tall = wide * CAR_HEIGHT_PX / CAR_WIDTH_PX
     left, right = 1 - pose.yaw / 2, 1 + pose.yaw / 2
     top = 1 + pose.pitch
-    target = np.array([[-top * wide, -left * tall], [top * wide, -right * tall],
-                       [wide, right * tall], [-wide, left * tall]]) / 2  # fmt: skip
+    target = (
+        np.array(
+            [
+                [-top * wide, -left * tall],
+                [top * wide, -right * tall],
+                [wide, right * tall],
+                [-wide, left * tall],
+            ]
+        )
+        / 2
+    )
     cosine, sine = np.cos(pose.roll), np.sin(pose.roll)
     target = target @ np.array([[cosine, sine], [-sine, cosine]])
     target += [pose.x * width_px, pose.y * height_px]
-    source = np.array([[0, 0], [CAR_WIDTH_PX, 0], [CAR_WIDTH_PX, CAR_HEIGHT_PX],
-                       [0, CAR_HEIGHT_PX]], dtype=np.float32)  # fmt: skip
+    source = np.array(
+        [[0, 0], [CAR_WIDTH_PX, 0], [CAR_WIDTH_PX, CAR_HEIGHT_PX], [0, CAR_HEIGHT_PX]],
+        dtype=np.float32,
+    )
     return cv2.getPerspectiveTransform(source, target.astype(np.float32))
 
 
@@ -186,8 +208,9 @@ def _add_lane(rng: np.random.Generator, picture: Picture, horizon: int) -> None:
     white = int(rng.integers(170, 245))
     for near in rng.uniform(-0.3, 1.3, int(rng.integers(1, 4))) * width_px:
         wide = width_px * 0.012
-        points = np.array([[far, horizon], [far + 1, horizon], [near + wide, height_px],
-                           [near - wide, height_px]]).astype(np.int32)  # fmt: skip
+        points = np.array(
+            [[far, horizon], [far + 1, horizon], [near + wide, height_px], [near - wide, height_px]]
+        ).astype(np.int32)
         colour = (white, white, white) if chance(rng, 0.6) else (60, 190, 225)
         cv2.fillPoly(picture, [points], colour, cv2.LINE_AA)
     if chance(rng, 0.4):  # a barrier post with stripes
