@@ -12,10 +12,13 @@ from typing import Final, Self
 
 from parking.flows.context import ParkingContext
 from sesame.commands.migrate import migrate
+from sesame.demo import stand_ins
 from sesame.demo.desk import AcquirerDesk
 from sesame.demo.gate_agents import gate_agent
+from sesame.demo.inboxes import PushInbox, SmsInbox
 from sesame.demo.lane import LaneClient, Report
-from sesame.demo.stand_ins import StandIns, prepare_stand_ins
+from sesame.demo.phone import Phone
+from sesame.demo.stand_ins import StandIn
 from sesame.demo.town import Town, settle
 from sesame.embedded.stack import DATABASE_SETTING, REDIS_SETTING, Stack
 from sesame.installation import Installation, install
@@ -35,8 +38,8 @@ StepListener = Callable[[str], None]
 class DemoInstallation:
     """Everything that runs, for the length of an `async with`.
 
-    The children are `acquirer`, `api`, `gates`, `recognizer`, `worker`, and one agent for each
-    lane under the lane's key, such as `riverside-entry`.
+    The children are `acquirer`, `fcm`, `sms`, `api`, `gates`, `recognizer`, `worker`, and one agent
+    for each lane under the lane's key, such as `riverside-entry`.
 
     Attributes:
         supervisor: Kills, freezes and wakes children by name.
@@ -44,6 +47,7 @@ class DemoInstallation:
         stack: PostgreSQL and Valkey.
         town: Places and lanes.
         desk: The acquirer stand-in.
+        pushes: What the FCM stand-in delivered.
     """
 
     supervisor: Supervisor
@@ -51,6 +55,7 @@ class DemoInstallation:
     stack: Stack
     town: Town
     desk: AcquirerDesk
+    pushes: PushInbox
     api_url: str
     gates_url: str
 
@@ -101,6 +106,11 @@ class DemoInstallation:
         """Return the client of a lane's agent."""
         return self._lanes[key]
 
+    def phone(self, owner: str) -> Phone:
+        """Return somebody's phone; the same owner has the same number each time."""
+        keychain = self.stack.folder.root / "phones"
+        return Phone(self.api_url, keychain, owner, sms=self._sms, desk=self.desk)
+
     @property
     def lanes(self) -> Mapping[str, LaneClient]:
         """Return the clients of all lanes."""
@@ -114,36 +124,46 @@ class DemoInstallation:
         undo.push_async_callback(asyncio.to_thread, self.stack.stop)
         self.supervisor = Supervisor(self.stack.folder.logs(), self._on_line)
         await undo.enter_async_context(self.supervisor)
-        installation, stand_ins = self._install()
+        installation, outside = self._install()
         self.api_url, self.gates_url = installation.api_url, installation.gates_url
         self._say("stand-ins and the database's schema")
         await asyncio.gather(
             migrate(self.stack.endpoints.database_url),
-            *(self.supervisor.start(spec) for spec in stand_ins.specs),
+            *(self.supervisor.start(stand_in.spec) for stand_in in outside.values()),
         )
-        await self._open_clients(undo, installation, stand_ins)
+        await self._open_clients(undo, installation, outside)
         self._say("API, gate bridge, recognizer, worker and the agents of the lanes")
         self.town = await settle(
             self.context.database, self.stack.folder.root / "secrets" / TOWN_FILE
         )
         await self._start_processes(undo, installation)
 
-    def _install(self) -> tuple[Installation, StandIns]:
+    def _install(self) -> tuple[Installation, dict[str, StandIn]]:
         folder = self.stack.folder
         plain = install(folder, self.stack.endpoints, self._given)
-        stand_ins = prepare_stand_ins(folder, api_url=plain.api_url, environment=plain.environment)
-        environment = {**plain.environment, **stand_ins.settings}
-        return Installation(environment, plain.api_url, plain.gates_url), stand_ins
+        environment = plain.environment
+        prepared = (
+            stand_ins.acquirer(folder, api_url=plain.api_url, environment=environment),
+            stand_ins.fcm(folder, environment=environment),
+            stand_ins.sms(folder, environment=environment),
+        )
+        for stand_in in prepared:
+            environment = {**environment, **stand_in.settings}
+        by_name = {stand_in.spec.name: stand_in for stand_in in prepared}
+        return Installation(environment, plain.api_url, plain.gates_url), by_name
 
     async def _open_clients(
-        self, undo: AsyncExitStack, installation: Installation, stand_ins: StandIns
+        self, undo: AsyncExitStack, installation: Installation, outside: dict[str, StandIn]
     ) -> None:
         settings = _settings(installation.environment)
         self.context = await undo.enter_async_context(
             open_context(settings, connections_max=CONNECTIONS_MAX)
         )
-        self.desk = AcquirerDesk(stand_ins.acquirer_url)
-        undo.push_async_callback(self.desk.close)
+        self.desk = AcquirerDesk(outside[stand_ins.ACQUIRER].url)
+        self.pushes = PushInbox(outside[stand_ins.FCM].url)
+        self._sms = SmsInbox(outside[stand_ins.SMS].url)
+        for client in (self.desk, self.pushes, self._sms):
+            undo.push_async_callback(client.close)
 
     async def _start_processes(self, undo: AsyncExitStack, installation: Installation) -> None:
         agents = await self._open_lanes(undo, installation)

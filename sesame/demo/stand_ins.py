@@ -1,9 +1,9 @@
 """Stand-ins for the outside services, as processes of their own on loopback."""
 
+import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from sesame.embedded.folder import DataFolder
@@ -12,70 +12,86 @@ from sesame.process_spec import AnsweringUrl, ProcessSpec
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
 
 ACQUIRER: Final = "acquirer"
+FCM: Final = "fcm"
+SMS: Final = "sms"
 MERCHANT: Final = "sesame-demo"
-NOTICE_PATH: Final = "/payments/acquirer/notices"
+NOTICE_PATH: Final = "/callbacks/acquirer"
 NOTICE_RETRY_MS: Final = 200
+SECRET_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class StandIns:
-    """What was prepared; `settings` lead the application's processes to the stand-ins."""
+class StandIn:
+    """One stand-in's process, where it answers, and the settings that lead to it."""
 
-    specs: tuple[ProcessSpec, ...]
+    spec: ProcessSpec
+    url: str
     settings: Mapping[str, str]
-    acquirer_url: str
 
 
-def prepare_stand_ins(
-    folder: DataFolder, *, api_url: str, environment: Mapping[str, str]
-) -> StandIns:
-    """Make keys, files and ports; the processes are not started yet."""
-    acquirer, acquirer_url, settings = _acquirer(folder, api_url, environment)
-    return StandIns(specs=(acquirer,), settings=settings, acquirer_url=acquirer_url)
-
-
-def _acquirer(
-    folder: DataFolder, api_url: str, environment: Mapping[str, str]
-) -> tuple[ProcessSpec, str, dict[str, str]]:
+def acquirer(folder: DataFolder, *, api_url: str, environment: Mapping[str, str]) -> StandIn:
+    """Prepare the acquirer of docs/acquirer-wire.md, with a merchant's key of our own."""
     private = folder.secret_file("merchant_key.pem", new_private_pem)
-    public = _written(folder.root / "merchant_key.pub.pem", public_pem(private.read_bytes()))
+    public = folder.root / "merchant_key.pub.pem"
+    public.write_text(public_pem(private.read_bytes()), encoding="ascii")
     platform_keys = folder.root / "acquirer_keys.pem"
-    url, port = _address(folder, ACQUIRER)
     options = {
         "--data": str(folder.root / "acquirer.db"),
         "--merchant-key": str(public),
         "--merchant": MERCHANT,
         "--platform-key-out": str(platform_keys),
-        "--port": str(port),
         "--notice-url": f"{api_url}{NOTICE_PATH}",
         "--notice-retry-ms": str(NOTICE_RETRY_MS),
     }
+    url, spec = _prepare(folder, ACQUIRER, options, "/_books", environment)
     settings = {
         "SESAME_ACQUIRER_URL": url,
         "SESAME_ACQUIRER_MERCHANT": MERCHANT,
         "SESAME_ACQUIRER_KEY_FILE": str(private),
         "SESAME_ACQUIRER_PLATFORM_KEYS_FILE": str(platform_keys),
     }
-    return _spec(ACQUIRER, options, f"{url}/_books", environment), url, settings
+    return StandIn(spec, url, settings)
 
 
-def _spec(
-    name: str, options: Mapping[str, str], ready_url: str, environment: Mapping[str, str]
-) -> ProcessSpec:
-    arguments = tuple(part for pair in options.items() for part in pair)
-    return ProcessSpec(
-        name=name,
-        argv=(sys.executable, "-m", "sesame", "sandbox", name, *arguments),
-        environment=environment,
-        ready=AnsweringUrl(ready_url),
-    )
+def fcm(folder: DataFolder, *, environment: Mapping[str, str]) -> StandIn:
+    """Prepare Firebase Cloud Messaging."""
+    credentials = folder.root / "fcm_account.json"
+    options = {"--credentials-out": str(credentials)}
+    url, spec = _prepare(folder, FCM, options, "/_log", environment)
+    settings = {"SESAME_FCM_CREDENTIALS_FILE": str(credentials), "SESAME_FCM_ENDPOINT": url}
+    return StandIn(spec, url, settings)
 
 
-def _address(folder: DataFolder, name: str) -> tuple[str, int]:
+def sms(folder: DataFolder, *, environment: Mapping[str, str]) -> StandIn:
+    """Prepare the gateway of docs/sms-webhook.md."""
+    secret = folder.secret_file("sms_secret", _new_secret)
+    options = {"--secret-file": str(secret)}
+    url, spec = _prepare(folder, SMS, options, "/_messages", environment)
+    settings = {
+        "SESAME_SMS_WEBHOOK_URL": f"{url}/messages",
+        "SESAME_SMS_WEBHOOK_SECRET": secret.read_text(encoding="ascii"),
+    }
+    return StandIn(spec, url, settings)
+
+
+def _prepare(
+    folder: DataFolder,
+    name: str,
+    options: Mapping[str, str],
+    ready_path: str,
+    environment: Mapping[str, str],
+) -> tuple[str, ProcessSpec]:
     port = folder.port(name)
-    return f"http://{LOOPBACK}:{port}", port
+    url = f"http://{LOOPBACK}:{port}"
+    arguments = [part for pair in options.items() for part in pair]
+    spec = ProcessSpec(
+        name=name,
+        argv=(sys.executable, "-m", "sesame", "sandbox", name, *arguments, "--port", str(port)),
+        environment=environment,
+        ready=AnsweringUrl(f"{url}{ready_path}"),
+    )
+    return url, spec
 
 
-def _written(path: Path, text: str) -> Path:
-    path.write_text(text, encoding="ascii")
-    return path
+def _new_secret() -> bytes:
+    return secrets.token_urlsafe(SECRET_BYTES).encode()
