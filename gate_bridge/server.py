@@ -19,6 +19,7 @@ from websockets.typing import Subprotocol
 from gate_bridge.admission import Admission, GateSocket
 from gate_bridge.connection import ConnectionTools, GateConnection
 from gate_bridge.frame_queue import FrameQueue
+from gate_bridge.loops import keep_running, stop_task
 from gate_bridge.options import BridgeOptions
 from gate_bridge.pokes import LanePokes
 from gate_bridge.port import LaneService
@@ -83,8 +84,9 @@ class GateBridge:
 
     async def __aenter__(self) -> Self:
         self._stack.push_async_callback(self._valkey.close)
-        for loop in (self._frames.run(), self._pokes.run()):
-            self._stack.push_async_callback(_stop, asyncio.create_task(loop))
+        for name, loop in (("frames", self._frames.run), ("pokes", self._pokes.run)):
+            task = asyncio.create_task(keep_running(name, loop))
+            self._stack.push_async_callback(stop_task, task)
         self._stack.push_async_callback(self._drain)
         self._server = await self._listen()
         self._stack.push_async_callback(self._close_connections)
@@ -149,18 +151,13 @@ class GateBridge:
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=_DRAIN_S)
         for task in list(self._tasks):
-            await _stop(task)
+            await stop_task(task)
 
 
 def _process_name() -> str:
     """Return a name that no other process has or had: it is part of Valkey keys."""
     host = re.sub(r"[^0-9A-Za-z.-]", "-", socket.gethostname())[:32]
     return f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
-
-
-async def _stop(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 def _tls(options: BridgeOptions) -> ssl.SSLContext | None:

@@ -23,6 +23,7 @@ from gate_bridge.agent.options import AgentOptions
 from gate_bridge.agent.reports import Report, Reporter
 from gate_bridge.agent.server_time import ServerTime
 from gate_bridge.agent.session import AGENT_VERSION, BridgeSession
+from gate_bridge.loops import keep_running, stop_task
 from gate_bridge.wire.closing import RETRY_SLOWLY
 from gate_bridge.wire.limits import SUBPROTOCOL
 from gate_bridge.wire.link import LinkClosedError
@@ -68,8 +69,10 @@ class GateAgent:
 
     async def __aenter__(self) -> Self:
         await self.state.start()
-        for loop in (self.state.run(), self._stay_connected()):
-            self._stack.push_async_callback(_stop, asyncio.create_task(loop))
+        loops = (("signals", self.state.run), ("connection", self._stay_connected))
+        for name, loop in loops:
+            task = asyncio.create_task(keep_running(name, loop))
+            self._stack.push_async_callback(stop_task, task)
         return self
 
     async def __aexit__(
@@ -139,11 +142,6 @@ class GateAgent:
             max_size=limits.text_bytes_max,
             ssl=self._options.tls(),
         )
-
-
-async def _stop(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gate_bridge.agent.control import LINE_BYTES_MAX, Control, obey_stream
@@ -13,6 +13,7 @@ from gate_bridge.agent.options import AgentOptions
 from gate_bridge.agent.pictures import CarPictures
 from gate_bridge.agent.play import SimulatedLane, play_lane
 from gate_bridge.agent.reports import Report, Reporter
+from gate_bridge.agent.simulation import Motion
 from parking.kit.clock import Clock
 
 STDIN = Path("-")
@@ -27,12 +28,14 @@ class Play:
         once: End after the last car; otherwise go on until told to stop.
         wait_s: How long a car waits at a closed barrier before it backs out.
         control: Where orders come from: a socket's path, `STDIN`, or None.
+        motion: How fast barrier and cars are.
     """
 
     cars: Sequence[CarPictures] = ()
     once: bool = False
     wait_s: float = 30.0
     control: Path | None = None
+    motion: Motion = field(default_factory=Motion)
 
 
 @dataclass(slots=True)
@@ -70,7 +73,9 @@ async def run_play(
 
     tally = Tally()
     async with AsyncExitStack() as stack:
-        lane = await stack.enter_async_context(play_lane(options, journal, clock, tell))
+        lane = await stack.enter_async_context(
+            play_lane(options, journal, clock, tell, play.motion)
+        )
         control = Control(lane)
         background: list[asyncio.Task[None]] = []
         if play.control == STDIN:

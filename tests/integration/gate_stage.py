@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
@@ -44,6 +44,14 @@ def make_lane() -> Lane:
     return Lane(fresh_id(), fresh_id(), fresh_id(), fresh_id(), Direction.EXIT, "exit 1")
 
 
+class ValkeyClient(Protocol):
+    """What tests do to Valkey; redis-py's own annotations cannot be followed strictly."""
+
+    async def flushall(self) -> bool: ...
+    async def execute_command(self, *words: str) -> object: ...
+    async def publish(self, channel: str, message: bytes) -> int: ...
+
+
 async def eventually(condition: Callable[[], bool], looks_max: int = 1000) -> None:
     """Wait until something is so; the bound only ends a test that would hang."""
     for _ in range(looks_max):
@@ -69,6 +77,8 @@ class Recognizer:
         while True:
             await self.on.wait()
             answer: Entries = await redis.xread({FRAMES_STREAM: cursor}, count=16, block=50)
+            if not self.on.is_set():
+                continue
             for entry_id, fields in answer[0][1] if answer else []:
                 cursor = entry_id
                 request = FrameRequest.from_fields(fields)
@@ -163,18 +173,36 @@ class RawAgent:
         await self.socket.send(orjson.dumps([2, "f", "Frame", header]) + b"\n" + image)
         return await self.receive()
 
-    async def hello(self, next_seq: int = 1) -> dict[str, Any]:
-        answer = await self.call(
-            "Hello",
-            {
-                "agent_version": "raw",
-                "lane_id": str(self.lane_id),
-                "presentation": None,
-                "next_seq": next_seq,
-            },
-        )
+    async def hello(self, next_seq: int = 1, presentation_id: UUID | None = None) -> dict[str, Any]:
+        answer = await self.call("Hello", self.hello_payload(next_seq, presentation_id))
         assert answer[0] == 3, answer
         return answer[2]
+
+    def hello_payload(
+        self, next_seq: int = 1, presentation_id: UUID | None = None
+    ) -> dict[str, Any]:
+        current = {
+            "presentation_id": str(presentation_id),
+            "occupied_at": SystemClock().now().isoformat(),
+        }
+        return {
+            "agent_version": "raw",
+            "lane_id": str(self.lane_id),
+            "presentation": None if presentation_id is None else current,
+            "next_seq": next_seq,
+        }
+
+    async def start(self, seq: int) -> UUID:
+        """Let a car come; return its presentation."""
+        presentation_id = fresh_id()
+        assert await self.present(seq, presentation_id) == [3, "Presentation", {"last_seq": seq}]
+        return presentation_id
+
+    async def frame_of(self, presentation_id: UUID) -> None:
+        """Send a good picture."""
+        header = frame_header(presentation_id)
+        answer = await self.frame(header, PICTURE)
+        assert answer == [3, "f", {"frame_id": header["frame_id"]}]
 
     async def present(self, seq: int, presentation_id: UUID, state: str = "occupied") -> list[Any]:
         return await self.call("Presentation", presentation(seq, presentation_id, state))

@@ -1,17 +1,40 @@
 """A lane through the bridge: real sockets, real Valkey, a domain in memory."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import cast
+from uuid import UUID
 
 import pytest
+from redis.asyncio import Redis
 
-from tests.integration.gate_stage import PLATE, Stage, eventually, open_stage
+from gate_bridge.agent.pictures import CarPictures
+from gate_bridge.options import BridgeOptions, ReadingLimits
+from parking.events.pokes import Poke, lane_channel
+from parking.flows.lane_types import Action, CommandState, DisplayText
+from parking.plates.reads import PlateRead
+from tests.integration.gate_process import run_agent
+from tests.integration.gate_stage import PLATE, Stage, ValkeyClient, eventually, open_stage
+
+THROUGH = ["occupied", "opening", "opened", "cleared", "passed", "closed"]
 
 
 @pytest.fixture
 async def stage(valkey_url: str, tmp_path: Path) -> AsyncGenerator[Stage]:
     async with open_stage(valkey_url, tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+async def valkey(valkey_url: str) -> AsyncGenerator[ValkeyClient]:
+    client = Redis.from_url(valkey_url)  # pyright: ignore[reportUnknownMemberType] - untyped
+    yield cast("ValkeyClient", client)
+    await client.aclose()
+
+
+def whats(stage: Stage) -> list[str]:
+    return [event[2] for event in stage.service.events]
 
 
 async def test_a_car_is_read_decided_on_once_and_let_through(stage: Stage) -> None:
@@ -22,14 +45,234 @@ async def test_a_car_is_read_decided_on_once_and_let_through(stage: Stage) -> No
 
     assert stage.service.decide_calls == [(presentation_id, PLATE)]
     assert lane.barrier.pulses == 1
-    assert [event[2] for event in stage.service.events] == [
-        "occupied",
-        "opening",
-        "opened",
-        "cleared",
-        "passed",
-        "closed",
-    ]
+    assert whats(stage) == THROUGH
     assert [event[0] for event in stage.service.events] == [1, 2, 3, 4, 5, 6]
+    assert [answer[0] for answer in stage.service.answers.values()] == [CommandState.ACCEPTED]
     [timings] = stage.timings
     assert set(timings.steps_ms) == {"store", "decode", "detect", "read", "match", "commit", "send"}
+    assert timings.frame_to_open_ms is not None
+
+
+async def test_an_open_that_reaches_a_frozen_gate_late_is_refused(stage: Stage) -> None:
+    stage.service.ttl_ms = 400
+    stage.recognizer.on.clear()
+    async with run_agent(stage) as agent:
+        agent.car(stage.folder / "car.jpg")
+        await eventually(lambda: len(stage.service.frames) > 0)
+        agent.freeze()
+        stage.recognizer.on.set()
+        await eventually(lambda: len(stage.service.commands) == 1)
+        await asyncio.sleep(0.6)
+        agent.thaw()
+        await eventually(lambda: len(stage.service.answers) == 1)
+
+        assert list(stage.service.answers.values()) == [(CommandState.REJECTED, "expired")]
+        assert agent.pulses == 0
+    assert whats(stage) == ["occupied"]
+
+
+@pytest.mark.parametrize(
+    ("slow", "killed_at_pulses"), [("relay_after_s", 1), ("relay_before_s", 0)]
+)
+async def test_an_agent_killed_in_the_middle_of_an_order_opens_once(
+    stage: Stage, slow: str, killed_at_pulses: int
+) -> None:
+    async with run_agent(stage, **{slow: 30.0}) as agent:
+        agent.car(stage.folder / "car.jpg")
+        await eventually(lambda: len(stage.service.commands) == 1)
+        await eventually(lambda: agent.pulses == killed_at_pulses)
+        await asyncio.sleep(0.1)
+        await agent.kill()
+        assert agent.pulses == killed_at_pulses
+        assert stage.service.answers == {}
+
+    async with run_agent(stage) as agent:
+        await eventually(lambda: "closed" in whats(stage))
+        assert agent.pulses == 1
+    assert len(stage.service.commands) == 1
+    assert [answer[0] for answer in stage.service.answers.values()] == [CommandState.ACCEPTED]
+    assert "passed" in whats(stage)
+
+
+async def test_events_of_an_offline_gate_are_delivered_in_order_and_open_nothing(
+    stage: Stage,
+) -> None:
+    stage.service.lanes.clear()
+    async with stage.play() as lane:
+        await lane.present_car(CarPictures(photos=stage.picture().photos), "X1", 0.99)
+        await lane.car_leaves()
+        await lane.present_car(stage.picture())
+        await lane.car_leaves()
+        await eventually(lambda: len(stage.reported("disconnected")) > 1)
+    refusals = {str(report["error"]) for report in stage.reported("disconnected")}
+    assert refusals == {
+        "Authorization: expected the device token of the lane whose id is in the path"
+    }
+    assert stage.service.events == []
+
+    stage.service.add_lane(stage.lane, "device-token")
+    async with stage.play() as lane:
+        await eventually(lambda: len(stage.service.events) == 5)
+        assert whats(stage) == ["occupied", "X1", "cleared", "occupied", "cleared"]
+        assert lane.barrier.pulses == 0
+    assert stage.service.decide_calls == []
+
+
+async def test_a_lost_database_delays_and_loses_nothing(stage: Stage) -> None:
+    async with stage.play() as lane:
+        await eventually(lambda: len(stage.reported("connected")) == 1)
+        stage.service.failures_left = 4
+        await lane.present_car(stage.picture())
+        assert await lane.wait_free(10)
+        await eventually(lambda: len(stage.service.events) == 6)
+        assert lane.barrier.pulses == 1
+    assert whats(stage) == THROUGH
+
+
+async def test_a_decision_that_fails_for_a_passing_reason_is_tried_again(stage: Stage) -> None:
+    stage.recognizer.on.clear()
+    async with stage.play() as lane:
+        presentation_id = await lane.present_car(stage.picture())
+        await eventually(lambda: stage.service.presentations.get(presentation_id) is not None)
+        await eventually(lambda: len(stage.service.frames) > 0)
+        stage.service.failures_left = 3
+        stage.recognizer.on.set()
+        assert await lane.wait_free(10)
+        assert lane.barrier.pulses == 1
+    assert len(stage.service.commands) == 1
+
+
+async def test_an_emptied_valkey_loses_no_car(stage: Stage, valkey: ValkeyClient) -> None:
+    stage.recognizer.on.clear()
+    async with stage.play() as lane:
+        await lane.present_car(stage.picture())
+        await eventually(lambda: len(stage.service.frames) > 0)
+        await valkey.flushall()
+        await valkey.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        stage.recognizer.on.set()
+        assert await lane.wait_free(10)
+        assert lane.barrier.pulses == 1
+
+
+async def test_frames_that_nobody_answers_are_submitted_again(
+    stage: Stage, valkey: ValkeyClient
+) -> None:
+    async with stage.connect() as agent:
+        await agent.hello()
+        presentation_id = await agent.start(1)
+        stage.recognizer.on.clear()
+        await agent.frame_of(presentation_id)
+        await eventually(lambda: len(stage.service.frames) == 1)
+        await asyncio.sleep(0.2)
+        await valkey.flushall()
+        stage.recognizer.on.set()
+        order = await agent.receive()
+    assert order[2] == "OpenBarrier"
+    assert order[3]["presentation_id"] == str(presentation_id)
+
+
+@pytest.mark.parametrize("poked", [True, False])
+async def test_a_late_payment_opens(
+    valkey_url: str, tmp_path: Path, valkey: ValkeyClient, poked: bool
+) -> None:
+    options = BridgeOptions(reading=ReadingLimits(poll_s=60.0 if poked else 0.2))
+    async with open_stage(valkey_url, tmp_path, options) as stage:
+        stage.service.decide_rule = lambda _id, _read: (
+            Action.PAY,
+            DisplayText(("Please pay",), "https://pay.example/x"),
+        )
+        async with stage.play() as lane:
+            presentation_id = await lane.present_car(stage.picture())
+            await eventually(lambda: len(stage.reported("display")) == 1)
+            assert lane.barrier.pulses == 0
+            stage.service.pay(presentation_id)
+            if poked:
+                poke = Poke(presentation_id, "SessionPaid")
+                await valkey.publish(lane_channel(stage.lane.lane_id), poke.to_json())
+            assert await lane.wait_free(10)
+            assert lane.barrier.pulses == 1
+        [first, second] = stage.reported("display")
+        assert (first["lines"], first["qr"]) == (["Please pay"], "https://pay.example/x")
+        assert second["lines"] == ["Thank you", "Please drive on"]
+
+
+async def test_a_car_that_cannot_be_read_is_sent_to_staff(valkey_url: str, tmp_path: Path) -> None:
+    options = BridgeOptions(reading=ReadingLimits(answered_frames_max=2))
+    async with open_stage(valkey_url, tmp_path, options) as stage:
+        stage.recognizer.read = None
+        async with stage.play() as lane:
+            await lane.present_car(stage.picture())
+            await eventually(lambda: len(stage.reported("display")) == 1)
+            assert stage.reported("display")[0]["lines"] == [
+                "Plate not readable",
+                "Please call staff",
+            ]
+            assert lane.barrier.pulses == 0
+        assert stage.service.decide_calls == []
+        assert stage.service.commands == {}
+
+
+async def test_the_best_vote_is_taken_when_frames_never_agree(
+    valkey_url: str, tmp_path: Path
+) -> None:
+    options = BridgeOptions(reading=ReadingLimits(answered_frames_max=2))
+    async with open_stage(valkey_url, tmp_path, options) as stage:
+        stage.recognizer.agreed = False
+        stage.recognizer.read = PlateRead(text="A1", confidence=0.4)
+        async with stage.play() as lane:
+            presentation_id = await lane.present_car(stage.picture())
+            assert await lane.wait_free(10)
+        assert stage.service.decide_calls == [(presentation_id, "A1")]
+
+
+async def test_a_camera_that_reads_by_itself_needs_no_pictures(stage: Stage) -> None:
+    async with stage.play() as lane:
+        presentation_id = await lane.present_car(CarPictures(), "B777", 0.97)
+        assert await lane.wait_free(10)
+    assert stage.service.decide_calls == [(presentation_id, "B777")]
+    assert stage.service.frames == {}
+
+
+async def test_a_car_that_backs_out_before_the_decision_stays_outside(stage: Stage) -> None:
+    stage.recognizer.on.clear()
+    async with stage.play() as lane:
+        presentation_id = await lane.present_car(stage.picture())
+        await eventually(lambda: len(stage.service.frames) > 0)
+        await lane.car_leaves()
+        await eventually(lambda: whats(stage) == ["occupied", "cleared"])
+        stage.recognizer.on.set()
+        await eventually(lambda: len(stage.recognizer.seen) > 0)
+        await asyncio.sleep(0.3)
+        assert lane.barrier.pulses == 0
+    assert stage.service.decide_calls == []
+    assert presentation_id not in stage.service.decisions
+
+
+async def test_a_jammed_arm_is_reported_and_nothing_passes(stage: Stage) -> None:
+    async with stage.play() as lane:
+        lane.barrier.faults.arm_jammed = True
+        await lane.present_car(stage.picture())
+        await eventually(lambda: "obstructed" in whats(stage))
+        assert lane.barrier.pulses == 1
+        assert lane.presentation_id is not None
+    assert whats(stage) == ["occupied", "opening", "obstructed"] or whats(stage) == [
+        "occupied",
+        "obstructed",
+    ]
+
+
+async def test_a_restarted_bridge_sends_the_same_order_again(stage: Stage, valkey_url: str) -> None:
+    async with stage.connect() as agent:
+        await agent.hello()
+        presentation_id = await agent.start(1)
+        await agent.frame_of(presentation_id)
+        first = await agent.receive()
+        assert first[2] == "OpenBarrier"
+    async with stage.connect() as agent:
+        await agent.hello(2, presentation_id)
+        second = await agent.receive()
+    assert second[2] == "OpenBarrier"
+    assert second[3]["command_id"] == first[3]["command_id"]
+    assert second[3]["session_epoch"] == first[3]["session_epoch"] + 1
+    assert len(stage.service.decide_calls) == 1
+    assert UUID(second[3]["command_id"]) in stage.service.commands
