@@ -392,7 +392,7 @@ def _process(folder: Path, port: int) -> Generator[Process]:
     }
     arguments = [str(part) for option in options.items() for part in option]
     command = [sys.executable, "-m", "sesame.commands.sandbox", "acquirer", "--json", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:  # noqa: S603 - ours
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         try:
             assert running.stdout is not None
             yield Process(running, json.loads(running.stdout.readline()))
