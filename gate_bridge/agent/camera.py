@@ -7,12 +7,12 @@ from uuid import UUID
 from gate_bridge.agent.errors import PictureError
 from gate_bridge.agent.journal import CurrentCar
 from gate_bridge.agent.lane_state import LaneState
+from gate_bridge.agent.picture_sources import open_pictures
 from gate_bridge.agent.pictures import (
     FRAMES_PER_S,
     CarPictures,
     Picture,
     PictureSource,
-    open_pictures,
 )
 from gate_bridge.agent.reports import Reporter
 from gate_bridge.agent.session import BridgeSession

@@ -85,16 +85,6 @@ class PhotoSource:
         """Let go of nothing: files are not kept open."""
 
 
-def open_pictures(pictures: CarPictures) -> PictureSource:
-    """Open the camera on a car."""
-    if pictures.video is None:
-        return PhotoSource(pictures.photos)
-    # OpenCV takes longer to load than the rest of the agent, and only videos need it.
-    from gate_bridge.agent.video import VideoSource  # noqa: PLC0415
-
-    return VideoSource(pictures.video, pictures.from_s, pictures.to_s)
-
-
 def content_type_of(image: bytes) -> ContentType:
     """Return the type by the first bytes; whatever is none of the known is left to the bridge."""
     if image.startswith(b"\x89PNG"):
