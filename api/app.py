@@ -36,7 +36,9 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
     metrics.sockets.set_function(lambda: sockets.sockets)
     routes = [
         Route("/graphql", GraphQLEndpoint(schema, open_request).answer, methods=["POST"]),
-        Route("/staff/graphql", GraphQLEndpoint(staff_schema, open_request).answer, methods=["POST"]),
+        Route(
+            "/staff/graphql", GraphQLEndpoint(staff_schema, open_request).answer, methods=["POST"]
+        ),
         Route("/callbacks/{provider}", CallbackEndpoint(context).answer, methods=["POST"]),
         Route("/pay/{token}", PayEndpoint(context).answer, methods=["GET", "POST"]),
         Route("/healthz", _healthz),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
+import strawberry
 import structlog
 from graphql import ASTValidationRule, GraphQLError, NoSchemaIntrospectionCustomRule
 from strawberry.extensions import (
@@ -14,7 +15,7 @@ from strawberry.extensions import (
 )
 from strawberry.extensions.max_aliases import create_validator as limit_aliases
 from strawberry.extensions.query_depth_limiter import create_validator as limit_depth
-from strawberry.types import StreamExecutionResult
+from strawberry.types import ExecutionContext, StreamExecutionResult
 
 from api.config import (
     DOCUMENTS_CACHED_MAX,
@@ -40,8 +41,9 @@ _PRODUCTION_RULES: Final = [*_RULES, NoSchemaIntrospectionCustomRule]
 class TellFailures(SchemaExtension):
     """Words every error: expected ones with their code, others masked, with a correlation id."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, suggests: bool) -> None:
         super().__init__()
+        self._suggests = suggests
         self._streamed = False
 
     def on_operation(self) -> Iterator[None]:
@@ -61,7 +63,18 @@ class TellFailures(SchemaExtension):
         if errors:
             context: RequestContext = self.execution_context.context
             worded = [word_error(error, context.correlation_id) for error in errors[:ERRORS_MAX]]
+            if not self._suggests:
+                worded = [_without_suggestion(error) for error in worded]
             result.errors = worded  # pyright: ignore[reportAttributeAccessIssue] - it has `errors`
+
+
+class QuietSchema(strawberry.Schema):
+    """Leaves the log to `word_error`: the library logs whatever nonsense a client sends."""
+
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        """Log nothing."""
 
 
 def word_error(error: GraphQLError, correlation_id: str) -> GraphQLError:
@@ -78,6 +91,8 @@ def word_error(error: GraphQLError, correlation_id: str) -> GraphQLError:
         )
     if isinstance(cause, GraphQLError):
         return error
+    if isinstance(cause, RecursionError):
+        return GraphQLError("the document is nested too deeply", extensions={"code": "TOO_DEEP"})
     _log.error("graphql.failed", correlation_id=correlation_id, path=error.path, exc_info=cause)
     return GraphQLError(
         "internal error",
@@ -87,11 +102,19 @@ def word_error(error: GraphQLError, correlation_id: str) -> GraphQLError:
     )
 
 
+def _without_suggestion(error: GraphQLError) -> GraphQLError:
+    # The library's switch covers fields only, not arguments, types, enums and directives.
+    told, _, suggestion = error.message.partition(" Did you mean ")
+    if not suggestion:
+        return error
+    return GraphQLError(told, nodes=error.nodes, path=error.path, extensions=error.extensions)
+
+
 def extensions_of(*, development: bool) -> list[Callable[[], SchemaExtension]]:
     """Return the extensions of a schema; introspection is open in development only."""
     rules = _RULES if development else _PRODUCTION_RULES
     return [
-        TellFailures,
+        lambda: TellFailures(suggests=development),
         lambda: MaxTokensLimiter(QUERY_TOKENS_MAX),
         lambda: AddValidationRules(rules),
         lambda: ParserCache(DOCUMENTS_CACHED_MAX),

@@ -79,9 +79,7 @@ def refusal_of(error: ParkingError) -> AnyRefusal:
         raise error
     if isinstance(error, InvalidInputError):
         field = camel_case(error.field)
-        return InvalidInput(
-            code=error.code, message=f"{field}: expected {error.expected}", field=field
-        )
+        return InvalidInput(code=error.code, message=public_message(error), field=field)
     return Refused(
         code=error.code,
         message=public_message(error),
@@ -93,6 +91,8 @@ def refusal_of(error: ParkingError) -> AnyRefusal:
 
 def public_message(error: ParkingError) -> str:
     """Return what a client may read; the words of an outage may name a host."""
+    if isinstance(error, InvalidInputError):
+        return f"{camel_case(error.field)}: expected {error.expected}"
     if isinstance(error, UnavailableError):
         return "something that is needed does not answer; try again"
     return str(error)

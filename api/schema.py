@@ -1,9 +1,11 @@
 """The driver's schema."""
 
+from functools import cache
+
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from api.limits import extensions_of
+from api.limits import QuietSchema, extensions_of
 from api.mutations.payments import PaymentMutations
 from api.mutations.plates import PlateMutations
 from api.mutations.sign_in import SignInMutations
@@ -21,9 +23,10 @@ class Mutation(SignInMutations, PlateMutations, PaymentMutations):
     """The writes of the driver's schema."""
 
 
+@cache
 def make_schema(*, development: bool) -> strawberry.Schema:
     """Return the schema; `development` opens introspection and suggestions."""
-    return strawberry.Schema(
+    return QuietSchema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,

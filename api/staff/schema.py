@@ -1,6 +1,7 @@
 """The staff's schema: what a person decides."""
 
 from datetime import datetime
+from functools import cache
 from typing import Annotated
 
 import strawberry
@@ -8,7 +9,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from api.acting import Given, outcome_of, refusable
 from api.global_ids import decode_keys, encode_id
-from api.limits import extensions_of
+from api.limits import QuietSchema, extensions_of
 from api.request import Info
 from parking.kit.errors import InvalidInputError
 from parking.plates import service
@@ -132,9 +133,10 @@ class StaffMutation:
     )
 
 
+@cache
 def make_staff_schema(*, development: bool) -> strawberry.Schema:
     """Return the schema; `development` opens introspection and suggestions."""
-    return strawberry.Schema(
+    return QuietSchema(
         query=StaffQuery,
         mutation=StaffMutation,
         extensions=extensions_of(development=development),

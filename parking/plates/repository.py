@@ -143,7 +143,7 @@ async def active_plates(unit: UnitOfWork, driver_id: UUID) -> Sequence[DriverPla
     statement = (
         select(DriverPlate)
         .where(col(DriverPlate.driver_id) == driver_id, col(DriverPlate.unbound_at).is_(None))
-        .order_by(col(DriverPlate.binding_id))
+        .order_by(col(DriverPlate.bound_at), col(DriverPlate.binding_id))
         .limit(PLATES_READ_MAX)
     )
     return (await unit.session.exec(statement)).all()

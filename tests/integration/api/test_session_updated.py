@@ -1,0 +1,247 @@
+"""`sessionUpdated` over real WebSockets: snapshot, changes in order, reconnects, break-ins."""
+
+import asyncio
+import gc
+from collections.abc import AsyncGenerator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from api.global_ids import encode_id
+from api.subscriptions import session_updated
+from parking.drivers import service as drivers
+from parking.events.pokes import Poke, session_channel
+from parking.flows import prepay
+from tests.factories.api import ApiWorld, serve
+from tests.factories.graphql_socket import GraphQLSocket, signed_in_socket
+from tests.servers import valkey_client
+
+FOLLOW = """
+subscription Follow($id: ID!, $after: Int) {
+  sessionUpdated(sessionId: $id, afterVersion: $after) {
+    __typename
+    ... on SessionUpdate {
+      reason version event
+      session { id version state bill { due { amountMinor } nextChangeAt } }
+    }
+    ... on Refusal { code }
+  }
+}
+"""
+
+
+@pytest.fixture
+async def address(api: ApiWorld) -> AsyncGenerator[str]:
+    async with serve(api.app) as address:
+        yield address
+
+
+class Stay:
+    """A driver's running stay; `bump` makes a change, as a lane would, and pokes."""
+
+    def __init__(self, api: ApiWorld, driver_id: UUID, session_id: UUID, token: str) -> None:
+        self.api = api
+        self.driver_id = driver_id
+        self.session_id = session_id
+        self.token = token
+        self.id = encode_id("Session", session_id)
+
+    async def poke(self) -> None:
+        channel = session_channel(self.session_id)
+        assert await self.api.lanes.context.bus.publish([(channel, Poke(uuid4(), "Test"))])
+
+    async def pay(self) -> None:
+        """Let more become due and pay it by mandate: version + 1."""
+        self.api.lanes.wait(minutes=45)
+        await prepay.prepay(self.api.lanes.context, self.driver_id, self.session_id)
+
+    async def leave(self) -> None:
+        """Leave within the time that was paid for."""
+        assert (await self.api.lanes.drive_out()).action == "open"
+
+
+@pytest.fixture
+async def stay(api: ApiWorld) -> Stay:
+    driver_id, _ = await api.add_driver()
+    await api.lanes.permit(driver_id)
+    session_id = await api.lanes.drive_in()
+    return Stay(api, driver_id, session_id, await api.token_of(driver_id))
+
+
+async def update(client: GraphQLSocket) -> Any:  # noqa: ANN401 - JSON
+    return (await client.data())["sessionUpdated"]
+
+
+def brief(found: dict[str, Any]) -> tuple[str, int, str | None]:
+    return found["reason"], found["version"], found["event"]
+
+
+async def test_snapshot_first_then_every_change_in_order(stay: Stay, address: str) -> None:
+    async with signed_in_socket(address, stay.token) as client:
+        await client.subscribe("1", FOLLOW, id=stay.id)
+        first = await update(client)
+        assert brief(first) == ("SNAPSHOT", 2, None)
+        assert first["session"]["id"] == stay.id
+        assert first["session"]["version"] == 2
+        stay.api.lanes.wait(minutes=5)
+        await stay.leave()
+        await stay.poke()
+        changes = [await update(client) for _ in range(2)]
+        assert [brief(one) for one in changes] == [
+            ("CHANGE", 3, "GateOpened"),
+            ("CHANGE", 4, "SessionEnded"),
+        ]
+        assert [one["session"]["state"] for one in changes] == ["LEFT", "LEFT"]
+        assert [one["session"]["version"] for one in changes] == [4, 4]
+
+
+async def test_nothing_is_missed_over_a_reconnect(stay: Stay, address: str) -> None:
+    async with signed_in_socket(address, stay.token) as client:
+        await client.subscribe("1", FOLLOW, id=stay.id)
+        seen = (await update(client))["version"]
+    stay.api.lanes.wait(minutes=5)
+    await stay.leave()
+    async with signed_in_socket(address, stay.token) as client:
+        await client.subscribe("1", FOLLOW, id=stay.id, after=seen)
+        missed = [brief(await update(client)) for _ in range(2)]
+        assert missed == [("CHANGE", 3, "GateOpened"), ("CHANGE", 4, "SessionEnded")]
+        await client.subscribe("2", FOLLOW, id=stay.id, after=4)
+        current = (await client.data("2"))["sessionUpdated"]
+        assert brief(current) == ("SNAPSHOT", 4, None)
+        await client.subscribe("3", FOLLOW, id=stay.id, after=0)
+        every = [(await client.data("3"))["sessionUpdated"] for _ in range(4)]
+        assert [one["version"] for one in every] == [1, 2, 3, 4]
+        await client.subscribe("4", FOLLOW, id=stay.id, after=99)
+        ahead = (await client.data("4"))["sessionUpdated"]
+        assert brief(ahead) == ("SNAPSHOT", 4, None)
+
+
+async def test_versions_that_are_gone_are_made_up_by_a_snapshot(stay: Stay, address: str) -> None:
+    await stay.api.lanes.rows_changed("DELETE FROM outbox WHERE version = 1")
+    async with signed_in_socket(address, stay.token) as client:
+        await client.subscribe("1", FOLLOW, id=stay.id, after=0)
+        assert brief(await update(client)) == ("SNAPSHOT", 2, None)
+
+
+async def test_the_bill_ticks_without_any_change(
+    stay: Stay, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_updated, "TICK_S_MIN", 0.02)
+    async with signed_in_socket(address, stay.token) as client:
+        await client.subscribe("1", FOLLOW, id=stay.id)
+        first = await update(client)
+        assert first["session"]["bill"]["due"] == {"amountMinor": 0}
+        assert first["session"]["bill"]["nextChangeAt"] is not None
+        stay.api.lanes.wait(minutes=14)
+        await stay.poke()
+        tick = await update(client)
+        assert brief(tick) == ("TICK", 2, None)
+        assert tick["session"]["bill"]["due"] == {"amountMinor": 500}
+
+
+async def test_a_lost_poke_is_made_up_for(
+    stay: Stay, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_updated, "SUBSCRIPTION_LOOK_S", 0.02)
+    async with signed_in_socket(address, stay.token) as client:
+        await client.subscribe("1", FOLLOW, id=stay.id)
+        await update(client)
+        await stay.leave()
+        assert brief(await update(client)) == ("CHANGE", 3, "GateOpened")
+
+
+async def test_flushing_valkey_loses_nothing(stay: Stay, address: str, valkey_url: str) -> None:
+    async with signed_in_socket(address, stay.token) as client:
+        await client.subscribe("1", FOLLOW, id=stay.id)
+        await update(client)
+        with valkey_client(valkey_url) as valkey:
+            valkey.flushall()
+        await stay.leave()
+        await stay.poke()
+        assert brief(await update(client)) == ("CHANGE", 3, "GateOpened")
+
+
+async def test_many_sockets_share_one_valkey_connection(stay: Stay, address: str) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        watching = [tasks.create_task(watch(stay, address)) for _ in range(12)]
+        await stay.leave()
+        # Repeated until everyone has heard: a poke before a subscription is nobody's.
+        while not all(task.done() for task in watching):
+            await stay.poke()
+            await asyncio.sleep(0.05)
+    assert [task.result() for task in watching] == [[3, 4]] * 12
+
+
+async def watch(stay: Stay, address: str) -> list[int]:
+    async with signed_in_socket(address, stay.token) as client:
+        await client.subscribe("1", FOLLOW, id=stay.id, after=2)
+        versions: list[int] = []
+        while versions[-1:] != [4]:
+            found = await update(client)
+            if found["reason"] == "CHANGE":
+                versions.append(found["version"])
+        return versions
+
+
+async def refused(client: GraphQLSocket, operation_id: str = "1") -> Any:  # noqa: ANN401 - JSON
+    found = (await client.data(operation_id))["sessionUpdated"]
+    assert found["__typename"] == "Refused"
+    assert await client.next() == {"id": operation_id, "type": "complete"}
+    return found["code"]
+
+
+async def test_somebody_elses_stay_answers_like_none(stay: Stay, address: str) -> None:
+    _, thief = await stay.api.add_driver("ZZ99999")
+    async with signed_in_socket(address, thief) as client:
+        for wanted in (stay.id, encode_id("Session", uuid4())):
+            await client.subscribe("1", FOLLOW, id=wanted)
+            assert await refused(client) == "SESSION_UNKNOWN"
+        await client.subscribe("1", FOLLOW, id="x")
+        found = await update(client)
+        assert (found["__typename"], found["code"]) == ("InvalidInput", "INVALID_INPUT")
+
+
+async def test_signing_out_ends_a_running_subscription(stay: Stay, address: str) -> None:
+    async with signed_in_socket(address, stay.token) as client:
+        await client.subscribe("1", FOLLOW, id=stay.id)
+        await update(client)
+        async with stay.api.lanes.context.database.begin() as unit:
+            await drivers.revoke_sign_ins(unit, stay.driver_id)
+        await stay.leave()
+        await stay.poke()
+        assert await refused(client) == "UNAUTHENTICATED"
+        await client.subscribe("2", FOLLOW, id=stay.id)
+        assert await refused(client, "2") == "UNAUTHENTICATED"
+
+
+async def test_a_stay_that_is_no_longer_the_drivers(stay: Stay, address: str) -> None:
+    async with signed_in_socket(address, stay.token) as client:
+        await client.subscribe("1", FOLLOW, id=stay.id)
+        await update(client)
+        await stay.api.lanes.rows_changed("DELETE FROM driver_stays")
+        await stay.poke()
+        assert await refused(client) == "SESSION_UNKNOWN"
+
+
+async def test_sockets_that_vanish_leave_nothing_behind(stay: Stay, address: str) -> None:
+    async with signed_in_socket(address, stay.token) as client:
+        await client.subscribe("1", FOLLOW, id=stay.id)
+        await update(client)
+    before = len(asyncio.all_tasks())
+    for _ in range(10):
+        async with signed_in_socket(address, stay.token) as client:
+            await client.subscribe("1", FOLLOW, id=stay.id)
+            await update(client)
+            client.connection.transport.abort()
+    text = ""
+    for _ in range(100):
+        text = (await stay.api.http.get("/metrics")).text
+        if "sesame_api_sockets 0.0" in text and len(asyncio.all_tasks()) <= before:
+            break
+        await asyncio.sleep(0.02)
+    assert "sesame_api_sockets 0.0" in text
+    assert len(asyncio.all_tasks()) <= before
+    gc.collect()
+    left = [one for one in gc.get_objects() if isinstance(one, session_updated.SessionFeed)]
+    assert left == []

@@ -1,0 +1,37 @@
+"""Health, metrics, headers and unknown addresses."""
+
+from tests.factories.api import ApiWorld
+
+
+async def test_health(api: ApiWorld) -> None:
+    response = await api.http.get("/healthz")
+    assert (response.status_code, response.text) == (200, "ok")
+
+
+async def test_readiness(api: ApiWorld) -> None:
+    response = await api.http.get("/readyz")
+    assert response.status_code == 200
+    assert response.json() == {"ready": True, "database": True, "valkey": True}
+
+
+async def test_metrics_count_by_route(api: ApiWorld) -> None:
+    await api.send("{ __typename }")
+    await api.http.get("/pay/some-token")
+    await api.http.get("/no/such/place")
+    text = (await api.http.get("/metrics")).text
+    assert 'sesame_api_requests_total{route="/graphql",status="200"} 1.0' in text
+    assert 'sesame_api_requests_total{route="/pay/{token}",status="404"} 1.0' in text
+    assert 'sesame_api_requests_total{route="other",status="404"} 1.0' in text
+    assert "some-token" not in text
+    assert "sesame_api_sockets 0.0" in text
+
+
+async def test_every_answer_carries_the_security_headers(api: ApiWorld) -> None:
+    for path in ("/healthz", "/graphql", "/pay/x", "/callbacks/x", "/nowhere"):
+        headers = (await api.http.get(path)).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cache-control"] == "no-store"
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
