@@ -177,7 +177,9 @@ class GateConnection:
             )
         except Exception as error:  # noqa: BLE001 - whatever failed, the agent comes again
             await self._link.refuse(call_id, self._wire_error(error, "Hello"))
-            await self._link.close(GateCloseCode.TRY_AGAIN_LATER, "not ready")
+            lasting = isinstance(error, ParkingError) and not error.retryable
+            code = GateCloseCode.TOKEN_REFUSED if lasting else GateCloseCode.TRY_AGAIN_LATER
+            await self._link.close(code, "the lane cannot be taken")
             return False
         self.session_epoch = connection.session_epoch
         await self._take_lane(hello, connection.last_seq)

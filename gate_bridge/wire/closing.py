@@ -17,6 +17,12 @@ class GateCloseCode(IntEnum):
 
 
 RETRY_SLOWLY = frozenset(
-    {GateCloseCode.TOKEN_REFUSED, GateCloseCode.LANE_MISMATCH, GateCloseCode.MALFORMED}
+    {
+        GateCloseCode.MALFORMED,
+        GateCloseCode.TOKEN_REFUSED,
+        GateCloseCode.LANE_MISMATCH,
+        # Two agents of one lane would otherwise take it from each other without a pause.
+        GateCloseCode.SUPERSEDED,
+    }
 )
 """Codes that a quick reconnect cannot mend: a person has to act first."""

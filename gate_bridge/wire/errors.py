@@ -49,8 +49,9 @@ class PayloadInvalidError(WireError):
 
     code: ClassVar[str] = "PayloadInvalid"
 
-    def __init__(self, field: str, expected: str) -> None:
-        super().__init__(f"{field}: {expected}", {"field": field, "expected": expected})
+    def __init__(self, field: str, problem: str) -> None:
+        expected = problem.removeprefix("expected ")
+        super().__init__(f"{field}: {problem}", {"field": field, "expected": expected})
 
 
 class TooLargeError(WireError):
