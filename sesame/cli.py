@@ -1,6 +1,7 @@
 """The command `sesame`. A command's module is imported only when it is called or listed."""
 
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -32,6 +33,16 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "schema": ("sesame.commands.schema", "schema_command"),
     "bench": ("sesame.commands.bench", "bench_command"),
 }
+
+# One object a line, for programs that read the log.
+_JSON_PROCESSORS: Final = (
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+    structlog.processors.format_exc_info,
+    structlog.processors.JSONRenderer(),
+)
 
 
 class LazyGroup(TyperGroup):
@@ -76,13 +87,18 @@ def _sesame() -> None:  # pyright: ignore[reportUnusedFunction] - typer keeps it
 
 def main() -> None:
     """Run a command; an expected refusal prints one line and ends with 1."""
-    # Standard output belongs to a command's report, so the log goes to standard error.
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    _configure_log(as_json=os.environ.get("SESAME_LOG_FORMAT") == "json")
     try:
         app()
     except ParkingError as error:
         typer.secho(str(error), fg=typer.colors.RED, err=True)
         sys.exit(1)
+
+
+def _configure_log(*, as_json: bool) -> None:
+    structlog.configure(
+        processors=_JSON_PROCESSORS if as_json else None,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        # Standard output belongs to a command's report, so the log goes to standard error.
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

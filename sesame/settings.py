@@ -4,7 +4,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -69,7 +69,8 @@ class Settings(BaseSettings):
     sms_webhook_url: str | None = None
     sms_webhook_secret: str | None = None
 
-    log_format: str = "json"
+    # `console` for people, `json` for one object a line; the command reads it before all else.
+    log_format: Literal["console", "json"] = "console"
 
     def require_database_url(self) -> str:
         """Return DATABASE_URL.
