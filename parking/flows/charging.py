@@ -1,7 +1,9 @@
 """Sending a stored attempt to its provider, outside every transaction, and hearing it out."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Generator, MutableMapping, Sequence
+from contextlib import contextmanager
+from time import perf_counter
 
 import structlog
 
@@ -22,14 +24,27 @@ _UNSETTLED = frozenset({AttemptState.SENT, AttemptState.ACCEPTED, AttemptState.U
 _log = structlog.get_logger()
 
 
-async def call_provider(context: ParkingContext, call: ProviderCall) -> None:
-    """Do the errand; what came of it is stored."""
+async def call_provider(
+    context: ParkingContext,
+    call: ProviderCall,
+    timings_ms: MutableMapping[str, float] | None = None,
+) -> None:
+    """Do the errand; what came of it is stored.
+
+    Args:
+        context: The domain's surroundings.
+        call: What to do.
+        timings_ms: What the provider takes is added to its `charge`, without our own
+            transactions around a charge.
+    """
+    timings_ms = {} if timings_ms is None else timings_ms
     try:
-        if await _send(context, call):
+        if await _send(context, call, timings_ms):
             return
         for pause_s in QUERY_PAUSES_S:
-            await asyncio.sleep(pause_s)
-            state = await settlement.ask(context, call.operator_id, call.attempt_id)
+            with _provider_time(timings_ms):
+                await asyncio.sleep(pause_s)
+                state = await settlement.ask(context, call.operator_id, call.attempt_id)
             if state not in _UNSETTLED:
                 return
     except AmountMismatchError:
@@ -37,19 +52,34 @@ async def call_provider(context: ParkingContext, call: ProviderCall) -> None:
         _log.exception("charge.amount_mismatch", attempt=str(call.attempt_id))
 
 
-async def _send(context: ParkingContext, call: ProviderCall) -> bool:
+async def _send(
+    context: ParkingContext, call: ProviderCall, timings_ms: MutableMapping[str, float]
+) -> bool:
     if call.errand is Errand.CLOSE:
-        await settlement.close(context, call.operator_id, call.attempt_id)
+        with _provider_time(timings_ms):
+            await settlement.close(context, call.operator_id, call.attempt_id)
         return True
     if call.errand is Errand.ASK:
-        state = await settlement.ask(context, call.operator_id, call.attempt_id)
+        with _provider_time(timings_ms):
+            state = await settlement.ask(context, call.operator_id, call.attempt_id)
         return state not in _UNSETTLED
     async with context.database.begin() as unit:
         attempt = await repository.find_attempt(unit, call.operator_id, call.attempt_id)
     if attempt is None:
         return True
     order = await settlement.charge_order(context, attempt, CHARGE_DEADLINE_S)
-    result = await context.provider(attempt.provider).charge(order)
+    with _provider_time(timings_ms):
+        result = await context.provider(attempt.provider).charge(order)
     state = await settlement.settle(context, call.operator_id, call.attempt_id, result)
     is_guaranteed = result.status == OrderStatus.ACCEPTED and result.guaranteed
     return is_guaranteed or state not in _UNSETTLED
+
+
+@contextmanager
+def _provider_time(timings_ms: MutableMapping[str, float]) -> Generator[None]:
+    started = perf_counter()
+    try:
+        yield
+    finally:
+        spent_ms = (perf_counter() - started) * 1000
+        timings_ms["charge"] = timings_ms.get("charge", 0.0) + spent_ms

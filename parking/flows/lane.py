@@ -247,10 +247,7 @@ class LaneFlows:
         for _ in range(STEPS_MAX):
             if isinstance(step, Decision):
                 return step
-            started = perf_counter()
-            await call_provider(self._context, step)
-            spent_ms = (perf_counter() - started) * 1000
-            timings_ms["charge"] = timings_ms.get("charge", 0.0) + spent_ms
+            await call_provider(self._context, step, timings_ms)
             following = await self._next_step(lane, presentation_id, is_takeover=False)
             if following is None:
                 break
