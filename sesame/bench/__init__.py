@@ -1,0 +1,1 @@
+"""Measurements of the whole path on this machine, with every part real."""

@@ -1,0 +1,170 @@
+"""What is measured: the real processes on servers of their own, for the length of a block."""
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from parking.flows.context import ParkingContext
+from sesame.embedded.folder import DataFolder
+from sesame.embedded.ports import LOOPBACK
+from sesame.embedded.stack import DATABASE_SETTING, REDIS_SETTING, Stack
+from sesame.installation import Installation, install
+from sesame.process_spec import AnsweringUrl, ProcessSpec
+from sesame.processes import application_processes
+from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
+from sesame.settings import Settings
+from sesame.supervisor import Echo, Supervisor
+from sesame.wiring import open_context
+
+GATES: Final = "gates"
+RECOGNIZER: Final = "recognizer"
+ACQUIRER: Final = "acquirer"
+MERCHANT: Final = "sesame-bench"
+BOOKS_TIMEOUT_S: Final = 10.0
+CONNECTIONS_MAX: Final = 4
+
+Migrate = Callable[[str], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class BenchInstallation:
+    """What runs.
+
+    Attributes:
+        context: The domain on the same database, to furnish it and to look at it afterwards.
+        gates_url: Where lanes connect.
+        database_url: The administrator's.
+    """
+
+    context: ParkingContext
+    gates_url: str
+    database_url: str
+    acquirer_url: str
+
+    async def captured_minor(self, currency: str) -> int:
+        """Return what the stand-in has taken from drivers, by its own books."""
+        async with httpx.AsyncClient(timeout=BOOKS_TIMEOUT_S, trust_env=False) as client:
+            answer = await client.get(f"{self.acquirer_url}/_books")
+        answer.raise_for_status()
+        sums: dict[str, dict[str, Any]] = answer.json()["sums"]
+        return int(sums.get(currency, {}).get("captured_minor", 0))
+
+
+@asynccontextmanager
+async def running(
+    folder: Path | None,
+    *,
+    recognizers: int,
+    migrate: Migrate,
+    on_line: Echo,
+    on_step: Callable[[str], None],
+) -> AsyncGenerator[BenchInstallation]:
+    """Start servers, bridge, recognisers and stand-in on a fresh folder, and take all away again.
+
+    Args:
+        folder: Where to make the temporary data folder; the system's place if None.
+        recognizers: How many recognition workers.
+        migrate: Brings the database at a URL to the newest schema.
+        on_line: Called with a process's name and each line of its log.
+        on_step: Called with what is being started.
+    """
+    async with AsyncExitStack() as undo:
+        data = undo.enter_context(tempfile.TemporaryDirectory(prefix="sesame-bench-", dir=folder))
+        on_step("PostgreSQL and Valkey")
+        # Servers of their own, whatever the environment names: a bench fills them.
+        given = _without_settings(os.environ)
+        stack = Stack(Path(data), settings={})
+        await asyncio.to_thread(stack.start)
+        undo.push_async_callback(asyncio.to_thread, stack.stop)
+        supervisor = await undo.enter_async_context(Supervisor(stack.folder.logs(), on_line))
+        await migrate(stack.endpoints.database_url)
+        on_step("stand-in, gate bridge and recogniser")
+        installation = install(stack.folder, stack.endpoints, given)
+        spec, url, settings = _acquirer(stack.folder, installation.environment)
+        await supervisor.start(spec)
+        environment = {**installation.environment, **settings, "SESAME_LOG_FORMAT": "json"}
+        for process in _processes(installation, environment, recognizers):
+            await supervisor.start(process)
+        context = await undo.enter_async_context(
+            open_context(_settings(environment), connections_max=CONNECTIONS_MAX)
+        )
+        yield BenchInstallation(
+            context,
+            installation.gates_url.replace("http", "ws", 1),
+            stack.endpoints.database_url,
+            url,
+        )
+
+
+def _processes(
+    installation: Installation, environment: Mapping[str, str], recognizers: int
+) -> list[ProcessSpec]:
+    """Return bridge and recognisers just as `sesame up` starts them, less API and job worker."""
+    ready = Installation(environment, installation.api_url, installation.gates_url)
+    specs = {spec.name: spec for spec in application_processes(ready)}
+    more = [
+        ProcessSpec(f"{RECOGNIZER}-{number}", spec.argv, spec.environment, spec.ready)
+        for spec in [specs[RECOGNIZER]]
+        for number in range(2, recognizers + 1)
+    ]
+    return [specs[GATES], specs[RECOGNIZER], *more]
+
+
+def _acquirer(
+    folder: DataFolder, environment: Mapping[str, str]
+) -> tuple[ProcessSpec, str, dict[str, str]]:
+    private = folder.secret_file("merchant_key.pem", new_private_pem)
+    public = folder.root / "merchant_key.pub.pem"
+    public.write_text(public_pem(private.read_bytes()), encoding="ascii")
+    platform_keys = folder.root / "acquirer_keys.pem"
+    port = folder.port(ACQUIRER)
+    url = f"http://{LOOPBACK}:{port}"
+    options = {
+        "--data": str(folder.root / "acquirer.db"),
+        "--merchant-key": str(public),
+        "--merchant": MERCHANT,
+        "--platform-key-out": str(platform_keys),
+        "--port": str(port),
+    }
+    arguments = tuple(part for pair in options.items() for part in pair)
+    spec = ProcessSpec(
+        name=ACQUIRER,
+        argv=(sys.executable, "-m", "sesame", "sandbox", ACQUIRER, *arguments),
+        environment=environment,
+        ready=AnsweringUrl(f"{url}/_books"),
+    )
+    settings = {
+        "SESAME_ACQUIRER_URL": url,
+        "SESAME_ACQUIRER_MERCHANT": MERCHANT,
+        "SESAME_ACQUIRER_KEY_FILE": str(private),
+        "SESAME_ACQUIRER_PLATFORM_KEYS_FILE": str(platform_keys),
+    }
+    return spec, url, settings
+
+
+def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    servers = {DATABASE_SETTING, REDIS_SETTING}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in servers and not name.startswith("SESAME_")
+    }
+
+
+def _settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings that a process with this environment reads."""
+    values = {
+        name.removeprefix("SESAME_").lower(): value
+        for name, value in environment.items()
+        if name.startswith("SESAME_")
+    }
+    servers = {name: environment[name] for name in (DATABASE_SETTING, REDIS_SETTING)}
+    return Settings.model_validate({**values, **servers})

@@ -1,0 +1,27 @@
+"""The benches by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class BenchEntry:
+    """A bench as `--list` shows it.
+
+    Attributes:
+        exits: Cars at each rate, by default; together under half a minute.
+    """
+
+    name: str
+    measures: str
+    exits: Mapping[float, int]
+
+
+EXIT: Final = BenchEntry(
+    name="exit",
+    measures="frame at the bridge to order to open, by step, at 1 and at 20 exits a second",
+    exits=MappingProxyType({1.0: 20, 20.0: 200}),
+)
+BENCHES: Final[Mapping[str, BenchEntry]] = MappingProxyType({EXIT.name: EXIT})

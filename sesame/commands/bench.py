@@ -1,0 +1,99 @@
+"""`sesame bench`: measure on this machine, with every part real."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from parking.kit.errors import InvalidInputError
+from sesame.bench.exit_bench import ExitPlan, measure_exits
+from sesame.bench.exit_report import print_report
+from sesame.bench.machine import use_cores
+from sesame.bench.registry import BENCHES, EXIT
+from sesame.commands.migrate import migrate
+
+RATE_PER_S_MAX: Final = 200.0
+EXITS_MAX: Final = 5000
+# A rate of one's own runs as long as the default ones, about 12 seconds.
+SECONDS_OF_OWN_RATE: Final = 12
+
+
+def bench_command(
+    name: Annotated[str | None, typer.Argument(help="What to measure; see --list.")] = None,
+    *,
+    list_benches: Annotated[bool, typer.Option("--list", help="Say what can be measured.")] = False,
+    rate: Annotated[
+        list[float] | None,
+        typer.Option(min=0.1, max=RATE_PER_S_MAX, help="Exits a second; may be repeated."),
+    ] = None,
+    exits: Annotated[
+        int | None, typer.Option(min=1, max=EXITS_MAX, help="Cars at each rate.")
+    ] = None,
+    recognizers: Annotated[
+        int, typer.Option(min=1, max=16, help="Recognition workers; `sesame up` starts one.")
+    ] = 1,
+    cores: Annotated[
+        int | None, typer.Option(min=1, help="Confine everything to this many cores.")
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="Where the temporary data goes: on a real disk."
+        ),
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure a path with real servers and processes; exit code 1 if anything came out wrong."""
+    if list_benches or name is None:
+        _print_list(json_output=json_output)
+        raise typer.Exit(0 if list_benches else 2)
+    if name not in BENCHES:
+        raise InvalidInputError("NAME", f"one of {', '.join(BENCHES)}")
+    if cores is not None:
+        use_cores(cores)
+    plan = ExitPlan(exits=_exits(rate, exits), recognizers=recognizers, folder=folder)
+    with _ProgressBar(sum(plan.exits.values()) + plan.warm_up_exits) as progress:
+        report = asyncio.run(measure_exits(plan, migrate, progress.on_step))
+    if json_output:
+        typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
+    else:
+        print_report(report, Console())
+    if not report.is_right:
+        raise typer.Exit(1)
+
+
+def _exits(rates: list[float] | None, exits: int | None) -> dict[float, int]:
+    if not rates:
+        return {rate: exits or count for rate, count in EXIT.exits.items()}
+    return {rate: exits or max(1, round(rate * SECONDS_OF_OWN_RATE)) for rate in rates}
+
+
+def _print_list(*, json_output: bool) -> None:
+    if json_output:
+        typer.echo(json.dumps({each.name: each.measures for each in BENCHES.values()}))
+        return
+    for each in BENCHES.values():
+        typer.echo(f"{each.name}: {each.measures}")
+
+
+class _ProgressBar(Progress):
+    """What goes on, on standard error: standard output belongs to the report."""
+
+    def __init__(self, cars: int) -> None:
+        super().__init__(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("cars"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+        )
+        self._task = self.add_task("", total=cars)
+
+    def on_step(self, what: str, finished: int) -> None:
+        """Show what goes on and count the cars that it finished."""
+        self.update(self._task, description=what, advance=finished)
