@@ -5,7 +5,7 @@ import strawberry
 from api import reads
 from api.global_ids import Node
 from api.request import Info
-from api.types.viewer import Viewer
+from api.viewer import Viewer
 
 
 @strawberry.type

@@ -8,7 +8,7 @@ import strawberry
 from api.acting import Given, outcome_of, raise_refusal, refusable
 from api.global_ids import decode_id, encode_id
 from api.request import Info
-from api.types.viewer import Viewer
+from api.viewer import Viewer
 from parking.drivers import models, service
 
 strawberry.enum(

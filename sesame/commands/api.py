@@ -1,8 +1,10 @@
 """`sesame api`: HTTP, GraphQL and WebSockets for phones, staff, payers and payment providers."""
 
+import asyncio
 import gc
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import signal
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, Final
 
 import typer
@@ -24,6 +26,7 @@ KEEP_ALIVE_S: Final = 30
 BACKLOG: Final = 2048
 # A phone in a tunnel is given this long before its socket is closed.
 WS_PING_TIMEOUT_S: Final = 20.0
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 def api_command(
@@ -58,11 +61,27 @@ def server_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
     )
 
 
+class ApiServer(uvicorn.Server):
+    """Ends with 0 after SIGTERM; the library would kill itself with the same signal."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Let SIGTERM and SIGINT end the serving, for the length of the block."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+
 async def _serve(settings: Settings, *, host: str, port: int) -> None:
     tokens = token_issuer(settings)
     async with open_context(settings) as context, _sms(settings) as sms:
         config = ApiConfig(tokens=tokens, sms=sms, development=settings.development)
-        server = uvicorn.Server(server_config(create_app(context, config), host=host, port=port))
+        server = ApiServer(server_config(create_app(context, config), host=host, port=port))
         # Everything loaded so far lives to the end: the collector need never look at it again.
         gc.collect()
         gc.freeze()
