@@ -1,4 +1,4 @@
-"""The acquirer stand-in as its staff see it: its books, its scenarios, and its payers' pages."""
+"""The acquirer stand-in as its staff see it: its books and its scenarios."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -6,7 +6,6 @@ from typing import Any, Final
 import httpx
 
 TIMEOUT_S: Final = 10.0
-_SEE_OTHER: Final = 303
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,7 @@ class Order:
 
 
 class AcquirerDesk:
-    """Reads the books and plays the payer."""
+    """Reads the books, and makes the stand-in misbehave."""
 
     def __init__(self, url: str) -> None:
         self._client = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False)
@@ -45,13 +44,6 @@ class AcquirerDesk:
     async def play(self, **rule: object) -> None:
         """Make the stand-in behave in some way; see `sesame.sandbox.acquirer.scenarios.Rule`."""
         self._checked(await self._client.post("/_control", json=rule))
-
-    async def press(self, page_url: str) -> None:
-        """Open a page of the stand-in and press its only button, as a payer does."""
-        self._checked(await self._client.get(page_url))
-        answer = await self._client.post(page_url)
-        if answer.status_code != _SEE_OTHER:
-            self._checked(answer)
 
     @staticmethod
     def _checked(answer: httpx.Response) -> httpx.Response:

@@ -1,7 +1,7 @@
 """The processes of the demo's lanes."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sesame.demo.town import PRIVATE_MODE, TownLane
@@ -9,7 +9,13 @@ from sesame.process_spec import PrintedLine, ProcessSpec
 
 
 def gate_agent(
-    lane: TownLane, *, folder: Path, socket: Path, gates_url: str, environment: Mapping[str, str]
+    lane: TownLane,
+    *,
+    folder: Path,
+    socket: Path,
+    gates_url: str,
+    environment: Mapping[str, str],
+    options: Sequence[str] = (),
 ) -> ProcessSpec:
     """Return the process that plays a lane.
 
@@ -19,6 +25,7 @@ def gate_agent(
         socket: Where it takes orders; a short path, because sockets allow about 100 bytes.
         gates_url: Where the bridge is.
         environment: The whole environment of the process.
+        options: More options of `sesame gate-agent`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     token = folder / "token"
@@ -40,6 +47,7 @@ def gate_agent(
             "gate-agent",
             *(part for pair in arguments.items() for part in pair),
             "--json",
+            *options,
         ),
         environment=environment,
         ready=PrintedLine('"connected"'),

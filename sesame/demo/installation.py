@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -48,6 +49,7 @@ class DemoInstallation:
         town: Places and lanes.
         desk: The acquirer stand-in.
         pushes: What the FCM stand-in delivered.
+        frozen: Names of children that do not move at this moment.
     """
 
     supervisor: Supervisor
@@ -65,6 +67,7 @@ class DemoInstallation:
         *,
         durable: bool = True,
         given: Mapping[str, str] | None = None,
+        agent_options: Sequence[str] = (),
         on_line: Echo | None = None,
         on_report: ReportListener | None = None,
         on_step: StepListener | None = None,
@@ -75,6 +78,7 @@ class DemoInstallation:
             data: The data folder, kept for the next time.
             durable: False for throw-away data; see `Stack`.
             given: The environment to start from; this process's own if None.
+            agent_options: More options of `sesame gate-agent`, for every lane.
             on_line: Called with a child's name and each line of its log.
             on_report: Called with a lane's key and each report of its agent.
             on_step: Called with what is being started.
@@ -82,10 +86,12 @@ class DemoInstallation:
         self._data = data
         self._durable = durable
         self._given = _without_own_settings(os.environ if given is None else given)
+        self._agent_options = agent_options
         self._on_line = on_line
         self._on_report = on_report
         self._on_step = on_step
         self._lanes: dict[str, LaneClient] = {}
+        self.frozen: set[str] = set()
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -109,7 +115,17 @@ class DemoInstallation:
     def phone(self, owner: str) -> Phone:
         """Return somebody's phone; the same owner has the same number each time."""
         keychain = self.stack.folder.root / "phones"
-        return Phone(self.api_url, keychain, owner, sms=self._sms, desk=self.desk)
+        return Phone(self.api_url, keychain, owner, self._sms)
+
+    def freeze(self, name: str) -> None:
+        """Stop a child where it stands; raises as `Supervisor.send`."""
+        self.supervisor.send(name, signal.SIGSTOP)
+        self.frozen.add(name)
+
+    def thaw(self, name: str) -> None:
+        """Let a frozen child go on; raises as `Supervisor.send`."""
+        self.supervisor.send(name, signal.SIGCONT)
+        self.frozen.discard(name)
 
     @property
     def lanes(self) -> Mapping[str, LaneClient]:
@@ -192,6 +208,7 @@ class DemoInstallation:
                 socket=sockets / lane.key,
                 gates_url=self.gates_url,
                 environment=installation.environment,
+                options=self._agent_options,
             )
             for lane in self.town.lanes
         ]

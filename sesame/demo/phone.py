@@ -10,9 +10,9 @@ from typing import ClassVar, Final, Self
 
 from parking.kit.errors import ParkingError
 from sesame.demo import documents
-from sesame.demo.desk import AcquirerDesk
 from sesame.demo.graphql_client import ApiRefusedError, GraphQLClient, Json
 from sesame.demo.inboxes import SmsInbox
+from sesame.demo.payer import Payer
 from sesame.demo.town import PRIVATE_MODE
 
 ACTIVE: Final = "ACTIVE"
@@ -34,9 +34,7 @@ class Phone:
         target: Where its pushes go.
     """
 
-    def __init__(
-        self, api_url: str, keychain: Path, owner: str, *, sms: SmsInbox, desk: AcquirerDesk
-    ) -> None:
+    def __init__(self, api_url: str, keychain: Path, owner: str, sms: SmsInbox) -> None:
         """Take the phone of `owner`: the same number each time.
 
         Args:
@@ -44,7 +42,6 @@ class Phone:
             keychain: Folder where the phones keep their refresh tokens.
             owner: Any name.
             sms: What the phone receives.
-            desk: The acquirer's pages, which the phone opens.
         """
         digest = hashlib.sha256(owner.encode()).digest()
         self.number = f"+86139{int.from_bytes(digest[:4]) % 10**8:08d}"
@@ -52,7 +49,6 @@ class Phone:
         self._key = keychain / self.target
         self._api = GraphQLClient(api_url)
         self._sms = sms
-        self._desk = desk
 
     async def __aenter__(self) -> Self:
         await self.sign_in()
@@ -123,7 +119,8 @@ class Phone:
             if mandate["state"] == ACTIVE:
                 return str(mandate["id"])
         started = (await self._api.run(documents.AUTHORIZE, input={}))["mandate"]
-        await self._desk.press(started["confirmationUrl"])
+        async with Payer() as payer:
+            await payer.press(started["confirmationUrl"])
         for _ in range(MANDATE_LOOKS_MAX):
             mandates = (await self.viewer())["mandates"]
             if any(one["id"] == started["id"] and one["state"] == ACTIVE for one in mandates):

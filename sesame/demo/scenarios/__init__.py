@@ -1,0 +1,29 @@
+"""What the demo plays; each module is one scenario."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from sesame.demo.scenarios import bound, declined, frozen, misread, temporary
+from sesame.demo.scenarios.act import Act, ScenarioFailedError, StepListener
+from sesame.demo.scenarios.stage import Stage
+
+__all__ = ["SCENARIOS", "Act", "Scenario", "ScenarioFailedError", "Stage", "StepListener"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One scenario; `name` is stable."""
+
+    name: str
+    title: str
+    play: Callable[[Stage, Act], Awaitable[None]]
+
+
+SCENARIOS: Final = (
+    Scenario("bound_driver", "Bound driver in and out", bound.play),
+    Scenario("temporary_user", "Temporary user pays by QR", temporary.play),
+    Scenario("declined_payment", "Declined payment, then QR", declined.play),
+    Scenario("misread_plate", "Misread plate finds its stay", misread.play),
+    Scenario("frozen_gate", "Gate frozen while it opens", frozen.play),
+)

@@ -1,0 +1,147 @@
+"""Looks up what really happened: in the database, in the acquirer's books, on the phones."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from parking.flows.context import ParkingContext
+from parking.kit.ids import derive_id
+from parking.kit.money import Money
+from parking.lanes.models import Observation
+from parking.lanes.service import PLATE_CONTEXT
+from parking.payments import ledger
+from parking.payments import repository as payments
+from parking.payments.models import BillState
+from parking.sessions import repository as sessions
+from parking.tariffs import service as tariffs
+from parking.tariffs.rules import price
+from sesame.demo.desk import AcquirerDesk, Order
+from sesame.demo.inboxes import PushInbox
+
+PUSH_LOOKS_MAX: Final = 150
+LOOK_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class BillFacts:
+    """A stay's bill, and the same priced again from its rate table."""
+
+    total: Money
+    recomputed: Money
+    is_paid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Money at one moment, over all operators; by currency.
+
+    Attributes:
+        receivable: What drivers owe.
+        held: What the ledger says that the acquirer holds.
+        captured: What the acquirer says that it holds.
+        ledger_sum: All accounts together.
+    """
+
+    receivable: dict[str, int]
+    held: dict[str, int]
+    captured: dict[str, int]
+    ledger_sum: dict[str, int]
+
+    def since(self, earlier: "Books") -> "Books":
+        """Return how much each figure grew; the ledger's sum stays as it is."""
+        return Books(
+            receivable=_less(self.receivable, earlier.receivable),
+            held=_less(self.held, earlier.held),
+            captured=_less(self.captured, earlier.captured),
+            ledger_sum=self.ledger_sum,
+        )
+
+
+class Witness:
+    """Asks every side; changes nothing."""
+
+    def __init__(
+        self,
+        context: ParkingContext,
+        desk: AcquirerDesk,
+        pushes: PushInbox,
+        operator_ids: Sequence[UUID],
+    ) -> None:
+        self._context = context
+        self._desk = desk
+        self._pushes = pushes
+        self._operator_ids = operator_ids
+
+    async def bills(self, operator_id: UUID, session_id: UUID) -> list[BillFacts]:
+        """Return the bills of a stay that were not replaced by another."""
+        async with self._context.database.begin() as unit:
+            session = await sessions.find_session(unit, operator_id, session_id)
+            if session is None:
+                return []
+            table = await tariffs.load(unit, operator_id, session.rate_table_id)
+            return [
+                BillFacts(
+                    total=Money(bill.total_minor, bill.currency),
+                    recomputed=price(table, session.entered_at, bill.priced_until).total,
+                    is_paid=bill.state == BillState.PAID,
+                )
+                for bill in await payments.find_bills(unit, operator_id, session_id)
+            ]
+
+    async def orders(self, operator_id: UUID, session_id: UUID) -> list[Order]:
+        """Return what the acquirer's own books say of a stay, oldest first."""
+        async with self._context.database.begin() as unit:
+            numbers = {
+                attempt.number
+                for bill in await payments.find_bills(unit, operator_id, session_id)
+                for attempt in await payments.find_attempts(unit, operator_id, bill.id)
+            }
+        return [order for order in await self._desk.orders() if order.number in numbers]
+
+    async def text_read(self, operator_id: UUID, presentation_id: UUID) -> str | None:
+        """Return what the lane's camera was read as."""
+        observation_id = derive_id(presentation_id, "observation")
+        async with self._context.database.begin() as unit:
+            seen = await unit.session.get(Observation, (operator_id, observation_id))
+            return (
+                None if seen is None else unit.vault.open(seen.plate_sealed, context=PLATE_CONTEXT)
+            )
+
+    async def pushes(self, target: str, session_id: UUID, wanted: Sequence[str]) -> list[str]:
+        """Return what a phone was told of a stay, waiting for what is wanted; sorted."""
+        found: list[str] = []
+        for _ in range(PUSH_LOOKS_MAX):
+            found = [
+                push.kind
+                for push in await self._pushes.pushes()
+                if push.target == target and push.session_id == str(session_id)
+            ]
+            if not Counter(wanted) - Counter(found):
+                break
+            await asyncio.sleep(LOOK_S)
+        return sorted(found)
+
+    async def books(self) -> Books:
+        """Return the ledger beside the acquirer's books."""
+        receivable, held, everything = Counter[str](), Counter[str](), Counter[str]()
+        async with self._context.database.begin() as unit:
+            for operator_id in self._operator_ids:
+                for (account, currency), balance in (
+                    await ledger.balances(unit, operator_id)
+                ).items():
+                    everything[currency] += balance
+                    if account == ledger.RECEIVABLE:
+                        receivable[currency] += balance
+                    elif account != ledger.REVENUE:
+                        held[currency] += balance
+        sums = (await self._desk.books())["sums"]
+        captured = {currency: int(row["balance_minor"]) for currency, row in sums.items()}
+        return Books(dict(receivable), dict(held), captured, dict(everything))
+
+
+def _less(now: dict[str, int], before: dict[str, int]) -> dict[str, int]:
+    grown = {name: value - before.get(name, 0) for name, value in now.items()}
+    return {name: value for name, value in grown.items() if value}
