@@ -15,6 +15,7 @@ from strawberry.extensions import (
 )
 from strawberry.extensions.max_aliases import create_validator as limit_aliases
 from strawberry.extensions.query_depth_limiter import create_validator as limit_depth
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types import ExecutionContext, StreamExecutionResult
 
 from api.config import (
@@ -27,6 +28,8 @@ from api.config import (
 from api.refusals import camel_case, is_expected, public_message
 from api.request import RequestContext
 from parking.kit.errors import InvalidInputError, ParkingError
+
+UNKNOWN_OPERATION: Final = "operationName: expected the name of an operation in the document"
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -91,6 +94,8 @@ def word_error(error: GraphQLError, correlation_id: str) -> GraphQLError:
         )
     if isinstance(cause, GraphQLError):
         return error
+    if isinstance(cause, CannotGetOperationTypeError):
+        return GraphQLError(UNKNOWN_OPERATION, extensions={"code": "BAD_REQUEST"})
     if isinstance(cause, RecursionError):
         return GraphQLError("the document is nested too deeply", extensions={"code": "TOO_DEEP"})
     _log.error("graphql.failed", correlation_id=correlation_id, path=error.path, exc_info=cause)

@@ -22,6 +22,7 @@ from strawberry.types.graphql import OperationType
 
 from api.body import BodyTooLargeError, read_body
 from api.config import OPERATION_TIMEOUT_S
+from api.limits import UNKNOWN_OPERATION
 from api.request import RequestContext
 
 GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
@@ -94,8 +95,7 @@ class GraphQLEndpoint:
         except MissingQueryError as error:
             raise RequestRefusedError(400, "BAD_REQUEST", "query: expected a document") from error
         except CannotGetOperationTypeError as error:
-            message = "operationName: expected the name of an operation in the document"
-            raise RequestRefusedError(400, "BAD_REQUEST", message) from error
+            raise RequestRefusedError(400, "BAD_REQUEST", UNKNOWN_OPERATION) from error
         except InvalidOperationTypeError as error:
             message = "subscriptions need a WebSocket (graphql-transport-ws)"
             raise RequestRefusedError(400, "BAD_REQUEST", message) from error

@@ -8,7 +8,6 @@ from typing import Any, Final, cast
 
 import orjson
 import strawberry
-import structlog
 from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,6 +29,7 @@ from api.config import (
     SOCKETS_MAX,
     SUBSCRIPTIONS_PER_SOCKET_MAX,
 )
+from api.limits import word_error
 from api.request import RequestContext, bearer_token
 from parking.drivers.errors import TokenRefusedError
 from parking.kit.tasks import end_tasks
@@ -37,8 +37,6 @@ from parking.kit.tasks import end_tasks
 TRY_AGAIN_LATER: Final = 1013
 UNAUTHORIZED: Final = 4401
 _MESSAGE_KEY: Final = "type"
-
-_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class TextSocket(ASGIWebSocketAdapter):
@@ -107,10 +105,15 @@ class Handler(BaseGraphQLTransportWSHandler[RequestContext, None]):
             await operation.send_operation_message({"id": operation.id, "type": "complete"})
         except WebSocketDisconnected:
             return
-        except Exception:  # noqa: BLE001 - one operation's defect must not end the whole socket
-            _log.exception("graphql.operation_failed", correlation_id=context.correlation_id)
+        except Exception as error:  # noqa: BLE001 - one operation must not end the whole socket
+            # The parser's cache raises syntax errors here; `word_error` logs what is a defect.
+            failure = (
+                error
+                if isinstance(error, GraphQLError)
+                else GraphQLError(str(error), original_error=error)
+            )
             with suppress(WebSocketDisconnected):
-                await operation.send_initial_errors([_internal_error(context.correlation_id)])
+                await operation.send_initial_errors([word_error(failure, context.correlation_id)])
 
     async def _handle_pre_execution_error(
         self, operation: Operation[RequestContext, None], result: PreExecutionError
@@ -191,12 +194,6 @@ class SubscriptionEndpoint(GraphQL[RequestContext, None]):
     def decode_json(self, data: str | bytes) -> object:
         """Read a message."""
         return orjson.loads(data)
-
-
-def _internal_error(correlation_id: str) -> GraphQLError:
-    return GraphQLError(
-        "internal error", extensions={"code": "INTERNAL", "correlationId": correlation_id}
-    )
 
 
 def _is_message(message: object) -> bool:

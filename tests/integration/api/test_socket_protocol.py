@@ -132,12 +132,18 @@ async def follow_id(api: ApiWorld) -> str:
 
 async def test_an_operation_that_fails_leaves_the_socket_open(address: str, token: str) -> None:
     async with signed_in_socket(address, token) as client:
-        for query, name in (("{", None), ("{ nothing }", None), ("query A {__typename}", "B")):
+        for query, name, told in (
+            ("{", None, "Syntax Error: Expected Name, found <EOF>."),
+            ("{ __typename " * 600, None, "nested too deeply"),
+            ("{ " + "__typename " * 2000, None, "tokens"),
+            ("{ nothing }", None, "Cannot query field 'nothing' on type 'Query'."),
+            ("query A {__typename}", "B", "operationName: expected the name of an operation"),
+        ):
             payload = {"query": query, "operationName": name}
             await client.send({"id": "1", "type": "subscribe", "payload": payload})
             message = await client.next()
             assert (message["type"], message["id"]) == ("error", "1")
-            assert message["payload"][0]["message"]
+            assert told in message["payload"][0]["message"]
         await client.send({"id": "none", "type": "complete"})
         await client.subscribe("1", TYPENAME)
         assert await client.data() == {"__typename": "Query"}
