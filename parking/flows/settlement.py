@@ -4,6 +4,7 @@ The same code follows an answer in the lane, a notice, and the janitor's query, 
 matter which of them comes first, or how often.
 """
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -15,6 +16,7 @@ from parking.events.types import EventType
 from parking.flows.context import ParkingContext
 from parking.flows.release import release
 from parking.kit.database import ConflictError, UnitOfWork
+from parking.kit.errors import ParkingError
 from parking.kit.money import Money
 from parking.lanes import repository as lanes
 from parking.lanes.models import Presentation
@@ -46,6 +48,7 @@ GUARANTEED = "guaranteed"
 RESEND_DEADLINE_S = 5.0
 TRIES_MAX = 3
 QUERY_LEASE = timedelta(seconds=10)
+SWEEP_AT_ONCE_MAX = 5
 
 _log = structlog.get_logger()
 
@@ -117,9 +120,18 @@ async def sweep(context: ParkingContext) -> int:
     """Query every unsettled attempt whose time has come; returns how many there were."""
     async with context.database.begin() as unit:
         due = await repository.take_due_attempts(unit, QUERY_LEASE)
-    for operator_id, attempt_id in due:
-        await ask(context, operator_id, attempt_id)
+    for start in range(0, len(due), SWEEP_AT_ONCE_MAX):
+        batch = due[start : start + SWEEP_AT_ONCE_MAX]
+        await asyncio.gather(*(_ask_safely(context, *attempt) for attempt in batch))
     return len(due)
+
+
+async def _ask_safely(context: ParkingContext, operator_id: UUID, attempt_id: UUID) -> None:
+    try:
+        await ask(context, operator_id, attempt_id)
+    except ParkingError as error:
+        # One attempt that needs staff must not keep the others waiting.
+        _log.warning("sweep.attempt_unsettled", attempt=str(attempt_id), error=error.code)
 
 
 async def receive_notice(context: ParkingContext, provider_name: str, notice: Notice) -> None:
