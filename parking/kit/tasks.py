@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any, Final
 
-CANCEL_AGAIN_S: Final = 0.1
+# Long enough for a task to roll back and close what it holds before it is interrupted again.
+CANCEL_AGAIN_S: Final = 1.0
 
 
 async def end_tasks(*tasks: "asyncio.Task[Any]") -> None:

@@ -58,7 +58,7 @@ def fcm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFcm]:
 
 @pytest.fixture
 async def client(fcm: RunningFcm) -> AsyncGenerator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=fcm.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=fcm.url, trust_env=False, verify=False) as client:  # noqa: S501 - loopback
         (await client.post("/_control", json={"clear": True})).raise_for_status()
         yield client
 
@@ -83,8 +83,11 @@ async def test_a_message_is_taken(
     assert result.outcome == PushOutcome.SENT
     assert result.reference is not None
     assert result.reference.startswith("projects/seaside/messages/")
-    assert (await _log(client))["messages"] == [
+    log = await _log(client)
+    number = log["messages"][0]["number"]
+    assert log["messages"] == [
         {
+            "number": number,
             "outcome": "taken",
             "message": {
                 kind.value: "ok-1",
@@ -103,6 +106,17 @@ async def test_a_message_is_taken(
             },
         }
     ]
+
+
+async def test_the_log_goes_on_where_a_reader_stopped(
+    sender: FcmPushSender, client: httpx.AsyncClient
+) -> None:
+    for target in ("ok-1", "ok-2"):
+        await sender.send(replace(MESSAGE, target=target))
+    first, second = (await _log(client))["messages"]
+    later = (await client.get("/_log", params={"after": first["number"]})).json()
+    assert later["messages"] == [second]
+    assert (await client.get("/_log", params={"after": "x"})).status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,9 @@ _CONTROL: Final[TypeAdapter[Rule | Command]] = TypeAdapter(Rule | Command)
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One message and what became of it."""
+    """One message and what became of it; numbers count up from 1."""
 
+    number: int
     message: Message
     outcome: str
 
@@ -67,6 +68,7 @@ class FcmStandIn:
         self._grants = Grants(account, clock)
         self._script = Script()
         self._kept: deque[_Entry] = deque(maxlen=KEPT_MAX)
+        self._received = 0
         self._taken = 0
         self._refused = 0
         send_path = f"/v1/projects/{account.project_id}/messages:send"
@@ -101,7 +103,8 @@ class FcmStandIn:
             return _error(INVALID_ARGUMENT, _problems(error))
         rule = self._script.next(message.target)
         outcome = "taken" if rule is None else rule.scenario.value
-        self._kept.append(_Entry(message, outcome))
+        self._received += 1
+        self._kept.append(_Entry(self._received, message, outcome))
         if rule is not None:
             return await self._fail(rule)
         self._taken += 1
@@ -151,9 +154,18 @@ class FcmStandIn:
         refusal = refuse_remote(request)
         if refusal is not None:
             return refusal
+        try:
+            after = int(request.query_params.get("after", "0"))
+        except ValueError:
+            return JSONResponse({"code": "invalid_request", "problems": "after: a number"}, 400)
         entries: list[dict[str, Any]] = [
-            {"outcome": one.outcome, "message": one.message.model_dump(exclude_none=True)}
+            {
+                "number": one.number,
+                "outcome": one.outcome,
+                "message": one.message.model_dump(exclude_none=True),
+            }
             for one in self._kept
+            if one.number > after
         ]
         return JSONResponse(
             {

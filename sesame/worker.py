@@ -1,0 +1,102 @@
+"""The job worker: relay, arq and periodic tasks in one process, of which there may be many."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+
+from notifications.handlers import CLAIM, Notifier
+from notifications.push import PushSender
+from parking.events.bus import Bus
+from parking.events.outage import Outage
+from parking.events.relay import Relay
+from parking.kit.database import Database
+from parking.kit.tasks import end_tasks
+from sesame.job_queue import ArqJobQueue, JobWorker, job_worker
+from sesame.periodic import PeriodicTask
+
+# Longer than a push takes, shorter than what orchestrators give a process after SIGTERM.
+DRAIN_S: Final = 14.0
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class WorkerProcess:
+    """What one worker process runs.
+
+    Args:
+        database: Where events are.
+        bus: Of this process.
+        redis_url: Where the job queue is.
+        push: `None` where no push service is configured.
+        periodic: What to repeat.
+        claim: How long one attempt at an event may work before another may begin.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        *,
+        redis_url: str,
+        push: PushSender | None,
+        periodic: Sequence[PeriodicTask] = (),
+        claim: timedelta = CLAIM,
+    ) -> None:
+        self._notifier = Notifier(database, push, claim=claim)
+        self._queue = ArqJobQueue(redis_url)
+        self._relay = Relay(database, bus, self._queue, is_durable=self._notifier.wants)
+        self._redis_url = redis_url
+        self._periodic = periodic
+        self._current: JobWorker | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set; jobs at work then end, new ones stay in the queue.
+
+        Raises:
+            RuntimeError: a part ended by itself, which is a defect; the process should end too.
+        """
+        sources = self._start(
+            {"relay": self._relay.run()} | {task.name: task.run() for task in self._periodic}
+        )
+        working = self._start({"job worker": self._keep_working()})
+        stopping = asyncio.create_task(stop.wait())
+        _log.info("worker_started", periodic=[task.name for task in self._periodic])
+        try:
+            await asyncio.wait([stopping, *sources, *working], return_when=asyncio.FIRST_COMPLETED)
+            if not stop.is_set():
+                raise RuntimeError("a part of the worker ended by itself")
+            await end_tasks(*sources)
+            await self._drain()
+        finally:
+            await end_tasks(stopping, *sources, *working)
+            if self._current is not None:
+                await self._current.close()
+            await self._queue.aclose()
+        _log.info("worker_stopped")
+
+    def _start(self, parts: Mapping[str, Coroutine[Any, Any, None]]) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(part, name=name) for name, part in parts.items()]
+
+    async def _keep_working(self) -> None:
+        outage = Outage("job worker")
+        while True:
+            self._current = job_worker(
+                self._redis_url, self._notifier.deliver, started=outage.ended
+            )
+            try:
+                await self._current.run()
+            except Exception as error:  # noqa: BLE001 - arq gives up when Valkey goes away; a new worker is the cure
+                await self._current.close()
+                await asyncio.sleep(outage.failed(error))
+
+    async def _drain(self) -> None:
+        if self._current is None:
+            return
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                await self._current.drain()
+        except TimeoutError:
+            _log.warning("worker_stopped_with_jobs_at_work", after_s=DRAIN_S)
