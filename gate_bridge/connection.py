@@ -4,7 +4,6 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -327,8 +326,7 @@ class GateConnection:
         if self._connected is not None:
             self._connected.close()
         self._tools.registry.remove(self)
-        with suppress(asyncio.CancelledError):
-            await self._tools.pokes.forget(self.lane_id, self._on_poke)
+        await self._tools.pokes.forget(self.lane_id, self._on_poke)
 
     def _names(self) -> dict[str, str]:
         return {"lane_id": str(self.lane_id)}

@@ -53,7 +53,7 @@ class LanePokes:
     async def forget(self, lane_id: UUID, on_poke: OnPoke) -> None:
         """Stop calling `on_poke`; a newer listener of the lane stays."""
         channel = lane_channel(lane_id)
-        if self._listeners.get(channel) is not on_poke:
+        if self._listeners.get(channel) != on_poke:
             return
         del self._listeners[channel]
         if self._subscription is not None:

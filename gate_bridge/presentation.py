@@ -66,8 +66,8 @@ class PresentationRun:
         """Hand a stored frame, which arrived at `received_s`, to the recognisers."""
         now_s = time.monotonic()
         self._store_ms[upload.frame_id] = (now_s - received_s) * 1000
-        self._reading.add(upload, received_s, now_s)
-        await self._submit(upload)
+        if self._reading.add(upload, received_s, now_s):
+            await self._submit(upload)
 
     def camera_read(self, read: PlateRead) -> None:
         """Take in a plate that the camera read itself."""
@@ -93,6 +93,7 @@ class PresentationRun:
         self._tools.frames.listen(self.presentation_id, self._on_reply)
         try:
             await self._take(resumed=resumed)
+            self._reading.close()
             await self._follow_commands()
         finally:
             self._tools.frames.forget(self.presentation_id, self._on_reply)

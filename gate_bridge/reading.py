@@ -53,6 +53,7 @@ class Reading:
         self._kept: dict[UUID, KeptFrame] = {}
         self._best: PlateRead | None = None
         self._sure: Verdict | None = None
+        self._closed = False
         self.frame_ids: list[UUID] = []
         self.answered = 0
         self.first_received_s: float | None = None
@@ -62,16 +63,27 @@ class Reading:
         """Return whether no more frames are taken."""
         return len(self.frame_ids) >= self._limits.frames_max
 
-    def add(self, upload: FrameUpload, received_s: float, now_s: float) -> None:
-        """Take note of a frame that is being submitted; an old unanswered one may be let go."""
+    def close(self) -> None:
+        """Let go of the pictures: the outcome is known, and the car may stand there for long."""
+        self._closed = True
+        self._kept.clear()
+
+    def add(self, upload: FrameUpload, received_s: float, now_s: float) -> bool:
+        """Take note of a frame; return whether it should be read.
+
+        An old frame that nobody has answered may be let go for it.
+        """
         if self.first_received_s is None:
             self.first_received_s = received_s
         if upload.frame_id in self._kept:
-            return
+            return False
         self.frame_ids.append(upload.frame_id)
+        if self._closed:
+            return False
         self._kept[upload.frame_id] = KeptFrame(upload, received_s, now_s)
         while len(self._kept) > self._limits.frames_kept_max:
             self._kept.pop(next(iter(self._kept)))
+        return True
 
     def answer(self, reply: FrameReply, now_s: float) -> None:
         """Take in a recogniser's reply; a repeated one changes nothing."""

@@ -128,7 +128,10 @@ class GateBridge:
     async def _handle(self, connection: ServerConnection) -> None:
         if not isinstance(connection, GateSocket) or connection.lane is None:
             raise TypeError("a connection came past the admission")
-        await GateConnection(connection, connection.lane, self._tools).serve()
+        try:
+            await GateConnection(connection, connection.lane, self._tools).serve()
+        except Exception:  # noqa: BLE001 - one connection's defect; the others go on
+            _log.exception("gate_connection_failed", lane_id=str(connection.lane.lane_id))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)

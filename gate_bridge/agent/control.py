@@ -14,10 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gate_bridge.agent.pictures import PHOTOS_MAX, CarPictures
 from gate_bridge.agent.play import SimulatedLane
 from gate_bridge.agent.reports import Report, Reporter
+from gate_bridge.agent.simulation import Faults
 from parking.kit.errors import InvalidInputError, ParkingError
 
 LINE_BYTES_MAX = 64 * 1024
 CLIENTS_MAX = 8
+LATE_S_MAX = 60.0
 
 
 class _Line(BaseModel):
@@ -36,6 +38,8 @@ class FaultLine(_Line):
 
     arm_jammed: bool = False
     feedback_lost: bool = False
+    contact_late_s: Annotated[float, Field(ge=0, le=LATE_S_MAX)] = 0.0
+    confirmation_late_s: Annotated[float, Field(ge=0, le=LATE_S_MAX)] = 0.0
 
 
 class ControlLine(_Line):
@@ -99,8 +103,7 @@ class Control:
         if line.open_by_hand is not None:
             self._lane.barrier.open_by_hand(line.open_by_hand.operator, line.open_by_hand.reason)
         if line.faults is not None:
-            self._lane.barrier.faults.arm_jammed = line.faults.arm_jammed
-            self._lane.barrier.faults.feedback_lost = line.faults.feedback_lost
+            self._lane.barrier.faults = Faults(**line.faults.model_dump())
         if line.stop:
             self.stopped.set()
         return self._lane.status() if line.status else {"event": "ok"}

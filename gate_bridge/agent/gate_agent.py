@@ -10,6 +10,7 @@ import orjson
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
 from gate_bridge.agent.backoff import full_jitter_s
@@ -95,7 +96,7 @@ class GateAgent:
             try:
                 async with self._connect() as socket:
                     session = self._session(socket)
-                    await self._serve(session)
+                    await self._serve(session, socket)
             except* Exception as group:  # noqa: BLE001 - whatever ended it, the lane connects again
                 failures = list(_leaves(group))
             _log_defects(failures)
@@ -105,10 +106,14 @@ class GateAgent:
             wait_tries = max(tries, _SLOW_TRIES) if lasting else tries
             await asyncio.sleep(full_jitter_s(wait_tries, self._options.reconnect_s_max))
 
-    async def _serve(self, session: BridgeSession) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(session.run())
-            group.create_task(self.camera.run(session, self._pictures_of_car))
+    async def _serve(self, session: BridgeSession, socket: ClientConnection) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(session.run())
+                group.create_task(self.camera.run(session, self._pictures_of_car))
+        except asyncio.CancelledError:
+            await socket.close(CloseCode.GOING_AWAY, "the agent stops")
+            raise
 
     def _session(self, socket: ClientConnection) -> BridgeSession:
         return BridgeSession(

@@ -19,6 +19,7 @@ from gate_bridge.wire.calls import PendingCall
 from gate_bridge.wire.errors import (
     CallRefusedError,
     FormatViolationError,
+    NotReadyError,
     UnknownActionError,
     WireError,
 )
@@ -32,6 +33,7 @@ AGENT_VERSION = "sesame-gate-agent/0.1.0"
 EVENTS_IN_FLIGHT_MAX = 16
 _HELLO_TIMEOUT_S = 10.0
 _EVENT_TIMEOUT_S = 15.0
+_GREETED_TIMEOUT_S = 2.0
 _PAUSE_FIRST_S = 0.1
 _PAUSE_LONGEST_S = 3.0
 
@@ -157,6 +159,7 @@ class BridgeSession:
     async def _obey(self, message: Call | FrameMessage) -> actions.WireModel:
         if isinstance(message, FrameMessage):
             raise FormatViolationError("message", "text", message.call.id)
+        await self._greeted()
         match message.action:
             case "OpenBarrier":
                 order = actions.read_payload(actions.OpenBarrier, message.payload)
@@ -165,6 +168,14 @@ class BridgeSession:
                 return self._display(actions.read_payload(actions.Display, message.payload))
             case _:
                 raise UnknownActionError(tuple(actions.BRIDGE_CALLS))
+
+    async def _greeted(self) -> None:
+        """Wait until the answer to Hello is worked off: an order may follow on its heels."""
+        try:
+            async with asyncio.timeout(_GREETED_TIMEOUT_S):
+                await self.ready.wait()
+        except TimeoutError:
+            raise NotReadyError("action: expected the answer to Hello first") from None
 
     async def _open(self, order: actions.OpenBarrier) -> actions.OpenBarrierResult:
         result = await self._opening.carry_out(order)

@@ -40,10 +40,14 @@ class Faults:
     Attributes:
         arm_jammed: The relay clicks and the arm stays down.
         feedback_lost: The arm moves and reports nothing.
+        contact_late_s: The relay's contact closes so much later than it should.
+        confirmation_late_s: The relay confirms so much later than it should.
     """
 
     arm_jammed: bool = False
     feedback_lost: bool = False
+    contact_late_s: float = 0.0
+    confirmation_late_s: float = 0.0
 
 
 class SimulatedBarrier:
@@ -119,10 +123,10 @@ class SimulatedBarrier:
 
     async def pulse(self, command_id: UUID) -> None:
         """Pulse the opening relay once."""
-        await asyncio.sleep(self._motion.relay_before_s)
+        await asyncio.sleep(self._motion.relay_before_s + self.faults.contact_late_s)
         self._log.write(Happening.PULSED, command_id=command_id)
         self._move(self._raise_and_pass())
-        await asyncio.sleep(self._motion.relay_after_s)
+        await asyncio.sleep(self._motion.relay_after_s + self.faults.confirmation_late_s)
 
     def position(self) -> ArmPosition:
         """Return where the arm is now."""

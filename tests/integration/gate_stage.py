@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 import orjson
@@ -50,6 +50,15 @@ class ValkeyClient(Protocol):
     async def flushall(self) -> bool: ...
     async def execute_command(self, *words: str) -> object: ...
     async def publish(self, channel: str, message: bytes) -> int: ...
+
+
+@asynccontextmanager
+async def valkey_tools(url: str) -> AsyncGenerator[ValkeyClient]:
+    client = Redis.from_url(url)  # pyright: ignore[reportUnknownMemberType] - untyped kwargs
+    try:
+        yield cast("ValkeyClient", client)
+    finally:
+        await client.aclose()
 
 
 async def eventually(condition: Callable[[], bool], looks_max: int = 1000) -> None:

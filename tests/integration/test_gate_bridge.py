@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import cast
 from uuid import UUID
 
 import pytest
-from redis.asyncio import Redis
 
 from gate_bridge.agent.pictures import CarPictures
 from gate_bridge.options import BridgeOptions, ReadingLimits
@@ -15,7 +13,14 @@ from parking.events.pokes import Poke, lane_channel
 from parking.flows.lane_types import Action, CommandState, DisplayText
 from parking.plates.reads import PlateRead
 from tests.integration.gate_process import run_agent
-from tests.integration.gate_stage import PLATE, Stage, ValkeyClient, eventually, open_stage
+from tests.integration.gate_stage import (
+    PLATE,
+    Stage,
+    ValkeyClient,
+    eventually,
+    open_stage,
+    valkey_tools,
+)
 
 THROUGH = ["occupied", "opening", "opened", "cleared", "passed", "closed"]
 
@@ -28,9 +33,8 @@ async def stage(valkey_url: str, tmp_path: Path) -> AsyncGenerator[Stage]:
 
 @pytest.fixture
 async def valkey(valkey_url: str) -> AsyncGenerator[ValkeyClient]:
-    client = Redis.from_url(valkey_url)  # pyright: ignore[reportUnknownMemberType] - untyped
-    yield cast("ValkeyClient", client)
-    await client.aclose()
+    async with valkey_tools(valkey_url) as client:
+        yield client
 
 
 def whats(stage: Stage) -> list[str]:

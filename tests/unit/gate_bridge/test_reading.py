@@ -107,3 +107,11 @@ def test_a_sure_camera_needs_no_pictures_and_an_unsure_one_waits_for_them() -> N
     assert made.verdict(1.0) is None
     made.camera_read(SURE)
     assert made.verdict(1.0) == Verdict(SURE)
+
+
+def test_once_the_outcome_is_known_no_picture_is_kept_or_read() -> None:
+    made = reading(1)
+    made.close()
+    assert made.due(100.0) == []
+    assert made.add(frame(2), 0.7, 0.8) is False
+    assert [item.int for item in made.frame_ids] == [1, 2]
