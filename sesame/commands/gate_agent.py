@@ -8,6 +8,7 @@ from uuid import UUID
 
 import typer
 
+from gate_bridge.agent.backoff import LONGEST_S
 from gate_bridge.agent.options import AgentOptions
 from gate_bridge.agent.pictures import CarPictures, photos_in
 from gate_bridge.agent.reports import Report
@@ -51,6 +52,9 @@ def gate_agent_command(  # noqa: PLR0913 - one parameter for each option of the 
     plain_allowed: Annotated[
         bool, typer.Option("--plain-allowed", help="Permit ws:// beyond loopback.")
     ] = False,
+    reconnect_s_max: Annotated[
+        float, typer.Option(min=0.1, help="Longest pause between two tries to connect.")
+    ] = LONGEST_S,
     json_output: Annotated[bool, typer.Option("--json", help="Report in lines of JSON.")] = False,
 ) -> None:
     """Play one lane: a simulated barrier with loops, and a camera that shows your pictures.
@@ -70,6 +74,7 @@ def gate_agent_command(  # noqa: PLR0913 - one parameter for each option of the 
             token=_token(token_file),
             tls_ca=tls_ca,
             plain_allowed=plain_allowed,
+            reconnect_s_max=reconnect_s_max,
         )
         tally = asyncio.run(_play(options, journal, play, json_output=json_output))
     except (ParkingError, OSError) as error:
