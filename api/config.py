@@ -1,6 +1,7 @@
 """What the API is told besides the domain's surroundings, and every limit that it keeps."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import Final
 
 from parking.drivers.port import SmsSender
@@ -23,6 +24,9 @@ CONNECTION_INIT_TIMEOUT_S: Final = 10
 PING_INTERVAL_S: Final = 20.0
 # Pub/sub may lose a poke: a subscription looks by itself this often.
 SUBSCRIPTION_LOOK_S: Final = 20.0
+SUBSCRIPTION_RETRY_S: Final = 1.0
+# After a restart of Valkey every subscription reads again: queries must still get connections.
+SUBSCRIPTION_READS_AT_ONCE_MAX: Final = 4
 
 PAGE_SIZE: Final = 20
 PAGE_SIZE_MAX: Final = 100
@@ -34,8 +38,12 @@ class ApiConfig:
 
     Attributes:
         development: Introspection and field suggestions on; never in production.
+        subscription_reads: What subscriptions of this process share to read in turn.
     """
 
     tokens: TokenIssuer
     sms: SmsSender
     development: bool = False
+    subscription_reads: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(SUBSCRIPTION_READS_AT_ONCE_MAX)
+    )

@@ -3,7 +3,14 @@
 import time
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,11 +41,10 @@ class Metrics:
         self.sockets = Gauge("sesame_api_sockets", "Open WebSockets.", registry=self.registry)
 
     async def serve(self, request: Request) -> Response:
-        """Answer a scrape."""
+        """Answer a scrape: ours, and what the process counts for the domain."""
         _ = request
-        return Response(
-            generate_latest(self.registry), headers={"content-type": CONTENT_TYPE_LATEST}
-        )
+        body = generate_latest(self.registry) + generate_latest(REGISTRY)
+        return Response(body, headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 class CountRequests:

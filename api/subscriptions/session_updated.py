@@ -13,7 +13,7 @@ from uuid import UUID
 import strawberry
 
 from api.acting import outcome_of
-from api.config import SUBSCRIPTION_LOOK_S
+from api.config import SUBSCRIPTION_LOOK_S, SUBSCRIPTION_RETRY_S
 from api.global_ids import decode_id
 from api.refusals import AnyRefusal, refusal_of
 from api.request import Info, RequestContext
@@ -24,7 +24,7 @@ from parking.events.listener import BusClosedError, Listener
 from parking.events.pokes import session_channel
 from parking.flows import driver_view
 from parking.flows.driver_view import SessionView
-from parking.kit.errors import ParkingError
+from parking.kit.errors import ParkingError, UnavailableError
 from parking.sessions.errors import SessionUnknownError
 
 # A bill that claims to change at once must not spin.
@@ -72,6 +72,7 @@ class SessionFeed:
         self._known = known
         self._view: SessionView | None = None
         self._has_more = False
+        self._is_behind = False
 
     async def updates(self) -> AsyncGenerator[SessionUpdate]:
         """Yield the stay, then its changes and ticks, for as long as its driver may see it.
@@ -85,14 +86,25 @@ class SessionFeed:
             for update in await self._look(is_first=True):
                 yield update
             while await self._wait(listener):
-                await self._context.recheck()
-                for update in await self._look(is_first=False):
+                for update in await self._look_again():
                     yield update
+
+    async def _look_again(self) -> list[SessionUpdate]:
+        """Read what is new; an outage is waited out, for nothing is lost by it."""
+        try:
+            await self._context.recheck()
+            updates = await self._look(is_first=False)
+        except UnavailableError:
+            self._is_behind = True
+            return []
+        self._is_behind = False
+        return updates
 
     async def _look(self, *, is_first: bool) -> list[SessionUpdate]:
         """Read what is new; a list longer than one page goes on with the next look."""
         before = self._view
-        events, view = await self._read_both(is_first=is_first)
+        async with self._context.config.subscription_reads:
+            events, view = await self._read_both(is_first=is_first)
         self._view = view
         self._has_more = len(events) == outbox.CATCH_UP_MAX
         if events and events[0].version == (self._known or 0) + 1:
@@ -143,6 +155,8 @@ class SessionFeed:
         return True
 
     def _patience_s(self) -> float:
+        if self._is_behind:
+            return SUBSCRIPTION_RETRY_S
         change_at = None if self._view is None else self._view.bill.next_change_at
         if change_at is None:
             return SUBSCRIPTION_LOOK_S

@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,8 +11,11 @@ import pytest
 from api.global_ids import encode_id
 from api.subscriptions import session_updated
 from parking.drivers import service as drivers
+from parking.events import outbox
+from parking.events.envelope import Event
 from parking.events.pokes import Poke, session_channel
-from parking.flows import prepay
+from parking.kit.database import UnitOfWork
+from parking.kit.errors import UnavailableError
 from tests.factories.api import ApiWorld, serve
 from tests.factories.graphql_socket import GraphQLSocket, signed_in_socket
 from tests.servers import valkey_client
@@ -51,13 +54,8 @@ class Stay:
         channel = session_channel(self.session_id)
         assert await self.api.lanes.context.bus.publish([(channel, Poke(uuid4(), "Test"))])
 
-    async def pay(self) -> None:
-        """Let more become due and pay it by mandate: version + 1."""
-        self.api.lanes.wait(minutes=45)
-        await prepay.prepay(self.api.lanes.context, self.driver_id, self.session_id)
-
     async def leave(self) -> None:
-        """Leave within the time that was paid for."""
+        """Leave: two changes, versions 3 and 4."""
         assert (await self.api.lanes.drive_out()).action == "open"
 
 
@@ -149,6 +147,32 @@ async def test_a_lost_poke_is_made_up_for(
         await update(client)
         await stay.leave()
         assert brief(await update(client)) == ("CHANGE", 3, "GateOpened")
+
+
+async def test_an_outage_of_the_database_is_waited_out(
+    stay: Stay, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_updated, "SUBSCRIPTION_RETRY_S", 0.01)
+    failures = 3
+    since_version = outbox.since_version
+
+    async def fail_at_first(
+        unit: UnitOfWork, owner_id: UUID, subject_id: UUID, version: int
+    ) -> Sequence[Event]:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise UnavailableError("PostgreSQL does not answer")
+        return await since_version(unit, owner_id, subject_id, version)
+
+    async with signed_in_socket(address, stay.token) as client:
+        await client.subscribe("1", FOLLOW, id=stay.id)
+        await update(client)
+        monkeypatch.setattr(outbox, "since_version", fail_at_first)
+        await stay.leave()
+        await stay.poke()
+        assert brief(await update(client)) == ("CHANGE", 3, "GateOpened")
+        assert failures < 0
 
 
 async def test_flushing_valkey_loses_nothing(stay: Stay, address: str, valkey_url: str) -> None:
