@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import Generator, MutableMapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter
+from uuid import UUID
 
 import structlog
 
 from parking.flows import settlement
 from parking.flows.context import ParkingContext
-from parking.flows.step import Errand, ProviderCall
-from parking.payments import repository
-from parking.payments.models import AttemptState
+from parking.flows.settlement import AttemptRows, Then
+from parking.flows.step import Errand, NewCharge, ProviderCall
+from parking.kit.database import UnitOfWork
+from parking.payments.models import AttemptState, PaymentAttempt
 from parking.payments.port import OrderStatus
 from parking.payments.service import AmountMismatchError
 
@@ -24,10 +26,30 @@ _UNSETTLED = frozenset({AttemptState.SENT, AttemptState.ACCEPTED, AttemptState.U
 _log = structlog.get_logger()
 
 
+async def new_charge(
+    unit: UnitOfWork, attempt: PaymentAttempt, presentation_id: UUID | None
+) -> NewCharge:
+    """Return what takes the money for an attempt that this transaction stores.
+
+    Args:
+        unit: The transaction.
+        attempt: By a mandate.
+        presentation_id: The exit that the stay is tied to, if it is at one.
+    """
+    return NewCharge(
+        operator_id=attempt.operator_id,
+        attempt_id=attempt.id,
+        provider=attempt.provider,
+        order=await settlement.order_of(unit, attempt, CHARGE_DEADLINE_S),
+        rows=AttemptRows(attempt.session_id, attempt.bill_id, presentation_id),
+    )
+
+
 async def call_provider(
     context: ParkingContext,
-    call: ProviderCall,
+    call: NewCharge | ProviderCall,
     timings_ms: MutableMapping[str, float] | None = None,
+    then: Then | None = None,
 ) -> None:
     """Do the errand; what came of it is stored.
 
@@ -36,10 +58,11 @@ async def call_provider(
         call: What to do.
         timings_ms: What the provider takes is added to its `charge`, without our own
             transactions around a charge.
+        then: Done in the transaction that settles a new charge, if its answer comes at once.
     """
     timings_ms = {} if timings_ms is None else timings_ms
     try:
-        if await _send(context, call, timings_ms):
+        if await _send(context, call, timings_ms, then):
             return
         for pause_s in QUERY_PAUSES_S:
             with _provider_time(timings_ms):
@@ -53,24 +76,33 @@ async def call_provider(
 
 
 async def _send(
-    context: ParkingContext, call: ProviderCall, timings_ms: MutableMapping[str, float]
+    context: ParkingContext,
+    call: NewCharge | ProviderCall,
+    timings_ms: MutableMapping[str, float],
+    then: Then | None,
 ) -> bool:
+    if isinstance(call, NewCharge):
+        return await _charge(context, call, timings_ms, then)
     if call.errand is Errand.CLOSE:
         with _provider_time(timings_ms):
             await settlement.close(context, call.operator_id, call.attempt_id)
         return True
-    if call.errand is Errand.ASK:
-        with _provider_time(timings_ms):
-            state = await settlement.ask(context, call.operator_id, call.attempt_id)
-        return state not in _UNSETTLED
-    async with context.database.begin() as unit:
-        attempt = await repository.find_attempt(unit, call.operator_id, call.attempt_id)
-    if attempt is None:
-        return True
-    order = await settlement.charge_order(context, attempt, CHARGE_DEADLINE_S)
     with _provider_time(timings_ms):
-        result = await context.provider(attempt.provider).charge(order)
-    state = await settlement.settle(context, call.operator_id, call.attempt_id, result)
+        state = await settlement.ask(context, call.operator_id, call.attempt_id)
+    return state not in _UNSETTLED
+
+
+async def _charge(
+    context: ParkingContext,
+    call: NewCharge,
+    timings_ms: MutableMapping[str, float],
+    then: Then | None,
+) -> bool:
+    with _provider_time(timings_ms):
+        result = await context.provider(call.provider).charge(call.order)
+    state = await settlement.settle(
+        context, call.operator_id, call.attempt_id, result, rows=call.rows, then=then
+    )
     is_guaranteed = result.status == OrderStatus.ACCEPTED and result.guaranteed
     return is_guaranteed or state not in _UNSETTLED
 

@@ -10,18 +10,20 @@ from uuid import UUID
 from parking.drivers import stays
 from parking.events.types import EventType
 from parking.flows import display, live_bill
+from parking.flows.charging import new_charge
 from parking.flows.context import ParkingContext
 from parking.flows.entry import lane_code
 from parking.flows.lane_types import Action, Decision, Lane
 from parking.flows.live_bill import LiveBill
 from parking.flows.pay_link import pay_url
 from parking.flows.release import release
+from parking.flows.settlement import Settled
 from parking.flows.step import Errand, ProviderCall, Step, opened
 from parking.kit.database import UnitOfWork
 from parking.kit.money import Money
 from parking.lanes import repository as lane_rows
 from parking.lanes import service as lanes
-from parking.lanes.models import Presentation
+from parking.lanes.models import GateCommand, Presentation
 from parking.payments import repository as payment_rows
 from parking.payments import service as payments
 from parking.payments.models import AttemptKind, Bill, BillState
@@ -103,6 +105,13 @@ class ExitFlow:
             return await self._open(session, presentation.reason or ZERO_DUE)
         return await self._bill_and_pay(session)
 
+    async def conclude(self, settled: Settled) -> Decision | None:
+        """Return the decision that a settled payment brought; None where it brought none."""
+        if settled.command is None or settled.presentation is not self._presentation:
+            return None
+        reason = self._presentation.reason or ZERO_DUE
+        return await self._let_out(settled.session, settled.command, reason)
+
     async def _find_session(self, lane: Lane, read: PlateRead, plate_index: UUID) -> Session | None:
         text = ReadText(
             read.text,
@@ -169,7 +178,7 @@ class ExitFlow:
             )
             if attempt is not None:
                 lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
-                return ProviderCall(attempt.operator_id, attempt.id, Errand.CHARGE)
+                return await new_charge(self._unit, attempt, self._presentation.id)
         return await self._ask_for_payment(session, bill)
 
     async def _wait_for(self, session: Session, bill: Bill, attempt_id: UUID, due: Money) -> Step:
@@ -209,6 +218,11 @@ class ExitFlow:
 
     async def _open(self, session: Session, reason: str) -> Decision:
         command = await release(self._unit, session, self._presentation, reason=reason)
+        return await self._let_out(session, command, reason)
+
+    async def _let_out(
+        self, session: Session, command: GateCommand | None, reason: str
+    ) -> Decision:
         bills = await payment_rows.find_bills(self._unit, session.operator_id, session.id)
         paid = sum((_amount(bill) for bill in bills[1:]), _amount(bills[0])) if bills else None
         plate = self._plate(session)

@@ -20,6 +20,7 @@ from parking.flows.lane_types import (
     PresentationState,
 )
 from parking.flows.release import OPEN_TTL_MS
+from parking.flows.settlement import Settled
 from parking.flows.step import Step
 from parking.kit.database import ConflictError, UnitOfWork
 from parking.kit.errors import UnavailableError
@@ -247,7 +248,10 @@ class LaneFlows:
         for _ in range(STEPS_MAX):
             if isinstance(step, Decision):
                 return step
-            await call_provider(self._context, step, timings_ms)
+            payment = _Payment(self._context, presentation_id, timings_ms)
+            await call_provider(self._context, step, timings_ms, payment.conclude)
+            if payment.decision is not None:
+                return payment.decision
             following = await self._next_step(lane, presentation_id, is_takeover=False)
             if following is None:
                 break
@@ -296,6 +300,30 @@ class LaneFlows:
             occurred_at=event.occurred_at,
             received_at=unit.now(),
         )
+
+
+class _Payment:
+    """Turns a settled payment into the lane's decision, within the transaction that settles it.
+
+    Attributes:
+        decision: Set where the gate is to open.
+    """
+
+    def __init__(
+        self, context: ParkingContext, presentation_id: UUID, timings_ms: dict[str, float]
+    ) -> None:
+        self._context = context
+        self._presentation_id = presentation_id
+        self._timings_ms = timings_ms
+        self.decision: Decision | None = None
+
+    async def conclude(self, unit: UnitOfWork, settled: Settled) -> None:
+        """Decide; a repetition after a conflict decides anew."""
+        self.decision = None
+        presentation = settled.presentation
+        if presentation is not None and presentation.id == self._presentation_id:
+            flow = ExitFlow(self._context, unit, presentation, self._timings_ms)
+            self.decision = await flow.conclude(settled)
 
 
 async def _observe(

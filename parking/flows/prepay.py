@@ -6,10 +6,10 @@ from uuid import UUID
 
 from parking.drivers import stays
 from parking.flows import checkout, live_bill
-from parking.flows.charging import call_provider
+from parking.flows.charging import call_provider, new_charge
 from parking.flows.context import ParkingContext
 from parking.flows.exit import current_bill
-from parking.flows.step import Errand, ProviderCall
+from parking.flows.step import NewCharge
 from parking.kit.money import Money
 from parking.payments import repository
 from parking.payments import service as payments
@@ -67,7 +67,7 @@ async def prepay(context: ParkingContext, driver_id: UUID, session_id: UUID) -> 
 
 async def _next_charge(
     context: ParkingContext, driver_id: UUID, operator_id: UUID, session_id: UUID
-) -> tuple[ProviderCall | None, Money]:
+) -> tuple[NewCharge | None, Money]:
     async with context.database.begin() as unit:
         session = await sessions.lock_session(unit, operator_id, session_id)
         if session is None or session.driver_id != driver_id:
@@ -87,11 +87,11 @@ async def _next_charge(
                 unit, locked, provider=mandate.provider, mandate=mandate
             )
             if attempt is not None:
-                return ProviderCall(operator_id, attempt.id, Errand.CHARGE), amount
+                return await new_charge(unit, attempt, session.exit_presentation_id), amount
         return None, amount
 
 
-async def _state(context: ParkingContext, step: ProviderCall) -> AttemptState:
+async def _state(context: ParkingContext, step: NewCharge) -> AttemptState:
     async with context.database.begin() as unit:
         attempt = await repository.find_attempt(unit, step.operator_id, step.attempt_id)
     return AttemptState.FAILED if attempt is None else AttemptState(attempt.state)

@@ -5,6 +5,7 @@ matter which of them comes first, or how often.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -19,7 +20,7 @@ from parking.kit.database import ConflictError, UnitOfWork
 from parking.kit.errors import ParkingError
 from parking.kit.money import Money
 from parking.lanes import repository as lanes
-from parking.lanes.models import Presentation
+from parking.lanes.models import GateCommand, Presentation
 from parking.payments import repository
 from parking.payments import service as payments
 from parking.payments.models import (
@@ -54,17 +55,55 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class _Locked:
+class AttemptRows:
+    """Which rows an attempt belongs to.
+
+    Attributes:
+        presentation_id: The car at the exit; None where the stay is not at one.
+    """
+
+    session_id: UUID
+    bill_id: UUID
+    presentation_id: UUID | None
+
+
+@dataclass(slots=True)
+class Settled:
+    """The locked rows of an attempt whose answer is written down.
+
+    Attributes:
+        command: The order to open that followed from the answer; None for none.
+    """
+
     presentation: Presentation | None
     session: Session
     bill: Bill
     attempt: PaymentAttempt
+    command: GateCommand | None = None
+
+
+Then = Callable[[UnitOfWork, Settled], Awaitable[None]]
+"""What else belongs into the transaction that settles; it may be called again after a conflict."""
 
 
 async def settle(
-    context: ParkingContext, operator_id: UUID, attempt_id: UUID, result: ChargeResult
+    context: ParkingContext,
+    operator_id: UUID,
+    attempt_id: UUID,
+    result: ChargeResult,
+    *,
+    rows: AttemptRows | None = None,
+    then: Then | None = None,
 ) -> AttemptState:
     """Write down an answer about an attempt and let everything follow from it, once.
+
+    Args:
+        context: The domain's surroundings.
+        operator_id: The attempt's owner.
+        attempt_id: The attempt.
+        result: The answer.
+        rows: What the attempt belongs to, where the caller has just seen it; read if None.
+        then: Done last, in the same transaction.
 
     Raises:
         ConflictError: the car moved to another lane meanwhile, TRIES_MAX times.
@@ -73,12 +112,16 @@ async def settle(
     for last_try in (False,) * (TRIES_MAX - 1) + (True,):
         try:
             async with context.database.begin() as unit:
-                locked = await _lock(unit, operator_id, attempt_id)
-                await _follow(unit, locked, result)
-                return locked.attempt.state
+                known = rows or await _rows(unit, operator_id, attempt_id)
+                settled = await _lock(unit, operator_id, attempt_id, known)
+                await _follow(unit, settled, result)
+                if then is not None:
+                    await then(unit, settled)
+                return settled.attempt.state
         except ConflictError:
             if last_try:
                 raise
+            rows = None
     raise AssertionError("unreachable: the last try returns or raises")
 
 
@@ -170,7 +213,12 @@ async def charge_order(
 ) -> ChargeOrder:
     """Return the provider's order for an attempt: the same for the same attempt, always."""
     async with context.database.begin() as unit:
-        description = await describe(unit, attempt.operator_id, attempt.session_id)
+        return await order_of(unit, attempt, deadline_s)
+
+
+async def order_of(unit: UnitOfWork, attempt: PaymentAttempt, deadline_s: float) -> ChargeOrder:
+    """Return what `charge_order` does, in a transaction that is open already."""
+    description = await describe(unit, attempt.operator_id, attempt.session_id)
     return ChargeOrder(
         number=attempt.number,
         agreement_reference=attempt.agreement_reference or "",
@@ -189,26 +237,33 @@ async def describe(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> str
     return f"Parking, {place.name}"
 
 
-async def _lock(unit: UnitOfWork, operator_id: UUID, attempt_id: UUID) -> _Locked:
+async def _rows(unit: UnitOfWork, operator_id: UUID, attempt_id: UUID) -> AttemptRows:
     attempt = await repository.find_attempt(unit, operator_id, attempt_id)
     if attempt is None:
         raise ConflictError("attempt: expected a stored one")
     seen = await sessions.find_session(unit, operator_id, attempt.session_id)
     exit_id = None if seen is None else seen.exit_presentation_id
+    return AttemptRows(attempt.session_id, attempt.bill_id, exit_id)
+
+
+async def _lock(
+    unit: UnitOfWork, operator_id: UUID, attempt_id: UUID, rows: AttemptRows
+) -> Settled:
+    exit_id = rows.presentation_id
     presentation = (
         None if exit_id is None else await lanes.lock_presentation(unit, operator_id, exit_id)
     )
-    session = await sessions.lock_session(unit, operator_id, attempt.session_id)
-    bill = await repository.lock_bill(unit, operator_id, attempt.bill_id)
+    session = await sessions.lock_session(unit, operator_id, rows.session_id)
+    bill = await repository.lock_bill(unit, operator_id, rows.bill_id)
     locked = await repository.lock_attempt(unit, operator_id, attempt_id)
     if session is None or bill is None or locked is None or session.exit_presentation_id != exit_id:
         # The car came to another lane between the two reads: lock that one instead.
         raise ConflictError("session: its exit lane changed")
-    return _Locked(presentation, session, bill, locked)
+    return Settled(presentation, session, bill, locked)
 
 
-async def _follow(unit: UnitOfWork, locked: _Locked, result: ChargeResult) -> None:
-    attempt, session, bill = locked.attempt, locked.session, locked.bill
+async def _follow(unit: UnitOfWork, settled: Settled, result: ChargeResult) -> None:
+    attempt, session, bill = settled.attempt, settled.session, settled.bill
     changed = await payments.apply_result(unit, bill, attempt, result)
     if not changed:
         return
@@ -221,7 +276,7 @@ async def _follow(unit: UnitOfWork, locked: _Locked, result: ChargeResult) -> No
         "place_name": place.name,
         "timezone": place.timezone,
     }
-    lane = locked.presentation
+    lane = settled.presentation
     channels = () if lane is None else (lane_channel(lane.lane_id),)
     if attempt.state == AttemptState.SUCCEEDED:
         # At a gate the grace begins with the payment. Before that it begins with the price: whoever
@@ -229,10 +284,10 @@ async def _follow(unit: UnitOfWork, locked: _Locked, result: ChargeResult) -> No
         priced_at = bill.priced_until if lane is None else unit.now()
         session.prepaid_until = priced_at + GRACE_AFTER_PAYMENT
         if lane is not None:
-            await release(unit, session, lane, reason=PAID)
+            settled.command = await release(unit, session, lane, reason=PAID)
         tell(unit, session, EventType.PAYMENT_CHARGED, payload, channels=channels)
     elif attempt.state == AttemptState.ACCEPTED and result.guaranteed and lane is not None:
-        await release(unit, session, lane, reason=GUARANTEED)
+        settled.command = await release(unit, session, lane, reason=GUARANTEED)
         tell(unit, session, EventType.SESSION_BILL_CHANGED, payload, channels=channels)
     elif attempt.state == AttemptState.FAILED and attempt.kind == AttemptKind.MANDATE:
         if session.left_at is not None:

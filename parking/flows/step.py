@@ -1,4 +1,4 @@
-"""What a lane's transaction leaves to do: a decision, or a provider to ask first."""
+"""What a lane's transaction leaves to do: a decision, or a provider to call first."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -6,20 +6,35 @@ from uuid import UUID
 
 from parking.flows.lane_types import Action, Decision, DisplayText, OpenCommand
 from parking.flows.release import OPEN_TTL_MS
+from parking.flows.settlement import AttemptRows
 from parking.lanes.models import GateCommand
+from parking.payments.port import ChargeOrder
 
 
 class Errand(Enum):
     """What to do about a stored attempt at its provider."""
-
-    CHARGE = "charge"
-    """Take the money: the provider has not heard of it."""
 
     ASK = "ask"
     """Find out how it ended: whoever sent it is gone."""
 
     CLOSE = "close"
     """End an open payment page, because the amount or the way to pay is another one now."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewCharge:
+    """Take the money for an attempt that was just stored: the provider has not heard of it.
+
+    Attributes:
+        order: Made in the transaction that stored the attempt, which spares others before the call.
+        rows: What else the attempt's outcome will change.
+    """
+
+    operator_id: UUID
+    attempt_id: UUID
+    provider: str
+    order: ChargeOrder
+    rows: AttemptRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +46,7 @@ class ProviderCall:
     errand: Errand
 
 
-Step = Decision | ProviderCall
+Step = Decision | NewCharge | ProviderCall
 
 
 def opened(command: GateCommand | None, reason: str, display: DisplayText) -> Decision:
