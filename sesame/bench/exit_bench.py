@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sesame.bench.audit import audit
 from sesame.bench.cars import readable_cars
+from sesame.bench.cpu_time import cpu_times_ms, per_exit_ms
 from sesame.bench.exit_report import ExitReport, ExitRun
 from sesame.bench.installation import GATES, BenchInstallation, Migrate, running
 from sesame.bench.lane_client import LaneClient
@@ -128,29 +129,43 @@ async def _drive(
     progress("lanes connect", 0)
     async with AsyncExitStack() as undo:
         lanes = await _connect(undo, installation, stays)
-        supply = iter(stays)
-        runs = [await _run(WARM_UP_RATE_PER_S, plan.warm_up_exits, supply, lanes, log, progress)]
+        track = _Track(lanes, installation.process_ids, iter(stays), log, progress)
+        runs = [await track.run(WARM_UP_RATE_PER_S, plan.warm_up_exits)]
         for rate_per_s, exits in plan.exits.items():
-            runs.append(await _run(rate_per_s, exits, supply, lanes, log, progress))
+            runs.append(await track.run(rate_per_s, exits))
     return runs
 
 
-async def _run(
-    rate_per_s: float,
-    exits: int,
-    supply: Iterator[Stay],
-    lanes: dict[UUID, LaneClient],
-    log: BridgeLog,
-    progress: Progress,
-) -> ExitRun:
-    what = f"{rate_per_s:g} exits a second"
-    progress(what, 0)
-    stale_before = sum(lane.stale_orders for lane in lanes.values())
-    stays = [next(supply) for _ in range(exits)]
-    departures = await depart(stays, lanes, rate_per_s, lambda: progress(what, 1))
-    times = await log.of([passage.presentation_id for passage in departures.passages])
-    stale = sum(lane.stale_orders for lane in lanes.values()) - stale_before
-    return ExitRun(rate_per_s, departures, times, stale)
+@dataclass(frozen=True, slots=True)
+class _Track:
+    """What one run after the other uses; `supply` gives each stay once."""
+
+    lanes: Mapping[UUID, LaneClient]
+    process_ids: Mapping[str, int]
+    supply: Iterator[Stay]
+    log: BridgeLog
+    progress: Progress
+
+    async def run(self, rate_per_s: float, exits: int) -> ExitRun:
+        """Let the next cars out at a rate."""
+        what = f"{rate_per_s:g} exits a second"
+        self.progress(what, 0)
+        used_before_ms = cpu_times_ms(self.process_ids)
+        stale_before = self._stale_orders()
+        stays = [next(self.supply) for _ in range(exits)]
+        departures = await depart(stays, self.lanes, rate_per_s, lambda: self.progress(what, 1))
+        used_ms = cpu_times_ms(self.process_ids)
+        times = await self.log.of([passage.presentation_id for passage in departures.passages])
+        return ExitRun(
+            rate_per_s=rate_per_s,
+            departures=departures,
+            times=times,
+            stale_orders=self._stale_orders() - stale_before,
+            cpu_per_exit_ms=per_exit_ms(used_before_ms, used_ms, exits),
+        )
+
+    def _stale_orders(self) -> int:
+        return sum(lane.stale_orders for lane in self.lanes.values())
 
 
 async def _connect(

@@ -1,6 +1,6 @@
 """What the exit bench found, for people and for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -28,12 +28,14 @@ class ExitRun:
         departures: What the lanes saw.
         times: What the bridge measured, in the order in which it logged it.
         stale_orders: Orders to open for a car that was not there: always 0, or the gate is unsafe.
+        cpu_per_exit_ms: Processor time by process, passing the barrier and all frames included.
     """
 
     rate_per_s: float
     departures: Departures
     times: tuple[ExitTimes, ...]
     stale_orders: int
+    cpu_per_exit_ms: Mapping[str, float]
 
     @property
     def total(self) -> Spread | None:
@@ -87,6 +89,9 @@ class ExitRun:
             "steps_ms": {name: figures.to_json() for name, figures in self.steps.items()},
             "times_raw_limit": None if without is None else round(without.p50 / raw.total_ms, 2),
             "meets_target": self.meets_target,
+            "cpu_per_exit_ms": {
+                name: round(used_ms, 1) for name, used_ms in self.cpu_per_exit_ms.items()
+            },
             "stale_orders": self.stale_orders,
             "failures": list(self.departures.failures),
         }
@@ -152,6 +157,7 @@ def print_report(report: ExitReport, console: Console) -> None:
     for run in report.runs:
         console.print(_table(run))
         console.print(_verdict(run, report.raw))
+        console.print(_cpu(run))
     raw, machine, books = report.raw, report.machine, report.audit
     console.print(
         f"raw limit {raw.total_ms:.1f} ms: a picture's commit {raw.picture_commit.p50:.1f}, "
@@ -206,6 +212,11 @@ def _verdict(run: ExitRun, raw: RawLimit) -> str:
         return ratio
     word = "[green]met[/green]" if run.meets_target else "[red]missed[/red]"
     return f"{ratio}; p50 {TARGET_P50_MS:g} ms and p99 {TARGET_P99_MS:g} ms {word}"
+
+
+def _cpu(run: ExitRun) -> str:
+    parts = ", ".join(f"{name} {used_ms:.0f}" for name, used_ms in run.cpu_per_exit_ms.items())
+    return f"processor time an exit {sum(run.cpu_per_exit_ms.values()):.0f} ms: {parts}"
 
 
 def _json(figures: Spread | None) -> dict[str, float] | None:

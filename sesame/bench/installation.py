@@ -42,12 +42,14 @@ class BenchInstallation:
         context: The domain on the same database, to furnish it and to look at it afterwards.
         gates_url: Where lanes connect.
         database_url: The administrator's.
+        process_ids: Of what runs, by name.
     """
 
     context: ParkingContext
     gates_url: str
     database_url: str
     acquirer_url: str
+    process_ids: Mapping[str, int]
 
     async def captured_minor(self, currency: str) -> int:
         """Return what the stand-in has taken from drivers, by its own books."""
@@ -91,7 +93,8 @@ async def running(
         spec, url, settings = _acquirer(stack.folder, installation.environment)
         await supervisor.start(spec)
         environment = {**installation.environment, **settings, "SESAME_LOG_FORMAT": "json"}
-        for process in _processes(installation, environment, recognizers):
+        processes = _processes(installation, environment, recognizers)
+        for process in processes:
             await supervisor.start(process)
         context = await undo.enter_async_context(
             open_context(_settings(environment), connections_max=CONNECTIONS_MAX)
@@ -101,6 +104,11 @@ async def running(
             installation.gates_url.replace("http", "ws", 1),
             stack.endpoints.database_url,
             url,
+            {
+                "postgres": stack.postgres.pid,
+                "valkey": stack.valkey.pid,
+                **{each.name: supervisor.pid(each.name) for each in (spec, *processes)},
+            },
         )
 
 
