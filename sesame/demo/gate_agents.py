@@ -25,6 +25,7 @@ def gate_agent(
         socket: Where it takes orders; a short path, because sockets allow about 100 bytes.
         gates_url: Where the bridge is.
         environment: The whole environment of the process.
+        options: Further options of `sesame gate-agent`.
         options: More options of `sesame gate-agent`.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,6 +48,7 @@ def gate_agent(
             "gate-agent",
             *(part for pair in arguments.items() for part in pair),
             "--json",
+            *options,
             *options,
         ),
         environment=environment,

@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Final, Self
 
 from parking.flows.context import ParkingContext
-from sesame.commands.migrate import migrate
 from sesame.demo import stand_ins
 from sesame.demo.desk import AcquirerDesk
 from sesame.demo.gate_agents import gate_agent
@@ -23,6 +22,7 @@ from sesame.demo.stand_ins import StandIn
 from sesame.demo.town import Town, settle
 from sesame.embedded.stack import DATABASE_SETTING, REDIS_SETTING, Stack
 from sesame.installation import Installation, install
+from sesame.migration import migrate
 from sesame.process_spec import ProcessSpec
 from sesame.processes import application_processes
 from sesame.settings import Settings
@@ -79,6 +79,7 @@ class DemoInstallation:
             durable: False for throw-away data; see `Stack`.
             given: The environment to start from; this process's own if None.
             agent_options: More options of `sesame gate-agent`, for every lane.
+            agent_options: Further options of every `sesame gate-agent`.
             on_line: Called with a child's name and each line of its log.
             on_report: Called with a lane's key and each report of its agent.
             on_step: Called with what is being started.
@@ -87,10 +88,12 @@ class DemoInstallation:
         self._durable = durable
         self._given = _without_own_settings(os.environ if given is None else given)
         self._agent_options = agent_options
+        self._agent_options = agent_options
         self._on_line = on_line
         self._on_report = on_report
         self._on_step = on_step
         self._lanes: dict[str, LaneClient] = {}
+        self._children: list[str] = []
         self.frozen: set[str] = set()
         self._exit = AsyncExitStack()
 
@@ -116,6 +119,11 @@ class DemoInstallation:
         """Return somebody's phone; the same owner has the same number each time."""
         keychain = self.stack.folder.root / "phones"
         return Phone(self.api_url, keychain, owner, self._sms)
+
+    @property
+    def children(self) -> Sequence[str]:
+        """Return the names of the children that were started."""
+        return self._children
 
     def freeze(self, name: str) -> None:
         """Stop a child where it stands; raises as `Supervisor.send`."""
@@ -145,7 +153,7 @@ class DemoInstallation:
         self._say("stand-ins and the database's schema")
         await asyncio.gather(
             migrate(self.stack.endpoints.database_url),
-            *(self.supervisor.start(stand_in.spec) for stand_in in outside.values()),
+            *(self._start_child(stand_in.spec) for stand_in in outside.values()),
         )
         await self._open_clients(undo, installation, outside)
         self._say("API, gate bridge, recognizer, worker and the agents of the lanes")
@@ -190,8 +198,12 @@ class DemoInstallation:
                 group.create_task(self._start_with(spec, followers))
 
     async def _start_with(self, spec: ProcessSpec, followers: Sequence[ProcessSpec]) -> None:
+        await self._start_child(spec)
+        await asyncio.gather(*(self._start_child(follower) for follower in followers))
+
+    async def _start_child(self, spec: ProcessSpec) -> None:
         await self.supervisor.start(spec)
-        await asyncio.gather(*(self.supervisor.start(follower) for follower in followers))
+        self._children.append(spec.name)
 
     async def _open_lanes(
         self, undo: AsyncExitStack, installation: Installation

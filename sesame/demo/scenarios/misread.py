@@ -17,6 +17,7 @@ async def play(stage: Stage, act: Act) -> None:
         await stage.bind(act, phone, misread.car)
         await stage.drive_in(act, LAKESIDE, misread.car)
         session_id = session_uuid(await phone.active_session(plate))
+        await stage.stay(act)
         act.step(f"the exit's camera sees {misread.text}")
         visit = await stage.drive_out(act, LAKESIDE, misread.pictures)
 

@@ -1,5 +1,6 @@
 """What every scenario does alike: drive in, drive out, bind a plate, look at the money."""
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from sesame.demo.scenarios.act import Act
 from sesame.demo.town import RIVERSIDE
 from sesame.demo.witness import Witness
 
+STAY_S: Final = 2.0
 _LANE_CODE: Final = re.compile(r"Code (\d{6})")
 
 
@@ -56,6 +58,11 @@ class Stage:
         """Let a car in."""
         act.step(f"{car.plate} comes to the entry of {self.town.town.place(place).name}")
         return await self._drive_through(act, f"{place}-entry", car.pictures)
+
+    async def stay(self, act: Act) -> None:
+        """Let a car stand inside until its stay costs something."""
+        act.step("the car stands inside for a moment")
+        await asyncio.sleep(STAY_S)
 
     async def drive_out(self, act: Act, place: str, pictures: Sequence[Path]) -> Visit:
         """Let a car out that need not stop."""

@@ -1,8 +1,5 @@
 """A driver without an app: the lane's display shows a QR code, the bill is paid on its page."""
 
-import asyncio
-from typing import Final
-
 from parking.flows.pay_link import read_pay_token
 from sesame.demo.lane import Visit
 from sesame.demo.payer import Payer
@@ -10,15 +7,12 @@ from sesame.demo.scenarios.act import Act
 from sesame.demo.scenarios.stage import Stage
 from sesame.demo.town import LAKESIDE
 
-STAY_S: Final = 2.0
-
 
 async def play(stage: Stage, act: Act) -> None:
     """Play the scenario once."""
     car = stage.cast.temporary
     await stage.drive_in(act, LAKESIDE, car)
-    act.step("nobody has bound this plate; the driver stays a moment")
-    await asyncio.sleep(STAY_S)
+    await stage.stay(act)
     async with stage.at(f"{LAKESIDE}-exit") as lane:
         visit = await lane.car(car.pictures)
         await pay_by_qr(stage, act, visit)

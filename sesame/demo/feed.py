@@ -1,0 +1,136 @@
+"""What the terminal shows: the newest state of everything, told by whoever sees it change."""
+
+import re
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from parking.kit.money import Money
+from sesame.demo.director import Outcome
+from sesame.demo.graphql_client import Json
+from sesame.demo.inboxes import Push
+from sesame.demo.lane import Report
+from sesame.demo.witness import Books
+
+LOG_LINES_MAX: Final = 200
+PUSHES_SHOWN_MAX: Final = 50
+_STAMP: Final = re.compile(r"^\S+ \S+ \[\w+ *\] ")
+_ID: Final = re.compile(
+    r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{8}([0-9a-f]{4})"
+)
+# Their whole life is on the lanes' own lines.
+_SILENT_SUFFIXES: Final = ("-entry", "-exit")
+
+
+@dataclass(slots=True)
+class LaneView:
+    """A lane as one sees it.
+
+    Attributes:
+        car: Whether one stands on the loop.
+        last: The newest thing that its barrier did or refused.
+    """
+
+    car: bool = False
+    connected: bool = False
+    lines: Sequence[str] = ()
+    qr: str | None = None
+    last: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StayView:
+    """A running stay."""
+
+    place: str
+    plate: str
+    driver: str
+    entered_at: datetime
+    due: Money
+
+
+@dataclass(slots=True)
+class PlayView:
+    """A scenario: its newest step, and its outcome once it is over."""
+
+    step: str = ""
+    began_s: float = 0.0
+    outcome: Outcome | None = None
+
+
+@dataclass(slots=True)
+class Feed:
+    """Everything that the terminal shows.
+
+    Attributes:
+        ticks: The newest amount that each plate's phone was told.
+        processes: Each child's state in a word.
+    """
+
+    headline: str = "Starting"
+    urls: dict[str, str] = field(default_factory=dict[str, str])
+    round_number: int = 0
+    began_s: float = field(default_factory=time.monotonic)
+    plays: dict[str, PlayView] = field(default_factory=dict[str, PlayView])
+    lanes: dict[str, LaneView] = field(default_factory=dict[str, LaneView])
+    stays: Sequence[StayView] = ()
+    ticks: dict[str, Money] = field(default_factory=dict[str, Money])
+    books: Books | None = None
+    pushes: deque[Push] = field(default_factory=lambda: deque(maxlen=PUSHES_SHOWN_MAX))
+    processes: dict[str, str] = field(default_factory=dict[str, str])
+    log: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=LOG_LINES_MAX))
+
+    def on_line(self, name: str, line: str) -> None:
+        """Keep a line of a process's log."""
+        if name.endswith(_SILENT_SUFFIXES) or not line.strip():
+            return
+        text = " ".join(_ID.sub(r"…\1", _STAMP.sub("", line)).split())
+        self.log.append((name, text))
+
+    def on_step(self, name: str, step: str) -> None:
+        """Keep a scenario's newest step."""
+        play = self.plays.setdefault(name, PlayView())
+        if play.outcome is not None or not play.began_s:
+            play.began_s, play.outcome = time.monotonic(), None
+        play.step = step
+
+    def on_outcome(self, outcome: Outcome) -> None:
+        """Keep how a scenario turned out."""
+        play = self.plays.setdefault(outcome.name, PlayView())
+        play.outcome = outcome
+
+    def on_update(self, plate: str, update: Json) -> None:
+        """Keep what a phone was told of a running bill."""
+        bill = update["session"]["bill"]
+        self.ticks[plate] = Money(bill["due"]["amountMinor"], bill["total"]["currency"])
+
+    def on_report(self, key: str, report: Report) -> None:
+        """Keep what a lane's agent reported."""
+        lane = self.lanes.setdefault(key, LaneView())
+        match report["event"]:
+            case "connected":
+                lane.connected = True
+            case "disconnected":
+                lane.connected = False
+            case "presented":
+                lane.car, lane.lines, lane.qr, lane.last = True, (), None, "reading"
+            case "cleared":
+                lane.car, lane.lines, lane.qr = False, (), None
+            case "display":
+                lane.lines, lane.qr = tuple(report["lines"]), report["qr"]
+                lane.last = "shut: to pay" if lane.qr else lane.last
+            case "order":
+                lane.last = _order(report)
+            case "barrier":
+                lane.last = str(report["kind"]).replace("_", " ")
+            case _:
+                pass
+
+
+def _order(report: Report) -> str:
+    if report["status"] == "accepted":
+        return "order accepted"
+    return f"REFUSED: {report['reason']}"
