@@ -10,6 +10,7 @@ from gate_bridge.agent.pictures import FRAMES_PER_S, CarPictures, Picture
 
 CARS_MAX = 1000
 _JPEG_QUALITY = 90
+_NEARLY_S = 0.001
 
 
 class VideoSource:
@@ -22,13 +23,14 @@ class VideoSource:
 
     def __init__(self, path: Path, from_s: float, to_s: float | None) -> None:
         self._path = path
-        self._at_s = from_s
+        self._from_s = from_s
+        self._number = 0
         self._to_s = to_s
         self._capture: cv2.VideoCapture | None = None
 
     async def next(self) -> Picture | None:
         """Return the picture that is `1 / FRAMES_PER_S` after the one before."""
-        if self._to_s is not None and self._at_s >= self._to_s:
+        if self._to_s is not None and self._at_s() >= self._to_s - _NEARLY_S:
             return None
         return await asyncio.to_thread(self._read)
 
@@ -41,16 +43,19 @@ class VideoSource:
     def _read(self) -> Picture | None:
         if self._capture is None:
             self._capture = _opened(self._path)
-        self._capture.set(cv2.CAP_PROP_POS_MSEC, self._at_s * 1000)
+        at_s = self._at_s()
+        self._capture.set(cv2.CAP_PROP_POS_MSEC, at_s * 1000)
         read, pixels = self._capture.read()
         if not read:
             return None
         encoded, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
         if not encoded:
             return None
-        name = f"{self._path.name}@{self._at_s:.1f}s"
-        self._at_s += 1 / FRAMES_PER_S
-        return Picture(name, "image/jpeg", data.tobytes())
+        self._number += 1
+        return Picture(f"{self._path.name}@{at_s:.1f}s", "image/jpeg", data.tobytes())
+
+    def _at_s(self) -> float:
+        return self._from_s + self._number / FRAMES_PER_S
 
 
 def cars_in(path: Path, seconds_per_car: float | None) -> list[CarPictures]:

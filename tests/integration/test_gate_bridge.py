@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from gate_bridge.agent.pictures import CarPictures
+from gate_bridge.agent.play import play_lane
 from gate_bridge.options import BridgeOptions, ReadingLimits
 from parking.events.pokes import Poke, lane_channel
 from parking.flows.lane_types import Action, CommandState, DisplayText
+from parking.kit.clock import ManualClock, SystemClock
+from parking.kit.ids import id_time
 from parking.plates.reads import PlateRead
 from tests.integration.gate_process import run_agent
 from tests.integration.gate_stage import (
@@ -259,10 +263,22 @@ async def test_a_jammed_arm_is_reported_and_nothing_passes(stage: Stage) -> None
         await eventually(lambda: "obstructed" in whats(stage))
         assert lane.barrier.pulses == 1
         assert lane.presentation_id is not None
-    assert whats(stage) == ["occupied", "opening", "obstructed"] or whats(stage) == [
-        "occupied",
-        "obstructed",
-    ]
+    assert whats(stage) == ["occupied", "obstructed"]
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+async def test_a_gate_with_a_wrong_clock_works_by_the_time_of_its_bridge(
+    stage: Stage, minutes: int
+) -> None:
+    now = SystemClock().now()
+    wrong = ManualClock(now + timedelta(minutes=minutes))
+    journal = stage.folder / "journal.sqlite"
+    async with play_lane(stage.agent_options(), journal, wrong, stage.reports.append) as lane:
+        await eventually(lambda: len(stage.reported("connected")) == 1)
+        presentation_id = await lane.present_car(stage.picture())
+        assert await lane.wait_free(10)
+        assert lane.barrier.pulses == 1
+    assert abs(id_time(presentation_id) - now) < timedelta(minutes=1)
 
 
 async def test_a_restarted_bridge_sends_the_same_order_again(stage: Stage, valkey_url: str) -> None:

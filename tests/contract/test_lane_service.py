@@ -1,0 +1,158 @@
+"""What the bridge relies on, kept by the domain and by the fake that stands in for it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+
+from gate_bridge.fake_lane_service import FakeLaneService
+from gate_bridge.port import LaneService
+from parking.flows.lane_types import (
+    Action,
+    BarrierEvent,
+    CommandState,
+    Direction,
+    FrameUpload,
+    Lane,
+    LaneEvent,
+    PresentationState,
+)
+from parking.kit.clock import Clock, ManualClock, SystemClock
+from parking.kit.ids import new_id
+from parking.lanes.errors import EventOutOfOrderError, PresentationUnknownError
+from parking.places.errors import LaneUnknownError
+from parking.plates.reads import PlateRead
+from tests.factories.lane_world import open_lane_world
+
+READ = PlateRead(text="京A88731", confidence=0.99, frames=2)
+
+
+@dataclass
+class Gate:
+    """A service with a connected entry lane."""
+
+    service: LaneService
+    lane: Lane
+    clock: Clock
+    seq: int = 0
+
+    def id(self) -> UUID:
+        return new_id(self.clock.now())
+
+    def event(self) -> LaneEvent:
+        self.seq += 1
+        return LaneEvent(self.id(), self.seq, self.clock.now())
+
+    async def arrive(self) -> UUID:
+        presentation_id = self.id()
+        seq = await self.service.present(
+            self.lane, self.event(), presentation_id, PresentationState.OCCUPIED
+        )
+        assert seq == self.seq
+        return presentation_id
+
+
+@asynccontextmanager
+async def fake_gate() -> AsyncGenerator[Gate]:
+    clock = ManualClock(SystemClock().now())
+    service = FakeLaneService(clock)
+    ids = [new_id(clock.now()) for _ in range(4)]
+    lane = Lane(ids[0], ids[1], ids[2], ids[3], Direction.ENTRY, "Entry")
+    service.add_lane(lane, "token")
+    yield Gate(service, lane, clock)
+
+
+@asynccontextmanager
+async def real_gate(database_url: str, valkey_url: str) -> AsyncGenerator[Gate]:
+    async with open_lane_world(database_url, valkey_url) as world:
+        yield Gate(world.gate, world.entry, world.clock)
+
+
+@pytest.fixture(params=["fake", "domain"])
+async def gate(request: pytest.FixtureRequest) -> AsyncGenerator[Gate]:
+    if request.param == "fake":
+        opened = fake_gate()
+    else:
+        urls = (request.getfixturevalue("database_url"), request.getfixturevalue("valkey_url"))
+        opened = real_gate(*urls)
+    async with opened as made:
+        await made.service.connect(made.lane, "bridge-1")
+        yield made
+
+
+async def test_a_wrong_token_and_an_unknown_lane_are_one_refusal(gate: Gate) -> None:
+    for lane_id in (gate.lane.lane_id, gate.id()):
+        with pytest.raises(LaneUnknownError):
+            await gate.service.authenticate(lane_id, "wrong")
+
+
+async def test_every_connection_has_a_higher_epoch_and_goes_on_after_the_last_event(
+    gate: Gate,
+) -> None:
+    first = await gate.service.connect(gate.lane, "bridge-1")
+    await gate.arrive()
+    second = await gate.service.connect(gate.lane, "bridge-2")
+    assert second.session_epoch == first.session_epoch + 1
+    assert (first.last_seq, second.last_seq) == (0, 1)
+
+
+async def test_events_are_taken_once_and_without_gaps(gate: Gate) -> None:
+    await gate.arrive()
+    event = gate.event()
+    report = BarrierEvent(event, "opened", None, None)
+    for _ in range(2):
+        assert await gate.service.record_barrier_event(gate.lane, report) == 2
+    late = LaneEvent(gate.id(), 4, gate.clock.now())
+    with pytest.raises(EventOutOfOrderError) as caught:
+        await gate.service.record_observation(gate.lane, late, gate.id(), READ, "camera")
+    assert (caught.value.last_seq, caught.value.retryable) == (2, True)
+    assert (await gate.service.connect(gate.lane, "bridge-1")).last_seq == 2
+
+
+async def test_a_frame_may_be_stored_again(gate: Gate) -> None:
+    presentation_id = await gate.arrive()
+    frame = FrameUpload(gate.id(), presentation_id, gate.clock.now(), "image/jpeg", b"x")
+    for _ in range(2):
+        await gate.service.store_frame(gate.lane, frame)
+
+
+async def test_a_presentation_that_was_never_reported_is_not_decided_on(gate: Gate) -> None:
+    unknown = gate.id()
+    with pytest.raises(PresentationUnknownError):
+        await gate.service.decide(gate.lane, unknown, READ, [])
+    assert await gate.service.resume(gate.lane, unknown) is None
+    assert list(await gate.service.pending_commands(gate.lane, unknown)) == []
+
+
+async def test_a_decision_is_made_once_and_found_again(gate: Gate) -> None:
+    presentation_id = await gate.arrive()
+    assert await gate.service.resume(gate.lane, presentation_id) is None
+    first = await gate.service.decide(gate.lane, presentation_id, READ, [gate.id()])
+    again = await gate.service.decide(gate.lane, presentation_id, READ, [gate.id()])
+    found = await gate.service.resume(gate.lane, presentation_id)
+    assert found is not None
+    for decision in (first, again, found):
+        assert decision.action == first.action
+        assert (decision.command is None) == (decision.action is not Action.OPEN)
+        if decision.command is not None and first.command is not None:
+            assert decision.command.command_id == first.command.command_id
+            assert decision.command.presentation_id == presentation_id
+
+
+async def test_an_answered_order_is_not_pending(gate: Gate) -> None:
+    presentation_id = await gate.arrive()
+    decision = await gate.service.decide(gate.lane, presentation_id, READ, [gate.id()])
+    assert decision.command is not None
+    [pending] = await gate.service.pending_commands(gate.lane, presentation_id)
+    assert pending.command_id == decision.command.command_id
+    for _ in range(2):
+        await gate.service.command_answered(
+            gate.lane, pending.command_id, CommandState.ACCEPTED, None
+        )
+    assert list(await gate.service.pending_commands(gate.lane, presentation_id)) == []
+
+
+async def test_it_says_that_it_is_ready(gate: Gate) -> None:
+    assert await gate.service.ready()
