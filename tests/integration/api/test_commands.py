@@ -1,4 +1,4 @@
-"""`sesame api`, `sesame schema` and `sesame staff` as processes."""
+"""`sesame api` as a process, `sesame schema` and `sesame staff`."""
 
 import asyncio
 import base64
@@ -15,9 +15,15 @@ from uuid import UUID
 
 import httpx
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from parking.drivers.tokens import TokenIssuer
 from parking.kit.clock import SystemClock
+from parking.kit.errors import InvalidInputError
+from sesame.commands.api import api_command
+from sesame.commands.schema import schema_command
+from sesame.commands.staff import staff_app
 from sesame.embedded.ports import free_port
 from tests.factories.graphql_socket import open_socket
 from tests.factories.identity import TOKEN_KEY
@@ -44,13 +50,6 @@ async def start(environment: dict[str, str], *words: str) -> Process:
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "sesame", *words, env=environment, cwd=ROOT, stdout=PIPE, stderr=PIPE
     )
-
-
-async def run(environment: dict[str, str], *words: str) -> tuple[int | None, str, str]:
-    process = await start(environment, *words)
-    async with asyncio.timeout(WAIT_S):
-        out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
 
 
 @asynccontextmanager
@@ -97,38 +96,58 @@ async def test_the_api_serves_and_ends_gracefully(environment: dict[str, str]) -
             assert await process.wait() == 0
 
 
-async def test_the_api_says_which_setting_is_missing(environment: dict[str, str]) -> None:
+@pytest.fixture
+def process_environment(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make this process one that `sesame up` would have started."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("process_environment")
+def test_the_api_says_which_setting_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DATABASE_URL", "REDIS_URL", "SESAME_INDEX_KEY", "SESAME_TOKEN_KEY_FILE"):
-        without = {key: value for key, value in environment.items() if key != name}
-        code, _, err = await run(without, "api", "--port", "1")
-        assert code == 1
-        assert err.splitlines() == [
-            f"{name}: expected a value in the environment; `sesame up` sets one"
-        ]
+        with monkeypatch.context() as changed:
+            changed.delenv(name)
+            with pytest.raises(InvalidInputError) as refused:
+                api_command(port=1)
+        assert refused.value.field == name
 
 
-async def test_a_staff_token(environment: dict[str, str]) -> None:
+@pytest.mark.usefixtures("process_environment")
+def test_a_token_key_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SESAME_TOKEN_KEY_FILE", str(tmp_path / "missing"))
+    with pytest.raises(InvalidInputError, match="a readable file, No such file or directory"):
+        api_command(port=1)
+
+
+@pytest.mark.usefixtures("process_environment")
+def test_a_staff_token() -> None:
     operator = UUID(int=7)
-    words = ("staff", "token", "--operator", str(operator), "--name", "Ada", "--json")
-    code, out, _ = await run(environment, *words)
-    assert code == 0
-    printed = json.loads(out)
-    identity = TokenIssuer(TOKEN_KEY, clock=SystemClock()).verify_staff(printed["token"])
+    words = ["token", "--operator", str(operator), "--name", "Ada"]
+    printed = json.loads(CliRunner().invoke(staff_app, [*words, "--json"]).stdout)
+    issuer = TokenIssuer(TOKEN_KEY, clock=SystemClock())
+    identity = issuer.verify_staff(printed["token"])
     assert (identity.operator_id, identity.name) == (operator, "Ada")
     assert identity.expires_at.isoformat() == printed["expires_at"]
+    plain = CliRunner().invoke(staff_app, words).stdout
+    assert issuer.verify_staff(plain.strip()).name == "Ada"
+    for name in (" ", "x" * 81, "A\nB"):
+        refused = CliRunner().invoke(staff_app, [*words[:-1], name])
+        assert isinstance(refused.exception, InvalidInputError)
 
 
-async def test_the_committed_schema_is_the_one_of_the_code(
-    environment: dict[str, str], tmp_path: Path
+def test_the_committed_schema_is_the_one_of_the_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, _, err = await run(environment, "schema", "--check")
-    assert (code, err) == (0, "")
+    committed = ROOT / "schema.graphql"
+    schema_command(output=committed, check=True)
     stale = tmp_path / "schema.graphql"
     stale.write_text("type Query { old: Int }\n", encoding="utf-8")
-    code, _, err = await run(environment, "schema", "--check", "--output", str(stale))
-    assert code == 1
-    assert err == f"{stale}: expected the schema of the code; run `sesame schema`\n"
-    code, _, _ = await run(environment, "schema", "--output", str(stale))
-    assert code == 0
-    committed = (ROOT / "schema.graphql").read_text(encoding="utf-8")
-    assert stale.read_text(encoding="utf-8") == committed
+    for output in (stale, tmp_path / "missing.graphql"):
+        with pytest.raises(typer.Exit) as ended:
+            schema_command(output=output, check=True)
+        assert ended.value.exit_code == 1
+        told = capsys.readouterr().err
+        assert told == f"{output}: expected the schema of the code; run `sesame schema`\n"
+    schema_command(output=stale)
+    assert stale.read_text(encoding="utf-8") == committed.read_text(encoding="utf-8")

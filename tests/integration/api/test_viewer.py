@@ -86,7 +86,7 @@ async def test_pages_of_stays_newest_first(api: ApiWorld) -> None:
     driver_id, _ = await api.add_driver()
     await api.lanes.permit(driver_id)
     ids: list[str] = []
-    for _ in range(5):
+    for _ in range(3):
         ids.append(str(await api.lanes.drive_in()))
         api.lanes.wait(minutes=45)
         assert (await api.lanes.drive_out()).action == "open"
@@ -94,17 +94,17 @@ async def test_pages_of_stays_newest_first(api: ApiWorld) -> None:
     token = await api.token_of(driver_id)
     seen: list[str] = []
     after: str | None = None
-    for index in range(3):
+    for index in range(2):
         variables = {"first": 2, "after": after}
         page = (await api.ask(PAGE, variables, token=token))["viewer"]["sessions"]
         seen += [edge["node"]["id"] for edge in page["edges"]]
         info = page["pageInfo"]
-        assert (info["hasNextPage"], info["hasPreviousPage"]) == (index < 2, index > 0)
+        assert (info["hasNextPage"], info["hasPreviousPage"]) == (index < 1, index > 0)
         assert info["startCursor"] == page["edges"][0]["cursor"]
         after = info["endCursor"]
         assert all(edge["node"]["state"] == "LEFT" for edge in page["edges"])
         assert all(edge["node"]["bill"]["total"]["amountMinor"] == 1000 for edge in page["edges"])
-    assert len(set(seen)) == 5
+    assert len(set(seen)) == 3
     nodes = [(await api.ask(NODE, {"id": one}, token=token))["node"] for one in seen]
     assert nodes == [{"__typename": "Session", "id": one} for one in seen]
 
