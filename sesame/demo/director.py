@@ -6,16 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
-
+from parking.kit.errors import ParkingError
 from sesame.demo.scenarios import SCENARIOS, Act, Scenario, Stage, StepListener
 from sesame.demo.witness import Books
 
 SCENARIO_TIMEOUT_S: Final = 120.0
 BOOKS_LOOKS_MAX: Final = 50
 BOOKS_LOOK_S: Final = 0.2
-
-_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +86,10 @@ async def _play(stage: Stage, scenario: Scenario, on_step: StepListener) -> Outc
             await scenario.play(stage, act)
     except TimeoutError:
         reason = f"not over after {SCENARIO_TIMEOUT_S:g} s"
-    except Exception as error:  # noqa: BLE001 - one scenario's failure must not end the others
-        _log.warning("scenario_failed", scenario=scenario.name, exc_info=error)
-        reason = str(error) or type(error).__name__
+    except ParkingError as error:
+        reason = str(error)
+    except Exception as error:  # noqa: BLE001 - one scenario's defect must not end the others
+        reason = f"{type(error).__name__}: {error}"
     return Outcome(
         name=scenario.name,
         title=scenario.title,

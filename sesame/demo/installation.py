@@ -49,6 +49,7 @@ class DemoInstallation:
         town: Places and lanes.
         desk: The acquirer stand-in.
         pushes: What the FCM stand-in delivered.
+        sockets: Folder with a control socket for each lane, named as the lane.
         frozen: Names of children that do not move at this moment.
     """
 
@@ -60,6 +61,7 @@ class DemoInstallation:
     pushes: PushInbox
     api_url: str
     gates_url: str
+    sockets: str
 
     def __init__(
         self,
@@ -143,9 +145,11 @@ class DemoInstallation:
     async def _start(self, undo: AsyncExitStack) -> None:
         self._say("PostgreSQL and Valkey")
         self.stack = Stack(self._data, durable=self._durable, settings=self._given)
-        # In threads, so that a signal is heard while a server starts or stops.
-        await asyncio.to_thread(self.stack.start)
         undo.push_async_callback(asyncio.to_thread, self.stack.stop)
+        # In a thread, so that a signal is heard meanwhile; a start that was begun is finished.
+        starting = asyncio.create_task(asyncio.to_thread(self.stack.start))
+        undo.push_async_callback(asyncio.wait, {starting})
+        await asyncio.shield(starting)
         self.supervisor = Supervisor(self.stack.folder.logs(), self._on_line)
         await undo.enter_async_context(self.supervisor)
         installation, outside = self._install()
@@ -191,11 +195,15 @@ class DemoInstallation:
 
     async def _start_processes(self, undo: AsyncExitStack, installation: Installation) -> None:
         agents = await self._open_lanes(undo, installation)
-        async with asyncio.TaskGroup() as group:
-            for spec in application_processes(installation):
-                # An agent that comes before its bridge waits longer and longer between its tries.
-                followers = agents if spec.name == "gates" else ()
-                group.create_task(self._start_with(spec, followers))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for spec in application_processes(installation):
+                    # An agent that comes before its bridge waits longer between its tries.
+                    followers = agents if spec.name == "gates" else ()
+                    group.create_task(self._start_with(spec, followers))
+        except ExceptionGroup as failures:
+            # One process that does not start is the reason; the others only stopped with it.
+            raise failures.exceptions[0] from failures
 
     async def _start_with(self, spec: ProcessSpec, followers: Sequence[ProcessSpec]) -> None:
         await self._start_child(spec)
@@ -208,8 +216,10 @@ class DemoInstallation:
     async def _open_lanes(
         self, undo: AsyncExitStack, installation: Installation
     ) -> list[ProcessSpec]:
+        # Not in the data folder: the path of a socket has room for about a hundred bytes.
         sockets = Path(tempfile.mkdtemp(prefix="sesame-"))
         undo.callback(shutil.rmtree, sockets, ignore_errors=True)
+        self.sockets = str(sockets)
         for lane in self.town.lanes:
             client = LaneClient(lane.key, sockets / lane.key, self._on_report)
             self._lanes[lane.key] = await undo.enter_async_context(client)

@@ -1,0 +1,94 @@
+"""What the demo says at its end."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from parking.kit.money import Money
+from sesame.demo.director import Outcome, Round
+from sesame.demo.witness import Books
+
+
+@dataclass(frozen=True, slots=True)
+class DemoReport:
+    """The last round, and what came before it.
+
+    Attributes:
+        pictures: Where the cars' pictures came from.
+        setup_s: From the command to the first car.
+    """
+
+    data: str
+    pictures: str
+    urls: Mapping[str, str]
+    setup_s: float
+    rounds: int
+    last: Round
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain JSON."""
+        return {
+            "passed": self.last.passed,
+            "data": self.data,
+            "pictures": self.pictures,
+            "urls": dict(self.urls),
+            "setup_s": self.setup_s,
+            "wall_s": self.last.wall_s,
+            "rounds": self.rounds,
+            "scenarios": [asdict(outcome) for outcome in self.last.outcomes],
+            "books": {"agree": self.last.books_agree, **asdict(self.last.books)},
+        }
+
+    def to_table(self) -> RenderableType:
+        """Return it for a terminal."""
+        table = Table("", "scenario", "checks", "time", "what came of it", title="Sesame demo")
+        for outcome in self.last.outcomes:
+            table.add_row(*_row(outcome))
+        table.add_row(
+            mark(passed=self.last.books_agree),
+            "The books agree",
+            "",
+            "",
+            Text(money_line(self.last.books)),
+        )
+        times = f"Ready after {self.setup_s:.1f} s; the scenarios took {self.last.wall_s:.1f} s."
+        return Group(table, Text(times))
+
+
+def mark(*, passed: bool) -> Text:
+    """Return a tick or a cross."""
+    return Text("✔", style="bold green") if passed else Text("✘", style="bold red")
+
+
+def facts_line(outcome: Outcome) -> str:
+    """Return what came of a scenario, or why it failed."""
+    if outcome.reason is not None:
+        return outcome.reason
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in outcome.facts.items())
+
+
+def money_line(books: Books) -> str:
+    """Return what the acquirer took, beside what the ledger says that it holds."""
+    taken = _amounts(books.captured)
+    held = _amounts(books.held)
+    owed = _amounts(books.receivable)
+    return f"acquirer took {taken}; ledger says {held}; still owed {owed}"
+
+
+def _row(outcome: Outcome) -> tuple[Text, str, str, str, Text]:
+    return (
+        mark(passed=outcome.passed),
+        outcome.title,
+        str(outcome.checks),
+        f"{outcome.wall_s:.1f} s",
+        Text(facts_line(outcome)),
+    )
+
+
+def _amounts(by_currency: Mapping[str, int]) -> str:
+    amounts = [Money(minor, currency).format() for currency, minor in sorted(by_currency.items())]
+    return " + ".join(amounts) or "nothing"
