@@ -31,7 +31,7 @@ class Measurement(BaseModel):
 
     of: str
     value: float
-    pictures: int
+    plates: int
     command: str
 
 

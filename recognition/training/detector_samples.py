@@ -18,6 +18,9 @@ from recognition.training.texts import random_text
 WIDTH_PX: Final = 512
 HEIGHT_PX: Final = 288
 _CELL_PX: Final = 8
+# Share of the samples that are framed as in the closer look, and the plate's width in them.
+_CLOSER_SHARE: Final = 0.45
+_CLOSER_WIDTH_PX: Final = (105.0, 215.0)
 # A plate smaller than this at the network's input is neither asked for nor held against it.
 _PLATE_WIDTH_MIN_PX: Final = 14.0
 # A painted plate hides the real one with a little to spare.
@@ -64,12 +67,15 @@ class DetectorSamples:
             trust = _BOX_TRUST
             if chance(rng, 0.6):
                 scene, trust = repaint_plates(rng, scene), 1.0
-        moved = _reframed(rng, scene)
+        closer = bool(scene.plates) and chance(rng, _CLOSER_SHARE)
+        moved = _reframed(rng, scene, closer=closer)
         picture = camera.expose(rng, moved.picture)
         if chance(rng, 0.3):
             picture = camera.shadow(rng, picture)
         if chance(rng, 0.35):
-            picture = camera.blur(rng, picture, float(rng.uniform(0.3, 1.3)))
+            # A far plate that is enlarged for the closer look is blurred by that.
+            strength_px = float(rng.uniform(0.3, 3.0 if closer else 1.3))
+            picture = camera.blur(rng, picture, strength_px)
         picture = camera.sensor(rng, picture, float(rng.uniform(0, 9)))
         return picture, target_of(moved.plates, trust)
 
@@ -97,7 +103,7 @@ def _cover(rng: np.random.Generator, box: Corners, aspect: float) -> Corners:
     width, height = (side * _COVER for side in extent(box))
     width = max(width, height * aspect)
     height = max(height, width / aspect)
-    slant, tilt = rng.normal(0, 0.06, 2)
+    slant, tilt = rng.normal(0, 0.09, 2)
     half = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) / 2 * [width, height]
     half[:, 1] += half[:, 0] * slant
     half[:, 0] += half[:, 1] * tilt
@@ -127,21 +133,32 @@ def _paste(rng: np.random.Generator, picture: Picture, plate: Picture, corners: 
     region[:] = (region * (1 - weight) + colour * weight).astype(np.uint8)
 
 
-def _reframed(rng: np.random.Generator, scene: Scene) -> Scene:
-    """Cut, scale, turn and sometimes mirror the scene to the network's size."""
+def _reframed(rng: np.random.Generator, scene: Scene, *, closer: bool) -> Scene:
+    """Cut, scale, turn and sometimes mirror the scene to the network's size.
+
+    Args:
+        rng: Where the choices come from.
+        scene: The whole picture.
+        closer: Frame one plate as the detector's closer look does.
+    """
     height_px, width_px = scene.picture.shape[:2]
     fit = min(WIDTH_PX / width_px, HEIGHT_PX / height_px)
     scale = fit * math.exp(rng.uniform(math.log(0.75), math.log(2.2)))
     focus = np.array([width_px, height_px]) / 2
-    if scene.plates and scale > fit:
-        focus = scene.plates[int(rng.integers(len(scene.plates)))].mean(axis=0)
+    spot = rng.uniform(0.2, 0.8, 2)
+    if scene.plates and (closer or scale > fit):
+        plate = scene.plates[int(rng.integers(len(scene.plates)))]
+        focus = plate.mean(axis=0)
+        if closer:
+            scale = rng.uniform(*_CLOSER_WIDTH_PX) / extent(plate)[0]
+            spot = rng.uniform(0.42, 0.58, 2)
     angle = rng.normal(0, 3.5)
     turn = cv2.getRotationMatrix2D((float(focus[0]), float(focus[1])), angle, scale)
     turn[0] *= rng.uniform(0.85, 1.15)
     if chance(rng, 0.25):
         turn[0] *= -1
     aim = turn @ [*focus, 1]
-    turn[:, 2] += rng.uniform([0.2, 0.2], [0.8, 0.8]) * [WIDTH_PX, HEIGHT_PX] - aim
+    turn[:, 2] += spot * [WIDTH_PX, HEIGHT_PX] - aim
     fill = tuple(int(value) for value in rng.integers(0, 130, 3))
     flags = cv2.INTER_AREA if scale < 0.6 else cv2.INTER_LINEAR  # noqa: PLR2004
     picture = cv2.warpAffine(
