@@ -14,6 +14,7 @@ from gate_bridge.options import BridgeOptions, ReadingLimits
 from parking.events.pokes import Poke, lane_channel
 from parking.flows.lane_types import Action, CommandState, DisplayText
 from parking.kit.clock import ManualClock, SystemClock
+from parking.kit.errors import InvalidInputError
 from parking.kit.ids import id_time
 from parking.plates.reads import PlateRead
 from tests.integration.gate_process import run_agent
@@ -135,6 +136,22 @@ async def test_a_lost_database_delays_and_loses_nothing(stage: Stage) -> None:
         await eventually(lambda: len(stage.service.events) == 6)
         assert lane.barrier.pulses == 1
     assert whats(stage) == THROUGH
+
+
+async def test_an_event_that_is_never_accepted_does_not_hold_up_the_lane(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_arguments: object) -> int:
+        raise InvalidInputError("plate", "a plate")
+
+    monkeypatch.setattr(stage.service, "record_observation", refuse)
+    async with stage.play() as lane:
+        await lane.present_car(stage.picture(), "B777", 0.5)
+        assert await lane.wait_free(10)
+        await eventually(lambda: len(stage.service.events) == 6)
+    assert whats(stage) == THROUGH
+    assert [event[0] for event in stage.service.events] == [1, 2, 3, 4, 5, 6]
+    assert len(stage.reported("event_refused")) == 1
 
 
 async def test_a_decision_that_fails_for_a_passing_reason_is_tried_again(stage: Stage) -> None:

@@ -1,0 +1,156 @@
+"""One order, one pulse: the edge's rules with a real journal and a barrier made of flags."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from gate_bridge.agent.barrier import ArmPosition, Feedback
+from gate_bridge.agent.errors import BarrierError
+from gate_bridge.agent.guards import Situation
+from gate_bridge.agent.journal import Journal
+from gate_bridge.agent.lane_state import LaneState
+from gate_bridge.agent.opening import Opening
+from gate_bridge.agent.reports import silent
+from gate_bridge.agent.server_time import ServerTime
+from gate_bridge.wire.actions import OpenBarrier
+from parking.kit.clock import ManualClock
+from parking.kit.ids import new_id
+
+ISSUED = datetime(2026, 3, 1, 8, tzinfo=UTC)
+
+
+@dataclass
+class FlagBarrier:
+    """Does what its flags say."""
+
+    arm: ArmPosition = ArmPosition.DOWN
+    occupied: bool = True
+    broken: bool = False
+    pulses: list[UUID] = field(default_factory=list[UUID])
+
+    async def pulse(self, command_id: UUID) -> None:
+        if self.broken:
+            raise BarrierError("the relay is silent")
+        self.pulses.append(command_id)
+        self.arm = ArmPosition.UP
+
+    def position(self) -> ArmPosition:
+        return self.arm
+
+    def loop_occupied(self) -> bool:
+        return self.occupied
+
+    async def next_feedback(self) -> Feedback:
+        return await asyncio.get_running_loop().create_future()
+
+
+class Edge:
+    """An `Opening` with everything around it in the test's hand."""
+
+    def __init__(self, journal: Journal, state: LaneState, barrier: FlagBarrier) -> None:
+        self.journal = journal
+        self.barrier = barrier
+        assert state.car is not None
+        car = state.car.presentation_id
+        at = ISSUED + timedelta(seconds=1)
+        self.situations = [Situation(7, car, at, at)]
+        self.opening = Opening(journal, barrier, self._situation, state)
+        self.order = OpenBarrier(
+            command_id=UUID(int=1),
+            presentation_id=car,
+            session_epoch=7,
+            issued_at=ISSUED,
+            ttl_ms=5000,
+        )
+
+    def _situation(self) -> Situation:
+        return self.situations.pop(0) if len(self.situations) > 1 else self.situations[0]
+
+    async def obey(self, order: OpenBarrier | None = None) -> tuple[str, str | None, bool]:
+        result = await self.opening.carry_out(order or self.order)
+        return result.status.value, result.reason, result.repeated
+
+
+@pytest.fixture
+async def edge(tmp_path: Path) -> AsyncGenerator[Edge]:
+    journal = await Journal.open(tmp_path / "j.sqlite")
+    barrier = FlagBarrier()
+    state = LaneState(journal, barrier, ServerTime(), ManualClock(ISSUED), silent)
+    await state.start()
+    yield Edge(journal, state, barrier)
+    await journal.close()
+
+
+async def test_an_order_is_carried_out_once_and_remembered(edge: Edge) -> None:
+    assert await edge.obey() == ("accepted", None, False)
+    edge.situations = [Situation(8, None, None, None)]
+    assert await edge.obey() == ("accepted", None, True)
+    assert edge.barrier.pulses == [UUID(int=1)]
+
+
+async def test_a_refusal_is_remembered_even_when_the_order_comes_afresh(edge: Edge) -> None:
+    good = edge.situations
+    edge.situations = [Situation(7, None, None, None)]
+    assert await edge.obey() == ("rejected", "no_presentation", False)
+    edge.situations = good
+    assert await edge.obey() == ("rejected", "no_presentation", True)
+    assert edge.barrier.pulses == []
+
+
+async def test_the_guards_hold_again_after_the_wait_for_the_disk(edge: Edge) -> None:
+    late = ISSUED + timedelta(seconds=6)
+    edge.situations = [edge.situations[0], replace(edge.situations[0], server_latest=late)]
+    assert await edge.obey() == ("rejected", "expired", False)
+    assert edge.barrier.pulses == []
+
+
+async def test_a_loop_that_was_freed_meanwhile_keeps_the_arm_down(edge: Edge) -> None:
+    edge.barrier.occupied = False
+    assert await edge.obey() == ("rejected", "no_presentation", False)
+    assert edge.barrier.pulses == []
+
+
+async def test_a_second_order_for_the_same_car_does_not_pulse_again(edge: Edge) -> None:
+    await edge.obey()
+    second = edge.order.model_copy(update={"command_id": UUID(int=2)})
+    assert await edge.obey(second) == ("accepted", "already_open", False)
+    assert edge.barrier.pulses == [UUID(int=1)]
+
+
+async def test_an_arm_that_is_up_for_another_car_is_pulsed_again(edge: Edge) -> None:
+    edge.barrier.arm = ArmPosition.UP
+    assert await edge.obey() == ("accepted", None, False)
+    assert edge.barrier.pulses == [UUID(int=1)]
+
+
+async def test_a_relay_that_fails_is_a_refusal(edge: Edge) -> None:
+    edge.barrier.broken = True
+    assert await edge.obey() == ("rejected", "barrier_failed", False)
+    assert edge.barrier.pulses == []
+
+
+@pytest.mark.parametrize("arm", [ArmPosition.UP, ArmPosition.MOVING, ArmPosition.UNKNOWN])
+async def test_after_a_kill_an_arm_that_is_not_down_counts_as_pulsed(
+    edge: Edge, arm: ArmPosition
+) -> None:
+    await edge.journal.begin_command(edge.order.command_id, edge.order.presentation_id)
+    edge.barrier.arm = arm
+    assert await edge.obey() == ("accepted", None, True)
+    assert edge.barrier.pulses == []
+
+
+async def test_after_a_kill_an_arm_that_is_down_is_pulsed_if_the_guards_hold(edge: Edge) -> None:
+    await edge.journal.begin_command(edge.order.command_id, edge.order.presentation_id)
+    other = replace(edge.situations[0], presentation_id=new_id(ISSUED))
+    stale = edge.order.model_copy(update={"command_id": UUID(int=2)})
+    await edge.journal.begin_command(stale.command_id, stale.presentation_id)
+    assert await edge.obey() == ("accepted", None, False)
+    edge.barrier.arm = ArmPosition.DOWN
+    edge.situations = [other]
+    assert await edge.obey(stale) == ("rejected", "other_presentation", False)
+    assert edge.barrier.pulses == [UUID(int=1)]
