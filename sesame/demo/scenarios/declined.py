@@ -25,6 +25,7 @@ async def play(stage: Stage, act: Act) -> None:
         agreement = await stage.agreement(await stage.bind(act, phone, car))
         await stage.drive_in(act, ALTMARKT, car)
         session_id = session_uuid(await phone.active_session(car.plate))
+        await stage.stay(act)
         act.step("the bank will decline")
         await stage.town.desk.play(scenario="decline", matching="agreement", agreement=agreement)
 

@@ -22,6 +22,7 @@ from sesame.demo.scenarios.act import Act
 from sesame.demo.town import RIVERSIDE
 from sesame.demo.witness import Witness
 
+# Times count in whole seconds: within the second of its entry a car leaves for nothing.
 STAY_S: Final = 2.0
 _LANE_CODE: Final = re.compile(r"Code (\d{6})")
 
