@@ -106,7 +106,7 @@ class GateConnection:
         except LinkClosedError as error:
             _log.info("gate_disconnected", code=error.close_code, **self._names())
         finally:
-            await self._end()
+            self._end()
 
     def supersede(self) -> None:
         """Close: a newer connection of the lane exists, so nothing may be sent on this one."""
@@ -181,7 +181,7 @@ class GateConnection:
             await self._link.close(code, "the lane cannot be taken")
             return False
         self.session_epoch = connection.session_epoch
-        await self._take_lane(hello, connection.last_seq)
+        self._take_lane(hello, connection.last_seq)
         await self._link.reply(
             call_id,
             actions.HelloResult(
@@ -196,7 +196,7 @@ class GateConnection:
             self._connected.resume(hello.presentation)
         return True
 
-    async def _take_lane(self, hello: actions.Hello, last_seq: int) -> None:
+    def _take_lane(self, hello: actions.Hello, last_seq: int) -> None:
         self._connected = ConnectedLane(
             self._lane,
             self,
@@ -206,8 +206,10 @@ class GateConnection:
             spawn=self._tools.spawn,
         )
         self._tools.registry.add(self)
-        self._tools.spawn(self._tools.pokes.announce(self.lane_id, self.session_epoch))
-        await self._tools.pokes.listen(self.lane_id, self._on_poke)
+        pokes = self._tools.pokes
+        pokes.listen(self.lane_id, self._on_poke)
+        self._tools.spawn(pokes.follow(self.lane_id))
+        self._tools.spawn(pokes.announce(self.lane_id, self.session_epoch))
         _log.info("gate_connected", epoch=self.session_epoch, last_seq=last_seq, **self._names())
 
     def _on_poke(self, newer_epoch: int | None) -> None:
@@ -322,11 +324,12 @@ class GateConnection:
                 )
                 return InternalWireError(correlation_id)
 
-    async def _end(self) -> None:
+    def _end(self) -> None:
         if self._connected is not None:
             self._connected.close()
         self._tools.registry.remove(self)
-        await self._tools.pokes.forget(self.lane_id, self._on_poke)
+        self._tools.pokes.forget(self.lane_id, self._on_poke)
+        self._tools.spawn(self._tools.pokes.follow(self.lane_id))
 
     def _names(self) -> dict[str, str]:
         return {"lane_id": str(self.lane_id)}

@@ -41,24 +41,31 @@ class LanePokes:
         self._listeners: dict[str, OnPoke] = {}
         self._subscription: Subscription | None = None
 
-    async def listen(self, lane_id: UUID, on_poke: OnPoke) -> None:
+    def listen(self, lane_id: UUID, on_poke: OnPoke) -> None:
         """Call `on_poke` for every poke of the lane; replaces the lane's earlier listener."""
-        channel = lane_channel(lane_id)
-        self._listeners[channel] = on_poke
-        if self._subscription is not None:
-            # Not reached now: the loop subscribes to every listener when it connects again.
-            with suppress(*VALKEY_FAILURES):
-                await self._subscription.add(channel)
+        self._listeners[lane_channel(lane_id)] = on_poke
 
-    async def forget(self, lane_id: UUID, on_poke: OnPoke) -> None:
+    def forget(self, lane_id: UUID, on_poke: OnPoke) -> None:
         """Stop calling `on_poke`; a newer listener of the lane stays."""
         channel = lane_channel(lane_id)
-        if self._listeners.get(channel) != on_poke:
+        if self._listeners.get(channel) == on_poke:
+            del self._listeners[channel]
+
+    async def follow(self, lane_id: UUID) -> None:
+        """Subscribe to the lane's channel, or unsubscribe when nobody listens any more.
+
+        Apart from `listen`, so that no lane waits for a Valkey that is away: the loop subscribes
+        to every listener when it connects again.
+        """
+        channel = lane_channel(lane_id)
+        subscription = self._subscription
+        if subscription is None:
             return
-        del self._listeners[channel]
-        if self._subscription is not None:
-            with suppress(*VALKEY_FAILURES):
-                await self._subscription.remove(channel)
+        with suppress(*VALKEY_FAILURES):
+            if channel in self._listeners:
+                await subscription.add(channel)
+            else:
+                await subscription.remove(channel)
 
     async def announce(self, lane_id: UUID, session_epoch: int) -> None:
         """Tell the other bridge processes that a newer connection of the lane exists."""
