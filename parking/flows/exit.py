@@ -3,6 +3,7 @@
 Every function is one transaction's worth. The provider is called between them, by `flows.lane`.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from time import perf_counter
 from uuid import UUID
@@ -35,6 +36,7 @@ from parking.sessions import service as sessions
 from parking.sessions.events import tell
 from parking.sessions.models import Session, SessionState
 from parking.sessions.rules import ReadText
+from parking.tariffs import service as tariffs
 
 NO_SESSION = "no_session"
 LEAVING_ELSEWHERE = "leaving_elsewhere"
@@ -140,9 +142,6 @@ class ExitFlow:
 
     async def _adopt(self, session: Session) -> None:
         """Tie the session to this exit and to whom its plate belongs now."""
-        session.state = SessionState.LEAVING
-        session.exit_presentation_id = self._presentation.id
-        self._presentation.session_id = session.id
         # The binding of this moment counts: unbinding takes effect at the next gate.
         driver_id = await plates.active_binding(self._unit, session.plate_index)
         if driver_id is not None and driver_id != session.driver_id:
@@ -154,16 +153,24 @@ class ExitFlow:
                 entered_at=session.entered_at,
             )
         session.driver_id = driver_id
+        session.state = SessionState.LEAVING
+        session.exit_presentation_id = self._presentation.id
+        self._presentation.session_id = session.id
 
     async def _bill_and_pay(self, session: Session) -> Step:
         started = perf_counter()
         # The price of this presentation: waiting at the gate for the provider costs nothing.
         at = min(self._presentation.occupied_at, self._unit.now())
-        live = await live_bill.compute(self._unit, session, at)
-        bill = await current_bill(self._unit, session, live, self._presentation.id)
+        bills = await payment_rows.find_bills(self._unit, session.operator_id, session.id)
+        table = await tariffs.load(self._unit, session.operator_id, session.rate_table_id)
+        live = live_bill.bill_of(session, table, bills, at)
+        bill = await current_bill(self._unit, session, live, self._presentation.id, bills)
         self._timings_ms["price"] = (perf_counter() - started) * 1000
         if bill.state == BillState.PAID:
             return await self._open(session, ZERO_DUE)
+        if all(bill is not known for known in bills):
+            # Just issued: nobody else sees it before the commit.
+            return await self._pay(session, bill)
         locked = await payment_rows.lock_bill(self._unit, bill.operator_id, bill.id)
         if locked is None or locked.state == BillState.PAID:
             return await self._open(session, ZERO_DUE)
@@ -177,8 +184,9 @@ class ExitFlow:
                 self._unit, bill, provider=mandate.provider, mandate=mandate
             )
             if attempt is not None:
+                charge = await new_charge(self._unit, attempt, self._presentation.id)
                 lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
-                return await new_charge(self._unit, attempt, self._presentation.id)
+                return charge
         return await self._ask_for_payment(session, bill)
 
     async def _wait_for(self, session: Session, bill: Bill, attempt_id: UUID, due: Money) -> Step:
@@ -238,13 +246,25 @@ class ExitFlow:
 
 
 async def current_bill(
-    unit: UnitOfWork, session: Session, live: LiveBill, presentation_id: UUID | None
+    unit: UnitOfWork,
+    session: Session,
+    live: LiveBill,
+    presentation_id: UUID | None,
+    bills: Sequence[Bill] | None = None,
 ) -> Bill:
     """Return the bill to pay now: the one that stands, or a fresh one. The session is locked.
 
     A bill with a payment under way stands, whatever the clock says: its amount was promised.
+
+    Args:
+        unit: The transaction.
+        session: Locked.
+        live: What is due.
+        presentation_id: The exit that the stay is tied to, if it is at one.
+        bills: The stay's bills, where the caller has just read them.
     """
-    bills = await payment_rows.find_bills(unit, session.operator_id, session.id)
+    if bills is None:
+        bills = await payment_rows.find_bills(unit, session.operator_id, session.id)
     standing = next((bill for bill in bills if bill.state == BillState.ISSUED), None)
     if standing is not None:
         if standing.live_attempt_id is not None or standing.total_minor == live.due.amount_minor:

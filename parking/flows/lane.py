@@ -205,11 +205,14 @@ class LaneFlows:
                             unit, lane, presentation, timings_ms, is_takeover=False
                         )
                     index = plates.plate_index(unit.vault, read.text)
-                    await _observe(unit, presentation, read, index, frames)
                     if lane.direction == Direction.ENTRY:
-                        return await entry.decide(unit, lane, presentation, read, index)
-                    flow = ExitFlow(self._context, unit, presentation, timings_ms)
-                    return await flow.begin(lane, read, index)
+                        step = await entry.decide(unit, lane, presentation, read, index)
+                    else:
+                        flow = ExitFlow(self._context, unit, presentation, timings_ms)
+                        step = await flow.begin(lane, read, index)
+                    # Last, so that the presentation is written once with all that is new.
+                    await _observe(unit, presentation, read, index, frames)
+                    return step
             except ConflictError:
                 if last_try:
                     raise

@@ -114,6 +114,7 @@ async def lock_presentation(
 async def observe(unit: UnitOfWork, presentation: Presentation, seen: SeenPlate) -> UUID:
     """Record the read that the presentation is decided on; one presentation has one."""
     observation_id = derive_id(presentation.id, "observation")
+    presentation.observation_id = observation_id
     await repository.insert_once(
         unit,
         Observation(
@@ -135,7 +136,6 @@ async def observe(unit: UnitOfWork, presentation: Presentation, seen: SeenPlate)
             captured_at=presentation.occupied_at,
         ),
     )
-    presentation.observation_id = observation_id
     return observation_id
 
 
@@ -156,7 +156,11 @@ async def order_open(
     """
     if presentation.cleared_at is not None:
         return None
-    commands = await repository.find_commands(unit, presentation.operator_id, presentation.id)
+    commands = (
+        await repository.find_commands(unit, presentation.operator_id, presentation.id)
+        if presentation.commands
+        else []
+    )
     standing = next((item for item in commands if item.state != CommandState.REJECTED), None)
     if standing is not None:
         if standing.state == CommandState.ISSUED:

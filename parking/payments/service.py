@@ -93,10 +93,10 @@ async def choose_mandates(unit: UnitOfWork, bill: Bill) -> list[Mandate]:
     if bill.driver_id is None:
         return []
     due = Money(bill.total_minor, bill.currency)
-    tried = {
-        attempt.mandate_id
-        for attempt in await repository.find_attempts(unit, bill.operator_id, bill.id)
-    }
+    attempts = (
+        await repository.find_attempts(unit, bill.operator_id, bill.id) if bill.attempts else ()
+    )
+    tried = {attempt.mandate_id for attempt in attempts}
     mandates = usable_mandates(await repository.find_mandates(unit, bill.driver_id), due)
     return [mandate for mandate in mandates if mandate.id not in tried]
 

@@ -17,6 +17,8 @@ from parking.tariffs.models import RateTableVersion
 from parking.tariffs.rules import RateTable, read_rate_table
 
 PARSED_TABLES_MAX = 512
+# A version never changes once it is committed, so that it is read once a process.
+_versions: dict[tuple[UUID, UUID], RateTable] = {}
 
 
 async def publish(
@@ -60,10 +62,17 @@ async def load(unit: UnitOfWork, operator_id: UUID, rate_table_id: UUID) -> Rate
     Raises:
         RateTableMissingError: there is no such version.
     """
-    version = await repository.find_version(unit, operator_id, rate_table_id)
-    if version is None:
-        raise RateTableMissingError("rate_table: expected an existing version")
-    return _parsed(orjson.dumps(version.body))
+    key = (operator_id, rate_table_id)
+    table = _versions.get(key)
+    if table is None:
+        version = await repository.find_version(unit, operator_id, rate_table_id)
+        if version is None:
+            raise RateTableMissingError("rate_table: expected an existing version")
+        table = _parsed(orjson.dumps(version.body))
+        if len(_versions) >= PARSED_TABLES_MAX:
+            _versions.pop(next(iter(_versions)))
+        _versions[key] = table
+    return table
 
 
 async def load_many(
