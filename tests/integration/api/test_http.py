@@ -1,11 +1,13 @@
 """GraphQL over HTTP: the specification's answers, and what attackers try."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
 import httpx
 import pytest
 
+from api.graphql import http
 from parking.drivers import service as drivers
 from tests.factories.api import ApiWorld, open_api
 
@@ -194,3 +196,18 @@ async def test_variables_that_do_not_fit_say_which(api: ApiWorld) -> None:
     assert messages(response) == [
         "Variable '$a' has invalid value: Expected a value of non-null type 'Int!' to be provided."
     ]
+
+
+async def test_an_operation_has_a_time_limit(
+    api: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: object) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+    _, token = await api.add_driver()
+    monkeypatch.setattr(drivers, "is_signed_in", hang)
+    monkeypatch.setattr(http, "OPERATION_TIMEOUT_S", 0.01)
+    response = await api.send("{ viewer { id } }", token=token)
+    assert response.status_code == 503
+    assert response.json()["errors"][0]["extensions"] == {"code": "TIMEOUT"}

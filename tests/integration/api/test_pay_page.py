@@ -2,8 +2,13 @@
 
 import re
 
+import pytest
+
+from api import callbacks
 from parking.flows.pay_link import pay_token
+from parking.kit.errors import UnavailableError
 from parking.payments.fake import Fault
+from parking.payments.service import AmountMismatchError
 from tests.factories.api import ApiWorld
 from tests.factories.lane_world import read_of
 
@@ -124,3 +129,26 @@ async def test_a_notice_that_is_forged(api: ApiWorld) -> None:
     assert (large.status_code, unknown.status_code) == (413, 404)
     [attempt] = await api.lanes.rows("SELECT state FROM payment_attempts")
     assert attempt["state"] == "sent"
+
+
+async def test_a_notice_that_cannot_be_stored_is_asked_for_again(
+    api: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await api.lanes.drive_in()
+    api.lanes.wait(minutes=45)
+    await api.http.post(await pay_path(api))
+    [attempt] = await api.lanes.rows("SELECT number FROM payment_attempts")
+    api.lanes.provider.pay(attempt["number"])
+    sent = api.lanes.provider.notices[-1]
+    for failure, status in (
+        (UnavailableError("PostgreSQL does not answer"), 503),
+        (AmountMismatchError("amount: expected 10.00 CNY"), 422),
+    ):
+
+        async def fail(*_: object, failure: Exception = failure) -> None:
+            raise failure
+
+        monkeypatch.setattr(callbacks, "receive_notice", fail)
+        told = await api.http.post("/callbacks/fake", content=sent.body, headers=dict(sent.headers))
+        assert told.status_code == status
+        assert "10.00" not in told.text

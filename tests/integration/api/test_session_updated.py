@@ -115,6 +115,16 @@ async def test_nothing_is_missed_over_a_reconnect(stay: Stay, address: str) -> N
         assert brief(ahead) == ("SNAPSHOT", 4, None)
 
 
+async def test_a_long_absence_comes_page_by_page(
+    stay: Stay, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "CATCH_UP_MAX", 1)
+    await stay.leave()
+    async with signed_in_socket(address, stay.token) as client:
+        await client.subscribe("1", FOLLOW, id=stay.id, after=0)
+        assert [(await update(client))["version"] for _ in range(4)] == [1, 2, 3, 4]
+
+
 async def test_versions_that_are_gone_are_made_up_by_a_snapshot(stay: Stay, address: str) -> None:
     await stay.api.lanes.rows_changed("DELETE FROM outbox WHERE version = 1")
     async with signed_in_socket(address, stay.token) as client:

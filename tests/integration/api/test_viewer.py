@@ -136,6 +136,11 @@ async def test_nodes_of_ones_own_and_nothing_else(api: ApiWorld) -> None:
         expected = {"__typename": kind, "id": one}
         assert (await api.ask(NODE, {"id": one}, token=token))["node"] == expected
         assert (await api.ask(NODE, {"id": one}, token=other_token))["node"] is None
+    bind = 'mutation { bindPlate(input: {plate: "AB 2"}) { ... on PlateClaimed { claim { id } } } }'
+    claim_id = (await api.ask(bind, token=token))["bindPlate"]["claim"]["id"]
+    found = (await api.ask(NODE, {"id": claim_id}, token=token))["node"]
+    assert found == {"__typename": "PlateClaim", "id": claim_id}
+    assert (await api.ask(NODE, {"id": claim_id}, token=other_token))["node"] is None
     for nonsense in ("", "x", "é", "a" * 5000, ids[0][:-1], "U2Vzc2lvbjp4"):
         assert (await api.ask(NODE, {"id": nonsense}, token=token))["node"] is None
     assert driver_id != other_id
