@@ -169,7 +169,8 @@ async def _close(redis: ArqRedis) -> None:
 
 
 def _serialize(job: dict[str, Any]) -> bytes:
-    return json.dumps(job).encode()
+    # arq also serializes the exceptions of failed jobs, for results that nobody keeps.
+    return json.dumps(job, default=repr).encode()
 
 
 def _deserialize(body: bytes) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 
@@ -17,10 +17,13 @@ def refuse_remote(request: Request) -> Response | None:
 
 
 async def read_body(request: Request, bytes_max: int) -> bytes | None:
-    """Return the body, or None as soon as it is longer than `bytes_max`."""
+    """Return the body, or None if it is longer than `bytes_max` or the caller has gone."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > bytes_max:
-            return None
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > bytes_max:
+                return None
+    except ClientDisconnect:
+        return None
     return bytes(body)

@@ -1,4 +1,4 @@
-"""A worker for tests that kill it: as `sesame worker`, but an attempt works for 1 s at most."""
+"""A worker for tests that kill it: as `sesame worker`, but an attempt may work for 3 s."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ async def main() -> None:
         Path(os.environ["SESAME_FCM_CREDENTIALS_FILE"]), endpoint=os.environ["SESAME_FCM_ENDPOINT"]
     )
     process = WorkerProcess(
-        database, bus, redis_url=os.environ["REDIS_URL"], push=push, claim=timedelta(seconds=1)
+        database, bus, redis_url=os.environ["REDIS_URL"], push=push, claim=timedelta(seconds=3)
     )
     await process.run(stop)
     await push.aclose()
