@@ -55,6 +55,7 @@ def demo_command(
         Console(stderr=True).print(Text(str(error), style="red"))
         raise typer.Exit(1) from error
     if report is None:
+        typer.echo("stopped before the first round was over", err=True)
         raise typer.Exit(1)
     if json_output:
         typer.echo(json.dumps(report.to_json(), ensure_ascii=False))

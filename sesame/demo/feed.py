@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
 from parking.kit.money import Money
@@ -21,8 +20,10 @@ _STAMP: Final = re.compile(r"^\S+ \S+ \[\w+ *\] ")
 _ID: Final = re.compile(
     r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{8}([0-9a-f]{4})"
 )
-# Their whole life is on the lanes' own lines.
+_LANE_ID: Final = re.compile(r"lane_id=…(\w{4})")
+# What these say stands on the lanes' own lines.
 _SILENT_SUFFIXES: Final = ("-entry", "-exit")
+_SILENT_EVENTS: Final = ("barrier_event",)
 
 
 @dataclass(slots=True)
@@ -43,12 +44,12 @@ class LaneView:
 
 @dataclass(frozen=True, slots=True)
 class StayView:
-    """A running stay."""
+    """A running stay; `driver` is `app` where the plate is bound."""
 
     place: str
     plate: str
     driver: str
-    entered_at: datetime
+    stayed_s: int
     due: Money
 
 
@@ -66,6 +67,7 @@ class Feed:
     """Everything that the terminal shows.
 
     Attributes:
+        lane_keys: Each lane's key by the end of its id, as logs are shortened.
         ticks: The newest amount that each plate's phone was told.
         processes: Each child's state in a word.
     """
@@ -75,6 +77,7 @@ class Feed:
     round_number: int = 0
     began_s: float = field(default_factory=time.monotonic)
     plays: dict[str, PlayView] = field(default_factory=dict[str, PlayView])
+    lane_keys: dict[str, str] = field(default_factory=dict[str, str])
     lanes: dict[str, LaneView] = field(default_factory=dict[str, LaneView])
     stays: Sequence[StayView] = ()
     ticks: dict[str, Money] = field(default_factory=dict[str, Money])
@@ -85,10 +88,10 @@ class Feed:
 
     def on_line(self, name: str, line: str) -> None:
         """Keep a line of a process's log."""
-        if name.endswith(_SILENT_SUFFIXES) or not line.strip():
-            return
         text = " ".join(_ID.sub(r"…\1", _STAMP.sub("", line)).split())
-        self.log.append((name, text))
+        if name.endswith(_SILENT_SUFFIXES) or not text or text.startswith(_SILENT_EVENTS):
+            return
+        self.log.append((name, _LANE_ID.sub(self._lane_key, text)))
 
     def on_step(self, name: str, step: str) -> None:
         """Keep a scenario's newest step."""
@@ -128,6 +131,9 @@ class Feed:
                 lane.last = str(report["kind"]).replace("_", " ")
             case _:
                 pass
+
+    def _lane_key(self, found: re.Match[str]) -> str:
+        return self.lane_keys.get(found.group(1), found.group())
 
 
 def _order(report: Report) -> str:

@@ -33,6 +33,7 @@ TOWN_FILE: Final = "town.json"
 CONNECTIONS_MAX: Final = 4
 
 ReportListener = Callable[[str, Report], None]
+ChildListener = Callable[[str, str], None]
 StepListener = Callable[[str], None]
 
 
@@ -72,6 +73,7 @@ class DemoInstallation:
         agent_options: Sequence[str] = (),
         on_line: Echo | None = None,
         on_report: ReportListener | None = None,
+        on_child: ChildListener | None = None,
         on_step: StepListener | None = None,
     ) -> None:
         """Prepare; nothing starts yet.
@@ -84,6 +86,7 @@ class DemoInstallation:
             agent_options: Further options of every `sesame gate-agent`.
             on_line: Called with a child's name and each line of its log.
             on_report: Called with a lane's key and each report of its agent.
+            on_child: Called with a child's name and `starting` or `up`.
             on_step: Called with what is being started.
         """
         self._data = data
@@ -93,6 +96,7 @@ class DemoInstallation:
         self._agent_options = agent_options
         self._on_line = on_line
         self._on_report = on_report
+        self._on_child = on_child
         self._on_step = on_step
         self._lanes: dict[str, LaneClient] = {}
         self._children: list[str] = []
@@ -210,8 +214,12 @@ class DemoInstallation:
         await asyncio.gather(*(self._start_child(follower) for follower in followers))
 
     async def _start_child(self, spec: ProcessSpec) -> None:
+        if self._on_child is not None:
+            self._on_child(spec.name, "starting")
         await self.supervisor.start(spec)
         self._children.append(spec.name)
+        if self._on_child is not None:
+            self._on_child(spec.name, "up")
 
     async def _open_lanes(
         self, undo: AsyncExitStack, installation: Installation

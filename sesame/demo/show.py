@@ -62,9 +62,20 @@ class Show:
             # `nohup` has SIGHUP ignored: that stays so.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        return await _first_of(stop.wait(), self._perform()) or self._report({})
+        await _first_of(stop.wait(), self._perform())
+        if not self._rounds:
+            return None
+        photos = self._options.photos
+        return DemoReport(
+            data=str(self._options.data),
+            pictures=RENDERED if photos is None else str(photos),
+            urls=self._feed.urls,
+            setup_s=self._setup_s,
+            rounds=len(self._rounds),
+            last=self._rounds[-1],
+        )
 
-    async def _perform(self) -> DemoReport | None:
+    async def _perform(self) -> None:
         with tempfile.TemporaryDirectory(prefix="sesame-") as workshop:
             self._step("looking at the pictures")
             cast = await asyncio.to_thread(choose_cast, self._options.photos, Path(workshop))
@@ -72,21 +83,25 @@ class Show:
                 self._options.data,
                 on_line=self._feed.on_line,
                 on_report=self._feed.on_report,
+                on_child=self._feed.processes.__setitem__,
                 on_step=lambda what: self._step(f"starting {what}"),
             ) as town:
                 witness = Witness(town.context, town.desk, town.pushes, town.town.operator_ids)
                 stage = Stage(town, cast, witness, self._on_update)
-                await _first_of(
-                    self._play(stage),
-                    town.supervisor.wait_failure(),
-                    _keep_servers(town),
-                    Watch(town, witness, self._feed).run(),
-                )
-                return self._report(self._feed.urls)
+                try:
+                    await _first_of(
+                        self._play(stage),
+                        town.supervisor.wait_failure(),
+                        _keep_servers(town),
+                        Watch(town, witness, self._feed).run(),
+                    )
+                finally:
+                    self._step("stopping everything")
 
     async def _play(self, stage: Stage) -> None:
         town = stage.town
         self._feed.urls = {"API": town.api_url, "gates": town.gates_url, "lanes": town.sockets}
+        self._feed.lane_keys = {str(lane.lane_id)[-4:]: lane.key for lane in town.town.lanes}
         self._setup_s = round(time.monotonic() - self._began_s, 2)
         while True:
             self._step(f"round {len(self._rounds) + 1}: five scenarios at once")
@@ -96,19 +111,6 @@ class Show:
             self._step("a moment until the next round; drive in yourself if you like")
             await asyncio.sleep(PAUSE_S)
             await town.pushes.forget()
-
-    def _report(self, urls: dict[str, str]) -> DemoReport | None:
-        if not self._rounds:
-            return None
-        photos = self._options.photos
-        return DemoReport(
-            data=str(self._options.data),
-            pictures=RENDERED if photos is None else str(photos),
-            urls=urls,
-            setup_s=self._setup_s,
-            rounds=len(self._rounds),
-            last=self._rounds[-1],
-        )
 
     def _step(self, what: str) -> None:
         self._feed.headline = what
@@ -132,8 +134,8 @@ class Show:
         self._say(f"{time.monotonic() - self._began_s:6.1f} s  {who:<17} {what}")
 
 
-async def _first_of(*works: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - what the first returns
-    """Run all until the first ends, and return or raise what it does; the others are ended."""
+async def _first_of(*works: Coroutine[Any, Any, Any]) -> None:
+    """Run all until the first ends, and end the others; raises what the first one raised."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -141,7 +143,8 @@ async def _first_of(*works: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - 
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    return next(task.result() for task in tasks if task in done)
+    for task in done:
+        task.result()
 
 
 async def _keep_servers(town: DemoInstallation) -> None:

@@ -20,7 +20,14 @@ SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 STAYS_SHOWN_MAX: Final = 5
 PUSHES_SHOWN: Final = 7
 LOG_LINES_SHOWN: Final = 12
-_STATE_STYLES: Final = {"up": "green", "frozen": "bold cyan", "down": "bold red"}
+LAST_WIDTH: Final = 14
+# The worst first.
+_STATE_STYLES: Final = {
+    "down": "bold red",
+    "starting": "yellow",
+    "frozen": "bold cyan",
+    "up": "green",
+}
 _LANES: Final = {
     f"{plan.key}-{way}": (plan.name, way) for plan in PLANS for way in ("entry", "exit")
 }
@@ -63,10 +70,11 @@ def _header(feed: Feed) -> RenderableType:
         ("Sesame", "bold magenta"), "  the gate knows your plate   ", (feed.headline, "italic")
     )
     urls = "   ".join(f"{name} {url}" for name, url in feed.urls.items())
-    right = Text(f"{elapsed_s // 60}:{elapsed_s % 60:02d}", style="bright_black")
+    codes = [lane.qr for lane in feed.lanes.values() if lane.qr]
     grid = _grid(1, 0)
-    grid.add_row(left, right)
-    grid.add_row(Text(urls or "…", style="cyan"), Text("Ctrl-C ends", style="bright_black"))
+    grid.add_row(left, _dim(f"{elapsed_s // 60}:{elapsed_s % 60:02d}"))
+    grid.add_row(_line(urls, "cyan"), _dim("Ctrl-C ends"))
+    grid.add_row(_line(f"to pay: {codes[-1]}" if codes else "", "cyan"), "")
     return grid
 
 
@@ -82,7 +90,7 @@ def _play_mark(play: PlayView) -> Text:
     if play.outcome is not None:
         return mark(passed=play.outcome.passed)
     if not play.began_s:
-        return Text("·", style="bright_black")
+        return _dim("·")
     return Text(SPINNER[int(time.monotonic() * 8) % len(SPINNER)], style="yellow")
 
 
@@ -101,13 +109,14 @@ def _play_time(play: PlayView) -> Text:
 
 def _lanes(feed: Feed) -> RenderableType:
     grid = _grid(0, 0, 0, 1, 0)
+    grid.columns[-1].min_width = LAST_WIDTH
     for key, (place, way) in _LANES.items():
         lane = feed.lanes.get(key, LaneView())
         is_frozen = feed.processes.get(key) == "frozen"
         arrow = "▶" if way == "entry" else "◀"
         grid.add_row(
             Text(place, style="bold" if lane.car else ""),
-            Text(f"{arrow} {way}", style="bright_black"),
+            _dim(f"{arrow} {way}"),
             Text("■■" if lane.car else "··", style="yellow" if lane.car else "bright_black"),
             _display(lane),
             Text("FROZEN", style="bold cyan") if is_frozen else _last(lane),
@@ -133,7 +142,12 @@ def _last(lane: LaneView) -> Text:
 
 def _pushes(feed: Feed) -> RenderableType:
     newest = list(feed.pushes)[-PUSHES_SHOWN:]
-    return Group(*(_line(f"{push.title}", "green") for push in reversed(newest)))
+    return Group(
+        *(
+            _line(push.title, "green").append(f"  {push.body}", style="bright_black")
+            for push in reversed(newest)
+        )
+    )
 
 
 def _stays(feed: Feed) -> RenderableType:
@@ -142,7 +156,7 @@ def _stays(feed: Feed) -> RenderableType:
         tick = feed.ticks.get(stay.plate) if stay.driver == "app" else None
         grid.add_row(
             Text(stay.plate, style="bold"),
-            _line(f"{stay.place}, since {stay.entered_at:%H:%M:%S} UTC"),
+            _line(f"{stay.place}, {stay.stayed_s // 60}:{stay.stayed_s % 60:02d}"),
             Text(stay.due.format(), style="yellow"),
             Text("" if tick is None else f"phone: {tick.format()}", style="green"),
         )
@@ -178,9 +192,18 @@ def _amount(minor: int, currency: str) -> Text:
 
 def _processes(feed: Feed) -> RenderableType:
     grid = _grid(0, 1)
+    agents = [state for name, state in feed.processes.items() if name in _LANES]
     for name, state in feed.processes.items():
-        grid.add_row(Text("●", style=_STATE_STYLES.get(state, "")), _line(name))
+        if name not in _LANES:
+            grid.add_row(_dot(state), _line(name))
+    if agents:
+        worst = next((state for state in _STATE_STYLES if state in agents), "up")
+        grid.add_row(_dot(worst), _line(f"{agents.count('up')} of {len(_LANES)} lanes"))
     return grid
+
+
+def _dot(state: str) -> Text:
+    return Text("●", style=_STATE_STYLES.get(state, ""))
 
 
 def _log(feed: Feed) -> RenderableType:
@@ -191,6 +214,10 @@ def _log(feed: Feed) -> RenderableType:
 def _log_line(name: str, line: str) -> Text:
     text = Text(f"{name:<10} ", style="magenta", no_wrap=True, overflow="ellipsis")
     return text.append(line, style="default")
+
+
+def _dim(content: str) -> Text:
+    return Text(content, style="bright_black")
 
 
 def _line(content: str, style: str = "") -> Text:

@@ -79,7 +79,7 @@ async def _stays(unit: UnitOfWork, place: TownPlace) -> list[StayView]:
             place=place.name,
             plate=unit.vault.open(row.plate_sealed, context=PLATE_CONTEXT),
             driver="app" if row.driver_id is not None else "none",
-            entered_at=row.entered_at,
+            stayed_s=int((unit.now() - row.entered_at).total_seconds()),
             due=bill_of(
                 row, tables[row.operator_id, row.rate_table_id], bills[row.id], unit.now()
             ).due,
