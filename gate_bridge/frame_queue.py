@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 
 from gate_bridge.valkey import VALKEY_FAILURES, Valkey
+from parking.events.outage import Outage
 from parking.plates.frame_stream import (
     FRAMES_LENGTH_MAX,
     FRAMES_STREAM,
@@ -42,6 +43,8 @@ class FrameQueue:
         self._valkey = valkey
         self._listeners: dict[UUID, OnReply] = {}
         self._cursor = _START
+        self._submitting = Outage("valkey frames stream")
+        self._reading = Outage("valkey reads stream")
         self.reply_to = reads_stream(bridge)
 
     def listen(self, presentation_id: UUID, on_reply: OnReply) -> None:
@@ -59,8 +62,9 @@ class FrameQueue:
             async with asyncio.timeout(_SUBMIT_TIMEOUT_S):
                 await self._valkey.add(FRAMES_STREAM, request.to_fields(), FRAMES_LENGTH_MAX)
         except VALKEY_FAILURES as error:
-            _log.warning("frame_not_submitted", error=repr(error))
+            self._submitting.failed(error)
             return False
+        self._submitting.ended()
         return True
 
     async def run(self) -> None:
@@ -69,9 +73,10 @@ class FrameQueue:
             try:
                 entries = await self._valkey.read(self.reply_to, self._cursor, _BLOCK_MS)
             except VALKEY_FAILURES as error:
-                _log.warning("reads_stream_lost", error=repr(error))
+                self._reading.failed(error)
                 await asyncio.sleep(_PAUSE_S)
                 continue
+            self._reading.ended()
             for entry_id, fields in entries:
                 self._cursor = entry_id
                 self._deliver(fields)

@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 
 from gate_bridge.valkey import VALKEY_FAILURES, Subscription, Valkey
+from parking.events.outage import Outage
 from parking.events.pokes import Poke, lane_channel
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -40,6 +41,7 @@ class LanePokes:
         self._own = f"sesame:{{bridge:{bridge}}}"
         self._listeners: dict[str, OnPoke] = {}
         self._subscription: Subscription | None = None
+        self._outage = Outage("valkey lane pokes")
 
     def listen(self, lane_id: UUID, on_poke: OnPoke) -> None:
         """Call `on_poke` for every poke of the lane; replaces the lane's earlier listener."""
@@ -84,11 +86,12 @@ class LanePokes:
                 # Visible before the first await: a lane that connects meanwhile adds itself.
                 self._subscription = subscription
                 await subscription.add(self._own, *self._listeners)
+                self._outage.ended()
                 # A poke may have been missed while the connection was away.
                 self._poke_everyone()
                 await self._deliver(subscription)
             except VALKEY_FAILURES as error:
-                _log.warning("pokes_lost", error=repr(error))
+                self._outage.failed(error)
                 await asyncio.sleep(_PAUSE_S)
             finally:
                 self._subscription = None
