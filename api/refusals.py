@@ -10,7 +10,7 @@ import parking.payments.errors
 import parking.places.errors
 import parking.plates.errors
 import parking.sessions.errors
-from parking.drivers.port import SmsNotSentError
+from parking.kit.database import ConflictError
 from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
 
 _EXPECTED_MODULES: Final = frozenset(
@@ -64,7 +64,7 @@ AnyRefusal = InvalidInput | Refused
 
 def is_expected(error: BaseException) -> bool:
     """Return whether a client may be told of this failure in its own words."""
-    if isinstance(error, (InvalidInputError, UnavailableError, SmsNotSentError)):
+    if isinstance(error, (InvalidInputError, UnavailableError, ConflictError)):
         return True
     return isinstance(error, ParkingError) and type(error).__module__ in _EXPECTED_MODULES
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import URL, CursorResult, Executable, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -107,7 +108,7 @@ class Database:
         try:
             async with unit.session, unit.session.begin():
                 yield unit
-        except (InterfaceError, OSError, TimeoutError) as error:
+        except (InterfaceError, OSError, TimeoutError, PoolTimeoutError) as error:
             raise DatabaseUnavailableError("PostgreSQL does not answer") from error
         except IntegrityError as error:
             raise ConflictError("another change came first") from error

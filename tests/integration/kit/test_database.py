@@ -96,3 +96,18 @@ async def test_partitions_are_made_ahead_once(database: Database, clock: ManualC
     assert "ledger_transfers" in tables
     async with database.begin() as unit:
         assert await ensure_partitions(unit) == []
+
+
+async def test_a_pool_that_is_used_up_says_so(
+    database_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parking.kit.database.POOL_WAIT_S", 0.01)
+    database = Database(database_url, clock=clock, vault=VAULT, connections_max=1)
+    async with database.begin() as first:
+        await first.run(text("SELECT 1"))
+        with pytest.raises(DatabaseUnavailableError):
+            async with database.begin() as second:
+                await second.run(text("SELECT 1"))
+    async with database.begin() as again:
+        assert (await again.run(text("SELECT 1"))).scalar_one() == 1
+    await database.close()
