@@ -31,7 +31,7 @@ from tests.integration.notification_stage import VAULT, add_driver, append, char
 from tests.servers import valkey_client
 
 REPOSITORY: Final = Path(__file__).parents[2]
-WAIT_S: Final = 60
+WAIT_S: Final = 100
 POLL_S: Final = 0.1
 EVENTS: Final = 200
 DRIVERS: Final = 30
