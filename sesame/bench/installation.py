@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -79,11 +80,14 @@ async def running(
         on_step: Called with what is being started.
     """
     async with AsyncExitStack() as undo:
-        data = undo.enter_context(tempfile.TemporaryDirectory(prefix="sesame-bench-", dir=folder))
+        data = Path(
+            undo.enter_context(tempfile.TemporaryDirectory(prefix="sesame-bench-", dir=folder))
+        )
+        undo.callback(_remove_moved_data, data)
         on_step("PostgreSQL and Valkey")
         # Servers of their own, whatever the environment names: a bench fills them.
         given = _without_settings(os.environ)
-        stack = Stack(Path(data), settings={})
+        stack = Stack(data, settings={})
         await asyncio.to_thread(stack.start)
         undo.push_async_callback(asyncio.to_thread, stack.stop)
         supervisor = await undo.enter_async_context(Supervisor(stack.folder.logs(), on_line))
@@ -156,6 +160,13 @@ def _acquirer(
         "SESAME_ACQUIRER_PLATFORM_KEYS_FILE": str(platform_keys),
     }
     return spec, url, settings
+
+
+def _remove_moved_data(data: Path) -> None:
+    """Remove what a server keeps elsewhere, because its account could not enter the folder."""
+    for link in data.iterdir():
+        if link.is_symlink():
+            shutil.rmtree(link.resolve().parent)
 
 
 def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:

@@ -25,7 +25,7 @@ from sesame.bench.town import ExitLane
 
 AGENT: Final = "sesame-bench"
 ANSWER_TIMEOUT_S: Final = 15.0
-OPEN_TIMEOUT_S: Final = 20.0
+OPEN_TIMEOUT_S: Final = 60.0
 FRAMES_MAX: Final = 50
 PICTURE_TYPE: Final = "image/jpeg"
 

@@ -22,6 +22,6 @@ class BenchEntry:
 EXIT: Final = BenchEntry(
     name="exit",
     measures="frame at the bridge to order to open, by step, at 1 and at 20 exits a second",
-    exits=MappingProxyType({1.0: 20, 20.0: 200}),
+    exits=MappingProxyType({1.0: 20, 20.0: 100}),
 )
 BENCHES: Final[Mapping[str, BenchEntry]] = MappingProxyType({EXIT.name: EXIT})

@@ -18,8 +18,8 @@ from sesame.commands.migrate import migrate
 
 RATE_PER_S_MAX: Final = 200.0
 EXITS_MAX: Final = 5000
-# A rate of one's own runs as long as the default ones, about 12 seconds.
-SECONDS_OF_OWN_RATE: Final = 12
+# For a rate that has no number of cars of its own.
+SECONDS_OF_ANY_RATE: Final = 10
 
 
 def bench_command(
@@ -69,7 +69,8 @@ def bench_command(
 def _exits(rates: list[float] | None, exits: int | None) -> dict[float, int]:
     if not rates:
         return {rate: exits or count for rate, count in EXIT.exits.items()}
-    return {rate: exits or max(1, round(rate * SECONDS_OF_OWN_RATE)) for rate in rates}
+    usual = {rate: max(1, round(rate * SECONDS_OF_ANY_RATE)) for rate in rates}
+    return {rate: exits or EXIT.exits.get(rate, usual[rate]) for rate in rates}
 
 
 def _print_list(*, json_output: bool) -> None:
