@@ -43,6 +43,14 @@ _JSON_PROCESSORS: Final = (
     structlog.processors.format_exc_info,
     structlog.processors.JSONRenderer(),
 )
+# The library's own console shows the local variables of a traceback: tokens, codes, plates.
+_CONSOLE_PROCESSORS: Final = (
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+    structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+)
 
 
 class LazyGroup(TyperGroup):
@@ -87,7 +95,7 @@ def _sesame() -> None:  # pyright: ignore[reportUnusedFunction] - typer keeps it
 
 def main() -> None:
     """Run a command; an expected refusal prints one line and ends with 1."""
-    _configure_log(as_json=os.environ.get("SESAME_LOG_FORMAT") == "json")
+    configure_log(as_json=os.environ.get("SESAME_LOG_FORMAT") == "json")
     try:
         app()
     except ParkingError as error:
@@ -95,9 +103,10 @@ def main() -> None:
         sys.exit(1)
 
 
-def _configure_log(*, as_json: bool) -> None:
+def configure_log(*, as_json: bool) -> None:
+    """Send the log to standard error; tracebacks show code, never values."""
     structlog.configure(
-        processors=_JSON_PROCESSORS if as_json else None,
+        processors=_JSON_PROCESSORS if as_json else _CONSOLE_PROCESSORS,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         # Standard output belongs to a command's report, so the log goes to standard error.
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
