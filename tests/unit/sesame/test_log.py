@@ -6,7 +6,7 @@ import structlog
 from sesame.cli import configure_log
 
 # Put together here, so that the line of code that fails does not show it.
-SECRET = "-".join(("BSM", "1234"))
+SECRET = f"BSM{1234}"
 
 
 @pytest.mark.parametrize("as_json", [True, False])
