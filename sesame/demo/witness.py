@@ -4,12 +4,14 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from parking.flows.context import ParkingContext
 from parking.kit.ids import derive_id
 from parking.kit.money import Money
+from parking.lanes import repository as lanes
 from parking.lanes.models import Observation
 from parking.lanes.service import PLATE_CONTEXT
 from parking.payments import ledger
@@ -100,6 +102,12 @@ class Witness:
                 for attempt in await payments.find_attempts(unit, operator_id, bill.id)
             }
         return [order for order in await self._desk.orders() if order.number in numbers]
+
+    async def order_given_at(self, operator_id: UUID, presentation_id: UUID) -> datetime | None:
+        """Return when the newest order to open for a car was given; None before there is one."""
+        async with self._context.database.begin() as unit:
+            found = await lanes.find_commands(unit, operator_id, presentation_id)
+        return max((command.issued_at for command in found), default=None)
 
     async def text_read(self, operator_id: UUID, presentation_id: UUID) -> str | None:
         """Return what the lane's camera was read as."""

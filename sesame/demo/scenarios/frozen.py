@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -12,11 +13,13 @@ from sesame.demo.scenarios.stage import Stage, session_uuid
 from sesame.demo.town import ALTMARKT
 
 # How long the acquirer takes: time to freeze the gate before the order to open is given.
-CHARGE_DELAY_MS: Final = 1500
+CHARGE_DELAY_MS: Final = 1000
 # The order is this old when the gate wakes up: older than it may be.
-FROZEN_S: Final = (CHARGE_DELAY_MS + OPEN_TTL_MS) / 1000 + 1.0
-CHARGE_LOOKS_MAX: Final = 300
+ORDER_AGE: Final = timedelta(milliseconds=OPEN_TTL_MS + 500)
+LOOKS_MAX: Final = 1000
 LOOK_S: Final = 0.02
+# The acquirer's notice and its late answer both lead to the order; the second one renews its time.
+STEADY_LOOKS: Final = 75
 FRESH_TIMEOUT_S: Final = 20.0
 EXIT: Final = f"{ALTMARKT}-exit"
 
@@ -40,7 +43,9 @@ async def play(stage: Stage, act: Act) -> None:
             visit = await lane.car(car.pictures)
             await _charge_begins(stage, operator_id, session_id)
             async with _frozen(stage, act):
-                await asyncio.sleep(FROZEN_S)
+                given_at = await _order_given(stage, operator_id, UUID(visit.presentation_id))
+                left = given_at + ORDER_AGE - stage.town.context.clock.now()
+                await asyncio.sleep(max(0.0, left.total_seconds()))
             act.step("the gate is awake; it refuses the order that came too late")
             refused = await visit.order(status="rejected")
             act.facts["refused"] = str(refused["reason"])
@@ -52,11 +57,25 @@ async def play(stage: Stage, act: Act) -> None:
 
 
 async def _charge_begins(stage: Stage, operator_id: UUID, session_id: UUID) -> None:
-    for _ in range(CHARGE_LOOKS_MAX):
+    for _ in range(LOOKS_MAX):
         if await stage.witness.orders(operator_id, session_id):
             return
         await asyncio.sleep(LOOK_S)
     raise ScenarioFailedError("orders at the acquirer", 0, 1)
+
+
+async def _order_given(stage: Stage, operator_id: UUID, presentation_id: UUID) -> datetime:
+    """Return when the order to open was given, once its time is no more renewed."""
+    last: datetime | None = None
+    steady_looks = 0
+    for _ in range(LOOKS_MAX):
+        given_at = await stage.witness.order_given_at(operator_id, presentation_id)
+        steady_looks = steady_looks + 1 if given_at == last else 0
+        last = given_at
+        if last is not None and steady_looks >= STEADY_LOOKS:
+            return last
+        await asyncio.sleep(LOOK_S)
+    raise ScenarioFailedError("orders to open", 0, 1)
 
 
 @asynccontextmanager
