@@ -55,7 +55,7 @@ class Starter:
         interpreter: str = sys.executable,
     ) -> None:
         self.pids: list[int] = []
-        self._process = subprocess.Popen(  # noqa: S603 - our own program
+        self._process = subprocess.Popen(
             [interpreter, "-c", HOLD_STACK, str(root), kind],
             user=user.pw_uid if user else None,
             group=user.pw_gid if user else None,
@@ -105,7 +105,7 @@ def interpreter_of(user: struct_passwd) -> str | None:
     """Return an interpreter that the user can run together with this checkout."""
     for interpreter in (sys.executable, *SYSTEM_INTERPRETERS):
         try:
-            done = subprocess.run(  # noqa: S603 - our own program
+            done = subprocess.run(
                 [interpreter, "-c", "import tomllib, sesame.embedded.stack"],
                 user=user.pw_uid,
                 group=user.pw_gid,

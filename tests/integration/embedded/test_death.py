@@ -83,7 +83,7 @@ def test_another_user_starts_servers_of_its_own_and_they_die_with_it(root: Path)
 def test_a_program_ends_with_the_process_that_started_it(guard: str) -> None:
     if guard == "kernel" and sys.platform != "linux":
         pytest.skip("only Linux signals a death")
-    with subprocess.Popen(  # noqa: S603 - our own program
+    with subprocess.Popen(
         [sys.executable, "-c", HOLD_CHILD, guard],
         cwd=REPOSITORY,
         stdin=subprocess.PIPE,

@@ -47,7 +47,7 @@ def start_up(
         for name, value in os.environ.items()
         if name not in {"DATABASE_URL", "REDIS_URL"}
     }
-    return subprocess.Popen(  # noqa: S603 - our own program
+    return subprocess.Popen(
         [sys.executable, "-c", program, "--data", str(root), "--json", *arguments],
         cwd=REPOSITORY,
         env=environment | {"COLUMNS": "200"} | settings,
