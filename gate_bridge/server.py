@@ -83,13 +83,16 @@ class GateBridge:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def __aenter__(self) -> Self:
-        self._stack.push_async_callback(self._valkey.close)
-        for name, loop in (("frames", self._frames.run), ("pokes", self._pokes.run)):
-            task = asyncio.create_task(keep_running(name, loop))
-            self._stack.push_async_callback(stop_task, task)
-        self._stack.push_async_callback(self._drain)
-        self._server = await self._listen()
-        self._stack.push_async_callback(self._close_connections)
+        # Undone step by step when the port is taken: the process must end, not wait for its loops.
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self._valkey.close)
+            for name, loop in (("frames", self._frames.run), ("pokes", self._pokes.run)):
+                task = asyncio.create_task(keep_running(name, loop))
+                undo.push_async_callback(stop_task, task)
+            undo.push_async_callback(self._drain)
+            self._server = await self._listen()
+            undo.push_async_callback(self._close_connections)
+            self._stack = undo.pop_all()
         _log.info("gate_bridge_listens", host=self._options.host, port=self.port, name=self.name)
         return self
 

@@ -14,8 +14,9 @@ from sesame.embedded.folder import DataFolder
 from sesame.embedded.ports import LOOPBACK
 from sesame.embedded.stack import Endpoints
 
-API_PORT: Final = 8080
-GATES_PORT: Final = 8081
+API_PORT_SETTING: Final = "SESAME_API_PORT"
+GATES_PORT_SETTING: Final = "SESAME_GATES_PORT"
+PORTS: Final = {API_PORT_SETTING: 8080, GATES_PORT_SETTING: 8081}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +52,14 @@ def install(
         "SESAME_API_HOST": LOOPBACK,
         "SESAME_GATES_HOST": LOOPBACK,
     }
-    for name, preferred in (("SESAME_API_PORT", API_PORT), ("SESAME_GATES_PORT", GATES_PORT)):
+    for name, preferred in PORTS.items():
         if not settings.get(name):
             defaults[name] = str(folder.port(name, preferred=preferred))
     environment = settings | {
         name: value for name, value in defaults.items() if not settings.get(name)
     }
-    api_url = f"http://{environment['SESAME_API_HOST']}:{environment['SESAME_API_PORT']}"
-    gates_url = f"http://{environment['SESAME_GATES_HOST']}:{environment['SESAME_GATES_PORT']}"
+    api_url = f"http://{environment['SESAME_API_HOST']}:{environment[API_PORT_SETTING]}"
+    gates_url = f"http://{environment['SESAME_GATES_HOST']}:{environment[GATES_PORT_SETTING]}"
     environment.setdefault("SESAME_PUBLIC_URL", api_url)
     environment |= {
         "DATABASE_URL": endpoints.database_url,

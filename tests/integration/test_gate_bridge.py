@@ -11,6 +11,7 @@ import pytest
 from gate_bridge.agent.pictures import CarPictures
 from gate_bridge.agent.play import play_lane
 from gate_bridge.options import BridgeOptions, ReadingLimits
+from gate_bridge.server import GateBridge
 from parking.events.pokes import Poke, lane_channel
 from parking.flows.lane_types import Action, CommandState, DisplayText
 from parking.kit.clock import ManualClock, SystemClock
@@ -313,3 +314,14 @@ async def test_a_restarted_bridge_sends_the_same_order_again(stage: Stage, valke
     assert second[3]["session_epoch"] == first[3]["session_epoch"] + 1
     assert len(stage.service.decide_calls) == 1
     assert UUID(second[3]["command_id"]) in stage.service.commands
+
+
+async def test_a_bridge_whose_port_is_taken_ends_and_leaves_nothing_running(
+    stage: Stage, valkey_url: str
+) -> None:
+    before = asyncio.all_tasks()
+    taken = BridgeOptions(port=stage.bridge.port)
+    with pytest.raises(OSError, match="address already in use"):
+        async with GateBridge(stage.service, valkey_url, taken, SystemClock()):
+            pass
+    assert asyncio.all_tasks() == before
