@@ -109,12 +109,18 @@ async def find_occupied(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> P
     return newest if newest is not None and newest.cleared_at is None else None
 
 
-async def set_last_seq(unit: UnitOfWork, connection: LaneConnection, seq: int) -> None:
-    """Move the lane's committed event number on."""
+async def advance_seq(unit: UnitOfWork, operator_id: UUID, lane_id: UUID, seq: int) -> bool:
+    """Move the lane's committed event number on to `seq`; returns whether that was the next one.
+
+    It locks the lane's connection: events of one lane commit one after the other.
+    """
     statement = (
         update(LaneConnection)
-        .where(col(LaneConnection.operator_id) == connection.operator_id)
-        .where(col(LaneConnection.lane_id) == connection.lane_id)
+        .where(col(LaneConnection.operator_id) == operator_id)
+        .where(col(LaneConnection.lane_id) == lane_id)
+        .where(col(LaneConnection.last_seq) == seq - 1)
         .values(last_seq=seq)
+        # Nobody holds this row as an object, so there is none to bring up to date.
+        .execution_options(synchronize_session=False)
     )
-    await unit.run(statement)
+    return (await unit.run(statement)).rowcount == 1
