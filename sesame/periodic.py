@@ -12,9 +12,11 @@ from parking.events import outbox
 from parking.events.outage import Outage
 from parking.flows import mandates, settlement
 from parking.flows.context import ParkingContext
+from parking.flows.housekeeping import purge_expired
 from parking.kit.partitions import ensure_partitions
 
 DAY_S: Final = 24 * 3600.0
+PURGE_EVERY_S: Final = 3600.0
 SWEEP_EVERY_S: Final = 1.0
 MANDATES_EVERY_S: Final = 5.0
 COUNT_EVERY_S: Final = 15.0
@@ -59,6 +61,9 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
     async def sweep_payments() -> None:
         await settlement.sweep(context)
 
+    async def purge() -> None:
+        await purge_expired(context.database)
+
     async def sweep_mandates() -> None:
         await mandates.sweep(context)
 
@@ -68,6 +73,7 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
 
     return [
         PeriodicTask("partitions", DAY_S, make_partitions),
+        PeriodicTask("purge", PURGE_EVERY_S, purge),
         PeriodicTask("payment sweep", SWEEP_EVERY_S, sweep_payments),
         PeriodicTask("mandate sweep", MANDATES_EVERY_S, sweep_mandates),
         PeriodicTask("parked events", COUNT_EVERY_S, count_parked),

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -35,6 +35,14 @@ async def end_stay(unit: UnitOfWork, driver_id: UUID, session_id: UUID, left_at:
         update(DriverStay)
         .where(col(DriverStay.driver_id) == driver_id, col(DriverStay.session_id) == session_id)
         .values(left_at=left_at)
+    )
+    await unit.run(statement)
+
+
+async def give_up_stay(unit: UnitOfWork, driver_id: UUID, session_id: UUID) -> None:
+    """Take a stay off the list of a driver whose plate it is not any more."""
+    statement = delete(DriverStay).where(
+        col(DriverStay.driver_id) == driver_id, col(DriverStay.session_id) == session_id
     )
     await unit.run(statement)
 

@@ -144,6 +144,9 @@ class ExitFlow:
         """Tie the session to this exit and to whom its plate belongs now."""
         # The binding of this moment counts: unbinding takes effect at the next gate.
         driver_id = await plates.active_binding(self._unit, session.plate_index)
+        if session.driver_id is not None and driver_id != session.driver_id:
+            # Whoever unbound the plate neither pays for what follows nor watches it.
+            await stays.give_up_stay(self._unit, session.driver_id, session.id)
         if driver_id is not None and driver_id != session.driver_id:
             await stays.begin_stay(
                 self._unit,
@@ -267,7 +270,11 @@ async def current_bill(
         bills = await payment_rows.find_bills(unit, session.operator_id, session.id)
     standing = next((bill for bill in bills if bill.state == BillState.ISSUED), None)
     if standing is not None:
-        if standing.live_attempt_id is not None or standing.total_minor == live.due.amount_minor:
+        if standing.live_attempt_id is not None:
+            return standing
+        if standing.total_minor == live.due.amount_minor:
+            # Whoever holds the plate now pays, not whoever held it when the bill was issued.
+            standing.driver_id = session.driver_id
             return standing
         await payments.void_bill(unit, standing)
     elif bills and not live.due:

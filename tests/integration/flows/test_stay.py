@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from parking.flows import checkout, settlement
+from parking.flows import checkout, driver_view, settlement
 from parking.flows.pay_link import pay_token
 from parking.payments.errors import BillUnknownError
 from parking.payments.fake import Fault
@@ -210,6 +210,45 @@ async def test_unbinding_takes_effect_at_the_next_gate(world: LaneWorld) -> None
     decision = await world.drive_out()
     assert (decision.action, decision.reason) == ("pay", "payment_due")
     assert world.provider.captured("CNY") == 0
+
+
+async def test_declined_bill_is_not_charged_to_who_unbound_the_plate(world: LaneWorld) -> None:
+    driver_id = await world.add_driver()
+    await world.permit(driver_id)
+    await world.drive_in()
+    world.wait(minutes=45)
+    world.provider.play(Fault.DECLINE)
+    here = await world.arrive(world.exit)
+    declined = await world.decide(world.exit, here, read_of(PLATE))
+    assert declined.action == "pay"
+    await world.clear(world.exit, here)
+    # The driver signs up another account and unbinds the plate, whose bill still stands.
+    await world.permit(driver_id)
+    async with world.context.database.begin() as unit:
+        [plate] = await plates.list_plates(unit, driver_id)
+        await plates.unbind_plate(unit, driver_id, plate.binding_id)
+    there = await world.arrive(world.second_exit)
+    decision = await world.decide(world.second_exit, there, read_of(PLATE))
+    assert (decision.action, decision.reason) == ("pay", "payment_due")
+    assert world.provider.captured("CNY") == 0
+    assert await world.count("payment_attempts") == 1
+
+
+async def test_new_owner_pays_and_the_former_one_watches_no_more(world: LaneWorld) -> None:
+    former = await world.add_driver()
+    session_id = await world.drive_in()
+    assert await driver_view.find_session(world.context, former, session_id) is not None
+    async with world.context.database.begin() as unit:
+        [plate] = await plates.list_plates(unit, former)
+        await plates.unbind_plate(unit, former, plate.binding_id)
+    owner = await world.add_driver()
+    await world.permit(owner)
+    world.wait(minutes=45)
+    assert (await world.drive_out()).reason == "paid"
+    assert await driver_view.find_session(world.context, former, session_id) is None
+    seen = await driver_view.find_session(world.context, owner, session_id)
+    assert seen is not None
+    assert (seen.state, seen.bill.paid.amount_minor) == ("left", 1000)
 
 
 async def test_car_that_backs_out_of_the_entry_owes_nothing(world: LaneWorld) -> None:
