@@ -33,6 +33,8 @@ RATE_TABLE: Final[dict[str, Any]] = {
     ],
     "caps": [{"per": "calendar_day", "amount": 3000}],
 }
+# At 20 exits a second a lane gets a car every 2 seconds: less than a real barrier needs.
+LANES_MIN: Final = 40
 STAYED: Final = timedelta(hours=2, minutes=40)
 STAFF: Final = "bench"
 PAGE_TIMEOUT_S: Final = 10.0
@@ -64,18 +66,22 @@ class _Owner:
 
 
 async def furnish(context: ParkingContext, cars: Sequence[Car], stays_wanted: int) -> list[Stay]:
-    """Make an operator with as many places as it takes, each with every car inside once.
+    """Make an operator with as many places as it takes, each with different cars inside.
 
     A plate is inside of a place once, so that many exits with few plates need many places. The
     stays come in an order in which neighbours leave by different lanes.
     """
+    places_wanted = min(stays_wanted, max(LANES_MIN, -(-stays_wanted // len(cars))))
+    per_place_wanted = -(-stays_wanted // places_wanted)
     owners = [await _add_owner(context, car) for car in cars]
     async with context.database.begin() as unit:
         operator_id = places.add_operator(unit, "Bench Parking").id
     per_place: list[list[Stay]] = []
-    for number in range(-(-stays_wanted // len(owners))):
+    for number in range(places_wanted):
+        # Each place begins with another car, so that all of them are seen at every rate.
+        inside = [owners[(number + index) % len(owners)] for index in range(per_place_wanted)]
         async with context.database.begin() as unit:
-            per_place.append(await _fill(unit, operator_id, f"Place {number + 1}", owners))
+            per_place.append(await _fill(unit, operator_id, f"Place {number + 1}", inside))
     # The first car of every place, then the second of every place, and so on.
     ordered = [stay for row in zip(*per_place, strict=True) for stay in row]
     return ordered[:stays_wanted]
