@@ -4,9 +4,9 @@ import base64
 import binascii
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from parking.kit.crypto import KEY_BYTES
@@ -34,6 +34,12 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(env_prefix="SESAME_", extra="ignore")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _first_problem(error) from error
 
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
     redis_url: str | None = Field(default=None, validation_alias="REDIS_URL")
@@ -124,6 +130,14 @@ class Acquirer:
     merchant: str
     key_file: Path
     platform_keys_file: Path
+
+
+def _first_problem(error: ValidationError) -> InvalidInputError:
+    """Name the variable, and never its value: some are keys."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else "settings"
+    variable = name if name.isupper() else f"SESAME_{name.upper()}"
+    return InvalidInputError(variable, first["msg"].removeprefix("Value error, expected "))
 
 
 def _required(name: str, value: _Value | None) -> _Value:
