@@ -28,6 +28,9 @@ _FORMATS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
 )
 # A text in no known format must be this many times likelier to win.
 _UNKNOWN_WEIGHT: Final = 0.4
+# Only China writes these characters, and its formats are all known.
+_UNKNOWN_CHINESE_WEIGHT: Final = 0.1
+_CHINESE_CHARACTERS: Final = frozenset(PROVINCES + SUFFIXES)
 
 
 def guess_region(text: str) -> str | None:
@@ -37,4 +40,6 @@ def guess_region(text: str) -> str | None:
 
 def format_weight(text: str) -> float:
     """Return how much more to believe a text because of its format."""
-    return _UNKNOWN_WEIGHT if guess_region(text) is None else 1.0
+    if guess_region(text) is not None:
+        return 1.0
+    return _UNKNOWN_WEIGHT if _CHINESE_CHARACTERS.isdisjoint(text) else _UNKNOWN_CHINESE_WEIGHT

@@ -11,7 +11,8 @@ from recognition.images import Corners, GrayPicture, Picture, as_picture, extent
 ROW_HEIGHT_PX: Final = 48
 ROW_WIDTH_PX: Final = 160
 # The detector's corners are a little off: a margin keeps the outer characters whole.
-_MARGIN: Final = 0.03
+# Along the plate more than across it; relative to the plate's height.
+_MARGIN: Final = (0.08, 0.04)
 # Plates at least this tall for their width may have two rows of characters.
 _TWO_ROW_ASPECT_MAX: Final = 2.4
 # The rows share a little: a first row is often lower or higher than half of the plate.

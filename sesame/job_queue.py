@@ -61,11 +61,11 @@ class JobWorker:
         await end_tasks(*self.worker.job_tasks.values())
         try:
             async with asyncio.timeout(CLOSE_S):
-                await asyncio.gather(*self.worker.tasks.values())
+                await asyncio.gather(*self.worker.tasks.values(), return_exceptions=True)
+                await _close(self.redis)
         except Exception as error:  # noqa: BLE001 - the worker is thrown away, and Valkey may be gone
             _log.info("job_worker_closed_badly", error=repr(error))
         await end_tasks(*self.worker.tasks.values())
-        await _close(self.redis)
 
 
 class ArqJobQueue:

@@ -35,7 +35,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SESAME_", extra="ignore")
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, **values: Any) -> None:  # noqa: ANN401 - pydantic checks each
         try:
             super().__init__(**values)
         except ValidationError as error:

@@ -16,7 +16,7 @@ from sesame.demo.witness import Books
 
 LOG_LINES_MAX: Final = 200
 PUSHES_SHOWN_MAX: Final = 50
-_STAMP: Final = re.compile(r"^\S+ \S+ \[\w+ *\] ")
+_STAMP: Final = re.compile(r"^\S+ (?:\S+ )?\[\w+ *\] ")
 _ID: Final = re.compile(
     r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{8}([0-9a-f]{4})"
 )

@@ -15,7 +15,7 @@ from sesame.commands.recognition import evaluate_command, recognize_command
 PICTURES: Final = Path(__file__).parents[2] / "sesame" / "demo" / "pictures"
 # Dirt makes a B of the 8: the demo's car that is misread at the exit.
 MISREAD: Final = {"jiangsu-dirty-1.jpg": "苏E6PBT5", "jiangsu-dirty-2.jpg": "苏E6PBT5"}
-CONFIDENCE_MIN: Final = 0.3
+CONFIDENCE_MIN: Final = 0.9
 
 
 def known_pictures() -> list[tuple[str, str, str]]:

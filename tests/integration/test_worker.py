@@ -92,7 +92,7 @@ async def database(database_url: str, bus: Bus) -> AsyncGenerator[Database]:
 
 @pytest.fixture
 async def start_worker(
-    database_url: str, valkey_url: str, fcm: Fcm
+    database_url: str, valkey_url: str, fcm: Fcm, tmp_path: Path
 ) -> AsyncGenerator[Callable[[], Awaitable[Process]]]:
     environment = os.environ | {
         "DATABASE_URL": database_url,
@@ -101,17 +101,19 @@ async def start_worker(
         "SESAME_FCM_ENDPOINT": fcm.url,
     }
     started: list[Process] = []
+    log = tmp_path / "workers.log"
 
     async def start() -> Process:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.integration.worker_process",
-            cwd=REPOSITORY,
-            env=environment,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
+        with log.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "tests.integration.worker_process",
+                cwd=REPOSITORY,
+                env=environment,
+                stdout=output,
+                stderr=output,
+            )
         started.append(process)
         return process
 
@@ -120,6 +122,8 @@ async def start_worker(
         if process.returncode is None:
             process.kill()
             await process.wait()
+    # Pytest shows it where the test failed.
+    sys.stdout.write(log.read_text(encoding="utf-8"))
 
 
 async def test_every_driver_is_told_over_kills_and_a_flush(

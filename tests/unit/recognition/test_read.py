@@ -56,4 +56,5 @@ def test_an_unknown_format_can_still_win() -> None:
 )
 def test_region(text: str, region: str | None) -> None:
     assert guess_region(text) == region
-    assert format_weight(text) == (0.4 if region is None else 1.0)
+    unknown = 0.1 if "京" in text else 0.4
+    assert format_weight(text) == (unknown if region is None else 1.0)
