@@ -18,6 +18,7 @@ ANSWER_TIMEOUT_S: Final = 10.0
 CONNECT_TIMEOUT_S: Final = 20.0
 RETRY_S: Final = 0.05
 ARM_LOOKS_MAX: Final = 200
+STATUS_TRIES_MAX: Final = 5
 _ANSWERS: Final = frozenset({"ok", "error", "status"})
 
 
@@ -31,6 +32,13 @@ class LaneSilentError(ParkingError):
     """Something did not happen at the lane in time; the message says what did."""
 
     code: ClassVar[str] = "LANE_SILENT"
+
+
+class LaneGoneError(LaneSilentError):
+    """The agent's process ended before it answered; whether it did as told is not known."""
+
+    code: ClassVar[str] = "LANE_GONE"
+    retryable: ClassVar[bool] = True
 
 
 class LaneClient:
@@ -94,6 +102,12 @@ class LaneClient:
 
     async def status(self) -> Report:
         """Return `presentation_id`, `arm` and `pulses`."""
+        for _ in range(STATUS_TRIES_MAX - 1):
+            try:
+                return await self.tell({"status": True})
+            except LaneGoneError:
+                # Asking again does no harm, and a killed agent comes back.
+                continue
         return await self.tell({"status": True})
 
     async def tell(self, order: Report) -> Report:
@@ -101,7 +115,7 @@ class LaneClient:
 
         Raises:
             LaneRefusedError: it did not carry it out.
-            LaneSilentError: it does not answer.
+            LaneSilentError: it does not answer, or was killed meanwhile.
         """
         async with self._orders:
             answer = await self._exchange(order)
@@ -139,7 +153,7 @@ class LaneClient:
         except TimeoutError:
             raise LaneSilentError(f"{self.key}: the agent does not answer") from None
         except ConnectionError as error:
-            raise LaneSilentError(f"{self.key}: the agent went away") from error
+            raise LaneGoneError(f"{self.key}: the agent went away") from error
         finally:
             self._answer = None
 

@@ -1,0 +1,67 @@
+"""`sesame demo --once --json` as a newcomer runs it."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from tests.servers import throwaway_folder
+
+DEADLINE_S: Final = 110.0
+SCENARIOS: Final = {
+    "bound_driver": "0.",
+    "temporary_user": "0.",
+    "declined_payment": "EUR",
+    "misread_plate": "0.",
+    "frozen_gate": "EUR",
+}
+
+
+async def run_demo(data: Path, *options: str) -> tuple[int, str, str]:
+    """Run the command with nothing set; returns exit code, output and errors."""
+    given = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "sesame",
+        "demo",
+        "--data",
+        str(data),
+        *options,
+        env=given,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            output, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    return process.returncode, output.decode(), errors.decode()
+
+
+async def test_demo_keeps_every_promise_once() -> None:
+    with throwaway_folder() as data:
+        code, output, errors = await run_demo(data, "--once", "--json")
+    assert code == 0, f"{output}\n{errors}"
+    report: dict[str, Any] = json.loads(output)
+    assert report["passed"] is True
+    scenarios = {one["name"]: one for one in report["scenarios"]}
+    assert set(scenarios) == set(SCENARIOS)
+    for name, part in SCENARIOS.items():
+        assert (name, scenarios[name]["passed"], scenarios[name]["reason"]) == (name, True, None)
+        assert part in scenarios[name]["facts"]["paid"]
+    assert scenarios["bound_driver"]["facts"]["ticks"] >= 3
+    assert scenarios["frozen_gate"]["facts"]["refused"] == "expired"
+    assert scenarios["misread_plate"]["facts"]["read_as"] not in {"", "None"}
+    books = report["books"]
+    assert books["agree"] is True
+    assert books["captured"] == books["held"]
+    assert set(books["captured"]) == {"CNY", "EUR"}
+    assert books["receivable"] == {}
+    assert set(books["ledger_sum"].values()) == {0}
