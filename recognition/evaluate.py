@@ -46,6 +46,8 @@ class Score:
     """Figures of one region; `None` where its pictures do not tell.
 
     Attributes:
+        plates: How many there are.
+        transcribed: How many of them have a text to compare with.
         detection_recall: Share of the marked plates that were found.
         plate_accuracy: Share of the transcribed plates that were read exactly.
         plate_accuracy_folded: The same with O = 0, Q = 0 and I = 1.
@@ -54,6 +56,7 @@ class Score:
 
     region: str
     plates: int
+    transcribed: int
     detection_recall: float | None
     plate_accuracy: float | None
     plate_accuracy_folded: float | None
@@ -192,6 +195,7 @@ def _score(region: str, outcomes: list[_Outcome]) -> Score:
     return Score(
         region,
         len(outcomes),
+        len(known),
         _mean([float(found) for found in marked]),
         _mean([float(text == read) for text, read in known]),
         _mean([float(folded(text) == folded(read)) for text, read in known]),
