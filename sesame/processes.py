@@ -3,7 +3,7 @@
 import sys
 
 from sesame.installation import Installation
-from sesame.process_spec import AnsweringUrl, ProcessSpec, Ready
+from sesame.process_spec import AnsweringUrl, PrintedLine, ProcessSpec, Ready
 
 
 def application_processes(installation: Installation) -> tuple[ProcessSpec, ...]:
@@ -11,8 +11,8 @@ def application_processes(installation: Installation) -> tuple[ProcessSpec, ...]
     ready: dict[str, Ready] = {
         "api": AnsweringUrl(f"{installation.api_url}/readyz"),
         "gates": AnsweringUrl(f"{installation.gates_url}/readyz"),
-        "recognizer": None,
-        "worker": None,
+        "recognizer": PrintedLine("recognizer_started"),
+        "worker": PrintedLine("worker_started"),
     }
     return tuple(
         ProcessSpec(

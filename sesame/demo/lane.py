@@ -137,7 +137,7 @@ class LaneClient:
                             return report
                     await self._changed.wait()
         except TimeoutError:
-            seen = ", ".join(str(report["event"]) for report in list(self.reports)[-8:])
+            seen = ", ".join(_told(report) for report in list(self.reports)[-8:])
             message = f"{self.key}: no {what} within {timeout_s:g} s; last were: {seen}"
             raise LaneSilentError(message) from None
 
@@ -196,6 +196,12 @@ class LaneClient:
     def _drop_answer(self) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ConnectionResetError("the agent went away"))
+
+
+def _told(report: Report) -> str:
+    words = [str(report["event"]), *report.get("lines", ())]
+    words += [str(report[name]) for name in ("kind", "status", "reason") if report.get(name)]
+    return " ".join(words)
 
 
 class Visit:
