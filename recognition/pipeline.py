@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
+import cv2
+
 from parking.plates.reads import PlateRead
 from recognition.decode import decode_picture
 from recognition.detect import Detection, Detector
@@ -62,6 +64,8 @@ class Recognizer:
         Raises:
             ModelError: a file is missing or damaged.
         """
+        # Of the whole process: OpenCV would otherwise take every core for each small resize.
+        cv2.setNumThreads(threads)
         chosen = models or load_models()
         detector = Detector(Network(chosen.detector_file, threads=threads), chosen.detector)
         reader = Reader(Network(chosen.reader_file, threads=threads))
