@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,13 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from parking.kit.errors import InvalidInputError
 from sesame.bench.exit_bench import ExitPlan, measure_exits
-from sesame.bench.exit_report import print_report
+from sesame.bench.exit_report import ExitReport, print_report
 from sesame.bench.machine import use_cores
 from sesame.bench.registry import BENCHES, EXIT
 from sesame.commands.migrate import migrate
 
 RATE_PER_S_MAX: Final = 200.0
 EXITS_MAX: Final = 5000
+TERMINATED: Final = 128 + signal.SIGTERM
 # For a rate that has no number of cars of its own.
 SECONDS_OF_ANY_RATE: Final = 10
 
@@ -57,13 +59,24 @@ def bench_command(
         use_cores(cores)
     plan = ExitPlan(exits=_exits(rate, exits), recognizers=recognizers, folder=folder)
     with _ProgressBar(sum(plan.exits.values()) + plan.warm_up_exits) as progress:
-        report = asyncio.run(measure_exits(plan, migrate, progress.on_step))
+        try:
+            report = asyncio.run(_measure(plan, progress))
+        except asyncio.CancelledError:
+            raise typer.Exit(TERMINATED) from None
     if json_output:
         typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
     else:
         print_report(report, Console())
     if not report.is_right:
         raise typer.Exit(1)
+
+
+async def _measure(plan: ExitPlan, progress: "_ProgressBar") -> ExitReport:
+    """Measure; SIGTERM, like SIGINT, stops what runs and removes its data first."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await measure_exits(plan, migrate, progress.on_step)
 
 
 def _exits(rates: list[float] | None, exits: int | None) -> dict[float, int]:
