@@ -64,7 +64,9 @@ ResultT = TypeVar("ResultT")
 
 
 async def eventually(
-    what: str, look: Callable[[], Awaitable[ResultT]], deadline_s: float = DEADLINE_S
+    what: str | Callable[[], str],
+    look: Callable[[], Awaitable[ResultT]],
+    deadline_s: float = DEADLINE_S,
 ) -> ResultT:
     """Return what `look` finds as soon as that is something; a server that is away says nothing."""
     clock = asyncio.get_running_loop().time
@@ -80,7 +82,8 @@ async def eventually(
                 return result
             found = result
         await asyncio.sleep(LOOK_S)
-    raise AssertionError(f"{what}: not within {deadline_s:g} s; last seen: {found!r}")
+    named = what if isinstance(what, str) else what()
+    raise AssertionError(f"{named}: not within {deadline_s:g} s; last seen: {found!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +192,17 @@ class Stage:
 
     async def told(self, session_id: UUID) -> None:
         """Wait until nobody has to be told anything more about a stay."""
-        waiting = "SELECT 1 FROM outbox WHERE subject_id = :id AND done_at IS NULL"
+        waiting: list[dict[str, Any]] = []
 
         async def nothing_waits() -> bool:
-            return not await self.rows(waiting, id=session_id)
+            waiting[:] = await self.rows(
+                "SELECT type, attempts, next_at - now() AS wait FROM outbox"
+                " WHERE subject_id = :id AND done_at IS NULL",
+                id=session_id,
+            )
+            return not waiting
 
-        await eventually("every event is told", nothing_waits)
+        await eventually(lambda: f"every event is told, but {waiting}", nothing_waits)
 
     async def session_of(self, visit: Visit) -> UUID:
         [row] = await self.eventually_rows(
