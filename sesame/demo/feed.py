@@ -20,6 +20,8 @@ _STAMP: Final = re.compile(r"^\S+ (?:\S+ )?\[\w+ *\] ")
 _ID: Final = re.compile(
     r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{8}([0-9a-f]{4})"
 )
+_EMPTY: Final = re.compile(r" \w+=None\b")
+_FRACTION: Final = re.compile(r"(=\d+)\.\d+\b")
 _LANE_ID: Final = re.compile(r"lane_id=…(\w{4})")
 # What these say stands on the lanes' own lines.
 _SILENT_SUFFIXES: Final = ("-entry", "-exit")
@@ -88,7 +90,8 @@ class Feed:
 
     def on_line(self, name: str, line: str) -> None:
         """Keep a line of a process's log."""
-        text = " ".join(_ID.sub(r"…\1", _STAMP.sub("", line)).split())
+        text = _FRACTION.sub(r"\1", _EMPTY.sub("", _ID.sub(r"…\1", _STAMP.sub("", line))))
+        text = " ".join(text.split())
         if name.endswith(_SILENT_SUFFIXES) or not text or text.startswith(_SILENT_EVENTS):
             return
         self.log.append((name, _LANE_ID.sub(self._lane_key, text)))

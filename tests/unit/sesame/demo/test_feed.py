@@ -22,10 +22,10 @@ def test_log_lines_lose_their_time_and_the_length_of_their_ids(feed: Feed) -> No
     feed.lane_keys = {"a4b0": LANE}
     line = (
         "2026-11-23T04:17:40.95Z [info     ] open_answered      "
-        "lane_id=01a2068d-0053-7a79-85b5-92c18152a4b0 status=accepted"
+        "lane_id=01a2068d-0053-7a79-85b5-92c18152a4b0 reason=None send_ms=16.25 status=accepted"
     )
     feed.on_line("gates", line)
-    assert list(feed.log) == [("gates", f"open_answered {LANE} status=accepted")]
+    assert list(feed.log) == [("gates", f"open_answered {LANE} send_ms=16 status=accepted")]
 
 
 def test_lines_that_the_lanes_show_already_are_left_out(feed: Feed) -> None:
