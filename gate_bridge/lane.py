@@ -98,6 +98,8 @@ class ConnectedLane:
             raise PayloadInvalidError("presentation_id", "the presentation that is current")
         if run.full:
             raise RateLimitedError("frames_per_presentation", self._tools.limits.frames_max)
+        if run.crowded:
+            raise RateLimitedError("frames_unanswered", self._tools.limits.frames_unanswered_max)
         upload = lane_types.FrameUpload(
             frame.frame_id, frame.presentation_id, frame.captured_at, frame.content_type, image
         )

@@ -27,6 +27,8 @@ class ReadingLimits:
 
     Attributes:
         frames_max: Frames stored for one presentation on one connection.
+        frames_unanswered_max: Frames of one presentation that may wait for recognisers; more would
+            only keep these from their turn when the system is slow.
         frames_kept_max: Unanswered frames kept for another submission; the newest are the best.
         answered_frames_max: Answered frames after which the best vote is taken.
         reading_s_max: Time from the first answer after which the best vote is taken.
@@ -44,6 +46,7 @@ class ReadingLimits:
     """
 
     frames_max: int = 60
+    frames_unanswered_max: int = 3
     frames_kept_max: int = 8
     answered_frames_max: int = 15
     reading_s_max: float = 6.0

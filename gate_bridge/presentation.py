@@ -62,6 +62,11 @@ class PresentationRun:
         """Return whether no more frames are taken."""
         return self._reading.full
 
+    @property
+    def crowded(self) -> bool:
+        """Return whether a further frame would only queue behind those that wait already."""
+        return self._reading.crowded
+
     async def frame_stored(self, upload: FrameUpload, received_s: float) -> None:
         """Hand a stored frame, which arrived at `received_s`, to the recognisers."""
         now_s = time.monotonic()

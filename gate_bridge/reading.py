@@ -68,6 +68,11 @@ class Reading:
         self._closed = True
         self._kept.clear()
 
+    @property
+    def crowded(self) -> bool:
+        """Return whether enough frames wait for an answer."""
+        return len(self._kept) >= self._limits.frames_unanswered_max
+
     def add(self, upload: FrameUpload, received_s: float, now_s: float) -> bool:
         """Take note of a frame; return whether it should be read.
 

@@ -146,7 +146,11 @@ class LaneClient:
                 content_type=PICTURE_TYPE,
             )
             pending = await self._connected().calls.send_frame(frame, picture)
-            await pending.result(actions.FrameResult, timeout_s=ANSWER_TIMEOUT_S)
+            try:
+                await pending.result(actions.FrameResult, timeout_s=ANSWER_TIMEOUT_S)
+            except CallRefusedError as error:
+                if not error.transient:
+                    raise
             await asyncio.sleep(max(0.0, next_at_s - loop.time()))
 
     async def _report_presentation(self, state: actions.PresentationState) -> None:

@@ -48,6 +48,16 @@ def reading(*numbers: int) -> Reading:
     return made
 
 
+def test_enough_waiting_frames_are_a_crowd_until_one_is_answered() -> None:
+    made = Reading(ReadingLimits(frames_unanswered_max=2), 0.0)
+    made.add(frame(1), 0.5, 0.6)
+    assert not made.crowded
+    made.add(frame(2), 0.5, 0.6)
+    assert made.crowded
+    made.answer(reply(1, None), 1.0)
+    assert not made.crowded
+
+
 def test_an_agreed_vote_ends_it_at_once() -> None:
     made = reading(1, 2)
     assert made.verdict(1.0) is None
