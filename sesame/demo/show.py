@@ -78,7 +78,12 @@ class Show:
     async def _perform(self) -> None:
         with tempfile.TemporaryDirectory(prefix="sesame-") as workshop:
             self._step("looking at the pictures")
-            cast = await asyncio.to_thread(choose_cast, self._options.photos, Path(workshop))
+            choosing = asyncio.create_task(
+                asyncio.to_thread(choose_cast, self._options.photos, Path(workshop))
+            )
+            if self._options.photos is not None:
+                # Somebody's photographs may be refused, and then nothing needs to start.
+                await choosing
             async with DemoInstallation(
                 self._options.data,
                 on_line=self._feed.on_line,
@@ -87,7 +92,7 @@ class Show:
                 on_step=lambda what: self._step(f"starting {what}"),
             ) as town:
                 witness = Witness(town.context, town.desk, town.pushes, town.town.operator_ids)
-                stage = Stage(town, cast, witness, self._on_update)
+                stage = Stage(town, await choosing, witness, self._on_update)
                 try:
                     await _first_of(
                         self._play(stage),

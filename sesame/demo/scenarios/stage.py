@@ -23,7 +23,7 @@ from sesame.demo.town import RIVERSIDE
 from sesame.demo.witness import Witness
 
 # Times count in whole seconds: within the second of its entry a car leaves for nothing.
-STAY_S: Final = 2.0
+STAY_S: Final = 1.2
 _LANE_CODE: Final = re.compile(r"Code (\d{6})")
 
 
@@ -60,10 +60,10 @@ class Stage:
         act.step(f"{car.plate} comes to the entry of {self.town.town.place(place).name}")
         return await self._drive_through(act, f"{place}-entry", car.pictures)
 
-    async def stay(self, act: Act) -> None:
+    async def stay(self, act: Act, stay_s: float = STAY_S) -> None:
         """Let a car stand inside until its stay costs something."""
         act.step("the car stands inside for a moment")
-        await asyncio.sleep(STAY_S)
+        await asyncio.sleep(stay_s)
 
     async def drive_out(self, act: Act, place: str, pictures: Sequence[Path]) -> Visit:
         """Let a car out that need not stop."""
