@@ -13,18 +13,11 @@ from strawberry.extensions import (
     SchemaExtension,
     ValidationCache,
 )
-from strawberry.extensions.max_aliases import create_validator as limit_aliases
-from strawberry.extensions.query_depth_limiter import create_validator as limit_depth
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types import ExecutionContext, StreamExecutionResult
 
-from api.config import (
-    DOCUMENTS_CACHED_MAX,
-    ERRORS_MAX,
-    QUERY_ALIASES_MAX,
-    QUERY_DEPTH_MAX,
-    QUERY_TOKENS_MAX,
-)
+from api.config import DOCUMENTS_CACHED_MAX, ERRORS_MAX, QUERY_TOKENS_MAX
+from api.document_cost import DocumentCostRule
 from api.refusals import camel_case, is_expected, public_message
 from api.request import RequestContext
 from parking.kit.errors import InvalidInputError, ParkingError
@@ -34,10 +27,7 @@ UNKNOWN_OPERATION: Final = "operationName: expected the name of an operation in 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # Made once: the validation cache finds a document again only with the very same rules.
-_RULES: Final[list[type[ASTValidationRule]]] = [
-    limit_aliases(QUERY_ALIASES_MAX),
-    limit_depth(QUERY_DEPTH_MAX, None, None),
-]
+_RULES: Final[list[type[ASTValidationRule]]] = [DocumentCostRule]
 _PRODUCTION_RULES: Final = [*_RULES, NoSchemaIntrospectionCustomRule]
 
 

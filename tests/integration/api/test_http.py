@@ -133,7 +133,10 @@ DOCUMENTS: Final = [
     ("{ __schema { types { name } } }", "introspection"),
     ('{ __type(name: "Query") { name } }', "introspection"),
     ("{ vewer { id } }", "Cannot query field 'vewer' on type 'Query'."),
-    ("{ " + " ".join(f"a{i}: __typename" for i in range(16)) + " }", "16 aliases found"),
+    (
+        "{ " + " ".join(f"a{i}: __typename" for i in range(16)) + " }",
+        "aliases: expected at most 15",
+    ),
     ("{ " + " ".join(f"a{i}: __typename" for i in range(1000)) + " }", "tokens"),
     ("{ " + "__typename " * 5000 + "}", "tokens"),
     ("{ __typename " + "@a " * 1000 + "}", "tokens"),
@@ -152,6 +155,24 @@ async def test_documents_that_cost_too_much_or_ask_too_much(api: ApiWorld) -> No
         assert any(message in one for one in told), (query[:50], told)
         assert "data" not in response.json()
         assert len(response.content) < 2000
+
+
+def bomb(query: str, aliased: str) -> str:
+    """Return sixty fragments that each use the next one twice."""
+    fragments = " ".join(
+        f"fragment f{level} on {query} {{ ...f{level + 1} ...f{level + 1} }}" for level in range(60)
+    )
+    return f"{{ ...f0 }} {fragments} fragment f60 on {query} {{ {aliased} }}"
+
+
+@pytest.mark.parametrize(
+    ("path", "query"), [("/graphql", "Query"), ("/staff/graphql", "StaffQuery")]
+)
+async def test_fragments_that_double_at_every_level(api: ApiWorld, path: str, query: str) -> None:
+    refused = await api.send(bomb(query, "a: __typename"), path=path)
+    assert messages(refused) == ["aliases: expected at most 15"]
+    answered = await api.send(bomb(query, "__typename"), path=path)
+    assert answered.json() == {"data": {"__typename": query}}
 
 
 async def test_no_message_suggests_a_name(api: ApiWorld) -> None:

@@ -149,6 +149,16 @@ async def test_an_operation_that_fails_leaves_the_socket_open(address: str, toke
         assert await client.data() == {"__typename": "Query"}
 
 
+async def test_fragments_that_double_at_every_level(address: str, token: str) -> None:
+    fragments = " ".join(
+        f"fragment f{level} on Query {{ ...f{level + 1} ...f{level + 1} }}" for level in range(60)
+    )
+    async with signed_in_socket(address, token) as client:
+        await client.subscribe("1", f"{{...f0}} {fragments} fragment f60 on Query {{a:__typename}}")
+        message = await client.next()
+        assert message["payload"][0]["message"] == "aliases: expected at most 15"
+
+
 async def test_subscriptions_of_one_socket_are_bounded(
     api: ApiWorld, address: str, token: str
 ) -> None:

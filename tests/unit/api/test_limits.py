@@ -48,8 +48,52 @@ async def test_depth_up_to_the_limit() -> None:
     assert (data is not None, errors) == (True, [])
     data, errors = await run(nested(QUERY_DEPTH_MAX + 1))
     assert data is None
-    assert [message for message, _ in errors] == [
-        "'anonymous' exceeds maximum operation depth of 10"
+    assert errors == [("depth: expected at most 10 levels", {"code": "TOO_DEEP"})]
+
+
+def doubled(levels: int, last: str, uses: int = 2) -> str:
+    """Return fragments that each use the next one several times: uses^levels times the last."""
+    fragments = " ".join(
+        f"fragment f{level} on Deep {{ {f'...f{level + 1} ' * uses}}}" for level in range(levels)
+    )
+    return f"{{ ...f0 }} {fragments} fragment f{levels} on Deep {{ {last} }}"
+
+
+async def test_fragments_that_double_at_every_level_are_measured_once() -> None:
+    assert await run(doubled(60, "end")) == ({"end": "end"}, [])
+    refused = [("aliases: expected at most 15", {"code": "TOO_MANY_ALIASES"})]
+    assert await run(doubled(60, "a: end")) == (None, refused)
+    assert await run(doubled(4, "a: end")) == (None, refused)
+    assert await run(doubled(3, "a: end")) == ({"a": "end"}, [])
+
+
+async def test_fragments_with_wide_fans_are_measured_once() -> None:
+    assert await run(doubled(9, "end", uses=40)) == ({"end": "end"}, [])
+    _, errors = await run(doubled(9, "a: end", uses=40))
+    assert [extensions for _, extensions in errors] == [{"code": "TOO_MANY_ALIASES"}]
+
+
+async def test_depth_is_counted_through_fragments() -> None:
+    chain = " ".join(f"fragment f{n} on Deep {{ deeper {{ ...f{n + 1} }} }}" for n in range(10))
+    for first, is_refused in (("...f0", False), ("deeper { ... on Deep { ...f0 } }", True)):
+        _, errors = await run(f"{{ {first} }} {chain} fragment f10 on Deep {{ end }}")
+        codes = [extensions for _, extensions in errors]
+        assert codes == [{"code": "TOO_DEEP"}] * is_refused
+
+
+async def test_a_fragment_that_uses_itself_twice_is_refused() -> None:
+    data, errors = await run(
+        "{ ...a } fragment a on Deep { ...b ...b } fragment b on Deep { ...a }"
+    )
+    assert data is None
+    assert errors[0][0] == "Cannot spread fragment 'a' within itself via 'b'."
+
+
+async def test_aliases_of_every_operation_count() -> None:
+    aliases = " ".join(f"a{n}: end" for n in range(8))
+    document = f"query A {{ {aliases} }} query B {{ {aliases} }}"
+    assert [extensions for _, extensions in (await run(document))[1]] == [
+        {"code": "TOO_MANY_ALIASES"}
     ]
 
 
