@@ -21,6 +21,7 @@ from parking.kit.errors import UnavailableError
 from parking.payments import ledger
 from parking.places import service as places
 from parking.places.models import Direction, IdentifiedArea
+from parking.plates.frame_stream import FRAMES_STREAM
 from parking.tariffs import service as tariffs
 from sesame.demo.gate_agents import gate_agent
 from sesame.demo.installation import DemoInstallation
@@ -162,6 +163,9 @@ class Stage:
 
     async def recover(self) -> None:
         """Wait until everything runs, and clear the lanes of what a failed test left there."""
+        for name in (*PROCESSES, *AGENTS):
+            if self.pid(name) is not None:
+                self.thaw(name)
         await asyncio.gather(
             *(self.town.supervisor.wait_ready(name) for name in (*PROCESSES, *AGENTS))
         )
@@ -245,8 +249,29 @@ class Stage:
         await eventually("an order in the acquirer's books", booked)
 
     async def frames_stored(self, visit: Visit) -> None:
+        """Wait until there are as many pictures as a read needs."""
+        await self.eventually_rows(
+            "two stored frames",
+            "SELECT 1 FROM frames WHERE presentation_id = :id HAVING count(*) >= 2",
+            id=visit.presentation_id,
+        )
+
+    def frames_queued(self) -> int:
+        """Return how many frames lie before the recognisers; a frozen one takes none away."""
+        with valkey_client(self.town.stack.endpoints.redis_url) as client:
+            return client.xlen(FRAMES_STREAM)
+
+    async def frames_in_flight(self, visit: Visit, queued_before: int) -> None:
+        """Wait until every picture of a car is stored and queued, and no more of them come."""
+        await self.frames_stored(visit)
+        self.freeze(visit.lane.key)
         frames = "SELECT 1 FROM frames WHERE presentation_id = :id"
-        await self.eventually_rows("a stored frame", frames, id=visit.presentation_id)
+
+        async def all_queued() -> bool:
+            stored = await self.rows(frames, id=visit.presentation_id)
+            return self.frames_queued() == queued_before + len(stored)
+
+        await eventually("every frame in the queue", all_queued)
 
     async def commands(self, visit: Visit) -> list[dict[str, Any]]:
         return await self.rows(

@@ -96,9 +96,13 @@ async def test_a_recognizer_killed_with_the_frames_in_its_hands(stage: Stage) ->
     session_id = await stage.enter()
     before = await stage.look()
     async with stage.frozen("recognizer"):
+        queued = stage.frames_queued()
         visit = await stage.lane(EXIT).car(CAR)
-        await stage.frames_stored(visit)
+        # No more pictures come: the read has to be made of those that are under way.
+        await stage.frames_in_flight(visit, queued)
         stage.kill("recognizer")
+    await stage.command_stored(visit)
+    stage.thaw(EXIT)
 
     await stage.expect_left_once(session_id, before)
 
@@ -188,9 +192,13 @@ async def test_valkey_emptied_while_frames_are_in_flight(stage: Stage) -> None:
     session_id = await stage.enter()
     before = await stage.look()
     async with stage.frozen("recognizer"):
+        queued = stage.frames_queued()
         visit = await stage.lane(EXIT).car(CAR)
-        await stage.frames_stored(visit)
+        # No more pictures come: the read has to be made of those that are lost now.
+        await stage.frames_in_flight(visit, queued)
         await stage.flush()
+    await stage.command_stored(visit)
+    stage.thaw(EXIT)
 
     await stage.expect_left_once(session_id, before)
 
