@@ -8,6 +8,7 @@ from api.acting import Given, outcome_of, raise_refusal, refusable
 from api.global_ids import decode_id
 from api.request import Info
 from api.types.plate import Plate, PlateClaim
+from parking.flows.binding import adopt_open_stays
 from parking.plates import service
 
 
@@ -72,7 +73,9 @@ async def confirm_plate_binding(
     claim_id = decode_id(given.claim_id, kind="PlateClaim", field="claimId")
     async with info.context.parking.database.begin() as unit:
         outcome = await service.confirm_claim(unit, driver_id, claim_id, given.code)
-    return PlateBound(plate=Plate.of(raise_refusal(outcome)))
+    bound = raise_refusal(outcome)
+    await adopt_open_stays(info.context.parking, bound.plate)
+    return PlateBound(plate=Plate.of(bound))
 
 
 @refusable

@@ -11,6 +11,7 @@ from api.acting import Given, outcome_of, refusable
 from api.global_ids import decode_keys, encode_id
 from api.limits import QuietSchema, extensions_of
 from api.request import Info
+from parking.flows.binding import adopt_open_stays
 from parking.kit.errors import InvalidInputError
 from parking.plates import service
 
@@ -86,6 +87,7 @@ async def approve_plate_binding(
         bound = await service.approve_claim(
             unit, plate_index, claim_id, staff_name=f"{staff.operator_id}:{staff.name}"
         )
+    await adopt_open_stays(info.context.parking, bound.plate)
     return BindingApproved(plate=bound.plate, bound_at=bound.bound_at)
 
 

@@ -253,6 +253,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_open_sessions_place", "open_sessions", ["operator_id", "place_id"], unique=False
     )
+    op.create_index("ix_open_sessions_plate", "open_sessions", ["plate_index"], unique=False)
     op.create_table(
         "operators",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -358,7 +359,11 @@ def upgrade() -> None:
         postgresql_partition_by="RANGE (id)",
     )
     op.create_index(
-        "ix_presentations_lane", "presentations", ["operator_id", "lane_id", "id"], unique=False
+        "ix_presentations_standing",
+        "presentations",
+        ["operator_id", "lane_id"],
+        unique=False,
+        postgresql_where="cleared_at IS NULL",
     )
     op.create_table(
         "provider_orders",
@@ -615,7 +620,11 @@ def downgrade() -> None:
     op.drop_index("ix_segments_session", table_name="segments")
     op.drop_table("segments")
     op.drop_table("provider_orders")
-    op.drop_index("ix_presentations_lane", table_name="presentations")
+    op.drop_index(
+        "ix_presentations_standing",
+        table_name="presentations",
+        postgresql_where="cleared_at IS NULL",
+    )
     op.drop_table("presentations")
     op.drop_index(
         "uq_plate_bindings_active",
@@ -635,6 +644,7 @@ def downgrade() -> None:
     op.drop_index("ix_outbox_due", table_name="outbox", postgresql_where="done_at IS NULL")
     op.drop_table("outbox")
     op.drop_table("operators")
+    op.drop_index("ix_open_sessions_plate", table_name="open_sessions")
     op.drop_index("ix_open_sessions_place", table_name="open_sessions")
     op.drop_table("open_sessions")
     op.drop_index("ix_observations_presentation", table_name="observations")

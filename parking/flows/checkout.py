@@ -6,8 +6,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from parking.flows import live_bill, settlement
+from parking.flows.billing import current_bill
 from parking.flows.context import ParkingContext
-from parking.flows.exit import current_bill
 from parking.flows.live_bill import BillLine
 from parking.flows.pay_link import pay_url, read_pay_token
 from parking.kit.database import UnitOfWork

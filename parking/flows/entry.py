@@ -6,6 +6,7 @@ from parking.drivers import stays
 from parking.events.types import EventType
 from parking.flows import display
 from parking.flows.lane_types import Action, Decision, Lane
+from parking.flows.reentry import set_aside
 from parking.flows.release import release
 from parking.flows.step import opened
 from parking.kit.database import UnitOfWork
@@ -74,6 +75,7 @@ async def _begin(
     unit: UnitOfWork, lane: Lane, presentation: Presentation, read: PlateRead, plate_index: UUID
 ) -> Session:
     entered_at = min(presentation.occupied_at, unit.now())
+    await set_aside(unit, lane.operator_id, lane.place_id, plate_index)
     driver_id = await plates.active_binding(unit, plate_index)
     session = await sessions.begin(
         unit,

@@ -3,7 +3,6 @@
 Every function is one transaction's worth. The provider is called between them, by `flows.lane`.
 """
 
-from collections.abc import Sequence
 from datetime import timedelta
 from time import perf_counter
 from uuid import UUID
@@ -11,11 +10,11 @@ from uuid import UUID
 from parking.drivers import stays
 from parking.events.types import EventType
 from parking.flows import display, live_bill
+from parking.flows.billing import current_bill
 from parking.flows.charging import new_charge
 from parking.flows.context import ParkingContext
-from parking.flows.entry import lane_code
+from parking.flows.entry import CONFIDENCE_MIN, PLATE_UNSURE, lane_code
 from parking.flows.lane_types import Action, Decision, Lane
-from parking.flows.live_bill import LiveBill
 from parking.flows.pay_link import pay_url
 from parking.flows.release import release
 from parking.flows.settlement import Settled
@@ -72,6 +71,8 @@ class ExitFlow:
 
     async def begin(self, lane: Lane, read: PlateRead, plate_index: UUID) -> Step:
         """Decide on a presentation that has no decision yet."""
+        if read.confidence < CONFIDENCE_MIN:
+            return self._refuse(PLATE_UNSURE)
         started = perf_counter()
         session = await self._find_session(lane, read, plate_index)
         self._timings_ms["match"] = (perf_counter() - started) * 1000
@@ -105,6 +106,7 @@ class ExitFlow:
             return self._refuse(LEAVING_ELSEWHERE)
         if presentation.action == Action.OPEN:
             return await self._open(session, presentation.reason or ZERO_DUE)
+        await self._adopt(session)
         return await self._bill_and_pay(session)
 
     async def conclude(self, settled: Settled) -> Decision | None:
@@ -145,8 +147,7 @@ class ExitFlow:
         # The binding of this moment counts: unbinding takes effect at the next gate.
         driver_id = await plates.active_binding(self._unit, session.plate_index)
         if session.driver_id is not None and driver_id != session.driver_id:
-            # Whoever unbound the plate neither pays for what follows nor watches it.
-            await stays.give_up_stay(self._unit, session.driver_id, session.id)
+            await self._part_with(session, session.driver_id)
         if driver_id is not None and driver_id != session.driver_id:
             await stays.begin_stay(
                 self._unit,
@@ -159,6 +160,17 @@ class ExitFlow:
         session.state = SessionState.LEAVING
         session.exit_presentation_id = self._presentation.id
         self._presentation.session_id = session.id
+
+    async def _part_with(self, session: Session, driver_id: UUID) -> None:
+        """Whoever unbound the plate neither pays for what follows nor watches it.
+
+        What they paid stays in their history.
+        """
+        bills = await payment_rows.find_bills(self._unit, session.operator_id, session.id)
+        if any(bill.driver_id == driver_id and bill.state == BillState.PAID for bill in bills):
+            await stays.end_stay(self._unit, driver_id, session.id, self._unit.now())
+        else:
+            await stays.give_up_stay(self._unit, driver_id, session.id)
 
     async def _bill_and_pay(self, session: Session) -> Step:
         started = perf_counter()
@@ -198,7 +210,9 @@ class ExitFlow:
             is_current = due == _amount(bill) and not await payments.choose_mandates(
                 self._unit, bill
             )
-            if is_current or self._presentation.action == Action.PAY:
+            if is_current:
+                # Paying it pays for this exit.
+                bill.presentation_id = self._presentation.id
                 return await self._ask_for_payment(session, bill)
             lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
             return ProviderCall(bill.operator_id, attempt_id, Errand.CLOSE)
@@ -246,53 +260,6 @@ class ExitFlow:
 
     def _plate(self, session: Session) -> str:
         return sessions.plate_of(self._unit, session)
-
-
-async def current_bill(
-    unit: UnitOfWork,
-    session: Session,
-    live: LiveBill,
-    presentation_id: UUID | None,
-    bills: Sequence[Bill] | None = None,
-) -> Bill:
-    """Return the bill to pay now: the one that stands, or a fresh one. The session is locked.
-
-    A bill with a payment under way stands, whatever the clock says: its amount was promised.
-
-    Args:
-        unit: The transaction.
-        session: Locked.
-        live: What is due.
-        presentation_id: The exit that the stay is tied to, if it is at one.
-        bills: The stay's bills, where the caller has just read them.
-    """
-    if bills is None:
-        bills = await payment_rows.find_bills(unit, session.operator_id, session.id)
-    standing = next((bill for bill in bills if bill.state == BillState.ISSUED), None)
-    if standing is not None:
-        if standing.live_attempt_id is not None:
-            return standing
-        if standing.total_minor == live.due.amount_minor:
-            # Whoever holds the plate now pays, not whoever held it when the bill was issued.
-            standing.driver_id = session.driver_id
-            return standing
-        await payments.void_bill(unit, standing)
-    elif bills and not live.due:
-        return bills[-1]
-    return await payments.issue_bill(
-        unit,
-        payments.NewBill(
-            operator_id=session.operator_id,
-            session_id=session.id,
-            place_id=session.place_id,
-            driver_id=session.driver_id,
-            presentation_id=presentation_id,
-            rate_table_id=session.rate_table_id,
-            total=live.due,
-            lines=live_bill.stored_lines(live),
-            priced_until=live.as_of,
-        ),
-    )
 
 
 def _amount(bill: Bill) -> Money:

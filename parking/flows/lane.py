@@ -1,6 +1,7 @@
 """The lane's use cases, as the gate bridge calls them."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from time import perf_counter
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from parking.flows.charging import call_provider
 from parking.flows.context import ParkingContext
 from parking.flows.exit import ExitFlow
 from parking.flows.lane_types import (
+    Action,
     BarrierEvent,
     Connection,
     Decision,
@@ -39,6 +41,8 @@ from parking.plates.reads import PlateRead
 
 CONFLICT_TRIES_MAX = 4
 STEPS_MAX = 12
+# A car that came longer ago than this, by its lane's clock, is taken to have come then.
+PRESENTATION_AGE_MAX = timedelta(minutes=5)
 EVENT_PRESENTATION = "presentation"
 EVENT_OBSERVATION = "observation"
 
@@ -153,29 +157,30 @@ class LaneFlows:
     ) -> None:
         """Record what the edge answered to a command."""
         async with self._database.begin() as unit:
-            await lanes.record_answer(unit, lane.operator_id, command_id, status, reason)
+            key = (lane.operator_id, command_id)
+            await lanes.record_answer(unit, key, lane.lane_id, status, reason)
 
     async def pending_commands(self, lane: Lane, presentation_id: UUID) -> Sequence[OpenCommand]:
-        """Return the orders of a presentation that the gate has not answered, or must get anew."""
+        """Return the orders that the gate has not answered, or must get anew.
+
+        For a car that waits for its payment this looks again: what it owes may be paid by now, or
+        its driver may have allowed a charge while standing there.
+        """
         async with self._database.begin() as unit:
             presentation = await lane_rows.lock_presentation(
                 unit, lane.operator_id, presentation_id
             )
             if presentation is None or presentation.lane_id != lane.lane_id:
                 return []
-            if presentation.action != "open":
+            if presentation.action == Action.OPEN:
+                return await _standing_orders(unit, presentation)
+            if presentation.action not in {Action.PAY, Action.WAIT}:
                 return []
-            command = await lanes.order_open(
-                unit,
-                presentation,
-                session_id=presentation.session_id,
-                reason=presentation.reason or "",
-            )
-            if command is None or command.state != CommandState.ISSUED:
-                return []
-            return [
-                OpenCommand(command.id, command.presentation_id, command.issued_at, OPEN_TTL_MS)
-            ]
+        step = await self._next_step(lane, presentation_id, is_takeover=False)
+        if step is None:
+            return []
+        decision = await self._finish(lane, presentation_id, step, {})
+        return [] if decision.command is None else [decision.command]
 
     async def ready(self) -> bool:
         """Return whether the database answers."""
@@ -270,7 +275,8 @@ class LaneFlows:
         state: PresentationState,
     ) -> None:
         if state == PresentationState.CLEARED:
-            await lanes.clear(unit, lane.operator_id, presentation_id, event.occurred_at)
+            at = event.occurred_at
+            await lanes.clear(unit, lane.operator_id, lane.lane_id, presentation_id, at)
             return
         await lanes.occupy(
             unit,
@@ -280,7 +286,10 @@ class LaneFlows:
                 lane_id=lane.lane_id,
                 place_id=lane.place_id,
                 state=PresentationState.OCCUPIED,
-                occupied_at=event.occurred_at,
+                # Money follows from this time, so a lane's wrong clock must not move it far.
+                occupied_at=min(
+                    max(event.occurred_at, unit.now() - PRESENTATION_AGE_MAX), unit.now()
+                ),
             ),
         )
 
@@ -327,6 +336,16 @@ class _Payment:
         if presentation is not None and presentation.id == self._presentation_id:
             flow = ExitFlow(self._context, unit, presentation, self._timings_ms)
             self.decision = await flow.conclude(settled)
+
+
+async def _standing_orders(unit: UnitOfWork, presentation: Presentation) -> list[OpenCommand]:
+    reason = presentation.reason or ""
+    command = await lanes.order_open(
+        unit, presentation, session_id=presentation.session_id, reason=reason
+    )
+    if command is None or command.state != CommandState.ISSUED:
+        return []
+    return [OpenCommand(command.id, command.presentation_id, command.issued_at, OPEN_TTL_MS)]
 
 
 async def _observe(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from parking.kit.database import UnitOfWork
@@ -11,7 +11,7 @@ from parking.payments import repository as payments
 from parking.payments.models import Bill, BillState
 from parking.sessions.models import Session
 from parking.tariffs import service as tariffs
-from parking.tariffs.rules import PriceLine, RateTable, price
+from parking.tariffs.rules import STAY_DAYS_MAX, PriceLine, RateTable, price
 
 PAID_BEFORE = "paid_before"
 GRACE_AFTER_PAYMENT = "grace_after_payment"
@@ -80,7 +80,8 @@ def bill_of(session: Session, table: RateTable, bills: Sequence[Bill], at: datet
         return LiveBill(tuple(lines), stay.total, paid, owed, as_of, None)
     grace_ends_at = session.prepaid_until
     if grace_ends_at is None or as_of > grace_ends_at:
-        return LiveBill(tuple(lines), stay.total, paid, due, as_of, stay.next_change_at)
+        change_at = stay.next_change_at if as_of < _longest(session) else None
+        return LiveBill(tuple(lines), stay.total, paid, due, as_of, change_at)
     if due:
         lines.append(_credit(GRACE_AFTER_PAYMENT, -due.amount_minor, lines))
     change_at = min(stay.next_change_at or grace_ends_at, grace_ends_at)
@@ -107,9 +108,15 @@ def stored_lines(bill: LiveBill) -> list[dict[str, Any]]:
 
 
 def _priced_until(session: Session, last: Bill | None, at: datetime) -> datetime:
-    if session.left_at is None:
-        return max(at, session.entered_at)
-    return session.left_at if last is None else last.priced_until
+    until = at
+    if session.left_at is not None:
+        until = session.left_at if last is None else last.priced_until
+    return min(max(until, session.entered_at), _longest(session))
+
+
+def _longest(session: Session) -> datetime:
+    """A car that was forgotten for longer than rate tables reach costs what that long costs."""
+    return session.entered_at + timedelta(days=STAY_DAYS_MAX)
 
 
 def _amount(bill: Bill) -> Money:

@@ -24,7 +24,9 @@ async def follow(unit: UnitOfWork, lane: Lane, event: BarrierEvent) -> None:
     if event.kind not in OPENED_KINDS | {PASSED, BACKED_OUT} or event.presentation_id is None:
         return
     presentation = await lanes.lock_presentation(unit, lane.operator_id, event.presentation_id)
-    if presentation is None or presentation.session_id is None:
+    if presentation is None or presentation.lane_id != lane.lane_id:
+        return
+    if presentation.session_id is None:
         return
     session = await sessions.lock_session(unit, lane.operator_id, presentation.session_id)
     if session is None:

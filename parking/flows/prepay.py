@@ -6,9 +6,9 @@ from uuid import UUID
 
 from parking.drivers import stays
 from parking.flows import checkout, live_bill
+from parking.flows.billing import current_bill
 from parking.flows.charging import call_provider, new_charge
 from parking.flows.context import ParkingContext
-from parking.flows.exit import current_bill
 from parking.flows.step import NewCharge
 from parking.kit.money import Money
 from parking.payments import repository

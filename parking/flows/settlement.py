@@ -281,12 +281,18 @@ async def _follow(unit: UnitOfWork, settled: Settled, result: ChargeResult) -> N
     if attempt.state == AttemptState.SUCCEEDED:
         # At a gate the grace begins with the payment. Before that it begins with the price: whoever
         # leaves a payment page open for an hour does not park for that hour for nothing.
-        priced_at = bill.priced_until if lane is None else unit.now()
+        at_gate = lane is not None and lane.cleared_at is None and bill.presentation_id == lane.id
+        priced_at = unit.now() if at_gate else bill.priced_until
         session.prepaid_until = priced_at + GRACE_AFTER_PAYMENT
-        if lane is not None:
+        if lane is not None and at_gate:
             settled.command = await release(unit, session, lane, reason=PAID)
         tell(unit, session, EventType.PAYMENT_CHARGED, payload, channels=channels)
-    elif attempt.state == AttemptState.ACCEPTED and result.guaranteed and lane is not None:
+    elif (
+        attempt.state == AttemptState.ACCEPTED
+        and result.guaranteed
+        and lane is not None
+        and bill.presentation_id == lane.id
+    ):
         settled.command = await release(unit, session, lane, reason=GUARANTEED)
         tell(unit, session, EventType.SESSION_BILL_CHANGED, payload, channels=channels)
     elif attempt.state == AttemptState.FAILED and attempt.kind == AttemptKind.MANDATE:

@@ -56,7 +56,12 @@ class Presentation(Row, table=True):
 
     __tablename__ = "presentations"
     __table_args__ = (
-        Index("ix_presentations_lane", "operator_id", "lane_id", "id"),
+        Index(
+            "ix_presentations_standing",
+            "operator_id",
+            "lane_id",
+            postgresql_where="cleared_at IS NULL",
+        ),
         PARTITIONED,
     )
 

@@ -96,19 +96,6 @@ async def find_command(unit: UnitOfWork, operator_id: UUID, command_id: UUID) ->
     return await unit.session.get(GateCommand, (operator_id, command_id))
 
 
-async def find_occupied(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> Presentation | None:
-    """Return the car that stands at the lane now, if one does."""
-    statement = (
-        select(Presentation)
-        .where(col(Presentation.operator_id) == operator_id)
-        .where(col(Presentation.lane_id) == lane_id)
-        .order_by(col(Presentation.id).desc())
-        .limit(1)
-    )
-    newest = (await unit.session.exec(statement)).one_or_none()
-    return newest if newest is not None and newest.cleared_at is None else None
-
-
 async def advance_seq(unit: UnitOfWork, operator_id: UUID, lane_id: UUID, seq: int) -> bool:
     """Move the lane's committed event number on to `seq`; returns whether that was the next one.
 

@@ -81,14 +81,15 @@ async def occupy(unit: UnitOfWork, presentation: Presentation) -> None:
 
 
 async def clear(
-    unit: UnitOfWork, operator_id: UUID, presentation_id: UUID, at: datetime
-) -> Presentation | None:
-    """Record that the loop is free again."""
+    unit: UnitOfWork, operator_id: UUID, lane_id: UUID, presentation_id: UUID, at: datetime
+) -> None:
+    """Record that the loop is free again; another lane's car stays where it is."""
     presentation = await repository.lock_presentation(unit, operator_id, presentation_id)
-    if presentation is not None and presentation.cleared_at is None:
+    if presentation is None or presentation.lane_id != lane_id:
+        return
+    if presentation.cleared_at is None:
         presentation.state = PresentationState.CLEARED
         presentation.cleared_at = at
-    return presentation
 
 
 async def store_frame(unit: UnitOfWork, frame: Frame) -> None:
@@ -186,14 +187,25 @@ async def order_open(
 
 
 async def record_answer(
-    unit: UnitOfWork, operator_id: UUID, command_id: UUID, state: CommandState, reason: str | None
-) -> GateCommand | None:
-    """Record what the gate answered; an acceptance is never taken back."""
-    command = await repository.find_command(unit, operator_id, command_id)
-    if command is None or command.state == CommandState.ACCEPTED:
-        return command
+    unit: UnitOfWork,
+    command_key: tuple[UUID, UUID],
+    lane_id: UUID,
+    state: CommandState,
+    reason: str | None,
+) -> None:
+    """Record what the lane answered; an acceptance is never taken back.
+
+    Args:
+        unit: The transaction.
+        command_key: Operator and command.
+        lane_id: Who answers; another lane's command is none of its business.
+        state: What became of it.
+        reason: Why it was rejected.
+    """
+    command = await repository.find_command(unit, *command_key)
+    if command is None or command.lane_id != lane_id or command.state == CommandState.ACCEPTED:
+        return
     command.state = state
     command.rejection = reason if state == CommandState.REJECTED else None
     command.answered_at = unit.now()
     unit.session.add(command)
-    return command

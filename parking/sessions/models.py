@@ -56,6 +56,7 @@ class OpenSession(Row, table=True):
     __table_args__ = (
         UniqueConstraint("operator_id", "place_id", "plate_index"),
         Index("ix_open_sessions_place", "operator_id", "place_id"),
+        Index("ix_open_sessions_plate", "plate_index"),
     )
 
     operator_id: UUID = Field(primary_key=True)

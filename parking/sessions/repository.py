@@ -12,6 +12,7 @@ from parking.sessions.models import OpenSession, Segment, Session
 
 # Beyond this many open sessions a misread is not searched for: the place is a city, not a place.
 OPEN_SESSIONS_MAX = 20_000
+OPEN_OF_PLATE_MAX = 20
 
 
 async def find_open(
@@ -36,6 +37,16 @@ async def list_open(
         .where(col(OpenSession.operator_id) == operator_id)
         .where(col(OpenSession.place_id) == place_id)
         .limit(OPEN_SESSIONS_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def list_open_of_plate(unit: UnitOfWork, plate_index: UUID) -> Sequence[tuple[UUID, UUID]]:
+    """Return the open sessions of a plate at every operator's places: (operator, session)."""
+    statement = (
+        select(OpenSession.operator_id, OpenSession.session_id)
+        .where(col(OpenSession.plate_index) == plate_index)
+        .limit(OPEN_OF_PLATE_MAX)
     )
     return (await unit.session.exec(statement)).all()
 

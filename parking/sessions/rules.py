@@ -14,6 +14,8 @@ MARGIN_MIN = 0.3
 CONFUSION_COST = 0.25
 SUBSTITUTION_COST = 1.0
 GAP_COST = 0.9
+# However unsure the reader is of a character, a different one costs at least this share.
+CERTAINTY_MIN = 0.5
 # A text that the reader offered itself, with at least this probability, costs a confusion.
 ALTERNATIVE_PROBABILITY_MIN = 0.02
 
@@ -94,7 +96,9 @@ def _edit_distance(read: str, certainties: Sequence[float], plate: str) -> float
     for left, certainty in zip(read, certainties, strict=True):
         above, row = row, [row[0] + GAP_COST]
         for column, right in enumerate(plate):
-            substitution = above[column] + _substitution_cost(left, right) * certainty
+            substitution = above[column] + _substitution_cost(left, right) * max(
+                certainty, CERTAINTY_MIN
+            )
             row.append(min(substitution, above[column + 1] + GAP_COST, row[column] + GAP_COST))
     return row[-1]
 

@@ -31,14 +31,12 @@ class Arrival:
 async def begin(unit: UnitOfWork, arrival: Arrival) -> Session:
     """Open the stay that this presentation causes; again returns the same.
 
-    A stay of the same plate that never ended is set aside as UNRESOLVED for staff: its car must
-    have left unseen.
+    An earlier stay of the same plate must have ended: the open one is unique.
     """
     session_id = derive_id(arrival.presentation_id, "session")
     known = await repository.lock_session(unit, arrival.operator_id, session_id)
     if known is not None:
         return known
-    await _set_aside(unit, arrival)
     sealed = unit.vault.seal(arrival.plate_text, context=PLATE_CONTEXT)
     session = Session(
         operator_id=arrival.operator_id,
@@ -78,6 +76,16 @@ async def begin(unit: UnitOfWork, arrival: Arrival) -> Session:
     return session
 
 
+async def lock_open(
+    unit: UnitOfWork, operator_id: UUID, place_id: UUID, plate_index: UUID
+) -> Session | None:
+    """Lock the stay of exactly this plate that has not ended."""
+    row = await repository.find_open(unit, operator_id, place_id, plate_index)
+    if row is None:
+        return None
+    return await repository.lock_session(unit, operator_id, row.session_id)
+
+
 async def match_exit(
     unit: UnitOfWork, operator_id: UUID, place_id: UUID, plate_index: UUID, read: ReadText
 ) -> Match | None:
@@ -101,7 +109,8 @@ async def lock_session(unit: UnitOfWork, operator_id: UUID, session_id: UUID) ->
 
 
 async def end(unit: UnitOfWork, session: Session, *, state: SessionState, at: datetime) -> None:
-    """End a locked stay; a stay ends once."""
+    """End a locked stay; a stay ends once, and never before it began."""
+    at = max(at, session.entered_at)
     if not await repository.delete_open(unit, session.operator_id, session.id):
         return
     session.state = state
@@ -113,15 +122,3 @@ async def end(unit: UnitOfWork, session: Session, *, state: SessionState, at: da
 def plate_of(unit: UnitOfWork, session: Session) -> str:
     """Return the stay's plate in clear: for its own driver and for staff only."""
     return unit.vault.open(session.plate_sealed, context=PLATE_CONTEXT)
-
-
-async def _set_aside(unit: UnitOfWork, arrival: Arrival) -> None:
-    earlier = await repository.find_open(
-        unit, arrival.operator_id, arrival.place_id, arrival.plate_index
-    )
-    if earlier is None:
-        return
-    session = await repository.lock_session(unit, earlier.operator_id, earlier.session_id)
-    if session is not None:
-        state = SessionState.UNRESOLVED
-        await end(unit, session, state=state, at=arrival.entered_at)

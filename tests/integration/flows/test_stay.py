@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from parking.flows import checkout, driver_view, settlement
+from parking.flows.binding import adopt_open_stays
 from parking.flows.pay_link import pay_token
 from parking.payments.errors import BillUnknownError
 from parking.payments.fake import Fault
@@ -249,6 +250,22 @@ async def test_new_owner_pays_and_the_former_one_watches_no_more(world: LaneWorl
     seen = await driver_view.find_session(world.context, owner, session_id)
     assert seen is not None
     assert (seen.state, seen.bill.paid.amount_minor) == ("left", 1000)
+
+
+async def test_plate_bound_while_its_car_is_inside_shows_the_stay(world: LaneWorld) -> None:
+    session_id = await world.drive_in()
+    other = await world.add_driver("沪B12345")
+    assert await adopt_open_stays(world.context, "沪B12345") == 0
+    driver_id = await world.add_driver()
+    assert await adopt_open_stays(world.context, PLATE) == 1
+    assert await adopt_open_stays(world.context, PLATE) == 0
+    [view] = await driver_view.active_sessions(world.context, driver_id)
+    assert (view.id, view.version) == (session_id, 3)
+    assert await driver_view.active_sessions(world.context, other) == []
+    await world.permit(driver_id)
+    world.wait(minutes=45)
+    assert (await world.drive_out()).reason == "paid"
+    assert await driver_view.active_sessions(world.context, driver_id) == []
 
 
 async def test_car_that_backs_out_of_the_entry_owes_nothing(world: LaneWorld) -> None:

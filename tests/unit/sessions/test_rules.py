@@ -30,8 +30,8 @@ def test_distance_weighs_confusions(read: str, plate: str, expected: float) -> N
 
 
 def test_unsure_character_costs_less_and_an_offered_text_little() -> None:
-    unsure = ReadText("京A887K1", (1.0, 1.0, 1.0, 1.0, 1.0, 0.3, 1.0))
-    assert distance(unsure, "京A88731") == pytest.approx(0.3)
+    unsure = ReadText("京A887K1", (1.0, 1.0, 1.0, 1.0, 1.0, 0.55, 1.0))
+    assert distance(unsure, "京A88731") == pytest.approx(0.55)
     offered = ReadText("京A887K1", alternatives=(("京A88731", 0.1),))
     assert distance(offered, "京A88731") == pytest.approx(0.25)
     unlikely = ReadText("京A887K1", alternatives=(("京A88731", 0.001),))
@@ -42,6 +42,11 @@ def test_confused_read_is_matched_to_the_only_near_session() -> None:
     match = best_match(ReadText("京AB8731"), candidates("沪B12345", "京A88731"))
     assert match is not None
     assert (match.session_id, match.distance) == (UUID(int=1), pytest.approx(0.25))
+
+
+def test_unreadable_text_is_near_to_nobody() -> None:
+    garbage = ReadText("沪X12K6C", (0.08,) * 7)
+    assert best_match(garbage, candidates("京A88731")) is None
 
 
 def test_two_near_sessions_match_nobody() -> None:

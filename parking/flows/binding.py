@@ -1,0 +1,45 @@
+"""A plate that is bound while its car is inside: the stay appears in the driver's app at once."""
+
+from parking.drivers import stays
+from parking.events.types import EventType
+from parking.flows.context import ParkingContext
+from parking.places import service as places
+from parking.plates import service as plates
+from parking.sessions import repository as session_rows
+from parking.sessions import service as sessions
+from parking.sessions.events import tell
+
+
+async def adopt_open_stays(context: ParkingContext, plate: str) -> int:
+    """Give a bound plate's open stays that nobody has to its driver; returns how many.
+
+    A transaction of its own, after the binding's: a stay is locked before a claim. Should it be
+    lost, the exit ties the stay to the driver all the same.
+
+    Args:
+        context: The domain's surroundings.
+        plate: The plate in clear, bound just now.
+    """
+    index = plates.plate_index(context.vault, plate)
+    async with context.database.begin() as unit:
+        driver_id = await plates.active_binding(unit, index)
+        if driver_id is None:
+            return 0
+        adopted = 0
+        for operator_id, session_id in await session_rows.list_open_of_plate(unit, index):
+            session = await sessions.lock_session(unit, operator_id, session_id)
+            if session is None or session.left_at is not None or session.driver_id is not None:
+                continue
+            session.driver_id = driver_id
+            await stays.begin_stay(
+                unit,
+                driver_id,
+                operator_id=operator_id,
+                session_id=session_id,
+                entered_at=session.entered_at,
+            )
+            place = await places.require_place(unit, operator_id, session.place_id)
+            payload = {"place_name": place.name, "timezone": place.timezone}
+            tell(unit, session, EventType.SESSION_BILL_CHANGED, payload)
+            adopted += 1
+        return adopted

@@ -1,0 +1,200 @@
+"""Ways to park for nothing or at a stranger's expense, each refused."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from parking.flows import checkout, driver_view, prepay, settlement
+from parking.flows.lane_types import Lane, LaneEvent, PresentationState
+from parking.flows.pay_link import pay_token
+from parking.kit.ids import new_id
+from parking.lanes.models import CommandState
+from parking.plates import service as plates
+from tests.factories.lane_world import PLATE, LaneWorld, read_of
+
+
+async def page_paid(world: LaneWorld, number: str) -> None:
+    assert world.provider.pay(number)
+    sent = world.provider.notices[-1]
+    notice = world.provider.verify_notice(sent.headers, sent.body)
+    await settlement.receive_notice(world.context, "fake", notice)
+
+
+async def last_number(world: LaneWorld) -> str:
+    rows = await world.rows("SELECT number FROM payment_attempts ORDER BY sent_at DESC, id DESC")
+    number: str = rows[0]["number"]
+    return number
+
+
+@pytest.mark.parametrize("off", [timedelta(days=-60), timedelta(days=-9000), timedelta(days=3)])
+async def test_wrong_clock_at_the_entry_moves_no_money(world: LaneWorld, off: timedelta) -> None:
+    await world.permit(await world.add_driver())
+    presentation_id = new_id(world.clock.now())
+    event = world.event(world.entry)
+    wrong = LaneEvent(event.event_id, event.seq, event.occurred_at + off)
+    await world.gate.present(world.entry, wrong, presentation_id, PresentationState.OCCUPIED)
+    assert (await world.decide(world.entry, presentation_id, read_of(PLATE))).action == "open"
+    await world.barrier(world.entry, presentation_id, "opened", "passed")
+    world.wait(minutes=12)
+    assert (await world.drive_out()).reason == "paid"
+    # At most five minutes of a wrong clock are believed: 12 to 17 minutes cost one block.
+    assert world.provider.captured("CNY") == 500
+
+
+async def test_slow_clock_at_the_exit_frees_nobody(world: LaneWorld) -> None:
+    await world.permit(await world.add_driver())
+    await world.drive_in()
+    world.wait(hours=30)
+    presentation_id = new_id(world.clock.now())
+    event = world.event(world.exit)
+    slow = LaneEvent(event.event_id, event.seq, event.occurred_at - timedelta(hours=29, minutes=55))
+    await world.gate.present(world.exit, slow, presentation_id, PresentationState.OCCUPIED)
+    assert (await world.decide(world.exit, presentation_id, read_of(PLATE))).reason == "paid"
+    assert world.provider.captured("CNY") >= 3000
+
+
+async def test_old_page_paid_at_the_exit_does_not_open_at_the_old_price(world: LaneWorld) -> None:
+    session_id = await world.drive_in()
+    world.wait(minutes=15)
+    token = pay_token(world.context.vault, world.exit.operator_id, session_id)
+    await checkout.start(world.context, token)
+    number = await last_number(world)
+    world.wait(minutes=30)
+    # The money moves as the car rolls onto the loop; the notice is still on its way.
+    assert world.provider.pay(number)
+    presentation_id = await world.arrive(world.exit)
+    decision = await world.decide(world.exit, presentation_id, read_of(PLATE))
+    assert (decision.action, decision.command) == ("pay", None)
+    assert decision.display.lines[1] == "5.00 CNY"
+    assert world.provider.captured("CNY") == 500
+
+
+async def test_page_opened_at_the_exit_and_paid_from_inside_gives_no_grace(
+    world: LaneWorld,
+) -> None:
+    session_id = await world.drive_in()
+    world.wait(minutes=15)
+    first = await world.arrive(world.exit)
+    assert (await world.decide(world.exit, first, read_of(PLATE))).action == "pay"
+    token = pay_token(world.context.vault, world.exit.operator_id, session_id)
+    await checkout.start(world.context, token)
+    number = await last_number(world)
+    await world.clear(world.exit, first)
+    world.wait(minutes=29)
+    await page_paid(world, number)
+    again = await world.arrive(world.exit)
+    decision = await world.decide(world.exit, again, read_of(PLATE))
+    assert decision.action == "pay"
+    assert decision.display.lines[1] == "5.00 CNY"
+    assert await world.gate.pending_commands(world.exit, again) == []
+
+
+async def test_page_of_this_exit_opens_this_exit(world: LaneWorld) -> None:
+    """The page was opened inside, nothing was added to the price since: paying it opens."""
+    session_id = await world.drive_in()
+    world.wait(minutes=15)
+    token = pay_token(world.context.vault, world.exit.operator_id, session_id)
+    await checkout.start(world.context, token)
+    world.wait(minutes=1)
+    presentation_id = await world.arrive(world.exit)
+    assert (await world.decide(world.exit, presentation_id, read_of(PLATE))).action == "pay"
+    await page_paid(world, await last_number(world))
+    [command] = await world.gate.pending_commands(world.exit, presentation_id)
+    assert command.presentation_id == presentation_id
+
+
+@pytest.mark.parametrize(("text", "confidence"), [(PLATE, 0.02), ("沪X12K6C", 0.3)])
+async def test_guess_at_the_exit_charges_nobody(
+    world: LaneWorld, text: str, confidence: float
+) -> None:
+    await world.permit(await world.add_driver())
+    await world.drive_in()
+    world.wait(minutes=45)
+    presentation_id = await world.arrive(world.exit)
+    decision = await world.decide(world.exit, presentation_id, read_of(text, confidence))
+    assert (decision.action, decision.reason) == ("refuse", "plate_unsure")
+    assert world.provider.captured("CNY") == 0
+    assert await world.count("bills") == 0
+
+
+async def test_second_entry_of_a_plate_leaves_the_first_stay_owed(world: LaneWorld) -> None:
+    driver_id = await world.add_driver()
+    first = await world.drive_in()
+    world.wait(hours=30)
+    await world.drive_in()
+    world.wait(minutes=5)
+    assert (await world.drive_out()).reason == "zero_due"
+    [stay] = await world.rows("SELECT state FROM sessions WHERE id = :id", id=first)
+    assert stay["state"] == "unresolved"
+    [bill] = await world.rows(
+        "SELECT state, total_minor FROM bills WHERE session_id = :id", id=first
+    )
+    assert bill["state"] == "owed"
+    assert bill["total_minor"] >= 3000
+    assert (await world.balances())["receivable", "CNY"] == bill["total_minor"]
+    assert await driver_view.active_sessions(world.context, driver_id) == []
+    listed = await driver_view.page_sessions(world.context, driver_id, first=10, before=None)
+    assert [view.state for view in listed] == ["left", "unresolved"]
+
+
+async def test_forgotten_car_of_two_years_can_still_be_listed_and_leave(world: LaneWorld) -> None:
+    driver_id = await world.add_driver()
+    await world.drive_in()
+    world.wait(days=401)
+    [view] = await driver_view.active_sessions(world.context, driver_id)
+    assert view.bill.next_change_at is None
+    assert (await world.drive_out()).action == "pay"
+
+
+async def test_driver_who_allows_payment_at_the_gate_is_let_out(world: LaneWorld) -> None:
+    driver_id = await world.add_driver()
+    await world.drive_in()
+    world.wait(minutes=45)
+    presentation_id = await world.arrive(world.exit)
+    assert (await world.decide(world.exit, presentation_id, read_of(PLATE))).action == "pay"
+    await world.permit(driver_id)
+    [command] = await world.gate.pending_commands(world.exit, presentation_id)
+    assert command.presentation_id == presentation_id
+    assert world.provider.captured("CNY") == 1000
+
+
+async def test_payer_who_unbinds_keeps_what_was_paid_in_the_history(world: LaneWorld) -> None:
+    driver_id = await world.add_driver()
+    await world.permit(driver_id)
+    session_id = await world.drive_in()
+    world.wait(minutes=45)
+    await prepay.prepay(world.context, driver_id, session_id)
+    async with world.context.database.begin() as unit:
+        [plate] = await plates.list_plates(unit, driver_id)
+        await plates.unbind_plate(unit, driver_id, plate.binding_id)
+    assert (await world.drive_out()).reason == "zero_due"
+    view = await driver_view.find_session(world.context, driver_id, session_id)
+    assert view is not None
+    assert view.bill.paid.amount_minor == 1000
+
+
+async def test_another_lane_cannot_speak_for_a_car(world: LaneWorld) -> None:
+    await world.drive_in()
+    world.wait(minutes=45)
+    presentation_id = await world.arrive(world.exit)
+    assert (await world.decide(world.exit, presentation_id, read_of(PLATE))).action == "pay"
+    await clear_from(world, world.entry, presentation_id)
+    await world.barrier(world.second_exit, presentation_id, "opened", "passed")
+    [row] = await world.rows(
+        "SELECT cleared_at FROM presentations WHERE id = :id", id=presentation_id
+    )
+    assert row["cleared_at"] is None
+    [stay] = await world.rows("SELECT state FROM sessions")
+    assert stay["state"] == "leaving"
+    [entry_command] = await world.rows("SELECT id FROM gate_commands")
+    await world.gate.command_answered(
+        world.exit, entry_command["id"], CommandState.REJECTED, "not mine"
+    )
+    [command] = await world.rows("SELECT state FROM gate_commands")
+    assert command["state"] == "issued"
+
+
+async def clear_from(world: LaneWorld, lane: Lane, presentation_id: UUID) -> None:
+    assert await world.gate.pending_commands(lane, presentation_id) == []
+    await world.clear(lane, presentation_id)
