@@ -7,10 +7,13 @@ import numpy as np
 
 from recognition.errors import PictureError
 from recognition.images import Picture, as_picture
-from recognition.picture_header import read_header
+from recognition.picture_header import Header, read_header
 
 PICTURE_BYTES_MAX: Final = 16 * 1024 * 1024
-PICTURE_PIXELS_MAX: Final = 50_000_000
+# Cameras at gates have 2 to 12 megapixels; the largest sensors in use give 5472 x 3648.
+PICTURE_PIXELS_MAX: Final = 20_000_000
+# A progressive JPEG has about 10 scans. Every one costs a pass over all pixels, at a few bytes.
+PICTURE_SCANS_MAX: Final = 64
 PICTURE_SIDE_MIN_PX: Final = 16
 _FIELD: Final = "image"
 
@@ -19,7 +22,7 @@ def decode_picture(data: bytes) -> Picture:
     """Decode a JPEG, PNG or WebP picture; turned upright if its metadata say so.
 
     Raises:
-        PictureError: empty, too large, cut off, or not a picture.
+        PictureError: empty, too large, too costly, cut off, or not a picture.
     """
     if not data:
         raise PictureError(_FIELD, "a JPEG, PNG or WebP picture, got 0 bytes")
@@ -28,16 +31,20 @@ def decode_picture(data: bytes) -> Picture:
     header = read_header(data)
     if header is None:
         raise PictureError(_FIELD, "a JPEG, PNG or WebP picture, got something else")
-    pixels = header.width_px * header.height_px
-    if pixels > PICTURE_PIXELS_MAX:
-        size = f"{header.width_px}x{header.height_px}"
+    _check(header)
+    return _decoded(data, header.format)
+
+
+def _check(header: Header) -> None:
+    size = f"{header.width_px}x{header.height_px}"
+    if header.width_px * header.height_px > PICTURE_PIXELS_MAX:
         raise PictureError(_FIELD, f"at most {PICTURE_PIXELS_MAX} pixels, got {size}")
     if min(header.width_px, header.height_px) < PICTURE_SIDE_MIN_PX:
-        size = f"{header.width_px}x{header.height_px}"
         raise PictureError(_FIELD, f"at least {PICTURE_SIDE_MIN_PX} pixels a side, got {size}")
+    if header.scans > PICTURE_SCANS_MAX:
+        raise PictureError(_FIELD, f"at most {PICTURE_SCANS_MAX} scans, got {header.scans}")
     if not header.complete:
         raise PictureError(_FIELD, f"a whole {header.format} picture, got one that is cut off")
-    return _decoded(data, header.format)
 
 
 def _decoded(data: bytes, name: str) -> Picture:

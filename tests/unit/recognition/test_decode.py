@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recognition.decode import PICTURE_BYTES_MAX, decode_picture
+from recognition.decode import PICTURE_BYTES_MAX, PICTURE_SCANS_MAX, decode_picture
 from recognition.errors import PictureError
 from recognition.picture_header import Header, read_header
 
@@ -59,7 +59,7 @@ def test_too_many_bytes() -> None:
 def test_a_decompression_bomb_is_refused_by_its_header() -> None:
     data = png_header(40_000, 40_000)
     assert len(data) < 100
-    assert refusal(data) == "at most 50000000 pixels, got 40000x40000"
+    assert refusal(data) == "at most 20000000 pixels, got 40000x40000"
 
 
 def test_too_small_for_a_plate() -> None:
@@ -91,6 +91,52 @@ def test_a_right_header_with_nonsense_behind_it() -> None:
 def test_gray_pictures_become_colour() -> None:
     data = cv2.imencode(".jpg", np.full((20, 30), 90, dtype=np.uint8))[1].tobytes()
     assert decode_picture(data).shape == (20, 30, 3)
+
+
+def progressive(further_scans: int) -> bytes:
+    """Return a progressive JPEG whose last scan, of no content, comes again and again."""
+    picture = np.zeros((64, 64, 3), dtype=np.uint8)
+    data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    last = data[data.rindex(b"\xff\xc4") : -2]
+    assert last.count(b"\xff\xda") == 1
+    return data[:-2] + last * further_scans + b"\xff\xd9"
+
+
+def scans(data: bytes) -> int:
+    header = read_header(data)
+    assert header is not None
+    return header.scans
+
+
+def test_a_picture_of_too_many_scans_is_refused_before_it_is_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert scans(encoded(".jpg")) == 1
+    own = scans(progressive(0))
+    assert own == 10
+    assert decode_picture(progressive(PICTURE_SCANS_MAX - own)).shape == (64, 64, 3)
+    monkeypatch.delattr(cv2, "imdecode")
+    costly = progressive(PICTURE_SCANS_MAX - own + 1)
+    assert refusal(costly) == "at most 64 scans, got 65"
+    assert refusal(progressive(5000)) == "at most 64 scans, got 5010"
+
+
+def test_scans_cannot_be_hidden() -> None:
+    data = progressive(0)
+    scan = data[data.rindex(b"\xff\xc4") : -2]
+    # A reserved marker with a length: a decoder that looks for a restart skips two bytes of it.
+    reserved = b"\xff\x05" + struct.pack(">H", 2 * len(scan) + 2)
+    assert scans(data[:-2] + reserved + scan * 2 + b"\xff\xd9") == 12
+    # Restart markers and stuffed bytes do not end a scan, and fill bytes do not hide a marker.
+    assert scans(data[:-2] + b"\xff\x00\xff\xd3\xff\xff" + scan + b"\xff\xd9") == 11
+
+
+def test_what_stands_in_metadata_or_behind_the_picture_is_no_scan() -> None:
+    data = progressive(0)
+    comment = b"\xff\xfe" + struct.pack(">H", 402) + b"\xff\xda" * 200
+    assert scans(data[:2] + comment + data[2:]) == 10
+    assert scans(data[:-2] + comment + data[-2:]) == 10
+    assert decode_picture(data + b"\xff\xda" * 200).shape == (64, 64, 3)
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF"]))
