@@ -33,7 +33,7 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
     staff_schema = make_staff_schema(development=config.development)
     sockets = SubscriptionEndpoint(schema, open_request)
     metrics = Metrics()
-    metrics.sockets.set_function(lambda: sockets.sockets)
+    metrics.sockets.set_function(lambda: sockets.places.sockets)
     routes = [
         Route("/graphql", GraphQLEndpoint(schema, open_request).answer, methods=["POST"]),
         Route(

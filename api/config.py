@@ -18,9 +18,14 @@ OPERATION_TIMEOUT_S: Final = 20.0
 READINESS_TIMEOUT_S: Final = 2.0
 
 SOCKETS_MAX: Final = 10_000
+# Of all: a socket that has not said whose it is costs its opener nothing.
+SOCKETS_UNACKNOWLEDGED_MAX: Final = 1000
+# After a restart every phone behind one carrier's address comes back at once.
+SOCKETS_UNACKNOWLEDGED_PER_ADDRESS_MAX: Final = 50
+SOCKETS_PER_DRIVER_MAX: Final = 10
 SUBSCRIPTIONS_PER_SOCKET_MAX: Final = 20
 SOCKET_MESSAGE_BYTES_MAX: Final = BODY_BYTES_MAX
-CONNECTION_INIT_TIMEOUT_S: Final = 10
+CONNECTION_INIT_TIMEOUT_S: Final = 3
 PING_INTERVAL_S: Final = 20.0
 # Pub/sub may lose a poke: a subscription looks by itself this often.
 SUBSCRIPTION_LOOK_S: Final = 20.0

@@ -8,6 +8,7 @@ import strawberry
 from starlette.requests import HTTPConnection
 
 from api.config import ApiConfig
+from api.socket_places import SocketPlace
 from parking.drivers import service as drivers
 from parking.drivers.errors import TokenRefusedError
 from parking.drivers.tokens import DriverIdentity, StaffIdentity
@@ -23,6 +24,7 @@ class RequestContext:
     Attributes:
         token: As the client sent it, unverified; None without one.
         connection_params: What came with `connection_init`, on a WebSocket.
+        place: The socket's; None on HTTP.
         correlation_id: In the log and in a masked error, to find the one by the other.
     """
 
@@ -31,6 +33,7 @@ class RequestContext:
     client_address: str
     token: str | None
     connection_params: dict[str, object] | None = None
+    place: SocketPlace | None = None
     correlation_id: str = field(default_factory=lambda: uuid4().hex)
     _checked: DriverIdentity | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)

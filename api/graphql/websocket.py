@@ -26,15 +26,14 @@ from strawberry.types.unset import UNSET, UnsetType
 from api.config import (
     CONNECTION_INIT_TIMEOUT_S,
     PING_INTERVAL_S,
-    SOCKETS_MAX,
     SUBSCRIPTIONS_PER_SOCKET_MAX,
 )
 from api.limits import word_error
 from api.request import RequestContext, bearer_token
+from api.socket_places import TRY_AGAIN_LATER, PlacesTakenError, SocketPlaces
 from parking.drivers.errors import TokenRefusedError
 from parking.kit.tasks import end_tasks
 
-TRY_AGAIN_LATER: Final = 1013
 UNAUTHORIZED: Final = 4401
 _MESSAGE_KEY: Final = "type"
 
@@ -78,7 +77,10 @@ class Handler(BaseGraphQLTransportWSHandler[RequestContext, None]):
     async def handle_connection_init(self, message: Any) -> None:  # noqa: ANN401 - see above
         """Let the client in; from then on ping it, and close when its token expires."""
         was_in = self.connection_acknowledged
-        await super().handle_connection_init(message)
+        try:
+            await super().handle_connection_init(message)
+        except PlacesTakenError as error:
+            await self.websocket.close(TRY_AGAIN_LATER, str(error))
         if self.connection_acknowledged and not was_in:
             self._background = [
                 asyncio.create_task(self._ping()),
@@ -155,40 +157,44 @@ class SubscriptionEndpoint(GraphQL[RequestContext, None]):
             allowed_origins=["*"],
         )
         self._open_context = open_context
-        self.sockets = 0
+        self.places = SocketPlaces()
 
     async def serve(self, websocket: WebSocket) -> None:
-        """Serve one socket; beyond SOCKETS_MAX it is closed with 1013."""
-        if self.sockets >= SOCKETS_MAX:
-            await websocket.accept(GRAPHQL_TRANSPORT_WS_PROTOCOL)
-            await websocket.close(TRY_AGAIN_LATER, "too many connections; try again later")
-            return
-        self.sockets += 1
+        """Serve one socket; where there is no place for it, it is closed with 1013."""
+        client = websocket.client
         try:
-            await self.run(websocket)
-        finally:
-            self.sockets -= 1
+            with self.places.hold(client.host if client else "") as place:
+                websocket.state.place = place
+                await self.run(websocket)
+        except PlacesTakenError as error:
+            await websocket.accept(GRAPHQL_TRANSPORT_WS_PROTOCOL)
+            await websocket.close(TRY_AGAIN_LATER, str(error))
 
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> RequestContext:
         """Return the socket's surroundings."""
         _ = response
-        return self._open_context(cast("WebSocket", request))
+        context = self._open_context(cast("WebSocket", request))
+        context.place = request.state.place
+        return context
 
     async def on_ws_connect(self, context: RequestContext) -> UnsetType | dict[str, object] | None:
         """Let in whoever is signed in.
 
         Raises:
             ConnectionRejectionError: nobody is; the socket closes with 4403.
+            PlacesTakenError: the driver has enough sockets; it closes with 1013.
         """
         params = context.connection_params or {}
         token = bearer_token(params.get("Authorization") or params.get("authorization"))
         context.token = token or context.token
         try:
-            await context.driver()
+            driver_id = await context.driver_id()
         except TokenRefusedError as error:
             raise ConnectionRejectionError from error
+        if context.place is not None:
+            context.place.acknowledge(driver_id)
         return UNSET
 
     def decode_json(self, data: str | bytes) -> object:

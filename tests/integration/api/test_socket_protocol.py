@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import NegotiationError
 
-from api import config
+from api import config, socket_places
 from api.app import create_app
 from api.global_ids import encode_id
 from api.graphql import websocket as sockets
@@ -185,9 +185,53 @@ async def test_an_unknown_subprotocol(address: str) -> None:
 
 
 async def test_too_many_sockets(address: str, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sockets, "SOCKETS_MAX", 1)
+    monkeypatch.setattr(socket_places, "SOCKETS_MAX", 1)
     async with signed_in_socket(address, token), open_socket(address) as second:
         assert await second.closed() == (1013, "too many connections; try again later")
+    async with signed_in_socket(address, token):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [
+        ("SOCKETS_UNACKNOWLEDGED_MAX", "too many connections; try again later"),
+        (
+            "SOCKETS_UNACKNOWLEDGED_PER_ADDRESS_MAX",
+            "too many connections that say nothing from your address",
+        ),
+    ],
+)
+async def test_silent_sockets_take_few_places(
+    address: str, token: str, monkeypatch: pytest.MonkeyPatch, limit: str, reason: str
+) -> None:
+    monkeypatch.setattr(socket_places, limit, 2)
+    async with (
+        signed_in_socket(address, token),
+        signed_in_socket(address, token),
+        open_socket(address) as first,
+        open_socket(address) as second,
+    ):
+        async with open_socket(address) as third:
+            assert await third.closed() == (1013, reason)
+        await first.init("nobody")
+        assert await first.closed() == (4403, "Forbidden")
+        async with signed_in_socket(address, token):
+            await second.init(token)
+            assert await second.next() == {"type": "connection_ack"}
+
+
+async def test_the_sockets_of_a_driver_are_bounded(
+    api: ApiWorld, address: str, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_places, "SOCKETS_PER_DRIVER_MAX", 1)
+    _, other = await api.add_driver("京B12345")
+    async with signed_in_socket(address, token):
+        async with open_socket(address) as second:
+            await second.init(token)
+            assert await second.closed() == (1013, "too many connections of one driver")
+        async with signed_in_socket(address, other):
+            pass
     async with signed_in_socket(address, token):
         pass
 
