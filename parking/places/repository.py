@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
-from parking.places.models import AccessLane, IdentifiedArea, Place
+from parking.places.models import AccessLane, Place
 
 
 async def find_lane(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> AccessLane | None:
@@ -30,14 +30,3 @@ async def find_places(
     )
     rows = await unit.session.exec(statement)
     return {(row.operator_id, row.id): row for row in rows}
-
-
-async def find_areas(unit: UnitOfWork, operator_id: UUID, place_id: UUID) -> list[IdentifiedArea]:
-    """Return a place's areas, outermost first."""
-    statement = (
-        select(IdentifiedArea)
-        .where(col(IdentifiedArea.operator_id) == operator_id)
-        .where(col(IdentifiedArea.place_id) == place_id)
-        .order_by(col(IdentifiedArea.layer), col(IdentifiedArea.name))
-    )
-    return list(await unit.session.exec(statement))
