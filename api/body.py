@@ -1,18 +1,53 @@
-"""Reading a request's body without letting it grow."""
+"""Reading a request's body without letting it grow, or trickle in for ever."""
+
+import asyncio
+from typing import ClassVar, Final
 
 from starlette.requests import ClientDisconnect, Request
 
-from api.config import BODY_BYTES_MAX
+from api.config import BODY_BYTES_MAX, BODY_TIMEOUT_S
 from parking.kit.errors import ParkingError
 
+# The rest of the body is still on its way: it must not be read as the next request.
+REFUSED_HEADERS: Final = {"connection": "close"}
+CLIENT_CLOSED_REQUEST: Final = 499
 
-class BodyTooLargeError(ParkingError):
+
+class BodyRefusedError(ParkingError):
+    """The body was not read to its end; answer with `status` and REFUSED_HEADERS."""
+
+    status: ClassVar[int]
+
+
+class BodyTooLargeError(BodyRefusedError):
     """The body has more than BODY_BYTES_MAX bytes; the rest of it was not read."""
 
     code = "PAYLOAD_TOO_LARGE"
+    status = 413
 
     def __init__(self) -> None:
         super().__init__(f"body: expected at most {BODY_BYTES_MAX} bytes")
+
+
+class BodyTooSlowError(BodyRefusedError):
+    """The body was not there after BODY_TIMEOUT_S; whoever sends it holds a connection."""
+
+    code = "REQUEST_TIMEOUT"
+    retryable = True
+    status = 408
+
+    def __init__(self) -> None:
+        super().__init__(f"body: expected all of it within {BODY_TIMEOUT_S:g} s")
+
+
+class BodyAbandonedError(BodyRefusedError):
+    """The client left in the middle; nobody reads the answer."""
+
+    code = "CLIENT_CLOSED_REQUEST"
+    status = CLIENT_CLOSED_REQUEST
+
+    def __init__(self) -> None:
+        super().__init__("body: the client closed the connection")
 
 
 async def read_body(request: Request) -> bytes:
@@ -20,17 +55,25 @@ async def read_body(request: Request) -> bytes:
 
     Raises:
         BodyTooLargeError: it is larger than BODY_BYTES_MAX, announced or not.
-        ClientDisconnect: the client left in the middle.
+        BodyTooSlowError: it did not come within BODY_TIMEOUT_S.
+        BodyAbandonedError: the client left in the middle.
     """
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > BODY_BYTES_MAX:
         raise BodyTooLargeError
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await _read(request)
+    except TimeoutError as error:
+        raise BodyTooSlowError from error
+    except ClientDisconnect as error:
+        raise BodyAbandonedError from error
+
+
+async def _read(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > BODY_BYTES_MAX:
             raise BodyTooLargeError
     return bytes(body)
-
-
-__all__ = ["BodyTooLargeError", "ClientDisconnect", "read_body"]

@@ -4,7 +4,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.body import BodyTooLargeError, read_body
+from api.body import REFUSED_HEADERS, BodyRefusedError, read_body
 from parking.flows.context import ParkingContext
 from parking.flows.settlement import receive_notice
 from parking.kit.errors import ParkingError, UnavailableError
@@ -27,8 +27,8 @@ class CallbackEndpoint:
             return _problem(404, "PROVIDER_UNKNOWN")
         try:
             notice = provider.verify_notice(dict(request.headers), await read_body(request))
-        except BodyTooLargeError as error:
-            return _problem(413, error.code)
+        except BodyRefusedError as error:
+            return JSONResponse({"code": error.code}, error.status, REFUSED_HEADERS)
         except NoticeRefusedError as error:
             _log.warning("notice.refused", provider=name, reason=error.reason)
             return _problem(401, error.code)

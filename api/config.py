@@ -8,6 +8,7 @@ from parking.drivers.port import SmsSender
 from parking.drivers.tokens import TokenIssuer
 
 BODY_BYTES_MAX: Final = 64 * 1024
+BODY_TIMEOUT_S: Final = 10.0
 QUERY_TOKENS_MAX: Final = 1000
 QUERY_DEPTH_MAX: Final = 10
 QUERY_ALIASES_MAX: Final = 15

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import orjson
 import strawberry
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
@@ -20,7 +20,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from api.body import BodyTooLargeError, read_body
+from api.body import REFUSED_HEADERS, BodyRefusedError, read_body
 from api.config import OPERATION_TIMEOUT_S
 from api.limits import UNKNOWN_OPERATION
 from api.request import RequestContext
@@ -29,7 +29,6 @@ GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
 JSON: Final = "application/json"
 _UTF8: Final = frozenset({"utf-8", "utf8"})
 _ALLOWED: Final = (OperationType.QUERY, OperationType.MUTATION)
-_CLIENT_CLOSED_REQUEST: Final = 499
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -68,10 +67,10 @@ class GraphQLEndpoint:
             asked = await _read(request)
         except RequestRefusedError as error:
             return _refusal(media_type, error.status, error.code, str(error))
-        except BodyTooLargeError as error:
-            return _refusal(media_type, 413, error.code, str(error))
-        except ClientDisconnect:
-            return Response(status_code=_CLIENT_CLOSED_REQUEST)
+        except BodyRefusedError as error:
+            refusal = _refusal(media_type, error.status, error.code, str(error))
+            refusal.headers.update(REFUSED_HEADERS)
+            return refusal
         context = self._open_context(request)
         try:
             async with asyncio.timeout(OPERATION_TIMEOUT_S):

@@ -1,8 +1,9 @@
 """`/pay/{token}`: shows a bill, and sends whoever pays it to the payment provider."""
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from api.body import REFUSED_HEADERS, BodyRefusedError, read_body
 from api.pages import pay
 from parking.flows import checkout
 from parking.flows.context import ParkingContext
@@ -28,8 +29,12 @@ class PayEndpoint:
         token: str = request.path_params["token"]
         try:
             if request.method == "POST":
+                # The form has no fields; whatever comes must have ended before money moves.
+                await read_body(request)
                 return await self._pay(token)
             return await self._show(token)
+        except BodyRefusedError as error:
+            return PlainTextResponse(str(error), error.status, REFUSED_HEADERS)
         except BillUnknownError:
             return HTMLResponse(pay.render_unknown(), 404, _HEADERS)
 

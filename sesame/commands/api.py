@@ -13,7 +13,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from api.app import create_app
-from api.config import SOCKET_MESSAGE_BYTES_MAX, ApiConfig
+from api.config import SOCKET_MESSAGE_BYTES_MAX, SOCKETS_MAX, ApiConfig
 from notifications.sms import WebhookSmsSender
 from parking.drivers.port import NullSmsSender, SmsSender
 from parking.kit.clock import SystemClock
@@ -24,6 +24,8 @@ from sesame.wiring import open_context
 SHUTDOWN_TIMEOUT_S: Final = 10
 KEEP_ALIVE_S: Final = 30
 BACKLOG: Final = 2048
+# Sockets count too: beyond this every request is answered 503, which keeps the process alive.
+CONNECTIONS_MAX: Final = SOCKETS_MAX + 2000
 # A phone in a tunnel is given this long before its socket is closed.
 WS_PING_TIMEOUT_S: Final = 20.0
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -56,6 +58,7 @@ def server_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         backlog=BACKLOG,
+        limit_concurrency=CONNECTIONS_MAX,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
