@@ -140,8 +140,10 @@ class GateConnection:
         await self._link.calls.send(
             actions.Display(
                 presentation_id=presentation_id,
-                lines=[line[:DISPLAY_LINE_CHARACTERS_MAX] for line in text.lines][
-                    :DISPLAY_LINES_MAX
+                # Names of places go into the text: what the wire refuses must not cost the answer.
+                lines=[
+                    actions.without_controls(line[:DISPLAY_LINE_CHARACTERS_MAX])
+                    for line in text.lines[:DISPLAY_LINES_MAX]
                 ],
                 qr=text.qr,
                 ttl_ms=_DISPLAY_TTL_MS,
@@ -312,6 +314,7 @@ class GateConnection:
             case ParkingError(retryable=True):
                 return NotReadyError("the service is not ready; try again", {"code": error.code})
             case ParkingError():
+                _log.warning("gate_call_refused", action=action, code=error.code, **self._names())
                 return PayloadInvalidError("payload", f"refused: {error.code}")
             case _:
                 correlation_id = secrets.token_hex(8)

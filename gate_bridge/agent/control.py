@@ -15,6 +15,7 @@ from gate_bridge.agent.pictures import PHOTOS_MAX, CarPictures
 from gate_bridge.agent.play import SimulatedLane
 from gate_bridge.agent.reports import Report, Reporter
 from gate_bridge.agent.simulation import Faults
+from gate_bridge.wire.actions import PlateText, Reason, ShortText
 from parking.kit.errors import InvalidInputError, ParkingError
 
 LINE_BYTES_MAX = 64 * 1024
@@ -29,8 +30,8 @@ class _Line(BaseModel):
 class ByHand(_Line):
     """Who opens, and why."""
 
-    operator: Annotated[str, Field(min_length=1, max_length=64)]
-    reason: Annotated[str, Field(min_length=1, max_length=200)]
+    operator: ShortText
+    reason: Reason
 
 
 class FaultLine(_Line):
@@ -46,7 +47,7 @@ class ControlLine(_Line):
     """One order to the lane."""
 
     car: Annotated[list[Path], Field(max_length=PHOTOS_MAX)] | None = None
-    plate: Annotated[str, Field(min_length=1, max_length=16)] | None = None
+    plate: PlateText | None = None
     confidence: Annotated[float, Field(ge=0, le=1)] = 0.95
     leave: bool = False
     tailgate: bool = False

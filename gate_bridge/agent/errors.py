@@ -23,6 +23,16 @@ class JournalFullError(ParkingError):
         super().__init__(f"journal: {events_max} events wait for the bridge")
 
 
+class EventsRenumberedError(ParkingError):
+    """Waiting events got other numbers than Hello counted on: only a new Hello says which."""
+
+    code: ClassVar[str] = "EVENTS_RENUMBERED"
+    retryable: ClassVar[bool] = True
+
+    def __init__(self, said_seq: int) -> None:
+        super().__init__(f"next_seq: {said_seq}, as Hello said, is out of date")
+
+
 class LaneOccupiedError(ParkingError):
     """A car stands on the loop already."""
 

@@ -8,6 +8,7 @@ import orjson
 import structlog
 from websockets.asyncio.connection import Connection
 
+from gate_bridge.agent.errors import EventsRenumberedError
 from gate_bridge.agent.guards import Situation
 from gate_bridge.agent.journal import Journal, StoredEvent
 from gate_bridge.agent.lane_state import LaneState
@@ -19,18 +20,24 @@ from gate_bridge.wire.calls import PendingCall
 from gate_bridge.wire.errors import (
     CallRefusedError,
     FormatViolationError,
+    InternalWireError,
     NotReadyError,
+    PayloadInvalidError,
+    StaleEpochError,
     UnknownActionError,
     WireError,
 )
 from gate_bridge.wire.frames import Call, FrameMessage
 from gate_bridge.wire.limits import WireLimits
 from gate_bridge.wire.link import Link
+from parking.kit.errors import ParkingError
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 AGENT_VERSION = "sesame-gate-agent/0.1.0"
 EVENTS_IN_FLIGHT_MAX = 16
+# About 80 s with the pauses: a bridge that is mended meanwhile gets the event after all.
+EVENT_DEFECTS_MAX = 30
 _HELLO_TIMEOUT_S = 10.0
 _EVENT_TIMEOUT_S = 15.0
 _GREETED_TIMEOUT_S = 2.0
@@ -70,6 +77,8 @@ class BridgeSession:
         self._epoch: int | None = None
         self._heartbeat_s = limits.heartbeat_interval_s
         self._acknowledged = asyncio.Event()
+        self._defects = 0
+        self._hello_seq = 0
         self.ready = asyncio.Event()
         self.frame_bytes_max = limits.image_bytes_max
 
@@ -131,6 +140,10 @@ class BridgeSession:
         result = await pending.result(actions.HelloResult, timeout_s=_HELLO_TIMEOUT_S)
         self._server_time.sample(sent_s, self._server_time.steady(), result.server_time)
         await self._journal.align(result.last_seq)
+        self._hello_seq = next_seq
+        if (await self._journal.standing())[1] < next_seq or result.last_seq >= next_seq:
+            # The bridge would take new events for old ones, or old ones for new.
+            raise EventsRenumberedError(next_seq)
         self._epoch = result.session_epoch
         self._heartbeat_s = result.heartbeat_interval_s
         self.frame_bytes_max = result.frame_bytes_max
@@ -221,28 +234,52 @@ class BridgeSession:
 
     async def _send(self, events: list[StoredEvent]) -> bool:
         """Send events in their order; return False when the bridge wants them later."""
-        sent = [(event, await self._link.calls.send(_payload(event))) for event in events]
+        sent: list[tuple[StoredEvent, PendingCall]] = []
+        for event in events:
+            try:
+                payload = _payload(event)
+            except PayloadInvalidError as error:
+                if sent:
+                    break
+                # Written by an older agent, or damaged: it must not hold up what follows.
+                await self._give_up(event, error)
+                return True
+            sent.append((event, await self._link.calls.send(payload)))
         for event, pending in sent:
             try:
                 last_seq = await self._acknowledgement(pending)
             except CallRefusedError as error:
-                if error.transient:
+                if not self._is_final(event, error):
                     return False
                 await self._give_up(event, error)
                 # The waiting events have other numbers now: read them again.
                 return True
+            self._defects = 0
             await self._journal.acknowledge(last_seq)
             self._acknowledged.set()
         return True
+
+    def _is_final(self, event: StoredEvent, error: CallRefusedError) -> bool:
+        """Return whether the bridge will never take the event, or failed at it too often."""
+        if error.wire_code == InternalWireError.code:
+            self._defects += 1
+            _log.warning("event_failed", seq=event.seq, tries=self._defects, error=str(error))
+            return self._defects >= EVENT_DEFECTS_MAX
+        # A stale epoch says something about the connection, nothing about the event.
+        return not error.transient and error.wire_code != StaleEpochError.code
 
     async def _acknowledgement(self, pending: PendingCall) -> int:
         result = await pending.result(actions.Acknowledged, timeout_s=_EVENT_TIMEOUT_S)
         return result.last_seq
 
-    async def _give_up(self, event: StoredEvent, error: CallRefusedError) -> None:
+    async def _give_up(self, event: StoredEvent, error: ParkingError) -> None:
+        self._defects = 0
         _log.error("event_refused", seq=event.seq, action=event.action, error=str(error))
         await self._journal.set_aside(event.seq, str(error))
         self._report({"event": "event_refused", "action": event.action, "error": str(error)})
+        if event.seq < self._hello_seq:
+            # The next new event gets a number that Hello counted among the old ones.
+            raise EventsRenumberedError(self._hello_seq)
 
 
 def _payload(event: StoredEvent) -> actions.WireModel:

@@ -1,5 +1,6 @@
 """Every action of the gate wire: payload of the call and payload of its result."""
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +11,7 @@ from uuid import UUID
 import orjson
 from pydantic import (
     UUID7,
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -36,14 +38,36 @@ def _iso_text(value: object) -> object:
     raise ValueError("expected a time such as 2026-03-01T08:00:00Z")
 
 
+_CONTROL_CATEGORIES = frozenset({"Cc", "Zl", "Zp"})
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in _CONTROL_CATEGORIES
+
+
+def _one_line(value: str) -> str:
+    # PostgreSQL keeps no U+0000, and no display, log or report needs any of the others.
+    if any(map(_is_control, value)):
+        raise ValueError("expected text without control characters and line breaks")
+    return value
+
+
+def without_controls(text: str) -> str:
+    """Return `text` with a space for every character that no text of the wire may have."""
+    return "".join(" " if _is_control(character) else character for character in text)
+
+
 Time = Annotated[AwareDatetime, BeforeValidator(_iso_text), Field(strict=False)]
 Sequence = Annotated[int, Field(ge=1, le=SEQ_MAX)]
 SequenceOrZero = Annotated[int, Field(ge=0, le=SEQ_MAX)]
 Epoch = Annotated[int, Field(ge=1, le=SEQ_MAX)]
 TtlMs = Annotated[int, Field(ge=TTL_MS_MIN, le=TTL_MS_MAX)]
-ShortText = Annotated[str, Field(min_length=1, max_length=64)]
-Reason = Annotated[str, Field(min_length=1, max_length=200)]
-DisplayLine = Annotated[str, Field(max_length=DISPLAY_LINE_CHARACTERS_MAX)]
+Text = Annotated[str, AfterValidator(_one_line)]
+ShortText = Annotated[Text, Field(min_length=1, max_length=64)]
+PlateText = Annotated[Text, Field(min_length=1, max_length=16)]
+Reason = Annotated[Text, Field(min_length=1, max_length=200)]
+DisplayLine = Annotated[Text, Field(max_length=DISPLAY_LINE_CHARACTERS_MAX)]
+QrText = Annotated[Text, Field(min_length=1, max_length=DISPLAY_QR_CHARACTERS_MAX)]
 
 
 class WireModel(BaseModel):
@@ -167,7 +191,7 @@ class Observation(WireModel):
     event_id: UUID7
     seq: Sequence
     presentation_id: UUID7
-    plate: Annotated[str, Field(min_length=1, max_length=16)]
+    plate: PlateText
     confidence: Annotated[float, Field(ge=0, le=1)]
     captured_at: Time
     source: ShortText
@@ -210,7 +234,7 @@ class Display(WireModel):
 
     presentation_id: UUID7 | None
     lines: Annotated[list[DisplayLine], Field(max_length=DISPLAY_LINES_MAX)]
-    qr: Annotated[str, Field(min_length=1, max_length=DISPLAY_QR_CHARACTERS_MAX)] | None
+    qr: QrText | None
     ttl_ms: Annotated[int, Field(ge=TTL_MS_MIN, le=600_000)]
 
 

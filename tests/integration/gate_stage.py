@@ -232,6 +232,31 @@ def presentation(seq: int, presentation_id: UUID, state: str = "occupied") -> di
     }
 
 
+def observation(seq: int, presentation_id: UUID) -> dict[str, Any]:
+    return {
+        "event_id": str(fresh_id()),
+        "seq": seq,
+        "presentation_id": str(presentation_id),
+        "plate": PLATE,
+        "confidence": 0.97,
+        "captured_at": SystemClock().now().isoformat(),
+        "source": "camera-1",
+    }
+
+
+def barrier_event(seq: int) -> dict[str, Any]:
+    return {
+        "event_id": str(fresh_id()),
+        "seq": seq,
+        "presentation_id": None,
+        "command_id": None,
+        "kind": "manual_open",
+        "occurred_at": SystemClock().now().isoformat(),
+        "operator": "Lee",
+        "reason": "ambulance",
+    }
+
+
 def frame_header(presentation_id: UUID) -> dict[str, Any]:
     return {
         "frame_id": str(fresh_id()),

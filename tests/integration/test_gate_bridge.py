@@ -6,8 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+import orjson
 import pytest
 
+from gate_bridge.agent import session
+from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.pictures import CarPictures
 from gate_bridge.agent.play import play_lane
 from gate_bridge.options import BridgeOptions, ReadingLimits
@@ -23,6 +26,7 @@ from tests.integration.gate_stage import (
     PLATE,
     Stage,
     ValkeyClient,
+    barrier_event,
     eventually,
     open_stage,
     valkey_tools,
@@ -153,6 +157,70 @@ async def test_an_event_that_is_never_accepted_does_not_hold_up_the_lane(
     assert whats(stage) == THROUGH
     assert [event[0] for event in stage.service.events] == [1, 2, 3, 4, 5, 6]
     assert len(stage.reported("event_refused")) == 1
+
+
+async def test_an_event_that_always_meets_a_defect_does_not_hold_up_the_lane(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = list[object]()
+
+    async def broken(*arguments: object) -> int:
+        tries.append(arguments)
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(session, "EVENT_DEFECTS_MAX", 3)
+    monkeypatch.setattr(stage.service, "record_observation", broken)
+    async with stage.play() as lane:
+        await lane.present_car(stage.picture(), "B777", 0.5)
+        assert await lane.wait_free(10)
+        await eventually(lambda: len(stage.service.events) == 6)
+    assert whats(stage) == THROUGH
+    assert len(tries) == 3
+    [refused] = stage.reported("event_refused")
+    assert refused["action"] == "Observation"
+    assert str(refused["error"]).startswith("InternalError")
+
+
+async def test_an_event_of_an_older_agent_that_the_wire_refuses_is_set_aside(stage: Stage) -> None:
+    journal = await Journal.open(stage.folder / "journal.sqlite")
+    body = {**barrier_event(1), "operator": "Lee\0"}
+    del body["seq"]
+    await journal.append(UUID(body["event_id"]), "BarrierEvent", orjson.dumps(body).decode())
+    await journal.close()
+    async with stage.play() as lane:
+        await eventually(lambda: len(stage.reported("event_refused")) == 1)
+        await lane.present_car(stage.picture())
+        assert await lane.wait_free(10)
+        await eventually(lambda: len(stage.service.events) == 6)
+    assert whats(stage) == THROUGH
+    assert [event[0] for event in stage.service.events] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("last_seq", [0, 50])
+async def test_the_next_car_is_let_through_where_the_two_ends_counted_differently(
+    stage: Stage, last_seq: int
+) -> None:
+    async with stage.play() as lane:
+        await lane.present_car(stage.picture())
+        assert await lane.wait_free(10)
+        await eventually(lambda: len(stage.service.events) == 6)
+    stage.service.last_seqs[stage.lane.lane_id] = last_seq
+    async with stage.play() as lane:
+        await eventually(lambda: len(stage.reported("connected")) == 2)
+        await lane.present_car(stage.picture())
+        assert await lane.wait_free(10)
+        await eventually(lambda: len(stage.service.events) == 12)
+    assert [event[0] for event in stage.service.events[6:]] == list(
+        range(last_seq + 1, last_seq + 7)
+    )
+
+
+async def test_a_display_shows_a_name_with_control_characters_without_them(stage: Stage) -> None:
+    stage.service.decide_rule = lambda _id, _read: (Action.PAY, DisplayText(("A\0b\nc", "12")))
+    async with stage.play() as lane:
+        await lane.present_car(stage.picture())
+        await eventually(lambda: len(stage.reported("display")) == 1)
+    assert stage.reported("display")[0]["lines"] == ["A b c", "12"]
 
 
 async def test_a_decision_that_fails_for_a_passing_reason_is_tried_again(stage: Stage) -> None:

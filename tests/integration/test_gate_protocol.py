@@ -33,9 +33,11 @@ from tests.integration.gate_stage import (
     RawAgent,
     Stage,
     ValkeyClient,
+    barrier_event,
     eventually,
     frame_header,
     fresh_id,
+    observation,
     open_stage,
     presentation,
     valkey_tools,
@@ -185,6 +187,37 @@ async def test_a_field_that_is_wrong_is_named(stage: Stage) -> None:
         answer = await agent.call("Hello", agent.hello_payload())
         assert (answer[2], answer[4]["field"]) == ("FormatViolation", "action")
     assert stage.service.events == []
+
+
+CONTROLS = ["\x00", "\x1b", "\n", "\x7f", "\x85", "\u2028"]
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=ascii)
+async def test_control_characters_in_texts_are_refused_and_nothing_is_kept(
+    stage: Stage, control: str
+) -> None:
+    text = f"a{control}b"
+    wrong: list[tuple[str, dict[str, Any], str]] = [
+        ("BarrierEvent", {**barrier_event(1), "operator": text}, "operator"),
+        ("BarrierEvent", {**barrier_event(1), "reason": text}, "reason"),
+        ("Observation", {**observation(1, fresh_id()), "plate": text}, "plate"),
+        ("Observation", {**observation(1, fresh_id()), "source": text}, "source"),
+    ]
+    async with stage.connect() as agent:
+        answer = await agent.call("Hello", {**agent.hello_payload(), "agent_version": text})
+        assert (answer[2], answer[4]["field"]) == ("PayloadInvalid", "agent_version")
+        await agent.hello()
+        for action, payload, field in wrong:
+            answer = await agent.call(action, payload)
+            assert answer[2] == "PayloadInvalid", field
+            assert answer[4] == {
+                "field": field,
+                "expected": "text without control characters and line breaks",
+            }
+        assert stage.service.events == []
+        good = await agent.call("BarrierEvent", barrier_event(1))
+    assert good == [3, "BarrierEvent", {"last_seq": 1}]
+    assert stage.service.events == [(1, "BarrierEvent", "manual_open")]
 
 
 async def test_ids_from_a_clock_far_off_are_refused(stage: Stage) -> None:

@@ -126,6 +126,8 @@ def test_pauses_have_a_bound(tries: int) -> None:
         (b'{"fly": true}', "fly"),
         (b'{"car": "x"}', "car"),
         (b'{"open_by_hand": {"operator": "Lee"}}', "open_by_hand.reason"),
+        (b'{"open_by_hand": {"operator": "Lee", "reason": "a\\u0000"}}', "open_by_hand.reason"),
+        (b'{"plate": "B\\u0000"}', "plate"),
     ],
 )
 def test_a_control_line_that_is_wrong_names_the_field(line: bytes, field: str) -> None:
