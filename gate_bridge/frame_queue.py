@@ -41,20 +41,21 @@ class FrameQueue:
 
     def __init__(self, valkey: Valkey, bridge: str) -> None:
         self._valkey = valkey
-        self._listeners: dict[UUID, OnReply] = {}
+        # An agent may name any presentation: a reply goes to the lane whose frame it was.
+        self._listeners: dict[tuple[UUID, UUID], OnReply] = {}
         self._cursor = _START
         self._submitting = Outage("valkey frames stream")
         self._reading = Outage("valkey reads stream")
         self.reply_to = reads_stream(bridge)
 
-    def listen(self, presentation_id: UUID, on_reply: OnReply) -> None:
-        """Call `on_reply` for every read of the presentation; the newest listener gets them."""
-        self._listeners[presentation_id] = on_reply
+    def listen(self, lane_id: UUID, presentation_id: UUID, on_reply: OnReply) -> None:
+        """Call `on_reply` for every read of the lane's car; the newest listener gets them."""
+        self._listeners[lane_id, presentation_id] = on_reply
 
-    def forget(self, presentation_id: UUID, on_reply: OnReply) -> None:
+    def forget(self, lane_id: UUID, presentation_id: UUID, on_reply: OnReply) -> None:
         """Stop calling `on_reply`."""
-        if self._listeners.get(presentation_id) == on_reply:
-            del self._listeners[presentation_id]
+        if self._listeners.get((lane_id, presentation_id)) == on_reply:
+            del self._listeners[lane_id, presentation_id]
 
     async def submit(self, request: FrameRequest) -> bool:
         """Hand a frame to the recognisers; return False when Valkey does not take it now."""
@@ -87,6 +88,6 @@ class FrameQueue:
         except FrameFormatError as error:
             _log.warning("read_malformed", error=str(error))
             return
-        listener = self._listeners.get(reply.presentation_id)
+        listener = self._listeners.get((reply.lane_id, reply.presentation_id))
         if listener is not None:
             listener(reply)

@@ -95,13 +95,13 @@ class PresentationRun:
         Args:
             resumed: Whether an earlier connection may have decided it already.
         """
-        self._tools.frames.listen(self.presentation_id, self._on_reply)
+        self._tools.frames.listen(self._lane.lane_id, self.presentation_id, self._on_reply)
         try:
             await self._take(resumed=resumed)
             self._reading.close()
             await self._follow_commands()
         finally:
-            self._tools.frames.forget(self.presentation_id, self._on_reply)
+            self._tools.frames.forget(self._lane.lane_id, self.presentation_id, self._on_reply)
 
     async def _take(self, *, resumed: bool) -> None:
         try:
@@ -187,6 +187,7 @@ class PresentationRun:
         await self._tools.frames.submit(
             FrameRequest(
                 operator_id=self._lane.operator_id,
+                lane_id=self._lane.lane_id,
                 presentation_id=self.presentation_id,
                 frame_id=upload.frame_id,
                 captured_at=upload.captured_at,

@@ -5,7 +5,6 @@ redis-py's asyncio client has only partial types: this module is where they are 
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 from pydantic import ValidationError
 from redis.asyncio import Redis
@@ -111,7 +110,7 @@ class FrameQueue:
         sees both. A frame that is delivered twice keeps one read. Beyond `VOTE_FRAMES_MAX`
         frames nothing is kept.
         """
-        key, field = vote_key(request.presentation_id), str(request.frame_id)
+        key, field = _key(request), str(request.frame_id)
         pipeline = self._client.pipeline(transaction=False)
         if read is not None:
             pipeline.hset(key, field, read.model_dump_json())
@@ -123,9 +122,9 @@ class FrameQueue:
             stored.pop(field.encode(), None)
         return _parsed(stored)
 
-    async def reads(self, presentation_id: UUID) -> list[PlateRead]:
-        """Return the reads of a presentation so far."""
-        return _parsed(await self._client.hgetall(vote_key(presentation_id)))
+    async def reads(self, request: FrameRequest) -> list[PlateRead]:
+        """Return the reads of the frame's presentation so far."""
+        return _parsed(await self._client.hgetall(_key(request)))
 
     async def answer(self, entry: Entry, reply_to: str, reply: FrameReply) -> None:
         """Send the reply and take the entry off the stream."""
@@ -145,6 +144,10 @@ class FrameQueue:
         pipeline.xack(FRAMES_STREAM, RECOGNIZER_GROUP, entry.id)
         # Frames are large: an answered one must not wait for the stream's maximum length.
         pipeline.xdel(FRAMES_STREAM, entry.id)
+
+
+def _key(request: FrameRequest) -> str:
+    return vote_key(request.operator_id, request.lane_id, request.presentation_id)
 
 
 def _parsed(stored: Mapping[bytes, bytes]) -> list[PlateRead]:

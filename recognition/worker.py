@@ -84,7 +84,7 @@ class Worker:
             _log.error("frame_crashed_workers", frame_id=str(request.frame_id))
             await self._answer(entry, request, None, _CRASHED)
             return
-        earlier = vote(await self._queue.reads(request.presentation_id))
+        earlier = vote(await self._queue.reads(request))
         if earlier.agreed:
             # This car is known: the time belongs to the next one.
             await self._reply(entry, request, earlier, None, None)
@@ -124,6 +124,7 @@ class Worker:
         problem: FrameError | None,
     ) -> None:
         reply = FrameReply(
+            lane_id=request.lane_id,
             presentation_id=request.presentation_id,
             frame_id=request.frame_id,
             vote=result.read,
@@ -140,6 +141,7 @@ class Worker:
         try:
             reply_to = entry.fields[b"reply_to"].decode()
             reply = FrameReply(
+                lane_id=UUID(entry.fields[b"lane_id"].decode()),
                 presentation_id=UUID(entry.fields[b"presentation_id"].decode()),
                 frame_id=UUID(entry.fields[b"frame_id"].decode()),
                 vote=None,

@@ -19,7 +19,7 @@ FRAMES_LENGTH_MAX = 256
 REPLIES_LENGTH_MAX = 1024
 REPLIES_EXPIRY_S = 300
 VOTE_EXPIRY_S = 120
-FORMAT_VERSION = b"1"
+FORMAT_VERSION = b"2"
 
 
 class FrameFormatError(ValueError):
@@ -32,6 +32,7 @@ class FrameRequest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     operator_id: UUID
+    lane_id: UUID
     presentation_id: UUID
     frame_id: UUID
     captured_at: datetime
@@ -43,6 +44,7 @@ class FrameRequest(BaseModel):
         return {
             "v": FORMAT_VERSION,
             "operator_id": str(self.operator_id),
+            "lane_id": str(self.lane_id),
             "presentation_id": str(self.presentation_id),
             "frame_id": str(self.frame_id),
             "captured_at": self.captured_at.isoformat(),
@@ -58,7 +60,7 @@ class FrameRequest(BaseModel):
             FrameFormatError: another version, or a field is missing or malformed.
         """
         if fields.get(b"v") != FORMAT_VERSION:
-            raise FrameFormatError("v: expected 1")
+            raise FrameFormatError(f"v: expected {FORMAT_VERSION.decode()}")
         try:
             values = {name: fields[name.encode()] for name in cls.model_fields}
             text = {name: values[name].decode() for name in values if name != "image"}
@@ -89,6 +91,7 @@ class FrameReply(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    lane_id: UUID
     presentation_id: UUID
     frame_id: UUID
     vote: PlateRead | None
@@ -109,7 +112,7 @@ class FrameReply(BaseModel):
             FrameFormatError: another version, or the body is malformed.
         """
         if fields.get(b"v") != FORMAT_VERSION:
-            raise FrameFormatError("v: expected 1")
+            raise FrameFormatError(f"v: expected {FORMAT_VERSION.decode()}")
         try:
             return cls.model_validate_json(fields[b"body"])
         except (KeyError, ValueError) as error:
@@ -121,6 +124,10 @@ def reads_stream(bridge: str) -> str:
     return f"sesame:{{reads:{bridge}}}"
 
 
-def vote_key(presentation_id: UUID) -> str:
-    """Return the key of the hash that holds a presentation's reads, one field a frame."""
-    return f"sesame:{{vote:{presentation_id}}}"
+def vote_key(operator_id: UUID, lane_id: UUID, presentation_id: UUID) -> str:
+    """Return the key of the hash that holds a presentation's reads, one field a frame.
+
+    An agent chooses its presentation ids: with the lane in the key, what it sends under the id of
+    another lane's car cannot come into that car's vote.
+    """
+    return f"sesame:{{vote:{operator_id}:{lane_id}:{presentation_id}}}"

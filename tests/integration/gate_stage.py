@@ -96,6 +96,7 @@ class Recognizer:
 
     def _reply(self, request: FrameRequest) -> FrameReply:
         return FrameReply(
+            lane_id=request.lane_id,
             presentation_id=request.presentation_id,
             frame_id=request.frame_id,
             vote=self.read,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -28,6 +29,8 @@ from tests.integration.gate_stage import (
     ValkeyClient,
     barrier_event,
     eventually,
+    fresh_id,
+    make_lane,
     open_stage,
     valkey_tools,
 )
@@ -365,6 +368,25 @@ async def test_a_gate_with_a_wrong_clock_works_by_the_time_of_its_bridge(
         assert await lane.wait_free(10)
         assert lane.barrier.pulses == 1
     assert abs(id_time(presentation_id) - now) < timedelta(minutes=1)
+
+
+async def test_a_lane_that_names_the_car_of_another_lane_gets_none_of_its_reads(
+    stage: Stage,
+) -> None:
+    other = make_lane()
+    stage.service.add_lane(other, "device-token")
+    thief = replace(stage, lane=other)
+    stage.recognizer.on.clear()
+    async with stage.connect() as agent, thief.connect() as second:
+        await agent.hello()
+        presentation_id = await agent.start(1)
+        await second.hello(presentation_id=presentation_id)
+        await agent.frame_of(presentation_id)
+        stage.recognizer.on.set()
+        order = await agent.receive()
+        assert (order[2], order[3]["presentation_id"]) == ("OpenBarrier", str(presentation_id))
+        assert await second.present(1, fresh_id()) == [3, "Presentation", {"last_seq": 1}]
+    assert stage.service.decide_calls == [(presentation_id, PLATE)]
 
 
 async def test_a_restarted_bridge_sends_the_same_order_again(stage: Stage, valkey_url: str) -> None:

@@ -27,7 +27,10 @@ from recognition.pipeline import ReadPlate, Recognition, Recognizer
 from recognition.worker import DELIVERIES_MAX, Worker
 
 REPLY_TO: Final = reads_stream("test")
+OPERATOR: Final = UUID(int=9)
+LANE: Final = UUID(int=8)
 PRESENTATION: Final = UUID(int=1)
+VOTE_KEY: Final = vote_key(OPERATOR, LANE, PRESENTATION)
 ANSWER_WITHIN_S: Final = 10.0
 
 
@@ -56,9 +59,12 @@ class Bridge:
         self.client: Any = connect(url)
         self._last = "0"
 
-    async def submit(self, frame: int, image: bytes) -> bytes:
+    async def submit(
+        self, frame: int, image: bytes, lane_id: UUID = LANE, operator_id: UUID = OPERATOR
+    ) -> bytes:
         request = FrameRequest(
-            operator_id=UUID(int=9),
+            operator_id=operator_id,
+            lane_id=lane_id,
             presentation_id=PRESENTATION,
             frame_id=UUID(int=frame),
             captured_at=datetime(2026, 3, 1, 12, tzinfo=UTC),
@@ -133,6 +139,28 @@ async def test_two_frames_of_one_car_agree(valkey_url: str, bridge: Bridge) -> N
 
 
 @pytest.mark.usefixtures("short_waits")
+async def test_a_frame_of_another_lane_or_operator_is_no_part_of_the_vote(
+    valkey_url: str, bridge: Bridge
+) -> None:
+    async with working(valkey_url):
+        await bridge.submit(1, b"MKL4731")
+        await bridge.submit(2, b"THIEF1", lane_id=UUID(int=7))
+        await bridge.submit(3, b"THIEF1", operator_id=UUID(int=6))
+        await bridge.submit(4, b"MKL4731")
+        replies = [await bridge.reply() for _ in range(4)]
+    assert [
+        (reply.lane_id, reply.vote.text, reply.vote.frames, reply.agreed)
+        for reply in replies
+        if reply.vote
+    ] == [
+        (LANE, "MKL4731", 1, False),
+        (UUID(int=7), "THIEF1", 1, False),
+        (LANE, "THIEF1", 1, False),
+        (LANE, "MKL4731", 2, True),
+    ]
+
+
+@pytest.mark.usefixtures("short_waits")
 async def test_the_vote_outlives_the_worker(valkey_url: str, bridge: Bridge) -> None:
     async with working(valkey_url, "one"):
         await bridge.submit(1, b"MKL4731")
@@ -140,7 +168,7 @@ async def test_the_vote_outlives_the_worker(valkey_url: str, bridge: Bridge) -> 
     async with working(valkey_url, "two"):
         await bridge.submit(2, b"MKL4731")
         assert (await bridge.reply()).agreed is True
-    assert 0 < await bridge.client.ttl(vote_key(PRESENTATION)) <= 120
+    assert 0 < await bridge.client.ttl(VOTE_KEY) <= 120
 
 
 @pytest.mark.usefixtures("short_waits")
@@ -156,7 +184,7 @@ async def test_an_agreed_car_costs_no_more_time(valkey_url: str, bridge: Bridge)
 
 @pytest.mark.usefixtures("short_waits")
 async def test_a_read_of_another_version_is_left_out(valkey_url: str, bridge: Bridge) -> None:
-    await bridge.client.hset(vote_key(PRESENTATION), "old", '{"plate": "X"}')
+    await bridge.client.hset(VOTE_KEY, "old", '{"plate": "X"}')
     async with working(valkey_url):
         await bridge.submit(1, b"MKL4731")
         reply = await bridge.reply()
@@ -170,7 +198,7 @@ async def test_a_frame_without_a_plate_adds_nothing(valkey_url: str, bridge: Bri
         await bridge.submit(1, b"EMPTY")
         reply = await bridge.reply()
     assert (reply.vote, reply.agreed, reply.error) == (None, False, None)
-    assert await bridge.client.exists(vote_key(PRESENTATION)) == 0
+    assert await bridge.client.exists(VOTE_KEY) == 0
 
 
 @pytest.mark.usefixtures("short_waits")
@@ -196,12 +224,16 @@ async def test_a_bad_picture_is_answered_and_the_worker_lives(
 async def test_an_entry_that_is_no_request_is_answered_or_dropped(
     valkey_url: str, bridge: Bridge
 ) -> None:
-    names = {"presentation_id": str(UUID(int=1)), "frame_id": str(UUID(int=7))}
+    names = {
+        "lane_id": str(LANE),
+        "presentation_id": str(UUID(int=1)),
+        "frame_id": str(UUID(int=7)),
+    }
     async with working(valkey_url):
-        await bridge.client.xadd(FRAMES_STREAM, {"v": "1", "reply_to": REPLY_TO, **names})
+        await bridge.client.xadd(FRAMES_STREAM, {"v": "2", "reply_to": REPLY_TO, **names})
         answered = await bridge.reply()
         await bridge.client.xadd(FRAMES_STREAM, {"noise": "1"})
-        await bridge.client.xadd(FRAMES_STREAM, {"v": "1", "reply_to": "accounts", **names})
+        await bridge.client.xadd(FRAMES_STREAM, {"v": "2", "reply_to": "accounts", **names})
         await bridge.submit(1, b"MKL4731")
         assert (await bridge.reply()).error is None
     assert answered.frame_id == UUID(int=7)

@@ -43,6 +43,7 @@ def recognizer(url: str) -> Generator[subprocess.Popen[bytes]]:
 async def submit(client: Any, frame: int, file: str) -> None:  # noqa: ANN401 - redis-py's client
     request = FrameRequest(
         operator_id=UUID(int=9),
+        lane_id=UUID(int=8),
         presentation_id=UUID(int=1),
         frame_id=UUID(int=frame),
         captured_at=datetime(2026, 3, 1, 12, tzinfo=UTC),

@@ -31,6 +31,7 @@ def frame(number: int) -> FrameUpload:
 
 def reply(number: int, vote: PlateRead | None, *, agreed: bool = False) -> FrameReply:
     return FrameReply(
+        lane_id=UUID(int=8),
         presentation_id=CAR,
         frame_id=UUID(int=number),
         vote=vote,
