@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from parking.drivers.port import SmsSender
+from parking.drivers.texting import SmsPolicy
 from parking.drivers.tokens import TokenIssuer
 
 BODY_BYTES_MAX: Final = 64 * 1024
@@ -43,12 +44,14 @@ class ApiConfig:
     """What the process puts into the API.
 
     Attributes:
+        sms_policy: To whom, and how many; for codes.
         development: Introspection and field suggestions on; never in production.
         subscription_reads: What subscriptions of this process share to read in turn.
     """
 
     tokens: TokenIssuer
     sms: SmsSender
+    sms_policy: SmsPolicy = field(default_factory=SmsPolicy)
     development: bool = False
     subscription_reads: asyncio.Semaphore = field(
         default_factory=lambda: asyncio.Semaphore(SUBSCRIPTION_READS_AT_ONCE_MAX)

@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     # The SMS gateway: docs/sms-webhook.md.
     sms_webhook_url: str | None = None
     sms_webhook_secret: str | None = None
+    # Where codes are sent to: ISO 3166 codes such as `DE,AT`; empty for everywhere.
+    sms_countries: str = ""
+    # Codes of the whole service; parking.drivers.texting has the default.
+    sms_codes_per_hour_max: int | None = Field(default=None, ge=1)
 
     # `console` for people, `json` for one object a line; the command reads it before all else.
     log_format: Literal["console", "json"] = "console"

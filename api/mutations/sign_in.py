@@ -107,6 +107,7 @@ async def request_sign_in_code(
         info.context.config.sms,
         phone_number=given.phone_number,
         client_address=info.context.client_address,
+        policy=info.context.config.sms_policy,
     )
     return SignInCodeSent(
         request_id=encode_id("SignInRequest", request.request_id), expires_at=request.expires_at

@@ -1,7 +1,7 @@
 """How long and how often: codes, tokens and devices; and the one spelling of a phone number."""
 
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 import phonenumbers
@@ -17,9 +17,12 @@ CODE_ATTEMPTS_MAX: Final = 5
 RATE_WINDOW: Final = timedelta(hours=1)
 CODES_PER_PHONE_MAX: Final = 5
 CODES_PER_ADDRESS_MAX: Final = 30
+CODES_PER_NETWORK_MAX: Final = 120
 SIGN_INS_PER_ADDRESS_MAX: Final = 60
 # Homes and phones own a whole /64: limiting single IPv6 addresses would limit nobody.
 _IPV6_PREFIX_BITS: Final = 64
+# And anyone may have a /48 for nothing, with 65,536 of those.
+_IPV6_NETWORK_BITS: Final = 48
 
 SIGN_IN_PERIOD: Final = timedelta(days=60)
 SIGN_INS_PER_DRIVER_MAX: Final = 20
@@ -32,7 +35,13 @@ PLATFORMS: Final = ("android", "ios", "web")
 
 
 def normalise_phone(text: str, *, field: str = "phone_number") -> str:
-    """Return the number in E.164, such as `+4915112345678`.
+    """Return the number in E.164, such as `+4915112345678`; raises as `parse_phone`."""
+    number = parse_phone(text, field=field)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def parse_phone(text: str, *, field: str = "phone_number") -> phonenumbers.PhoneNumber:
+    """Return the number that the text means.
 
     Raises:
         InvalidInputError: no number of any country's plan reads so, or the country is missing.
@@ -46,20 +55,34 @@ def normalise_phone(text: str, *, field: str = "phone_number") -> str:
         raise InvalidInputError(field, expected) from error
     if not phonenumbers.is_valid_number(number):
         raise InvalidInputError(field, expected)
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return number
 
 
 def address_group(client_address: str) -> str:
     """Return what requests are counted by: the IPv4 address, or the /64 of an IPv6 address."""
+    address = _address(client_address)
+    if address is None:
+        return "unknown"
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((address, _IPV6_PREFIX_BITS), strict=False))
+    return str(address)
+
+
+def address_network(client_address: str) -> str | None:
+    """Return the /48 of an IPv6 address, counted besides its group; None for any other."""
+    address = _address(client_address)
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((address, _IPV6_NETWORK_BITS), strict=False))
+    return None
+
+
+def _address(client_address: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(client_address)
     except ValueError:
-        return "unknown"
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(IPv6Network((address, _IPV6_PREFIX_BITS), strict=False))
-    return str(address)
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
 
 
 def code_refusal(code: SignInCode, now: datetime) -> ParkingError | None:

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import structlog
+
 from parking.drivers import events, repository, rules
 from parking.drivers.errors import (
     SignInCodeExpiredError,
@@ -19,6 +21,7 @@ from parking.drivers.errors import (
 )
 from parking.drivers.models import Device, PhoneNumber, SignIn, SignInCode, TargetKind
 from parking.drivers.port import SmsMessage, SmsSender
+from parking.drivers.texting import SmsPolicy, textable_phone
 from parking.drivers.tokens import DriverIdentity, RefreshToken, TokenIssuer
 from parking.events import outbox
 from parking.kit.crypto import Vault, same_digest
@@ -27,6 +30,9 @@ from parking.kit.errors import ParkingError
 from parking.kit.ids import new_id
 
 PHONE_CONTEXT: Final = "phone"
+
+_ANY_SMS: Final = SmsPolicy()
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +61,23 @@ def phone_index(vault: Vault, phone_number: str) -> UUID:
 
 
 async def request_sign_in_code(
-    database: Database, sender: SmsSender, *, phone_number: str, client_address: str
+    database: Database,
+    sender: SmsSender,
+    *,
+    phone_number: str,
+    client_address: str,
+    policy: SmsPolicy = _ANY_SMS,
 ) -> CodeRequest:
     """Send a code to a number; the answer is the same whether or not the number has an account.
 
     Raises:
-        InvalidInputError: no phone number reads so.
-        TooManyRequestsError: the number or the address asked too often.
+        InvalidInputError: no phone number reads so, or none that the policy pays for.
+        TooManyRequestsError: the number, the address, its network or everybody asked too often.
         SmsNotSentError: the gateway did not take it.
     """
-    number = rules.normalise_phone(phone_number)
+    number = textable_phone(phone_number, policy)
     async with database.begin() as unit:
-        # Always the address first: two requests never wait for each other's counters.
-        group = rules.address_group(client_address)
-        await _limit(unit, "address.codes", group, requests_max=rules.CODES_PER_ADDRESS_MAX)
-        await _limit(unit, "phone.codes", number, requests_max=rules.CODES_PER_PHONE_MAX)
+        await _limit_codes(unit, number, client_address, policy)
         request, code = _store_code(unit, number)
     # After the commit: the gateway may be slow, and the driver may type the code at once.
     await sender.send(
@@ -201,6 +209,25 @@ async def register_device(
     device_id = await repository.put_device(unit, device)
     await repository.disable_surplus_devices(unit, driver_id)
     return device_id
+
+
+async def _limit_codes(
+    unit: UnitOfWork, number: str, client_address: str, policy: SmsPolicy
+) -> None:
+    # Always in this order: two requests never wait for each other's counters. Everybody's comes
+    # last, where it is locked for the shortest time.
+    network = rules.address_network(client_address)
+    if network is not None:
+        await _limit(unit, "network.codes", network, requests_max=rules.CODES_PER_NETWORK_MAX)
+    group = rules.address_group(client_address)
+    await _limit(unit, "address.codes", group, requests_max=rules.CODES_PER_ADDRESS_MAX)
+    await _limit(unit, "phone.codes", number, requests_max=rules.CODES_PER_PHONE_MAX)
+    try:
+        await _limit(unit, "all.codes", "", requests_max=policy.codes_per_hour_max)
+    except TooManyRequestsError:
+        # Nobody can sign in until the hour is over: a person must look at who asks.
+        _log.error("sign_in_codes.exhausted", codes_per_hour_max=policy.codes_per_hour_max)
+        raise
 
 
 async def _limit(unit: UnitOfWork, kind: str, text: str, *, requests_max: int) -> None:

@@ -16,6 +16,7 @@ from api.app import create_app
 from api.config import SOCKET_MESSAGE_BYTES_MAX, SOCKETS_MAX, ApiConfig
 from notifications.sms import WebhookSmsSender
 from parking.drivers.port import NullSmsSender, SmsSender
+from parking.drivers.texting import CODES_PER_HOUR_MAX, SmsPolicy, read_countries
 from parking.kit.clock import SystemClock
 from sesame.commands.staff import token_issuer
 from sesame.settings import Settings
@@ -64,6 +65,18 @@ def server_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
     )
 
 
+def sms_policy(settings: Settings) -> SmsPolicy:
+    """Return where codes are sent to, and how many.
+
+    Raises:
+        InvalidInputError: SESAME_SMS_COUNTRIES names what is no country.
+    """
+    return SmsPolicy(
+        countries=read_countries(settings.sms_countries, field="SESAME_SMS_COUNTRIES"),
+        codes_per_hour_max=settings.sms_codes_per_hour_max or CODES_PER_HOUR_MAX,
+    )
+
+
 class ApiServer(uvicorn.Server):
     """Ends with 0 after SIGTERM; the library would kill itself with the same signal."""
 
@@ -81,9 +94,11 @@ class ApiServer(uvicorn.Server):
 
 
 async def _serve(settings: Settings, *, host: str, port: int) -> None:
-    tokens = token_issuer(settings)
+    tokens, policy = token_issuer(settings), sms_policy(settings)
     async with open_context(settings) as context, _sms(settings) as sms:
-        config = ApiConfig(tokens=tokens, sms=sms, development=settings.development)
+        config = ApiConfig(
+            tokens=tokens, sms=sms, sms_policy=policy, development=settings.development
+        )
         server = ApiServer(server_config(create_app(context, config), host=host, port=port))
         # Everything loaded so far lives to the end: the collector need never look at it again.
         gc.collect()

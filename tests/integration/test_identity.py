@@ -15,13 +15,24 @@ from parking.drivers.errors import (
     TokenRefusedError,
     TooManyRequestsError,
 )
-from parking.drivers.models import Device, Driver, PhoneNumber, SignIn, SignInCode, TargetKind
+from parking.drivers.models import (
+    Device,
+    Driver,
+    PhoneNumber,
+    RequestCount,
+    SignIn,
+    SignInCode,
+    TargetKind,
+)
 from parking.drivers.port import NullSmsSender, SmsNotSentError
 from parking.drivers.service import SignedIn
+from parking.drivers.texting import SmsPolicy
 from parking.drivers.tokens import DriverIdentity, RefreshToken
 from parking.events.models import OutboxRow
 from parking.kit.errors import InvalidInputError
 from tests.factories.identity import ADDRESS, PHONE, World, open_world
+
+ANY_SMS = SmsPolicy()
 
 
 @pytest.fixture
@@ -30,9 +41,11 @@ async def world(database_url: str) -> AsyncGenerator[World]:
         yield world
 
 
-async def request(world: World, phone: str = PHONE, address: str = ADDRESS) -> UUID:
+async def request(
+    world: World, phone: str = PHONE, address: str = ADDRESS, policy: SmsPolicy = ANY_SMS
+) -> UUID:
     asked = await service.request_sign_in_code(
-        world.database, world.sms, phone_number=phone, client_address=address
+        world.database, world.sms, phone_number=phone, client_address=address, policy=policy
     )
     return asked.request_id
 
@@ -173,6 +186,43 @@ async def test_an_address_gets_thirty_codes_an_hour(world: World) -> None:
     with pytest.raises(TooManyRequestsError):
         await request(world, "+16502539999", "2001:db8::ffff")
     assert len(world.sms.messages) == 30
+
+
+async def test_a_network_gets_a_hundred_and_twenty_codes_an_hour(world: World) -> None:
+    for index in range(rules.CODES_PER_NETWORK_MAX):
+        await request(world, f"+1650253{index:04d}", f"2001:db8:0:{index:x}::1")
+    with pytest.raises(TooManyRequestsError):
+        await request(world, "+16502539999", "2001:db8:0:ffff::1")
+    assert len(world.sms.messages) == 120
+    await request(world, "+16502539999", "2001:db8:1::1")
+
+
+async def test_the_whole_service_has_a_limit(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = SmsPolicy(codes_per_hour_max=2)
+    for index in range(2):
+        await request(world, f"+1650253{index:04d}", f"203.0.113.{index}", policy)
+    world.clock.advance(timedelta(minutes=20))
+    with pytest.raises(TooManyRequestsError) as refused:
+        await request(world, "+16502539999", "198.51.100.1", policy)
+    assert refused.value.retry_after_s == 2400
+    assert "sign_in_codes.exhausted" in capsys.readouterr().out
+    assert len(world.sms.messages) == 2
+    world.clock.advance(timedelta(minutes=40))
+    await request(world, "+16502539999", "198.51.100.1", policy)
+
+
+async def test_a_number_that_costs_too_much_is_not_even_counted(world: World) -> None:
+    for number in ("+979123456789", "+881612345678", "+447012345678"):
+        with pytest.raises(InvalidInputError):
+            await request(world, number)
+    with pytest.raises(InvalidInputError):
+        await request(world, PHONE, policy=SmsPolicy(countries=frozenset({"CN"})))
+    async with world.database.begin() as unit:
+        assert (await unit.session.exec(select(RequestCount))).all() == []
+        assert (await unit.session.exec(select(SignInCode))).all() == []
+    assert world.sms.messages == []
 
 
 async def test_an_address_gets_sixty_tries_an_hour(world: World) -> None:

@@ -87,6 +87,18 @@ async def test_a_number_that_is_none(api: ApiWorld) -> None:
     assert await count(api, "sign_in_codes") == 0
 
 
+async def test_a_number_that_pays_who_asks(api: ApiWorld) -> None:
+    assert await request_code(api, "+979123456789") == {
+        "__typename": "InvalidInput",
+        "code": "INVALID_INPUT",
+        "message": "phoneNumber: expected a person's own number that receives text messages, "
+        "such as that of a mobile",
+        "field": "phoneNumber",
+    }
+    assert await count(api, "sign_in_codes") == 0
+    assert api.sms.messages == []
+
+
 async def test_too_many_codes(api: ApiWorld) -> None:
     for _ in range(5):
         await request_code(api)

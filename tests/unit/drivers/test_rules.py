@@ -47,6 +47,19 @@ def test_whom_an_address_is_counted_with(address: str, group: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.7", None),
+        ("::ffff:203.0.113.7", None),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+        ("testclient", None),
+    ],
+)
+def test_the_network_that_is_counted_besides(address: str, network: str | None) -> None:
+    assert rules.address_network(address) == network
+
+
+@pytest.mark.parametrize(
     ("attempts", "used_at", "at", "usable"),
     [
         (0, None, NOW, True),

@@ -1,0 +1,27 @@
+"""What the environment says about text messages reaches the API."""
+
+import pytest
+
+from parking.drivers.texting import SmsPolicy
+from parking.kit.errors import InvalidInputError
+from sesame.commands.api import sms_policy
+from sesame.settings import Settings
+
+
+def test_without_settings_every_country_is_served() -> None:
+    assert sms_policy(Settings()) == SmsPolicy(frozenset(), 2000)
+
+
+def test_settings_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESAME_SMS_COUNTRIES", "DE, AT")
+    monkeypatch.setenv("SESAME_SMS_CODES_PER_HOUR_MAX", "50")
+    assert sms_policy(Settings()) == SmsPolicy(frozenset({"AT", "DE"}), 50)
+
+
+def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESAME_SMS_COUNTRIES", "Germany")
+    with pytest.raises(InvalidInputError, match=r"^SESAME_SMS_COUNTRIES: expected ISO 3166"):
+        sms_policy(Settings())
+    monkeypatch.setenv("SESAME_SMS_CODES_PER_HOUR_MAX", "0")
+    with pytest.raises(InvalidInputError, match=r"^SESAME_SMS_CODES_PER_HOUR_MAX: "):
+        Settings()
