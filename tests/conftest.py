@@ -27,6 +27,15 @@ def migrate_template(url: str) -> None:
     _run_apart(migrate(url))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:  # noqa: ANN401 - xdist's own
+    """Share the tests out between the workers."""
+    # Imported here: the tests run without pytest-xdist as well.
+    from tests.scheduling import TogetherScheduling  # noqa: PLC0415
+
+    return TogetherScheduling(config, log)
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """PostgreSQL and Valkey of this test run, in memory where the machine allows it.

@@ -24,7 +24,7 @@ from tests.e2e.raw_agent import PatientAgent, observation, raw_agent
 from tests.e2e.stage import DEADLINE_S, ENTRY, PICTURES, RAW_ENTRY, Stage
 from tests.integration.gate_stage import frame_header, presentation
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 GOOD: Final = (PICTURES / "munich-1.jpg").read_bytes()
 FIFTY_MB: Final = 50 * 1024 * 1024

@@ -17,7 +17,7 @@ from tests.e2e.stage import (
     eventually,
 )
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 SERVERS = ("postgres", "valkey")
 # Longer than the bridge waits for an answer.
