@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 from websockets.asyncio.connection import Connection
 
+from gate_bridge.frame_budgets import FrameBudgets
 from gate_bridge.id_times import check_id_times
 from gate_bridge.lane import ConnectedLane, Spawn
 from gate_bridge.pictures import check_picture
@@ -64,6 +65,7 @@ class ConnectionTools:
     registry: LaneRegistry
     pokes: LanePokes
     lane_tools: LaneTools
+    frame_budgets: FrameBudgets
     spawn: Spawn
 
 
@@ -255,6 +257,9 @@ class GateConnection:
                 await self._link.reply(call.id, result)
             case actions.Frame() if isinstance(message, FrameMessage):
                 image = message.image
+                budget = self._tools.frame_budgets.of(self.lane_id)
+                if not budget.take(len(image)):
+                    raise RateLimitedError("frame_bytes_per_s", budget.rate_per_s)
                 self._enqueue(self._frames, call, lambda: self._store(payload, image, received_s))
             case actions.Presentation() | actions.Observation() | actions.BarrierEvent():
                 self._enqueue(self._events, call, lambda: self._record(payload))

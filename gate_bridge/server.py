@@ -18,6 +18,7 @@ from websockets.typing import Subprotocol
 
 from gate_bridge.admission import Admission, GateSocket
 from gate_bridge.connection import ConnectionTools, GateConnection
+from gate_bridge.frame_budgets import FrameBudgets
 from gate_bridge.frame_queue import FrameQueue
 from gate_bridge.loops import keep_running, stop_task
 from gate_bridge.options import BridgeOptions
@@ -72,6 +73,7 @@ class GateBridge:
             registry=LaneRegistry(),
             pokes=self._pokes,
             lane_tools=LaneTools(service, self._frames, options.reading, on_timings),
+            frame_budgets=FrameBudgets(options.wire),
             spawn=self._spawn,
         )
 

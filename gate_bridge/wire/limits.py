@@ -29,6 +29,9 @@ class WireLimits:
         calls_burst: Calls that may come at once after a quiet time.
         frames_per_s: Sustained rate of frames; parking cameras need 4 to 5.
         frames_burst: Frames that may come at once after a quiet time.
+        frame_bytes_per_s: Sustained bytes of pictures of one lane, over all of its connections.
+        frame_bytes_burst: Bytes of pictures that may come at once after a quiet time; at least one
+            picture of the largest size must fit.
         malformed_max: Messages without a readable call after which the connection is closed.
         hello_timeout_s: Time from the upgrade to Hello.
         heartbeat_interval_s: Time between two heartbeats of an agent.
@@ -43,6 +46,8 @@ class WireLimits:
     calls_burst: int = 400
     frames_per_s: float = 10.0
     frames_burst: int = 20
+    frame_bytes_per_s: float = 4.0 * 1024 * 1024
+    frame_bytes_burst: int = 20 * 1024 * 1024
     malformed_max: int = 10
     hello_timeout_s: float = 5.0
     heartbeat_interval_s: float = 10.0

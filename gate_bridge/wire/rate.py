@@ -22,12 +22,21 @@ class TokenBucket:
         self._tokens = float(burst)
         self._at_s = seconds()
 
-    def take(self) -> bool:
-        """Take one token if there is one."""
+    @property
+    def full(self) -> bool:
+        """Return whether every token is back."""
+        self._refill()
+        return self._tokens >= self._burst
+
+    def take(self, tokens: int = 1) -> bool:
+        """Take so many tokens, or none if they are not all there."""
+        self._refill()
+        if self._tokens < tokens:
+            return False
+        self._tokens -= tokens
+        return True
+
+    def _refill(self) -> None:
         now_s = self._seconds()
         self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self.rate_per_s)
         self._at_s = now_s
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True

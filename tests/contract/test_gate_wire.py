@@ -89,6 +89,7 @@ def test_limits_are_the_documented_ones() -> None:
     assert (limits.text_bytes_max, limits.image_bytes_max) == (65536, 4194304)
     assert (limits.calls_in_flight_max, limits.calls_per_s, limits.calls_burst) == (32, 200, 400)
     assert (limits.frames_per_s, limits.frames_burst, limits.malformed_max) == (10, 20, 10)
+    assert (limits.frame_bytes_per_s, limits.frame_bytes_burst) == (4 * 2**20, 20 * 2**20)
     assert (limits.hello_timeout_s, limits.ping_interval_s) == (5, 20)
 
 

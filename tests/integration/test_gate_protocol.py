@@ -355,6 +355,27 @@ async def test_too_many_frames_are_refused(strict_stage: Stage) -> None:
     assert len(strict_stage.service.frames) == 2
 
 
+async def test_pictures_beyond_the_byte_budget_of_a_lane_are_not_stored(
+    valkey_url: str, tmp_path: Path
+) -> None:
+    wire = WireLimits(frame_bytes_burst=2 * len(PICTURE), frame_bytes_per_s=0.5)
+    async with open_stage(valkey_url, tmp_path, BridgeOptions(wire=wire)) as stage:
+        stage.recognizer.on.clear()
+        async with stage.connect() as agent:
+            await agent.hello()
+            presentation_id = await agent.start(1)
+            await agent.frame_of(presentation_id)
+            await agent.frame_of(presentation_id)
+            over = await agent.frame(frame_header(presentation_id), PICTURE)
+        async with stage.connect() as agent:
+            await agent.hello(2, presentation_id)
+            again = await agent.frame(frame_header(presentation_id), PICTURE)
+            assert await agent.present(2, fresh_id()) == [3, "Presentation", {"last_seq": 2}]
+        assert len(stage.service.frames) == 2
+    for answer in (over, again):
+        assert (answer[2], answer[4]["field"]) == ("RateLimited", "frame_bytes_per_s")
+
+
 async def test_an_unexpected_failure_is_masked_and_the_connection_lives(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

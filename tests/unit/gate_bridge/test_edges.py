@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from gate_bridge.agent.backoff import full_jitter_s
 from gate_bridge.agent.control import read_line
 from gate_bridge.agent.options import AgentOptions
+from gate_bridge.frame_budgets import FrameBudgets
 from gate_bridge.options import BridgeOptions, PlainListenerError, is_loopback
 from gate_bridge.pictures import check_picture
 from gate_bridge.registry import LaneRegistry
 from gate_bridge.wire.errors import PayloadInvalidError, TooLargeError
+from gate_bridge.wire.limits import WireLimits
 from gate_bridge.wire.rate import TokenBucket
 from parking.kit.errors import InvalidInputError
 
@@ -112,6 +114,22 @@ def test_a_bucket_lets_a_burst_through_and_then_the_rate() -> None:
     assert [bucket.take() for _ in range(2)] == [True, False]
     now_s[0] = 100.0
     assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+
+
+def test_a_bucket_gives_all_or_nothing() -> None:
+    now_s = [0.0]
+    bucket = TokenBucket(2.0, 10, lambda: now_s[0])
+    assert (bucket.full, bucket.take(8), bucket.full) == (True, True, False)
+    assert [bucket.take(3), bucket.take(2), bucket.take(1)] == [False, True, False]
+    now_s[0] = 5.0
+    assert (bucket.full, bucket.take(11), bucket.take(10)) == (True, False, True)
+
+
+def test_a_lane_keeps_its_budget_while_it_is_spent_and_no_other_lane_feels_it() -> None:
+    budgets = FrameBudgets(WireLimits(frame_bytes_per_s=0.001, frame_bytes_burst=10))
+    assert budgets.of(UUID(int=1)).take(10)
+    assert not budgets.of(UUID(int=1)).take(1)
+    assert budgets.of(UUID(int=2)).take(10)
 
 
 @given(st.integers(0, 200))
