@@ -15,6 +15,7 @@ from api.config import READINESS_TIMEOUT_S, ApiConfig
 from api.graphql.http import GraphQLEndpoint
 from api.graphql.websocket import SubscriptionEndpoint
 from api.headers import SecurityHeaders
+from api.lingering import LingerOnTooLarge
 from api.metrics import CountRequests, Metrics
 from api.pages.endpoint import PayEndpoint
 from api.request import open_context
@@ -48,6 +49,7 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
     return Starlette(
         routes=[*routes, WebSocketRoute("/graphql", sockets.serve)],
         middleware=[
+            Middleware(LingerOnTooLarge),
             Middleware(CountRequests, metrics=metrics, routes=routes),
             Middleware(SecurityHeaders, is_https=context.public_url.startswith("https:")),
         ],

@@ -66,3 +66,13 @@ async def test_paying_with_a_large_body_starts_nothing(api: ApiWorld) -> None:
     refused = await api.http.post(await pay_path(api), content=b"x" * 70_000)
     assert (refused.status_code, refused.text) == (413, "body: expected at most 65536 bytes")
     assert await api.lanes.count("payment_attempts") == 0
+
+
+async def test_a_client_that_sends_before_it_reads_hears_why_its_body_is_too_large(
+    api: ApiWorld,
+) -> None:
+    content = b"x" * (5 * 1024 * 1024)
+    async with serve(api.app) as address:
+        for path in ("/graphql", "/callbacks/fake", "/pay/x"):
+            answer = await trickle(address, path, content=content, length=len(content))
+            assert answer.startswith("HTTP/1.1 413 ")
