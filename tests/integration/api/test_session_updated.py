@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from api.config import SOCKETS_PER_DRIVER_MAX
 from api.global_ids import encode_id
 from api.subscriptions import session_updated
 from parking.drivers import service as drivers
@@ -198,13 +199,13 @@ async def test_flushing_valkey_loses_nothing(stay: Stay, address: str, valkey_ur
 
 async def test_many_sockets_share_one_valkey_connection(stay: Stay, address: str) -> None:
     async with asyncio.TaskGroup() as tasks:
-        watching = [tasks.create_task(watch(stay, address)) for _ in range(12)]
+        watching = [tasks.create_task(watch(stay, address)) for _ in range(SOCKETS_PER_DRIVER_MAX)]
         await stay.leave()
         # Repeated until everyone has heard: a poke before a subscription is nobody's.
         while not all(task.done() for task in watching):
             await stay.poke()
             await asyncio.sleep(0.05)
-    assert [task.result() for task in watching] == [[3, 4]] * 12
+    assert [task.result() for task in watching] == [[3, 4]] * SOCKETS_PER_DRIVER_MAX
 
 
 async def watch(stay: Stay, address: str) -> list[int]:
