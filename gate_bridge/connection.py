@@ -11,7 +11,7 @@ import structlog
 from websockets.asyncio.connection import Connection
 
 from gate_bridge.frame_budgets import FrameBudgets
-from gate_bridge.id_times import check_id_times
+from gate_bridge.id_times import check_current, check_times
 from gate_bridge.lane import ConnectedLane, Spawn
 from gate_bridge.pictures import check_picture
 from gate_bridge.pokes import LanePokes
@@ -207,6 +207,7 @@ class GateConnection:
             self._tools.lane_tools,
             last_seq=last_seq,
             live_seq_min=hello.next_seq,
+            clock=self._tools.clock,
             spawn=self._tools.spawn,
         )
         self._tools.registry.add(self)
@@ -274,7 +275,7 @@ class GateConnection:
         if (model is actions.Frame) != isinstance(message, FrameMessage):
             raise FormatViolationError("action", "Frame, and only Frame, as binary", call.id)
         payload = actions.read_payload(model, call.payload)
-        check_id_times(payload, self._tools.clock.now())
+        check_times(payload, self._tools.clock.now())
         if isinstance(message, FrameMessage) and isinstance(payload, actions.Frame):
             check_picture(message.image, payload.content_type, self._limits.image_bytes_max)
         return payload
@@ -350,7 +351,10 @@ def _call(message: Call | FrameMessage) -> Call:
 def _hello(message: Call | FrameMessage) -> tuple[str, actions.Hello]:
     if isinstance(message, FrameMessage) or message.action != "Hello":
         raise NotReadyError("action: expected Hello first", {"field": "action"})
-    return message.id, actions.read_payload(actions.Hello, message.payload)
+    hello = actions.read_payload(actions.Hello, message.payload)
+    if hello.presentation is not None:
+        check_current(hello.presentation)
+    return message.id, hello
 
 
 async def _work_off(queue: "asyncio.Queue[Job]") -> None:

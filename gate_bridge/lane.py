@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from uuid import UUID
 
 import structlog
 
 from gate_bridge.delivery import LaneOutlet
+from gate_bridge.id_times import check_not_ahead, is_live
 from gate_bridge.presentation import LaneTools, PresentationRun
 from gate_bridge.retry import call_once
 from gate_bridge.wire.actions import (
@@ -23,6 +25,7 @@ from gate_bridge.wire.errors import (
     RateLimitedError,
 )
 from parking.flows import lane_types
+from parking.kit.clock import Clock
 from parking.plates.reads import PlateRead
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -35,7 +38,8 @@ class ConnectedLane:
 
     Events are recorded strictly in the order of their seq. Only the presentation named in Hello
     and those that began after it are live: an older one from the agent's journal is recorded and
-    never decided on, because its car is gone.
+    never decided on, because its car is gone. Neither is one that came long ago, or whose clock is
+    wrong: its time would decide what the stay costs.
 
     Args:
         last_seq: The last event that is committed.
@@ -51,6 +55,7 @@ class ConnectedLane:
         *,
         last_seq: int,
         live_seq_min: int,
+        clock: Clock,
         spawn: Spawn,
     ) -> None:
         self.lane = lane
@@ -59,18 +64,21 @@ class ConnectedLane:
         self._tools = tools
         # An agent that lost its journal starts again below what is committed.
         self._live_seq_min = max(live_seq_min, last_seq + 1)
+        self._clock = clock
         self._spawn = spawn
         self._run: PresentationRun | None = None
 
     def resume(self, presentation: CurrentPresentation) -> None:
         """Go on with the car that stood there when the agent connected."""
-        self._begin(presentation.presentation_id, resumed=True)
+        fresh = self._is_live(presentation.occupied_at)
+        self._begin(presentation.presentation_id, resumed=True, fresh=fresh)
 
     async def record(self, event: AgentEvent) -> int:
         """Commit an event and act on it; return the last committed seq.
 
         Raises:
             NotReadyError: an event before this one is missing.
+            PayloadInvalidError: a new car comes in the future.
         """
         if event.seq <= self.last_seq:
             return self.last_seq
@@ -80,6 +88,8 @@ class ConnectedLane:
                 f"seq: expected {self.last_seq + 1}",
                 {"field": "seq", "expected": str(self.last_seq + 1)},
             )
+        if event.seq >= self._live_seq_min:
+            check_not_ahead(event, self._clock.now())
         self.last_seq = await call_once(
             lambda: self._commit(event), self._tools.limits.service_timeout_s
         )
@@ -120,27 +130,37 @@ class ConnectedLane:
             self._run.end(car_left=False)
             self._run = None
 
-    def _begin(self, presentation_id: UUID, *, resumed: bool) -> None:
+    def _is_live(self, at: datetime) -> bool:
+        return is_live(at, self._clock.now())
+
+    def _begin(self, presentation_id: UUID, *, resumed: bool, fresh: bool) -> None:
         if self._run is not None:
             if self._run.presentation_id == presentation_id:
                 return
             self._run.end(car_left=True)
         run = PresentationRun(self.lane, presentation_id, self._outlet, self._tools)
         self._run = run
-        self._spawn(run.run(resumed=resumed))
+        self._spawn(run.run(resumed=resumed, fresh=fresh))
 
     def _act(self, event: AgentEvent) -> None:
         match event:
             case Presentation(state="occupied"):
                 if event.seq >= self._live_seq_min:
-                    self._begin(event.presentation_id, resumed=False)
+                    fresh = self._is_live(event.occurred_at)
+                    self._begin(event.presentation_id, resumed=False, fresh=fresh)
             case Presentation():
                 self._clear(event.presentation_id)
             case Observation():
-                if self._run is not None and self._run.presentation_id == event.presentation_id:
-                    self._run.camera_read(_plate_read(event))
+                self._camera_read(event)
             case BarrierEvent():
                 _log.info("barrier_event", lane_id=str(self.lane.lane_id), kind=event.kind.value)
+
+    def _camera_read(self, event: Observation) -> None:
+        run = self._run
+        if run is None or run.presentation_id != event.presentation_id:
+            return
+        if self._is_live(event.captured_at):
+            run.camera_read(_plate_read(event))
 
     def _clear(self, presentation_id: UUID) -> None:
         if self._run is not None and self._run.presentation_id == presentation_id:

@@ -89,25 +89,30 @@ class PresentationRun:
         self._car_left = self._car_left or car_left
         self._news.set()
 
-    async def run(self, *, resumed: bool) -> None:
+    async def run(self, *, resumed: bool, fresh: bool) -> None:
         """Take the presentation from its first frame to an accepted command.
 
         Args:
             resumed: Whether an earlier connection may have decided it already.
+            fresh: Whether it began just now; on an old one only an earlier decision is carried out.
         """
         self._tools.frames.listen(self._lane.lane_id, self.presentation_id, self._on_reply)
         try:
-            await self._take(resumed=resumed)
+            await self._take(resumed=resumed, fresh=fresh)
             self._reading.close()
             await self._follow_commands()
         finally:
             self._tools.frames.forget(self._lane.lane_id, self.presentation_id, self._on_reply)
 
-    async def _take(self, *, resumed: bool) -> None:
+    async def _take(self, *, resumed: bool, fresh: bool) -> None:
         try:
             decision = await self._resume() if resumed else None
             if decision is not None:
                 await self._carry_out(decision, None)
+            elif not fresh:
+                _log.warning("presentation_not_live", **self._names())
+                # Not final: the agent may present the car again, and then pictures are wanted.
+                await self._delivery.show(_FAILED, final=False)
             else:
                 await self._read_and_decide()
         except Exception:  # noqa: BLE001 - one presentation's defect must not end the connection

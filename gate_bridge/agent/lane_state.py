@@ -1,7 +1,7 @@
 """What stands at the gate and what the barrier does: signals become journalled events."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import orjson
@@ -11,8 +11,12 @@ from gate_bridge.agent.journal import CurrentCar, Journal
 from gate_bridge.agent.reports import Reporter
 from gate_bridge.agent.server_time import ServerTime
 from gate_bridge.wire.actions import BarrierEventKind, PresentationState
+from gate_bridge.wire.limits import LIVE_S_MAX
 from parking.kit.clock import Clock
 from parking.kit.ids import new_id
+
+# A little less than at the bridge: of a car that it finds too old, the agent must think so, too.
+PRESENTATION_AGE_MAX = timedelta(seconds=LIVE_S_MAX - 30)
 
 
 class LaneState:
@@ -38,6 +42,7 @@ class LaneState:
         self._server_time = server_time
         self._clock = clock
         self._report = report
+        self._answered: UUID | None = None
         self._raised_for: tuple[UUID | None, UUID | None] | None = None
         self.car: CurrentCar | None = None
         self.changed = asyncio.Event()
@@ -79,6 +84,32 @@ class LaneState:
             and self._raised_for[0] == self.car.presentation_id
             and self._barrier.position() is not ArmPosition.DOWN
         )
+
+    def answered(self, presentation_id: UUID | None) -> None:
+        """Note for which car the bridge gave its answer."""
+        if presentation_id is not None:
+            self._answered = presentation_id
+
+    async def present_again_if_old(self) -> None:
+        """Give a car that waits for an answer since long ago a new presentation.
+
+        The bridge takes no decision on an old one: an outage was long, or this machine's clock was
+        wrong while the bridge's time was not known.
+        """
+        car, now = self.car, self._server_time.now()
+        if car is None or now is None or self._answered == car.presentation_id:
+            return
+        if abs(now - car.occupied_at) <= PRESENTATION_AGE_MAX or self.opened_for_current():
+            return
+        # First of all: from here on every order for the old presentation is refused.
+        self.car = None
+        event_id = new_id(now)
+        await self._journal.end_presentation(
+            event_id, _presentation(event_id, car.presentation_id, PresentationState.CLEARED, now)
+        )
+        await self._car_came()
+        if not self._barrier.loop_occupied():
+            await self._car_left()
 
     async def observe(self, plate: str, confidence: float, source: str) -> None:
         """Queue the camera's own read of the car on the loop."""

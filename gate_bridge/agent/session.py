@@ -151,7 +151,11 @@ class BridgeSession:
         self._report({"event": "connected", "session_epoch": result.session_epoch})
 
     async def _beat(self) -> None:
+        car_checked = False
         while True:
+            if not car_checked and self._server_time.now() is not None:
+                await self._state.present_again_if_old()
+                car_checked = True
             sent_s = self._server_time.steady()
             pending = await self._link.calls.send(actions.Heartbeat(sent_at=self._state.now()))
             result = await pending.result(actions.HeartbeatResult, timeout_s=self._heartbeat_s)
@@ -194,6 +198,7 @@ class BridgeSession:
         result = await self._opening.carry_out(order)
         if result.status is actions.CommandStatus.ACCEPTED:
             self._on_answer(order.presentation_id)
+            self._state.answered(order.presentation_id)
         self._report(
             {
                 "event": "order",
@@ -208,6 +213,7 @@ class BridgeSession:
 
     def _display(self, display: actions.Display) -> actions.Empty:
         self._on_answer(display.presentation_id)
+        self._state.answered(display.presentation_id)
         shown = None if display.presentation_id is None else str(display.presentation_id)
         self._report(
             {
@@ -276,6 +282,7 @@ class BridgeSession:
         self._defects = 0
         _log.error("event_refused", seq=event.seq, action=event.action, error=str(error))
         await self._journal.set_aside(event.seq, str(error))
+        self._acknowledged.set()
         self._report({"event": "event_refused", "action": event.action, "error": str(error)})
         if event.seq < self._hello_seq:
             # The next new event gets a number that Hello counted among the old ones.

@@ -9,6 +9,9 @@ CALL_ID_CHARACTERS_MAX = 64
 FRAME_HEADER_BYTES_MAX = 4096
 SEQ_MAX = 2**53 - 1  # The largest integer that every JSON reader keeps exactly.
 
+TIMES_APART_S_MAX = 300.0  # Between a time and the one inside its id.
+LIVE_S_MAX = 300.0  # From the bridge's clock; what is further off leads to no decision.
+
 TTL_MS_MIN = 100
 TTL_MS_MAX = 60_000
 

@@ -1,6 +1,7 @@
 """docs/gate-wire.md is the contract: its examples, codes and limits are what the code does."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +9,20 @@ import pytest
 
 from gate_bridge.agent.control import ControlLine, read_line
 from gate_bridge.agent.guards import Refusal
+from gate_bridge.id_times import check_current, check_times
 from gate_bridge.wire import errors
 from gate_bridge.wire.actions import (
     AGENT_CALLS,
     BRIDGE_CALLS,
     RESULTS,
     BarrierEventKind,
+    Hello,
     read_payload,
 )
 from gate_bridge.wire.closing import GateCloseCode
 from gate_bridge.wire.errors import PayloadInvalidError
 from gate_bridge.wire.frames import Call, CallFailure, CallResult, Message, decode_text
-from gate_bridge.wire.limits import SUBPROTOCOL, WireLimits
+from gate_bridge.wire.limits import LIVE_S_MAX, SUBPROTOCOL, TIMES_APART_S_MAX, WireLimits
 
 PAGE = (Path(__file__).parents[2] / "docs" / "gate-wire.md").read_text(encoding="utf-8")
 EXAMPLES: list[Message] = [
@@ -58,6 +61,16 @@ def test_examples_are_what_the_models_accept(number: int) -> None:
             assert "field" in example.details
 
 
+def test_examples_obey_the_rules_about_times() -> None:
+    now = datetime(2026, 11, 23, 3, 28, 32, tzinfo=UTC)
+    for call in calls().values():
+        check_times(read_payload(CALLS[call.action], call.payload), now)
+    [hello] = [call for call in calls().values() if call.action == "Hello"]
+    car = read_payload(Hello, hello.payload).presentation
+    assert car is not None
+    check_current(car)
+
+
 @pytest.mark.parametrize("call", calls().values(), ids=lambda call: call.action)
 def test_every_field_of_an_example_is_needed_and_no_other_is_taken(call: Call) -> None:
     model = CALLS[call.action]
@@ -90,6 +103,7 @@ def test_limits_are_the_documented_ones() -> None:
     assert (limits.calls_in_flight_max, limits.calls_per_s, limits.calls_burst) == (32, 200, 400)
     assert (limits.frames_per_s, limits.frames_burst, limits.malformed_max) == (10, 20, 10)
     assert (limits.frame_bytes_per_s, limits.frame_bytes_burst) == (4 * 2**20, 20 * 2**20)
+    assert (LIVE_S_MAX, TIMES_APART_S_MAX) == (300, 300)
     assert (limits.hello_timeout_s, limits.ping_interval_s) == (5, 20)
 
 

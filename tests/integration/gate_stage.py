@@ -24,7 +24,7 @@ from gate_bridge.timings import PresentationTimings
 from gate_bridge.wire.limits import SUBPROTOCOL
 from parking.flows.lane_types import Direction, Lane
 from parking.kit.clock import SystemClock
-from parking.kit.ids import new_id
+from parking.kit.ids import id_time, new_id
 from parking.plates.frame_stream import FRAMES_STREAM, FrameReply, FrameRequest
 from parking.plates.reads import PlateRead
 
@@ -191,10 +191,8 @@ class RawAgent:
     def hello_payload(
         self, next_seq: int = 1, presentation_id: UUID | None = None
     ) -> dict[str, Any]:
-        current = {
-            "presentation_id": str(presentation_id),
-            "occupied_at": SystemClock().now().isoformat(),
-        }
+        occupied_at = None if presentation_id is None else id_time(presentation_id).isoformat()
+        current = {"presentation_id": str(presentation_id), "occupied_at": occupied_at}
         return {
             "agent_version": "raw",
             "lane_id": str(self.lane_id),
