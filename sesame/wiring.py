@@ -51,7 +51,7 @@ async def open_context(
             vault=vault,
             bus=bus,
             providers=providers,
-            checkout_provider=next(iter(providers), ""),
+            checkout_provider=next(iter(providers), None),
             public_url=settings.public_url.rstrip("/"),
         )
 

@@ -158,6 +158,7 @@ def upgrade() -> None:
         sa.Column("presentation_id", sa.Uuid(), nullable=True),
         sa.Column("command_id", sa.Uuid(), nullable=True),
         sa.Column("detail", JSONB(), nullable=False),
+        sa.Column("read_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("operator_id", "id", name=op.f("pk_lane_events")),

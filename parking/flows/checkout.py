@@ -23,9 +23,7 @@ from parking.payments.errors import (
 )
 from parking.payments.models import AttemptKind, Bill, BillState, PaymentAttempt
 from parking.payments.port import (
-    ChargeResult,
     CheckoutOrder,
-    OrderStatus,
     ProviderRefusedError,
     ProviderUnavailableError,
 )
@@ -127,16 +125,13 @@ async def open_page(context: ParkingContext, operator_id: UUID, session_id: UUID
         # The order may exist: the attempt stands, and the same number is used next time.
         raise PaymentUnavailableError("the payment page does not answer; try again") from error
     except ProviderRefusedError as error:
-        failed = ChargeResult(
-            number=attempt.number, status=OrderStatus.FAILED, failure_code=error.failure_code
-        )
-        await settlement.settle(context, operator_id, attempt.id, failed)
+        # An order of an earlier try may stand: only closing it says that it takes no money.
+        await settlement.close(context, operator_id, attempt.id)
         raise PaymentUnavailableError("the provider refused the payment; try again") from error
     async with context.database.begin() as unit:
         stored = await repository.lock_attempt(unit, operator_id, attempt.id)
         if stored is not None:
             stored.checkout_url = page.url
-            stored.next_query_at = page.expires_at
     return page.url
 
 
@@ -161,6 +156,8 @@ async def _begin(context: ParkingContext, operator_id: UUID, session_id: UUID) -
             raise NothingDueError("bill: it is paid")
         if locked.live_attempt_id is not None:
             return await _live_checkout(unit, locked, locked.live_attempt_id)
+        if context.checkout_provider is None:
+            raise PaymentUnavailableError("no payment provider is set up here; call staff")
         attempt = await payments.begin_attempt(unit, locked, provider=context.checkout_provider)
         if attempt is None:
             raise PaymentUnavailableError("bill: too many payments of it failed; call staff")

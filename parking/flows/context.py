@@ -7,6 +7,7 @@ from parking.events.bus import Bus
 from parking.kit.clock import Clock
 from parking.kit.crypto import Vault
 from parking.kit.database import Database
+from parking.payments.errors import ProviderMissingError
 from parking.payments.port import PaymentProvider
 
 
@@ -16,7 +17,8 @@ class ParkingContext:
 
     Attributes:
         providers: By name; a mandate or an attempt names the one that it belongs to.
-        checkout_provider: The name of the one whose payment page a QR code leads to.
+        checkout_provider: The name of the one whose payment page a QR code leads to; None where
+            no provider is configured.
         public_url: Where phones reach the API, without a slash at the end.
     """
 
@@ -25,13 +27,15 @@ class ParkingContext:
     vault: Vault
     bus: Bus
     providers: Mapping[str, PaymentProvider]
-    checkout_provider: str
+    checkout_provider: str | None
     public_url: str
 
     def provider(self, name: str) -> PaymentProvider:
         """Return the provider called `name`.
 
         Raises:
-            KeyError: this process was not given it, though a row names it: a wiring defect.
+            ProviderMissingError: this process was not given it, though a row names it.
         """
+        if name not in self.providers:
+            raise ProviderMissingError(name)
         return self.providers[name]

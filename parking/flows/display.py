@@ -35,5 +35,6 @@ def refused(reason: str) -> DisplayText:
         "plate_unsure": "Plate not readable",
         "no_session": "No entry found",
         "leaving_elsewhere": "Already leaving",
+        "car_gone": "Please come closer",
     }.get(reason, "Cannot open")
     return DisplayText((first, CALL_STAFF))

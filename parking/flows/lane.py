@@ -5,7 +5,7 @@ from datetime import timedelta
 from time import perf_counter
 from uuid import UUID
 
-from parking.flows import entry, passage
+from parking.flows import display, entry, passage
 from parking.flows.charging import call_provider
 from parking.flows.context import ParkingContext
 from parking.flows.exit import ExitFlow
@@ -43,8 +43,12 @@ CONFLICT_TRIES_MAX = 4
 STEPS_MAX = 12
 # A car that came longer ago than this, by its lane's clock, is taken to have come then.
 PRESENTATION_AGE_MAX = timedelta(minutes=5)
+# A camera's own read is decided on after a restart only if no picture is needed to believe it.
+CAMERA_CONFIDENCE_MIN = 0.9
+CAR_GONE = "car_gone"
 EVENT_PRESENTATION = "presentation"
 EVENT_OBSERVATION = "observation"
+READ_CONTEXT = "read"
 
 
 class LaneFlows:
@@ -107,6 +111,7 @@ class LaneFlows:
         async with self._database.begin() as unit:
             row = self._event_row(unit, lane, event, EVENT_OBSERVATION, presentation_id)
             row.detail = {"source": source, "confidence": read.confidence}
+            row.read_sealed = unit.vault.seal(read.model_dump_json(), context=READ_CONTEXT)
             await lanes.record_event(unit, row)
         return event.seq
 
@@ -149,7 +154,8 @@ class LaneFlows:
         """
         step = await self._next_step(lane, presentation_id)
         if step is None:
-            return None
+            read = await self._camera_read(lane, presentation_id)
+            return None if read is None else await self.decide(lane, presentation_id, read, [])
         return await self._finish(lane, presentation_id, step, {})
 
     async def command_answered(
@@ -191,6 +197,17 @@ class LaneFlows:
             return False
         return True
 
+    async def _camera_read(self, lane: Lane, presentation_id: UUID) -> PlateRead | None:
+        """Return the best read that a camera sent for a car that nobody decided on yet."""
+        async with self._database.begin() as unit:
+            sealed = await lane_rows.find_camera_reads(unit, lane.operator_id, presentation_id)
+            reads = [
+                PlateRead.model_validate_json(unit.vault.open(item, context=READ_CONTEXT))
+                for item in sealed
+            ]
+        sure = [read for read in reads if read.confidence >= CAMERA_CONFIDENCE_MIN]
+        return max(sure, key=lambda read: read.confidence, default=None)
+
     async def _first_step(
         self,
         lane: Lane,
@@ -209,6 +226,10 @@ class LaneFlows:
                         return await self._standing(
                             unit, lane, presentation, timings_ms, is_takeover=False
                         )
+                    if presentation.cleared_at is not None:
+                        return _refuse(unit, presentation, CAR_GONE)
+                    if not plates.is_plate(read.text):
+                        return _refuse(unit, presentation, entry.PLATE_UNSURE)
                     index = plates.plate_index(unit.vault, read.text)
                     if lane.direction == Direction.ENTRY:
                         step = await entry.decide(unit, lane, presentation, read, index)
@@ -275,8 +296,7 @@ class LaneFlows:
         state: PresentationState,
     ) -> None:
         if state == PresentationState.CLEARED:
-            at = event.occurred_at
-            await lanes.clear(unit, lane.operator_id, lane.lane_id, presentation_id, at)
+            await passage.clear(unit, lane, event, presentation_id)
             return
         await lanes.occupy(
             unit,
@@ -336,6 +356,11 @@ class _Payment:
         if presentation is not None and presentation.id == self._presentation_id:
             flow = ExitFlow(self._context, unit, presentation, self._timings_ms)
             self.decision = await flow.conclude(settled)
+
+
+def _refuse(unit: UnitOfWork, presentation: Presentation, reason: str) -> Decision:
+    lanes.decide(unit, presentation, action=Action.REFUSE, reason=reason)
+    return Decision(Action.REFUSE, reason, None, display.refused(reason))
 
 
 async def _standing_orders(unit: UnitOfWork, presentation: Presentation) -> list[OpenCommand]:

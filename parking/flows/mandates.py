@@ -64,6 +64,8 @@ async def authorize(
         AuthorizationUnavailableError: the provider opened no page.
     """
     name = provider or context.checkout_provider
+    if name is None:
+        raise AuthorizationUnavailableError("no payment provider is set up here")
     if name not in context.providers:
         raise InvalidInputError("provider", f"one of {', '.join(sorted(context.providers))}")
     if amount_max is not None and amount_max.amount_minor <= 0:

@@ -1,10 +1,14 @@
 """Physical feedback: an arm that opened, a car that passed or backed out."""
 
+from datetime import datetime
+from uuid import UUID
+
 from parking.drivers import stays
 from parking.events.types import EventType
-from parking.flows.lane_types import BarrierEvent, Direction, Lane
+from parking.flows.lane_types import BarrierEvent, Direction, Lane, LaneEvent
 from parking.kit.database import UnitOfWork
 from parking.lanes import repository as lanes
+from parking.lanes import service as lane_service
 from parking.lanes.models import Presentation
 from parking.payments import repository as payments
 from parking.payments.models import BillState
@@ -15,6 +19,7 @@ from parking.sessions.models import Session, SessionState
 
 # A relay that cannot see the arm says that it pulsed; more is not known of that gate.
 OPENED_KINDS = frozenset({"opened", "pulsed"})
+MOVED_KINDS = OPENED_KINDS | {"opening", "manual_open"}
 PASSED = "passed"
 BACKED_OUT = "backed_out"
 
@@ -37,6 +42,23 @@ async def follow(unit: UnitOfWork, lane: Lane, event: BarrierEvent) -> None:
         await _left(unit, lane, session, event)
     elif event.kind == BACKED_OUT:
         await _backed_out(unit, lane, session, presentation, event)
+
+
+async def clear(unit: UnitOfWork, lane: Lane, event: LaneEvent, presentation_id: UUID) -> None:
+    """Record that the loop is free; a car that left an entry before its gate moved never came in.
+
+    The agent reports the arm before the loop, so that what it has not reported did not happen.
+    """
+    presentation = await lane_service.clear(
+        unit, lane.operator_id, lane.lane_id, presentation_id, event.occurred_at
+    )
+    if presentation is None or presentation.session_id is None:
+        return
+    if lane.direction != Direction.ENTRY or await lanes.has_event(unit, presentation, MOVED_KINDS):
+        return
+    session = await sessions.lock_session(unit, lane.operator_id, presentation.session_id)
+    if session is not None:
+        await _cancel(unit, session, presentation, event.occurred_at)
 
 
 async def _opened(
@@ -76,10 +98,16 @@ async def _backed_out(
             session.exit_presentation_id = None
             unit.session.add(session)
         return
-    if session.entry_presentation_id != presentation.id:
+    await _cancel(unit, session, presentation, event.event.occurred_at)
+
+
+async def _cancel(
+    unit: UnitOfWork, session: Session, presentation: Presentation, at: datetime
+) -> None:
+    if session.left_at is not None or session.entry_presentation_id != presentation.id:
         return
-    at = min(event.event.occurred_at, unit.now())
-    await sessions.end(unit, session, state=SessionState.CANCELLED, at=max(at, session.entered_at))
+    at = min(at, unit.now())
+    await sessions.end(unit, session, state=SessionState.CANCELLED, at=at)
     await _end_stay(unit, session)
     tell(unit, session, EventType.SESSION_CANCELLED, await _place_payload(unit, session))
 

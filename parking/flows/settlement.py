@@ -17,7 +17,6 @@ from parking.events.types import EventType
 from parking.flows.context import ParkingContext
 from parking.flows.release import release
 from parking.kit.database import ConflictError, UnitOfWork
-from parking.kit.errors import ParkingError
 from parking.kit.money import Money
 from parking.lanes import repository as lanes
 from parking.lanes.models import GateCommand, Presentation
@@ -165,16 +164,14 @@ async def sweep(context: ParkingContext) -> int:
         due = await repository.take_due_attempts(unit, QUERY_LEASE)
     for start in range(0, len(due), SWEEP_AT_ONCE_MAX):
         batch = due[start : start + SWEEP_AT_ONCE_MAX]
-        await asyncio.gather(*(_ask_safely(context, *attempt) for attempt in batch))
+        answers = await asyncio.gather(
+            *(ask(context, *attempt) for attempt in batch), return_exceptions=True
+        )
+        for (_, attempt_id), answer in zip(batch, answers, strict=True):
+            # One attempt that needs staff must not keep the others waiting.
+            if isinstance(answer, Exception):
+                _log.warning("sweep.attempt_unsettled", attempt=str(attempt_id), error=repr(answer))
     return len(due)
-
-
-async def _ask_safely(context: ParkingContext, operator_id: UUID, attempt_id: UUID) -> None:
-    try:
-        await ask(context, operator_id, attempt_id)
-    except ParkingError as error:
-        # One attempt that needs staff must not keep the others waiting.
-        _log.warning("sweep.attempt_unsettled", attempt=str(attempt_id), error=error.code)
 
 
 async def receive_notice(context: ParkingContext, provider_name: str, notice: Notice) -> None:
@@ -295,10 +292,12 @@ async def _follow(unit: UnitOfWork, settled: Settled, result: ChargeResult) -> N
     ):
         settled.command = await release(unit, session, lane, reason=GUARANTEED)
         tell(unit, session, EventType.SESSION_BILL_CHANGED, payload, channels=channels)
-    elif attempt.state == AttemptState.FAILED and attempt.kind == AttemptKind.MANDATE:
+    elif attempt.state == AttemptState.FAILED:
         if session.left_at is not None:
-            # The gate opened on the provider's word; the driver owes the bill all the same.
+            # The gate opened on a provider's or a person's word; the bill is owed all the same.
             bill.state = BillState.OWED
+        if attempt.kind != AttemptKind.MANDATE:
+            return
         payload["failure_code"] = attempt.failure_code or "declined"
         tell(unit, session, EventType.PAYMENT_REFUSED, payload, channels=channels)
 

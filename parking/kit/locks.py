@@ -15,6 +15,7 @@ from parking.kit.database import UnitOfWork
 LOCK_ORDER = (
     "lane_connections",
     "presentations",
+    "gate_commands",
     "sessions",
     "bills",
     "payment_attempts",

@@ -161,5 +161,7 @@ class LaneEventRow(Row, table=True):
     presentation_id: UUID | None = None
     command_id: UUID | None = None
     detail: dict[str, Any] = Field(sa_type=Json)
+    # What a camera read, kept before it is acknowledged: a killed bridge decides on it later.
+    read_sealed: bytes | None = None
     occurred_at: datetime = Field(sa_type=Timestamp)
     received_at: datetime = Field(sa_type=Timestamp)

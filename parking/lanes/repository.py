@@ -1,5 +1,6 @@
 """Every query about presentations, pictures, observations, commands and lane events."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import update
@@ -9,7 +10,17 @@ from sqlmodel import col, select
 from parking.kit.columns import Row
 from parking.kit.database import UnitOfWork
 from parking.kit.locks import lock
-from parking.lanes.models import GateCommand, LaneConnection, Presentation, PresentationState
+from parking.lanes.models import (
+    GateCommand,
+    LaneConnection,
+    LaneEventRow,
+    Presentation,
+    PresentationState,
+)
+
+CAMERA_READS_MAX = 20
+# One car causes a handful of events; its own are among the lane's last ones.
+RECENT_EVENTS_MAX = 50
 
 
 async def start_connection(
@@ -77,6 +88,38 @@ async def insert_once(unit: UnitOfWork, row: Row) -> bool:
     return (await unit.run(statement)).rowcount == 1
 
 
+async def find_camera_reads(
+    unit: UnitOfWork, operator_id: UUID, presentation_id: UUID
+) -> list[bytes]:
+    """Return the sealed reads that a camera sent for a presentation without a decision."""
+    presentation = await find_presentation(unit, operator_id, presentation_id)
+    if presentation is None or presentation.decided_at is not None:
+        return []
+    statement = (
+        select(LaneEventRow.read_sealed)
+        .where(col(LaneEventRow.operator_id) == operator_id)
+        .where(col(LaneEventRow.lane_id) == presentation.lane_id)
+        .where(col(LaneEventRow.presentation_id) == presentation_id)
+        .where(col(LaneEventRow.read_sealed).is_not(None))
+        .order_by(col(LaneEventRow.seq).desc())
+        .limit(CAMERA_READS_MAX)
+    )
+    return [sealed for sealed in await unit.session.exec(statement) if sealed is not None]
+
+
+async def has_event(unit: UnitOfWork, presentation: Presentation, kinds: Collection[str]) -> bool:
+    """Return whether the lane reported one of `kinds` for the car lately."""
+    recent = (
+        select(LaneEventRow.presentation_id, LaneEventRow.kind)
+        .where(col(LaneEventRow.operator_id) == presentation.operator_id)
+        .where(col(LaneEventRow.lane_id) == presentation.lane_id)
+        .order_by(col(LaneEventRow.seq).desc())
+        .limit(RECENT_EVENTS_MAX)
+    )
+    rows = await unit.session.exec(recent)
+    return any(about == presentation.id and kind in kinds for about, kind in rows)
+
+
 async def find_commands(
     unit: UnitOfWork, operator_id: UUID, presentation_id: UUID
 ) -> list[GateCommand]:
@@ -91,9 +134,9 @@ async def find_commands(
     return list(await unit.session.exec(statement))
 
 
-async def find_command(unit: UnitOfWork, operator_id: UUID, command_id: UUID) -> GateCommand | None:
-    """Return a command."""
-    return await unit.session.get(GateCommand, (operator_id, command_id))
+async def lock_command(unit: UnitOfWork, operator_id: UUID, command_id: UUID) -> GateCommand | None:
+    """Lock a command: of two answers to it, the second sees the first."""
+    return await lock(unit, GateCommand, operator_id=operator_id, id=command_id)
 
 
 async def advance_seq(unit: UnitOfWork, operator_id: UUID, lane_id: UUID, seq: int) -> bool:

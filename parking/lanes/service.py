@@ -82,14 +82,15 @@ async def occupy(unit: UnitOfWork, presentation: Presentation) -> None:
 
 async def clear(
     unit: UnitOfWork, operator_id: UUID, lane_id: UUID, presentation_id: UUID, at: datetime
-) -> None:
-    """Record that the loop is free again; another lane's car stays where it is."""
+) -> Presentation | None:
+    """Record that the loop is free again; returns the car, if it was this lane's."""
     presentation = await repository.lock_presentation(unit, operator_id, presentation_id)
     if presentation is None or presentation.lane_id != lane_id:
-        return
+        return None
     if presentation.cleared_at is None:
         presentation.state = PresentationState.CLEARED
         presentation.cleared_at = at
+    return presentation
 
 
 async def store_frame(unit: UnitOfWork, frame: Frame) -> None:
@@ -144,6 +145,8 @@ async def observe(unit: UnitOfWork, presentation: Presentation, seen: SeenPlate)
 
 def decide(unit: UnitOfWork, presentation: Presentation, *, action: str, reason: str) -> None:
     """Write down what the lane does for this car."""
+    if (presentation.action, presentation.reason) == (action, reason):
+        return
     presentation.action = action
     presentation.reason = reason
     presentation.decided_at = unit.now()
@@ -202,7 +205,7 @@ async def record_answer(
         state: What became of it.
         reason: Why it was rejected.
     """
-    command = await repository.find_command(unit, *command_key)
+    command = await repository.lock_command(unit, *command_key)
     if command is None or command.lane_id != lane_id or command.state == CommandState.ACCEPTED:
         return
     command.state = state

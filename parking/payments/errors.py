@@ -35,6 +35,16 @@ class PaymentUnavailableError(ParkingError):
     retryable = True
 
 
+class ProviderMissingError(ParkingError):
+    """A payment provider is not configured in this process."""
+
+    code = "PAYMENT_PROVIDER_MISSING"
+    retryable = True
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"payments: expected the provider {name} in the settings")
+
+
 class AuthorizationUnavailableError(ParkingError):
     """The payment provider did not open the authorization page."""
 

@@ -61,7 +61,8 @@ async def find_unconfirmed(unit: UnitOfWork, since: datetime) -> Sequence[Mandat
         .where(col(Mandate.state) == MandateState.PENDING)
         .where(col(Mandate.created_at) > since)
         .where(col(Mandate.agreement_reference).is_not(None))
-        .order_by(col(Mandate.created_at))
+        # The newest first: whoever has just confirmed waits, and the oldest were given up.
+        .order_by(col(Mandate.created_at).desc())
         .limit(UNCONFIRMED_MAX)
     )
     return (await unit.session.exec(statement)).all()

@@ -11,6 +11,7 @@ from parking.payments.port import ChargeResult, OrderStatus
 GRACE_AFTER_PAYMENT = timedelta(minutes=15)
 # An unknown outcome is queried at these distances, the last one for ever after.
 QUERY_BACKOFF_S: Sequence[float] = (0.5, 1, 2, 5, 15, 60, 300)
+PAGE_QUERY = timedelta(seconds=10)
 LIVE_STATES = frozenset({AttemptState.SENT, AttemptState.ACCEPTED, AttemptState.UNKNOWN})
 
 _STATES = {
@@ -36,8 +37,14 @@ def next_state(state: AttemptState, result: ChargeResult) -> AttemptState:
     return following
 
 
-def query_delay(queries: int) -> timedelta:
-    """Return how long to wait before the next query after `queries` of them."""
+def query_delay(queries: int, *, is_page: bool = False) -> timedelta:
+    """Return how long to wait before the next query after `queries` of them.
+
+    Somebody may pay on an open page at any moment, and its notice may be lost while the car stands
+    at the gate: pages are asked about steadily until they expire.
+    """
+    if is_page:
+        return PAGE_QUERY
     return timedelta(seconds=QUERY_BACKOFF_S[min(queries, len(QUERY_BACKOFF_S) - 1)])
 
 

@@ -104,9 +104,10 @@ async def choose_mandates(unit: UnitOfWork, bill: Bill) -> list[Mandate]:
 async def begin_attempt(
     unit: UnitOfWork, bill: Bill, *, provider: str, mandate: Mandate | None = None
 ) -> PaymentAttempt | None:
-    """Store a new attempt before the provider hears of it; None when there were too many.
+    """Store a new attempt before the provider hears of it.
 
-    The bill must be locked.
+    None: there were too many, or the mandate was revoked at this very moment. The bill must be
+    locked; the mandate is, so that revoking it comes wholly before the attempt or after it.
 
     Raises:
         PaymentInProgressError: an earlier attempt is not settled.
@@ -115,6 +116,10 @@ async def begin_attempt(
         raise PaymentInProgressError("bill: expected one without a payment under way")
     if bill.attempts >= ATTEMPTS_PER_BILL_MAX:
         return None
+    if mandate is not None:
+        locked = await repository.lock_mandate(unit, mandate.driver_id, mandate.id)
+        if locked is None or locked.state != MandateState.ACTIVE:
+            return None
     bill.attempts += 1
     attempt_id = derive_id(bill.id, f"attempt:{bill.attempts}")
     number = order_number(attempt_id)
@@ -166,7 +171,8 @@ async def apply_result(
     attempt.state = next_state(before, result)
     attempt.failure_code = result.failure_code
     if attempt.state in LIVE_STATES:
-        attempt.next_query_at = unit.now() + query_delay(attempt.queries)
+        is_page = attempt.kind == AttemptKind.CHECKOUT
+        attempt.next_query_at = unit.now() + query_delay(attempt.queries, is_page=is_page)
         attempt.queries += 1
         return attempt.state != before
     attempt.finished_at = unit.now()

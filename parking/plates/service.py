@@ -12,7 +12,7 @@ from uuid import UUID
 from parking.events import outbox
 from parking.kit.crypto import Vault, same_digest
 from parking.kit.database import UnitOfWork
-from parking.kit.errors import ParkingError
+from parking.kit.errors import InvalidInputError, ParkingError
 from parking.kit.ids import derive_id, new_id
 from parking.kit.locks import lock
 from parking.plates import events, repository, rules
@@ -73,6 +73,15 @@ class LanePresentation:
 def plate_index(vault: Vault, text: str) -> UUID:
     """Return the key under which everything about a plate is found, however it is spelled."""
     return vault.blind_index(PLATE_CONTEXT, fold_plate(text))
+
+
+def is_plate(text: str) -> bool:
+    """Return whether a plate can read so; a camera may send anything."""
+    try:
+        normalise_plate(text)
+    except InvalidInputError:
+        return False
+    return True
 
 
 async def claim_plate(unit: UnitOfWork, driver_id: UUID, plate_text: str) -> PlateClaim:

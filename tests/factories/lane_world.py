@@ -70,6 +70,7 @@ class LaneWorld:
     entry: Lane
     exit: Lane
     second_exit: Lane
+    second_entry: Lane
     seq: dict[UUID, int] = field(default_factory=dict[UUID, int])
 
     def event(self, lane: Lane) -> LaneEvent:
@@ -215,10 +216,11 @@ async def _world(context: ParkingContext, clock: ManualClock, provider: FakeProv
             places.add_lane(unit, area, name="Entry", direction=Direction.ENTRY),
             places.add_lane(unit, area, name="Exit", direction=Direction.EXIT),
             places.add_lane(unit, area, name="Exit 2", direction=Direction.EXIT),
+            places.add_lane(unit, area, name="Entry 2", direction=Direction.ENTRY),
         ]
         await tariffs.publish(unit, operator.id, place.id, currency="CNY", body=RATE_TABLE)
     lanes = [await gate.authenticate(new.lane.id, new.device_token) for new in made]
     for lane in lanes:
         await gate.connect(lane, "bridge-1")
-    entry, leaving, second = lanes
-    return LaneWorld(context, clock, provider, gate, entry, leaving, second)
+    entry, leaving, second_exit, second_entry = lanes
+    return LaneWorld(context, clock, provider, gate, entry, leaving, second_exit, second_entry)

@@ -10,7 +10,12 @@ from parking.flows import charging, checkout, mandates, prepay, settlement
 from parking.flows.pay_link import pay_token
 from parking.flows.prepay import PrepaymentStatus
 from parking.kit.ids import new_id
-from parking.payments.errors import NothingDueError, PaymentInProgressError
+from parking.payments.errors import (
+    AuthorizationUnavailableError,
+    NothingDueError,
+    PaymentInProgressError,
+    PaymentUnavailableError,
+)
 from parking.payments.fake import Fault
 from parking.payments.port import OrderStatus
 from parking.sessions.errors import SessionUnknownError
@@ -286,3 +291,66 @@ async def test_ledger_row_cannot_be_changed(world: LaneWorld) -> None:
         with pytest.raises(Exception, match="rows are never changed or deleted"):
             await world.rows_changed(statement)
     assert await world.count("ledger_transfers") == 2
+
+
+async def test_page_paid_without_a_notice_opens_the_gate_within_seconds(world: LaneWorld) -> None:
+    session_id = await world.drive_in()
+    world.wait(minutes=45)
+    presentation_id = await world.arrive(world.exit)
+    await world.decide(world.exit, presentation_id, read_of(PLATE))
+    token = pay_token(world.context.vault, world.exit.operator_id, session_id)
+    await checkout.start(world.context, token)
+    [attempt] = await world.rows("SELECT number FROM payment_attempts")
+    for _ in range(3):
+        world.wait(seconds=11)
+        assert await settlement.sweep(world.context) == 1
+    assert world.provider.pay(attempt["number"])
+    world.wait(seconds=11)
+    assert await settlement.sweep(world.context) == 1
+    [command] = await world.gate.pending_commands(world.exit, presentation_id)
+    assert command.presentation_id == presentation_id
+
+
+async def test_page_that_expires_after_staff_opened_leaves_the_bill_owed(world: LaneWorld) -> None:
+    session_id = await world.drive_in()
+    world.wait(minutes=45)
+    presentation_id = await world.arrive(world.exit)
+    await world.decide(world.exit, presentation_id, read_of(PLATE))
+    await checkout.start(
+        world.context, pay_token(world.context.vault, world.exit.operator_id, session_id)
+    )
+    await world.barrier(world.exit, presentation_id, "manual_open", "opened", "passed")
+    [attempt] = await world.rows("SELECT number FROM payment_attempts")
+    world.provider.settle(attempt["number"], OrderStatus.FAILED, "expired")
+    world.wait(minutes=1)
+    await settlement.sweep(world.context)
+    [bill] = await world.rows("SELECT state FROM bills")
+    assert bill["state"] == "owed"
+
+
+async def test_without_a_provider_nothing_is_stored(world: LaneWorld) -> None:
+    session_id = await world.drive_in()
+    world.wait(minutes=45)
+    bare = replace(world.context, providers={}, checkout_provider=None)
+    token = pay_token(bare.vault, world.exit.operator_id, session_id)
+    with pytest.raises(PaymentUnavailableError):
+        await checkout.start(bare, token)
+    assert await world.count("payment_attempts") == 0
+    with pytest.raises(AuthorizationUnavailableError):
+        await mandates.authorize(bare, await world.add_driver())
+
+
+async def test_attempt_of_a_missing_provider_does_not_stop_the_sweep(world: LaneWorld) -> None:
+    await inside(world)
+    world.provider.play(Fault.ACCEPT)
+    presentation_id = await world.arrive(world.exit)
+    await world.decide(world.exit, presentation_id, read_of(PLATE))
+    world.wait(minutes=10)
+    bare = replace(world.context, providers={})
+    assert await settlement.sweep(bare) == 1
+    [attempt] = await world.rows("SELECT state, number FROM payment_attempts")
+    assert attempt["state"] == "accepted"
+    world.provider.settle(attempt["number"], OrderStatus.SUCCEEDED)
+    world.wait(minutes=10)
+    await settlement.sweep(world.context)
+    assert (await world.balances())["receivable", "CNY"] == 0

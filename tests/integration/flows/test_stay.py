@@ -189,15 +189,76 @@ async def test_two_exits_of_one_car_at_once_charge_once(world: LaneWorld) -> Non
 
 
 async def test_two_entries_of_one_plate_at_once_leave_one_open(world: LaneWorld) -> None:
-    presentations = [await world.arrive(world.entry) for _ in range(1)]
-    other = await world.gate.connect(world.entry, "bridge-2")
-    assert other.session_epoch == 2
-    presentations.append(await world.arrive(world.entry))
+    here = await world.arrive(world.entry)
+    there = await world.arrive(world.second_entry)
     decisions = await asyncio.gather(
-        *(world.decide(world.entry, item, read_of(PLATE)) for item in presentations)
+        world.decide(world.entry, here, read_of(PLATE)),
+        world.decide(world.second_entry, there, read_of(PLATE)),
     )
-    assert {decision.action for decision in decisions} <= {"open", "wait"}
+    assert [decision.action for decision in decisions] == ["open", "open"]
     assert await world.count("open_sessions") == 1
+    states = await world.rows("SELECT state FROM sessions ORDER BY state")
+    assert [row["state"] for row in states] == ["active", "unresolved"]
+
+
+async def test_car_that_left_the_loop_is_neither_let_in_nor_charged(world: LaneWorld) -> None:
+    await world.permit(await world.add_driver())
+    gone = await world.arrive(world.entry)
+    await world.clear(world.entry, gone)
+    decision = await world.decide(world.entry, gone, read_of(PLATE))
+    assert (decision.action, decision.reason) == ("refuse", "car_gone")
+    assert await world.count("sessions") == 0
+    assert await world.count("outbox") == 0
+    await world.drive_in()
+    world.wait(minutes=45)
+    gone = await world.arrive(world.exit)
+    await world.clear(world.exit, gone)
+    decision = await world.decide(world.exit, gone, read_of(PLATE))
+    assert (decision.action, decision.reason) == ("refuse", "car_gone")
+    assert world.provider.captured("CNY") == 0
+    assert await world.count("bills") == 0
+
+
+async def test_car_that_left_before_the_gate_moved_never_came_in(world: LaneWorld) -> None:
+    driver_id = await world.add_driver()
+    presentation_id = await world.arrive(world.entry)
+    await world.decide(world.entry, presentation_id, read_of(PLATE))
+    await world.clear(world.entry, presentation_id)
+    [session] = await world.rows("SELECT state FROM sessions")
+    assert session["state"] == "cancelled"
+    assert await driver_view.active_sessions(world.context, driver_id) == []
+    world.wait(hours=5)
+    await world.drive_in()
+    assert await world.count("bills") == 0
+
+
+async def test_cameras_own_read_outlives_the_bridge(world: LaneWorld) -> None:
+    presentation_id = await world.arrive(world.entry)
+    for text, confidence in (("京A88780", 0.4), (PLATE, 0.96)):
+        await world.gate.record_observation(
+            world.entry,
+            world.event(world.entry),
+            presentation_id,
+            read_of(text, confidence),
+            "camera",
+        )
+    # The bridge dies here, before it decides; the next one asks what is to be done.
+    decision = await world.gate.resume(world.entry, presentation_id)
+    assert decision is not None
+    assert (decision.action, decision.display.lines[0]) == ("open", PLATE)
+    [event] = await world.rows(
+        "SELECT detail, read_sealed FROM lane_events WHERE kind = 'observation' AND seq = 3"
+    )
+    assert PLATE not in str(event["detail"])
+    assert PLATE.encode() not in event["read_sealed"]
+
+
+async def test_text_that_is_no_plate_opens_nothing(world: LaneWorld) -> None:
+    for text in ("-", "·", "🚗🚗"):
+        presentation_id = await world.arrive(world.entry)
+        decision = await world.decide(world.entry, presentation_id, read_of(text))
+        assert (decision.action, decision.reason) == ("refuse", "plate_unsure")
+    assert await world.count("sessions") == 0
 
 
 async def test_unbinding_takes_effect_at_the_next_gate(world: LaneWorld) -> None:
