@@ -36,9 +36,10 @@ async def migrate(url: str) -> list[str]:
     # Partitions hold no secret: any vault will do.
     vault = Vault(field_key=b"\0" * KEY_BYTES, index_key=b"\1" * KEY_BYTES)
     database = Database(url, clock=SystemClock(), vault=vault, connections_max=1)
-    async with database.begin() as unit:
-        made = await ensure_partitions(unit)
-    await database.close()
+    try:
+        made = await ensure_partitions(database)
+    finally:
+        await database.close()
     return made
 
 

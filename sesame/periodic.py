@@ -55,8 +55,7 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
     """Return what the workers of an installation repeat."""
 
     async def make_partitions() -> None:
-        async with context.database.begin() as unit:
-            await ensure_partitions(unit)
+        await ensure_partitions(context.database)
 
     async def sweep_payments() -> None:
         await settlement.sweep(context)

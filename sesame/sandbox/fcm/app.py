@@ -94,6 +94,9 @@ class FcmStandIn:
 
     async def _send(self, request: Request) -> Response:
         body = await read_body(request, BODY_BYTES_MAX)
+        if body is None and await request.is_disconnected():
+            # A sender that was killed while it wrote has sent no malformed message.
+            return Response(status_code=400)
         if not self._grants.accepts(request.headers.get("authorization", "")):
             return _error(UNAUTHENTICATED, "the access token is not valid")
         try:

@@ -86,16 +86,44 @@ async def test_locks_go_one_way(database: Database) -> None:
 
 
 async def test_partitions_are_made_ahead_once(database: Database, clock: ManualClock) -> None:
-    async with database.begin() as unit:
-        assert await ensure_partitions(unit) == []
+    assert await ensure_partitions(database) == []
     clock.advance(timedelta(days=31))
-    async with database.begin() as unit:
-        made = await ensure_partitions(unit)
+    made = await ensure_partitions(database)
     tables = {name[: -len("_2026_01")] for name in made}
     assert len(made) == len(tables) == 11
     assert "ledger_transfers" in tables
+    assert await ensure_partitions(database) == []
+
+
+async def test_rows_that_came_before_their_month_move_into_its_partition(
+    database: Database, clock: ManualClock
+) -> None:
+    later = clock.now() + timedelta(days=125)
+    owner = new_id(clock.now())
     async with database.begin() as unit:
-        assert await ensure_partitions(unit) == []
+        for number in range(3):
+            await unit.run(
+                text(
+                    "INSERT INTO ledger_transfers VALUES (:owner, :id, :owner, 'receivable',"
+                    " 'revenue', 100, 'CNY', 'issued', :at)"
+                ),
+                {"owner": owner, "id": new_id(later + timedelta(seconds=number)), "at": later},
+            )
+    assert await rows_in(database, "ledger_transfers_default") == 3
+    clock.advance(timedelta(days=125))
+    made = await ensure_partitions(database)
+    assert f"ledger_transfers_{later:%Y_%m}" in made
+    assert await rows_in(database, "ledger_transfers_default") == 0
+    assert await rows_in(database, f"ledger_transfers_{later:%Y_%m}") == 3
+    assert await rows_in(database, "ledger_transfers") == 3
+    with pytest.raises(Exception, match="rows are never changed or deleted"):
+        async with database.begin() as unit:
+            await unit.run(text("DELETE FROM ledger_transfers"))
+
+
+async def rows_in(database: Database, table: str) -> int:
+    async with database.begin() as unit:
+        return int((await unit.run(text(f"SELECT count(*) FROM {table}"))).scalar_one())  # noqa: S608
 
 
 async def test_a_pool_that_is_used_up_says_so(
