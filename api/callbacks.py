@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from api.body import REFUSED_HEADERS, BodyRefusedError, read_body
 from parking.flows.context import ParkingContext
 from parking.flows.settlement import receive_notice
-from parking.kit.errors import ParkingError, UnavailableError
+from parking.kit.errors import ParkingError
 from parking.payments.port import NoticeRefusedError
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -34,9 +34,9 @@ class CallbackEndpoint:
             return _problem(401, error.code)
         try:
             await receive_notice(self._context, name, notice)
-        except UnavailableError as error:
-            return _problem(503, error.code)
         except ParkingError as error:
+            if error.retryable:
+                return _problem(503, error.code)
             # Verified and impossible, such as another amount: repeating it cannot help.
             _log.error("notice.impossible", provider=name, code=error.code, notice=notice.notice_id)
             return _problem(422, error.code)

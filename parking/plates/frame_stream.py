@@ -1,7 +1,8 @@
 """Frames on their way to a recogniser and reads on their way back, over Valkey streams.
 
-Nothing here is the only copy: the bridge keeps every frame in PostgreSQL and submits it again
-when no answer comes.
+Nothing here is the only copy: the bridge stores every frame in PostgreSQL before it acknowledges
+it, and submits it again from memory when no answer comes. After a killed bridge the car still
+stands there, and its agent sends fresh pictures.
 """
 
 from collections.abc import Mapping

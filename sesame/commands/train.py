@@ -9,7 +9,7 @@ import typer
 from parking.kit.errors import InvalidInputError
 
 train_app = typer.Typer(
-    no_args_is_help=True, help="Train the networks and render pictures; needs `sesame[train]`."
+    no_args_is_help=True, help="Train the networks and render pictures; needs the extra `train`."
 )
 
 OutOption = Annotated[Path, typer.Option(help="Folder for the checkpoint and the ONNX file.")]
