@@ -70,6 +70,11 @@ def install(
     return Installation(environment=environment, api_url=api_url, gates_url=gates_url)
 
 
+def own_ports(folder: DataFolder) -> dict[str, str]:
+    """Return settings with free ports: throw-away installations run side by side."""
+    return {name: str(folder.port(name)) for name in PORTS}
+
+
 def _encoded(folder: DataFolder, name: str) -> str:
     return base64.b64encode(folder.secret(name, KEY_BYTES)).decode()
 

@@ -4,13 +4,17 @@ from typing import Final
 
 from xdist.scheduler import LoadScopeScheduling
 
-# These share one installation of real processes, which is started once by one worker. The mark
-# `xdist_group` does not do it: pytest 9.2 drops the group's name that xdist 3.8 adds to a test.
-TOGETHER: Final = ("tests/e2e/test_faults.py", "tests/e2e/test_bad_input.py")
+# The mark `xdist_group` does not do it: pytest 9.2 drops the group's name that xdist 3.8 adds.
+TOGETHER: Final = {
+    # One installation of real processes, which is started once by one worker.
+    "installation": ("tests/e2e/test_faults.py", "tests/e2e/test_bad_input.py"),
+    # Both prefer the usual ports.
+    "ports": ("tests/e2e/test_demo.py", "tests/integration/embedded/test_up.py"),
+}
 
 
 class TogetherScheduling(LoadScopeScheduling):
-    """Gives the tests that share an installation to one worker, and every other one to any."""
+    """Gives tests that must not run side by side to one worker, and every other one to any."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "together" if nodeid.startswith(TOGETHER) else nodeid
+        return next((name for name, files in TOGETHER.items() if nodeid.startswith(files)), nodeid)

@@ -17,7 +17,7 @@ from parking.flows.context import ParkingContext
 from sesame.embedded.folder import DataFolder
 from sesame.embedded.ports import LOOPBACK
 from sesame.embedded.stack import DATABASE_SETTING, REDIS_SETTING, Stack
-from sesame.installation import Installation, install
+from sesame.installation import Installation, install, own_ports
 from sesame.process_spec import AnsweringUrl, ProcessSpec
 from sesame.processes import application_processes
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
@@ -93,7 +93,7 @@ async def running(
         supervisor = await undo.enter_async_context(Supervisor(stack.folder.logs(), on_line))
         await migrate(stack.endpoints.database_url)
         on_step("stand-in, gate bridge and recogniser")
-        installation = install(stack.folder, stack.endpoints, given)
+        installation = install(stack.folder, stack.endpoints, given | own_ports(stack.folder))
         spec, url, settings = _acquirer(stack.folder, installation.environment)
         await supervisor.start(spec)
         environment = {**installation.environment, **settings, "SESAME_LOG_FORMAT": "json"}

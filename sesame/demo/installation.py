@@ -21,7 +21,7 @@ from sesame.demo.phone import Phone
 from sesame.demo.stand_ins import StandIn
 from sesame.demo.town import Town, settle
 from sesame.embedded.stack import DATABASE_SETTING, REDIS_SETTING, Stack
-from sesame.installation import API_PORT_SETTING, GATES_PORT_SETTING, Installation, install
+from sesame.installation import Installation, install, own_ports
 from sesame.migration import migrate
 from sesame.process_spec import ProcessSpec
 from sesame.processes import application_processes
@@ -174,10 +174,7 @@ class DemoInstallation:
         folder = self.stack.folder
         given = dict(self._given)
         if not self._durable:
-            # Throw-away installations run side by side: none may take the usual ports.
-            given |= {
-                name: str(folder.port(name)) for name in (API_PORT_SETTING, GATES_PORT_SETTING)
-            }
+            given |= own_ports(folder)
         plain = install(folder, self.stack.endpoints, given)
         environment = plain.environment
         prepared = (
