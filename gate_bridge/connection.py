@@ -210,7 +210,9 @@ class GateConnection:
             clock=self._tools.clock,
             spawn=self._tools.spawn,
         )
-        self._tools.registry.add(self)
+        if not self._tools.registry.add(self):
+            # The lane's one listener is the newer connection's: this one would end with it.
+            return
         pokes = self._tools.pokes
         pokes.listen(self.lane_id, self._on_poke)
         self._tools.spawn(pokes.follow(self.lane_id))

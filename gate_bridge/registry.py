@@ -31,15 +31,16 @@ class LaneRegistry:
     def __len__(self) -> int:
         return len(self._by_lane)
 
-    def add(self, connection: RegisteredConnection) -> None:
-        """Register a connection; whichever of two is older is closed."""
+    def add(self, connection: RegisteredConnection) -> bool:
+        """Register a connection and close the older of two; return whether it is the newest."""
         other = self._by_lane.get(connection.lane_id)
         if other is not None and other.session_epoch > connection.session_epoch:
             connection.supersede()
-            return
+            return False
         self._by_lane[connection.lane_id] = connection
         if other is not None:
             other.supersede()
+        return True
 
     def remove(self, connection: RegisteredConnection) -> None:
         """Forget a connection that ended, unless a newer one took its place."""

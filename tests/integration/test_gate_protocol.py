@@ -25,7 +25,8 @@ from gate_bridge.agent.play import play_lane
 from gate_bridge.options import BridgeOptions, ReadingLimits
 from gate_bridge.server import GateBridge
 from gate_bridge.wire.limits import SUBPROTOCOL, WireLimits
-from parking.events.pokes import lane_channel
+from parking.events.pokes import Poke, lane_channel
+from parking.flows.lane_types import Action, Connection, DisplayText, Lane
 from parking.kit.clock import SystemClock
 from parking.kit.ids import new_id
 from tests.integration.gate_stage import (
@@ -322,6 +323,39 @@ async def test_a_newer_connection_at_another_bridge_fences_the_older_one(
         ) as socket:
             await RawAgent(socket, stage.lane.lane_id).hello()
             assert await older.closed() == 4409
+
+
+async def test_a_connection_that_was_overtaken_in_its_hello_leaves_the_pokes_to_the_newer(
+    valkey_url: str, tmp_path: Path, valkey: ValkeyClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overtaken = asyncio.Event()
+    options = BridgeOptions(reading=ReadingLimits(poll_s=60.0))
+    async with open_stage(valkey_url, tmp_path, options) as stage:
+        take_epoch = stage.service.connect
+
+        async def take_first_epoch_slowly(lane: Lane, bridge: str) -> Connection:
+            connection = await take_epoch(lane, bridge)
+            if connection.session_epoch == 1:
+                await overtaken.wait()
+            return connection
+
+        monkeypatch.setattr(stage.service, "connect", take_first_epoch_slowly)
+        stage.service.decide_rule = lambda _id, _read: (Action.PAY, DisplayText(("Please pay",)))
+        async with stage.connect() as older, stage.connect() as newer:
+            await older.send([2, "h", "Hello", older.hello_payload()])
+            await eventually(lambda: stage.service.epochs == {stage.lane.lane_id: 1})
+            assert (await newer.hello())["session_epoch"] == 2
+            overtaken.set()
+            assert await older.closed() == 4409
+
+            presentation_id = await newer.start(1)
+            await newer.frame_of(presentation_id)
+            assert (await newer.receive())[2] == "Display"
+            stage.service.pay(presentation_id)
+            poke = Poke(presentation_id, "SessionPaid")
+            await valkey.publish(lane_channel(stage.lane.lane_id), poke.to_json())
+            order = await newer.receive()
+            assert (order[2], order[3]["session_epoch"]) == ("OpenBarrier", 2)
 
 
 async def test_events_are_acknowledged_without_gaps_and_once(stage: Stage) -> None:
