@@ -32,12 +32,15 @@ class LockOrderError(RuntimeError):
     """A use case locks against LOCK_ORDER: a defect, found before it can become a deadlock."""
 
 
-async def lock(unit: UnitOfWork, row: type[Locked], **key: UUID) -> Locked | None:
+async def lock(
+    unit: UnitOfWork, row: type[Locked], *, shared: bool = False, **key: UUID
+) -> Locked | None:
     """Lock one row for the rest of the transaction and return it as it now stands.
 
     Args:
         unit: The transaction.
         row: The table's class; it must stand in LOCK_ORDER.
+        shared: Keep others from changing the row, and let them read it in the same way.
         key: The whole primary key, by column name.
 
     Raises:
@@ -51,7 +54,7 @@ async def lock(unit: UnitOfWork, row: type[Locked], **key: UUID) -> Locked | Non
     statement = (
         select(row)
         .where(*(col(getattr(row, name)) == value for name, value in key.items()))
-        .with_for_update()
+        .with_for_update(read=shared)
         .execution_options(populate_existing=True)
     )
     return (await unit.session.exec(statement)).one_or_none()

@@ -69,8 +69,13 @@ async def find_unconfirmed(unit: UnitOfWork, since: datetime) -> Sequence[Mandat
 
 
 async def lock_mandate(unit: UnitOfWork, driver_id: UUID, mandate_id: UUID) -> Mandate | None:
-    """Lock a driver's mandate."""
+    """Lock a driver's mandate, to change it."""
     return await lock(unit, Mandate, driver_id=driver_id, id=mandate_id)
+
+
+async def hold_mandate(unit: UnitOfWork, driver_id: UUID, mandate_id: UUID) -> Mandate | None:
+    """Keep a mandate as it is while it is charged; two cars may be charged at once."""
+    return await lock(unit, Mandate, shared=True, driver_id=driver_id, id=mandate_id)
 
 
 async def find_bills(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> Sequence[Bill]:

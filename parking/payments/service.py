@@ -117,8 +117,8 @@ async def begin_attempt(
     if bill.attempts >= ATTEMPTS_PER_BILL_MAX:
         return None
     if mandate is not None:
-        locked = await repository.lock_mandate(unit, mandate.driver_id, mandate.id)
-        if locked is None or locked.state != MandateState.ACTIVE:
+        held = await repository.hold_mandate(unit, mandate.driver_id, mandate.id)
+        if held is None or held.state != MandateState.ACTIVE:
             return None
     bill.attempts += 1
     attempt_id = derive_id(bill.id, f"attempt:{bill.attempts}")
