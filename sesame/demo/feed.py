@@ -38,7 +38,8 @@ class LaneView:
     """
 
     car: bool = False
-    connected: bool = False
+    # An agent counts as started once it is connected, which is before it is listened to.
+    connected: bool = True
     lines: Sequence[str] = ()
     qr: str | None = None
     last: str = ""
