@@ -19,6 +19,8 @@ from parking.kit.errors import ParkingError
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _GONE = "presentation_ended"
+# The car still stands there and may pass: these speak of the order, which a fresh one mends.
+_STALE = frozenset({"expired", "stale_epoch"})
 _DRIVE_ON = DisplayText(("Thank you", "Please drive on"))
 _STATES = {
     CommandStatus.ACCEPTED: CommandState.ACCEPTED,
@@ -56,6 +58,7 @@ class Delivery:
 
     Attributes:
         accepted: Whether the edge took a command.
+        is_stale: Whether the edge refused the last command only because it came too late.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Delivery:
         self._limits = limits
         self._sends: dict[UUID, int] = {}
         self.accepted = False
+        self.is_stale = False
 
     async def show(self, text: DisplayText, *, final: bool = True) -> None:
         """Show a text; a final one tells the agent that no more pictures are needed."""
@@ -111,6 +115,8 @@ class Delivery:
             **self._names(),
         )
         await self._record(command, _STATES[result.status], result.reason)
+        # After the record: until then the domain has no other order to give.
+        self.is_stale = result.status is CommandStatus.REJECTED and result.reason in _STALE
 
     async def withdraw(self, command: OpenCommand) -> None:
         """Record that a command was not sent because its car had left."""
@@ -118,6 +124,7 @@ class Delivery:
 
     async def send_pending(self, wanted: Callable[[], bool]) -> None:
         """Send what the edge has not answered yet, such as the command after a late payment."""
+        self.is_stale = False
         try:
             commands = await call_once(
                 lambda: self._service.pending_commands(self._lane, self._presentation_id),

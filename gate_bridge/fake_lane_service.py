@@ -21,6 +21,7 @@ from parking.kit.clock import Clock
 from parking.kit.errors import UnavailableError
 from parking.kit.ids import derive_id
 from parking.lanes.errors import EventOutOfOrderError, PresentationUnknownError
+from parking.lanes.service import COMMANDS_PER_PRESENTATION_MAX
 from parking.places.errors import LaneUnknownError
 from parking.plates.reads import PlateRead
 
@@ -144,9 +145,12 @@ class FakeLaneService:
         self.answers[command_id] = (status, reason)
 
     async def pending_commands(self, lane: Lane, presentation_id: UUID) -> Sequence[OpenCommand]:
-        """Return the commands that have no answer."""
+        """Return the commands that have no answer, or a fresh one for a rejected one."""
         del lane
         self._maybe_fail()
+        stands = self.presentations.get(presentation_id) is PresentationState.OCCUPIED
+        if stands and 0 < self._rejected(presentation_id) < COMMANDS_PER_PRESENTATION_MAX:
+            self._issue(presentation_id)
         return [
             command
             for command in self.commands.values()
@@ -162,11 +166,17 @@ class FakeLaneService:
         return self._issue(presentation_id)
 
     def _issue(self, presentation_id: UUID) -> OpenCommand:
-        command = OpenCommand(
-            derive_id(presentation_id, "open:1"), presentation_id, self.clock.now(), self.ttl_ms
-        )
+        command_id = derive_id(presentation_id, f"open:{self._rejected(presentation_id) + 1}")
+        command = OpenCommand(command_id, presentation_id, self.clock.now(), self.ttl_ms)
         self.commands[command.command_id] = command
         return command
+
+    def _rejected(self, presentation_id: UUID) -> int:
+        return sum(
+            command.presentation_id == presentation_id
+            and self.answers.get(command.command_id, (None, None))[0] is CommandState.REJECTED
+            for command in self.commands.values()
+        )
 
     def _commit(self, lane: Lane, event: LaneEvent, action: str, what: str) -> bool:
         self._maybe_fail()

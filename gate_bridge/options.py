@@ -39,6 +39,7 @@ class ReadingLimits:
         submissions_max: Submissions of one frame.
         camera_confidence_min: Confidence of a camera's own read that needs no pictures.
         poll_s: Time between two looks for late commands.
+        renewal_pause_s: Time before a look for an order in place of one that came too late.
         tries_max: Tries of one call to the domain that fails for a passing reason.
         backoff_s: First pause between tries; it doubles up to `backoff_s_max`.
         command_sends_max: Times that one command is sent on one connection.
@@ -57,6 +58,7 @@ class ReadingLimits:
     submissions_max: int = 300
     camera_confidence_min: float = 0.9
     poll_s: float = 2.0
+    renewal_pause_s: float = 0.1
     tries_max: int = 60
     backoff_s: float = 0.1
     backoff_s_max: float = 2.0

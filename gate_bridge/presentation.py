@@ -184,7 +184,8 @@ class PresentationRun:
 
     async def _follow_commands(self) -> None:
         while self._is_current() and not self._delivery.accepted:
-            await self._wait(self._limits.poll_s)
+            is_stale = self._delivery.is_stale
+            await self._wait(self._limits.renewal_pause_s if is_stale else self._limits.poll_s)
             if self._is_current():
                 await self._delivery.send_pending(self._is_current)
 

@@ -22,6 +22,7 @@ from parking.flows.lane_types import (
 from parking.kit.clock import Clock, ManualClock, SystemClock
 from parking.kit.ids import new_id
 from parking.lanes.errors import EventOutOfOrderError, PresentationUnknownError
+from parking.lanes.service import COMMANDS_PER_PRESENTATION_MAX
 from parking.places.errors import LaneUnknownError
 from parking.plates.reads import PlateRead
 from tests.factories.lane_world import open_lane_world
@@ -150,6 +151,20 @@ async def test_an_answered_order_is_not_pending(gate: Gate) -> None:
     for _ in range(2):
         await gate.service.command_answered(
             gate.lane, pending.command_id, CommandState.ACCEPTED, None
+        )
+    assert list(await gate.service.pending_commands(gate.lane, presentation_id)) == []
+
+
+async def test_a_rejected_order_is_renewed_a_limited_number_of_times(gate: Gate) -> None:
+    presentation_id = await gate.arrive()
+    await gate.service.decide(gate.lane, presentation_id, READ, [gate.id()])
+    orders = set[UUID]()
+    for number in range(COMMANDS_PER_PRESENTATION_MAX):
+        [pending] = await gate.service.pending_commands(gate.lane, presentation_id)
+        orders.add(pending.command_id)
+        assert len(orders) == number + 1
+        await gate.service.command_answered(
+            gate.lane, pending.command_id, CommandState.REJECTED, "expired"
         )
     assert list(await gate.service.pending_commands(gate.lane, presentation_id)) == []
 

@@ -1,6 +1,7 @@
 """A lane through the bridge: real sockets, real Valkey, a domain in memory."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import timedelta
@@ -21,6 +22,7 @@ from parking.flows.lane_types import Action, CommandState, DisplayText
 from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.errors import InvalidInputError
 from parking.kit.ids import id_time
+from parking.lanes.service import COMMANDS_PER_PRESENTATION_MAX
 from parking.plates.reads import PlateRead
 from tests.integration.gate_process import run_agent
 from tests.integration.gate_stage import (
@@ -70,7 +72,9 @@ async def test_a_car_is_read_decided_on_once_and_let_through(stage: Stage) -> No
     assert timings.frame_to_open_ms is not None
 
 
-async def test_an_open_that_reaches_a_frozen_gate_late_is_refused(stage: Stage) -> None:
+async def test_an_open_that_reaches_a_frozen_gate_late_is_refused_and_a_fresh_one_opens(
+    stage: Stage,
+) -> None:
     stage.service.ttl_ms = 400
     stage.recognizer.on.clear()
     async with run_agent(stage) as agent:
@@ -80,12 +84,44 @@ async def test_an_open_that_reaches_a_frozen_gate_late_is_refused(stage: Stage) 
         stage.recognizer.on.set()
         await eventually(lambda: len(stage.service.commands) == 1)
         await asyncio.sleep(0.6)
+        stage.service.ttl_ms = 5000
         agent.thaw()
-        await eventually(lambda: len(stage.service.answers) == 1)
+        await eventually(lambda: "passed" in whats(stage))
 
-        assert list(stage.service.answers.values()) == [(CommandState.REJECTED, "expired")]
-        assert agent.pulses == 0
-    assert whats(stage) == ["occupied"]
+        assert list(stage.service.answers.values()) == [
+            (CommandState.REJECTED, "expired"),
+            (CommandState.ACCEPTED, None),
+        ]
+        assert agent.pulses == 1
+
+
+async def test_an_order_that_is_always_refused_as_stale_is_renewed_a_few_times_with_pauses(
+    valkey_url: str, tmp_path: Path
+) -> None:
+    options = BridgeOptions(reading=ReadingLimits(poll_s=60.0))
+    async with open_stage(valkey_url, tmp_path, options) as stage, stage.connect() as agent:
+        await agent.hello()
+        await agent.frame_of(await agent.start(1))
+        orders = set[str]()
+        started_s = time.monotonic()
+        for _ in range(COMMANDS_PER_PRESENTATION_MAX):
+            order = await agent.receive()
+            while order[2] != "OpenBarrier":
+                order = await agent.receive()
+            command_id = order[3]["command_id"]
+            orders.add(command_id)
+            refused = {"status": "rejected", "reason": "stale_epoch", "repeated": False}
+            await agent.send([3, order[1], {"command_id": command_id, **refused}])
+        assert len(orders) == COMMANDS_PER_PRESENTATION_MAX
+        assert time.monotonic() - started_s >= 0.1 * (COMMANDS_PER_PRESENTATION_MAX - 1)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                while (await agent.receive())[2] != "OpenBarrier":
+                    pass
+        assert (
+            list(stage.service.answers.values())
+            == [(CommandState.REJECTED, "stale_epoch")] * COMMANDS_PER_PRESENTATION_MAX
+        )
 
 
 @pytest.mark.parametrize(
