@@ -87,7 +87,9 @@ async def test_locks_go_one_way(database: Database) -> None:
 
 async def test_partitions_are_made_ahead_once(database: Database, clock: ManualClock) -> None:
     assert await ensure_partitions(database) == []
-    clock.advance(timedelta(days=31))
+    now = clock.now()
+    next_month = (now.replace(day=1) + timedelta(days=32)).replace(day=1)
+    clock.advance(next_month - now)
     made = await ensure_partitions(database)
     tables = {name[: -len("_2026_01")] for name in made}
     assert len(made) == len(tables) == 11
