@@ -16,6 +16,7 @@ from parking.flows.lane_types import (
     LaneEvent,
     OpenCommand,
     PresentationState,
+    ReadSource,
 )
 from parking.kit.clock import Clock
 from parking.kit.errors import UnavailableError
@@ -40,6 +41,7 @@ class FakeLaneService:
     Attributes:
         failures_left: Calls that fail for a passing reason before the next one succeeds.
         commands: By id, as last issued.
+        sources: Who read the plate that was decided on last, by presentation.
         answers: What the edge answered, by command id.
     """
 
@@ -57,6 +59,7 @@ class FakeLaneService:
     frames: dict[UUID, FrameUpload] = field(default_factory=dict[UUID, FrameUpload])
     decisions: dict[UUID, Decision] = field(default_factory=dict[UUID, Decision])
     decide_calls: list[tuple[UUID, str]] = field(default_factory=list[tuple[UUID, str]])
+    sources: dict[UUID, ReadSource] = field(default_factory=dict[UUID, ReadSource])
     commands: dict[UUID, OpenCommand] = field(default_factory=dict[UUID, OpenCommand])
     answers: dict[UUID, tuple[CommandState, str | None]] = field(
         default_factory=dict[UUID, tuple[CommandState, str | None]]
@@ -110,11 +113,12 @@ class FakeLaneService:
         return self.last_seqs[lane.lane_id]
 
     async def decide(
-        self, lane: Lane, presentation_id: UUID, read: PlateRead, frames: Sequence[UUID]
+        self, lane: Lane, presentation_id: UUID, read: PlateRead, source: ReadSource
     ) -> Decision:
         """Decide once."""
-        del lane, frames
+        del lane
         self._maybe_fail()
+        self.sources[presentation_id] = source
         self.decide_calls.append((presentation_id, read.text))
         if presentation_id not in self.presentations:
             raise PresentationUnknownError("presentation_id")

@@ -160,7 +160,7 @@ class ConnectedLane:
         if run is None or run.presentation_id != event.presentation_id:
             return
         if self._is_live(event.captured_at):
-            run.camera_read(_plate_read(event))
+            run.camera_read(_plate_read(event), event.source)
 
     def _clear(self, presentation_id: UUID) -> None:
         if self._run is not None and self._run.presentation_id == presentation_id:

@@ -14,6 +14,7 @@ from parking.flows.lane_types import (
     LaneEvent,
     OpenCommand,
     PresentationState,
+    ReadSource,
 )
 from parking.plates.reads import PlateRead
 
@@ -58,7 +59,7 @@ class LaneService(Protocol):
         ...
 
     async def decide(
-        self, lane: Lane, presentation_id: UUID, read: PlateRead, frames: Sequence[UUID]
+        self, lane: Lane, presentation_id: UUID, read: PlateRead, source: ReadSource
     ) -> Decision:
         """Decide on a presentation, once: a repeated call returns the same decision."""
         ...

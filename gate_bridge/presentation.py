@@ -18,7 +18,7 @@ from gate_bridge.port import LaneService
 from gate_bridge.reading import Reading, Verdict
 from gate_bridge.retry import call_until
 from gate_bridge.timings import PresentationTimings, TimingsListener
-from parking.flows.lane_types import Decision, DisplayText, FrameUpload, Lane
+from parking.flows.lane_types import Decision, DisplayText, FrameUpload, Lane, ReadSource
 from parking.plates.frame_stream import FrameReply, FrameRequest
 from parking.plates.reads import PlateRead
 
@@ -74,9 +74,9 @@ class PresentationRun:
         if self._reading.add(upload, received_s, now_s):
             await self._submit(upload)
 
-    def camera_read(self, read: PlateRead) -> None:
+    def camera_read(self, read: PlateRead, camera: str) -> None:
         """Take in a plate that the camera read itself."""
-        self._reading.camera_read(read)
+        self._reading.camera_read(read, camera)
         self._news.set()
 
     def poke(self) -> None:
@@ -135,11 +135,11 @@ class PresentationRun:
         verdict = await self._read()
         if verdict is None:
             return
-        if verdict.read is None:
+        if verdict.read is None or verdict.source is None:
             _log.info("plate_not_readable", **self._names())
             await self._delivery.show(_NOT_READABLE)
             return
-        await self._carry_out(await self._decide(verdict.read), verdict)
+        await self._carry_out(await self._decide(verdict.read, verdict.source), verdict)
 
     async def _read(self) -> Verdict | None:
         told = False
@@ -156,10 +156,9 @@ class PresentationRun:
             await self._wait(_CHECK_S)
         return None
 
-    async def _decide(self, read: PlateRead) -> Decision:
-        frame_ids = tuple(self._reading.frame_ids)
+    async def _decide(self, read: PlateRead, source: ReadSource) -> Decision:
         return await call_until(
-            lambda: self._tools.service.decide(self._lane, self.presentation_id, read, frame_ids),
+            lambda: self._tools.service.decide(self._lane, self.presentation_id, read, source),
             self._limits,
             name="decide",
             wanted=self._is_current,

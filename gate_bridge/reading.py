@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from gate_bridge.options import ReadingLimits
-from parking.flows.lane_types import FrameUpload
+from parking.flows.lane_types import FrameUpload, ObservationMethod, ReadSource
 from parking.plates.frame_stream import FrameReply
 from parking.plates.reads import PlateRead
 
@@ -32,11 +32,13 @@ class Verdict:
         read: The plate to decide on; None when no picture showed one.
         reply: The answer that tipped the balance, for its timings.
         received_s: Arrival of the frame that was answered.
+        source: Who read the plate; None without a plate.
     """
 
     read: PlateRead | None
     reply: FrameReply | None = None
     received_s: float | None = None
+    source: ReadSource | None = None
 
 
 class Reading:
@@ -51,7 +53,7 @@ class Reading:
         self._started_s = started_s
         self._first_answer_s: float | None = None
         self._kept: dict[UUID, KeptFrame] = {}
-        self._best: PlateRead | None = None
+        self._best = Verdict(None)
         self._sure: Verdict | None = None
         self._closed = False
         self.frame_ids: list[UUID] = []
@@ -99,29 +101,33 @@ class Reading:
             self.answered += 1
         if reply.vote is None:
             return
-        if self._best is None or _weight(reply.vote) >= _weight(self._best):
-            self._best = reply.vote
+        source = ReadSource(ObservationMethod.ANPR, reply.model)
+        best = self._best.read
+        if best is None or _weight(reply.vote) >= _weight(best):
+            self._best = Verdict(reply.vote, source=source)
         if reply.agreed and self._sure is None:
-            self._sure = Verdict(reply.vote, reply, frame.received_s if frame else None)
+            self._sure = Verdict(reply.vote, reply, frame.received_s if frame else None, source)
 
-    def camera_read(self, read: PlateRead) -> None:
+    def camera_read(self, read: PlateRead, camera: str) -> None:
         """Take in the camera's own read: sure enough to decide on, or the best so far."""
+        verdict = Verdict(read, source=ReadSource(ObservationMethod.CAMERA, camera))
+        best = self._best.read
         if read.confidence >= self._limits.camera_confidence_min and self._sure is None:
-            self._sure = Verdict(read)
-        elif self._best is None or read.confidence > self._best.confidence:
-            self._best = read
+            self._sure = verdict
+        elif best is None or read.confidence > best.confidence:
+            self._best = verdict
 
     def verdict(self, now_s: float) -> Verdict | None:
         """Return the outcome, or None while more answers are worth waiting for."""
         if self._sure is not None:
             return self._sure
         if self.answered >= self._limits.answered_frames_max:
-            return Verdict(self._best)
+            return self._best
         if self._first_answer_s is not None:
             spent = now_s - self._first_answer_s >= self._limits.reading_s_max
         else:
             spent = now_s - self._started_s >= self._limits.silent_s_max
-        return Verdict(self._best) if spent else None
+        return self._best if spent else None
 
     def silent(self, now_s: float) -> bool:
         """Return whether frames have waited so long that the driver should be told."""

@@ -18,8 +18,10 @@ from parking.flows.lane_types import (
     FrameUpload,
     Lane,
     LaneEvent,
+    ObservationMethod,
     OpenCommand,
     PresentationState,
+    ReadSource,
 )
 from parking.flows.release import OPEN_TTL_MS
 from parking.flows.settlement import Settled
@@ -32,7 +34,6 @@ from parking.lanes.models import (
     CommandState,
     Frame,
     LaneEventRow,
-    ObservationMethod,
     Presentation,
 )
 from parking.places import service as places
@@ -126,19 +127,19 @@ class LaneFlows:
         return event.event.seq
 
     async def decide(
-        self, lane: Lane, presentation_id: UUID, read: PlateRead, frames: Sequence[UUID]
+        self, lane: Lane, presentation_id: UUID, read: PlateRead, source: ReadSource
     ) -> Decision:
         """Decide on a presentation, once: a repeated call returns what was decided.
 
         Args:
             lane: Where the car stands.
             presentation_id: The car.
-            read: The plate, as agreed over `frames`.
-            frames: Which pictures the read rests on; none where a camera read by itself.
+            read: The plate.
+            source: Who read it, for the record of the observation.
         """
         timings_ms: dict[str, float] = {}
         started = perf_counter()
-        step = await self._first_step(lane, presentation_id, read, frames, timings_ms)
+        step = await self._first_step(lane, presentation_id, read, source, timings_ms)
         decision = await self._finish(lane, presentation_id, step, timings_ms)
         timings_ms["decide"] = (perf_counter() - started) * 1000
         known = sum(timings_ms.get(name, 0.0) for name in ("match", "price", "charge"))
@@ -154,8 +155,12 @@ class LaneFlows:
         """
         step = await self._next_step(lane, presentation_id)
         if step is None:
-            read = await self._camera_read(lane, presentation_id)
-            return None if read is None else await self.decide(lane, presentation_id, read, [])
+            found = await self._camera_read(lane, presentation_id)
+            if found is None:
+                return None
+            read, camera = found
+            source = ReadSource(ObservationMethod.CAMERA, camera)
+            return await self.decide(lane, presentation_id, read, source)
         return await self._finish(lane, presentation_id, step, {})
 
     async def command_answered(
@@ -197,23 +202,23 @@ class LaneFlows:
             return False
         return True
 
-    async def _camera_read(self, lane: Lane, presentation_id: UUID) -> PlateRead | None:
-        """Return the best read that a camera sent for a car that nobody decided on yet."""
+    async def _camera_read(self, lane: Lane, presentation_id: UUID) -> tuple[PlateRead, str] | None:
+        """Return the best read of a camera, with its name, for a car not decided on yet."""
         async with self._database.begin() as unit:
-            sealed = await lane_rows.find_camera_reads(unit, lane.operator_id, presentation_id)
+            found = await lane_rows.find_camera_reads(unit, lane.operator_id, presentation_id)
             reads = [
-                PlateRead.model_validate_json(unit.vault.open(item, context=READ_CONTEXT))
-                for item in sealed
+                (PlateRead.model_validate_json(unit.vault.open(sealed, context=READ_CONTEXT)), name)
+                for sealed, name in found
             ]
-        sure = [read for read in reads if read.confidence >= CAMERA_CONFIDENCE_MIN]
-        return max(sure, key=lambda read: read.confidence, default=None)
+        sure = [item for item in reads if item[0].confidence >= CAMERA_CONFIDENCE_MIN]
+        return max(sure, key=lambda item: item[0].confidence, default=None)
 
     async def _first_step(
         self,
         lane: Lane,
         presentation_id: UUID,
         read: PlateRead,
-        frames: Sequence[UUID],
+        source: ReadSource,
         timings_ms: dict[str, float],
     ) -> Step:
         for last_try in (False,) * (CONFLICT_TRIES_MAX - 1) + (True,):
@@ -237,7 +242,7 @@ class LaneFlows:
                         flow = ExitFlow(self._context, unit, presentation, timings_ms)
                         step = await flow.begin(lane, read, index)
                     # Last, so that the presentation is written once with all that is new.
-                    await _observe(unit, presentation, read, index, frames)
+                    await _observe(unit, presentation, read, index, source)
                     return step
             except ConflictError:
                 if last_try:
@@ -378,7 +383,7 @@ async def _observe(
     presentation: Presentation,
     read: PlateRead,
     plate_index: UUID,
-    frames: Sequence[UUID],
+    source: ReadSource,
 ) -> None:
     await lanes.observe(
         unit,
@@ -389,7 +394,7 @@ async def _observe(
             alternatives={item.text: item.probability for item in read.alternatives},
             confidence=read.confidence,
             frames=read.frames,
-            method=ObservationMethod.ANPR if frames else ObservationMethod.CAMERA,
-            source=read.region or "",
+            method=source.method,
+            source=source.name,
         ),
     )

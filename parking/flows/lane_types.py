@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from parking.lanes.models import CommandState, PresentationState
+from parking.lanes.models import CommandState, ObservationMethod, PresentationState
 from parking.places.models import Direction
 
 __all__ = [
@@ -20,8 +20,10 @@ __all__ = [
     "FrameUpload",
     "Lane",
     "LaneEvent",
+    "ObservationMethod",
     "OpenCommand",
     "PresentationState",
+    "ReadSource",
 ]
 
 
@@ -95,6 +97,18 @@ class FrameUpload:
     captured_at: datetime
     content_type: str
     image: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSource:
+    """Who read a plate.
+
+    Attributes:
+        name: Which weights, or which camera.
+    """
+
+    method: ObservationMethod
+    name: str
 
 
 @dataclass(frozen=True, slots=True)

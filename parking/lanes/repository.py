@@ -90,13 +90,13 @@ async def insert_once(unit: UnitOfWork, row: Row) -> bool:
 
 async def find_camera_reads(
     unit: UnitOfWork, operator_id: UUID, presentation_id: UUID
-) -> list[bytes]:
-    """Return the sealed reads that a camera sent for a presentation without a decision."""
+) -> list[tuple[bytes, str]]:
+    """Return a camera's sealed reads, with its name, for a presentation without a decision."""
     presentation = await find_presentation(unit, operator_id, presentation_id)
     if presentation is None or presentation.decided_at is not None:
         return []
     statement = (
-        select(LaneEventRow.read_sealed)
+        select(LaneEventRow)
         .where(col(LaneEventRow.operator_id) == operator_id)
         .where(col(LaneEventRow.lane_id) == presentation.lane_id)
         .where(col(LaneEventRow.presentation_id) == presentation_id)
@@ -104,7 +104,11 @@ async def find_camera_reads(
         .order_by(col(LaneEventRow.seq).desc())
         .limit(CAMERA_READS_MAX)
     )
-    return [sealed for sealed in await unit.session.exec(statement) if sealed is not None]
+    return [
+        (event.read_sealed, str(event.detail["source"]))
+        for event in await unit.session.exec(statement)
+        if event.read_sealed is not None
+    ]
 
 
 async def has_event(unit: UnitOfWork, presentation: Presentation, kinds: Collection[str]) -> bool:

@@ -17,7 +17,9 @@ from parking.flows.lane_types import (
     FrameUpload,
     Lane,
     LaneEvent,
+    ObservationMethod,
     PresentationState,
+    ReadSource,
 )
 from parking.kit.clock import Clock, ManualClock, SystemClock
 from parking.kit.ids import new_id
@@ -28,6 +30,7 @@ from parking.plates.reads import PlateRead
 from tests.factories.lane_world import open_lane_world
 
 READ = PlateRead(text="京A88731", confidence=0.99, frames=2)
+SOURCE = ReadSource(ObservationMethod.ANPR, "weights-1")
 
 
 @dataclass
@@ -122,7 +125,7 @@ async def test_a_frame_may_be_stored_again(gate: Gate) -> None:
 async def test_a_presentation_that_was_never_reported_is_not_decided_on(gate: Gate) -> None:
     unknown = gate.id()
     with pytest.raises(PresentationUnknownError):
-        await gate.service.decide(gate.lane, unknown, READ, [])
+        await gate.service.decide(gate.lane, unknown, READ, SOURCE)
     assert await gate.service.resume(gate.lane, unknown) is None
     assert list(await gate.service.pending_commands(gate.lane, unknown)) == []
 
@@ -130,8 +133,8 @@ async def test_a_presentation_that_was_never_reported_is_not_decided_on(gate: Ga
 async def test_a_decision_is_made_once_and_found_again(gate: Gate) -> None:
     presentation_id = await gate.arrive()
     assert await gate.service.resume(gate.lane, presentation_id) is None
-    first = await gate.service.decide(gate.lane, presentation_id, READ, [gate.id()])
-    again = await gate.service.decide(gate.lane, presentation_id, READ, [gate.id()])
+    first = await gate.service.decide(gate.lane, presentation_id, READ, SOURCE)
+    again = await gate.service.decide(gate.lane, presentation_id, READ, SOURCE)
     found = await gate.service.resume(gate.lane, presentation_id)
     assert found is not None
     for decision in (first, again, found):
@@ -144,7 +147,7 @@ async def test_a_decision_is_made_once_and_found_again(gate: Gate) -> None:
 
 async def test_an_answered_order_is_not_pending(gate: Gate) -> None:
     presentation_id = await gate.arrive()
-    decision = await gate.service.decide(gate.lane, presentation_id, READ, [gate.id()])
+    decision = await gate.service.decide(gate.lane, presentation_id, READ, SOURCE)
     assert decision.command is not None
     [pending] = await gate.service.pending_commands(gate.lane, presentation_id)
     assert pending.command_id == decision.command.command_id
@@ -157,7 +160,7 @@ async def test_an_answered_order_is_not_pending(gate: Gate) -> None:
 
 async def test_a_rejected_order_is_renewed_a_limited_number_of_times(gate: Gate) -> None:
     presentation_id = await gate.arrive()
-    await gate.service.decide(gate.lane, presentation_id, READ, [gate.id()])
+    await gate.service.decide(gate.lane, presentation_id, READ, SOURCE)
     orders = set[UUID]()
     for number in range(COMMANDS_PER_PRESENTATION_MAX):
         [pending] = await gate.service.pending_commands(gate.lane, presentation_id)

@@ -20,7 +20,9 @@ from parking.flows.lane_types import (
     Direction,
     Lane,
     LaneEvent,
+    ObservationMethod,
     PresentationState,
+    ReadSource,
 )
 from parking.flows.settlement import receive_agreement
 from parking.kit.clock import ManualClock, SystemClock
@@ -38,6 +40,7 @@ from parking.tariffs import service as tariffs
 
 VAULT: Final = Vault(field_key=b"f" * 32, index_key=b"i" * 32)
 PLATE: Final = "京A88731"
+WEIGHTS: Final = ReadSource(ObservationMethod.ANPR, "weights-1")
 # Free for 10 minutes, then 5 CNY each started half hour, at most 30 CNY a day.
 RATE_TABLE: Final[dict[str, Any]] = {
     "timezone": "Asia/Shanghai",
@@ -84,7 +87,7 @@ class LaneWorld:
         return presentation_id
 
     async def decide(self, lane: Lane, presentation_id: UUID, read: PlateRead) -> Decision:
-        return await self.gate.decide(lane, presentation_id, read, [new_id(self.clock.now())])
+        return await self.gate.decide(lane, presentation_id, read, WEIGHTS)
 
     async def barrier(self, lane: Lane, presentation_id: UUID, *kinds: str) -> None:
         for kind in kinds:

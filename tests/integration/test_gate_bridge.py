@@ -14,11 +14,17 @@ import pytest
 from gate_bridge.agent import session
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.pictures import CarPictures
-from gate_bridge.agent.play import play_lane
+from gate_bridge.agent.play import CAMERA_SOURCE, play_lane
 from gate_bridge.options import BridgeOptions, ReadingLimits
 from gate_bridge.server import GateBridge
 from parking.events.pokes import Poke, lane_channel
-from parking.flows.lane_types import Action, CommandState, DisplayText
+from parking.flows.lane_types import (
+    Action,
+    CommandState,
+    DisplayText,
+    ObservationMethod,
+    ReadSource,
+)
 from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.errors import InvalidInputError
 from parking.kit.ids import id_time
@@ -63,6 +69,7 @@ async def test_a_car_is_read_decided_on_once_and_let_through(stage: Stage) -> No
         await eventually(lambda: len(stage.service.events) == 6)
 
     assert stage.service.decide_calls == [(presentation_id, PLATE)]
+    assert stage.service.sources == {presentation_id: ReadSource(ObservationMethod.ANPR, "told")}
     assert lane.barrier.pulses == 1
     assert whats(stage) == THROUGH
     assert [event[0] for event in stage.service.events] == [1, 2, 3, 4, 5, 6]
@@ -363,6 +370,9 @@ async def test_a_camera_that_reads_by_itself_needs_no_pictures(stage: Stage) -> 
         presentation_id = await lane.present_car(CarPictures(), "B777", 0.97)
         assert await lane.wait_free(10)
     assert stage.service.decide_calls == [(presentation_id, "B777")]
+    assert stage.service.sources == {
+        presentation_id: ReadSource(ObservationMethod.CAMERA, CAMERA_SOURCE)
+    }
     assert stage.service.frames == {}
 
 

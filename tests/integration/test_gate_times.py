@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from gate_bridge.agent.play import play_lane
+from parking.flows.lane_types import ObservationMethod, ReadSource
 from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.ids import id_time, new_id
 from parking.plates.reads import PlateRead
@@ -148,7 +149,10 @@ async def test_a_decision_taken_in_time_is_carried_out_late(stage: Stage) -> Non
         await agent.hello()
         await agent.call("Presentation", car)
     await stage.service.decide(
-        stage.lane, presentation_id, PlateRead(text=PLATE, confidence=0.99), ()
+        stage.lane,
+        presentation_id,
+        PlateRead(text=PLATE, confidence=0.99),
+        ReadSource(ObservationMethod.CAMERA, "camera-1"),
     )
     async with stage.connect() as agent:
         await agent.hello(2, presentation_id)

@@ -10,7 +10,7 @@ from parking.flows.pay_link import pay_token
 from parking.payments.errors import BillUnknownError
 from parking.payments.fake import Fault
 from parking.plates import service as plates
-from tests.factories.lane_world import PLATE, LaneWorld, read_of
+from tests.factories.lane_world import PLATE, WEIGHTS, LaneWorld, read_of
 
 
 async def test_bound_driver_is_charged_once_and_let_out(world: LaneWorld) -> None:
@@ -232,20 +232,33 @@ async def test_car_that_left_before_the_gate_moved_never_came_in(world: LaneWorl
     assert await world.count("bills") == 0
 
 
+async def test_an_observation_says_which_weights_read_the_plate(world: LaneWorld) -> None:
+    presentation_id = await world.arrive(world.entry)
+    read = read_of(PLATE).model_copy(update={"region": "cn"})
+    await world.decide(world.entry, presentation_id, read)
+    assert await world.rows("SELECT method, source FROM observations") == [
+        {"method": "anpr", "source": WEIGHTS.name}
+    ]
+
+
 async def test_cameras_own_read_outlives_the_bridge(world: LaneWorld) -> None:
     presentation_id = await world.arrive(world.entry)
-    for text, confidence in (("京A88780", 0.4), (PLATE, 0.96)):
+    reads = (("京A88780", 0.4, "camera-1"), (PLATE, 0.96, "camera-2"))
+    for text, confidence, camera in reads:
         await world.gate.record_observation(
             world.entry,
             world.event(world.entry),
             presentation_id,
             read_of(text, confidence),
-            "camera",
+            camera,
         )
     # The bridge dies here, before it decides; the next one asks what is to be done.
     decision = await world.gate.resume(world.entry, presentation_id)
     assert decision is not None
     assert (decision.action, decision.display.lines[0]) == ("open", PLATE)
+    assert await world.rows("SELECT method, source FROM observations") == [
+        {"method": "camera", "source": "camera-2"}
+    ]
     [event] = await world.rows(
         "SELECT detail, read_sealed FROM lane_events WHERE kind = 'observation' AND seq = 3"
     )

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from gate_bridge.options import ReadingLimits
 from gate_bridge.reading import Reading, Verdict
-from parking.flows.lane_types import FrameUpload
+from parking.flows.lane_types import FrameUpload, ObservationMethod, ReadSource
 from parking.plates.frame_stream import FrameReply
 from parking.plates.reads import PlateRead
 
@@ -22,6 +22,8 @@ LIMITS = ReadingLimits(
 CAR = UUID(int=9)
 SURE = PlateRead(text="A1", confidence=0.99, frames=2)
 UNSURE = PlateRead(text="A2", confidence=0.5)
+WEIGHTS = ReadSource(ObservationMethod.ANPR, "m")
+CAMERA = ReadSource(ObservationMethod.CAMERA, "camera-1")
 
 
 def frame(number: int) -> FrameUpload:
@@ -66,9 +68,9 @@ def test_an_agreed_vote_ends_it_at_once() -> None:
     assert made.verdict(1.0) is None
     agreed = reply(2, SURE, agreed=True)
     made.answer(agreed, 1.1)
-    assert made.verdict(1.1) == Verdict(SURE, agreed, 0.5)
+    assert made.verdict(1.1) == Verdict(SURE, agreed, 0.5, WEIGHTS)
     made.answer(reply(1, UNSURE, agreed=True), 1.2)
-    assert made.verdict(1.2) == Verdict(SURE, agreed, 0.5)
+    assert made.verdict(1.2) == Verdict(SURE, agreed, 0.5, WEIGHTS)
 
 
 def test_enough_answers_end_it_with_the_vote_over_most_frames() -> None:
@@ -76,7 +78,7 @@ def test_enough_answers_end_it_with_the_vote_over_most_frames() -> None:
     for number, vote in ((1, UNSURE), (2, SURE), (3, UNSURE)):
         made.add(frame(number), 0.5, 0.6)
         made.answer(reply(number, vote), 1.0)
-    assert made.verdict(1.0) == Verdict(SURE)
+    assert made.verdict(1.0) == Verdict(SURE, source=WEIGHTS)
     assert made.full
 
 
@@ -114,10 +116,19 @@ def test_only_the_newest_frames_are_submitted_again_and_not_for_ever() -> None:
 
 def test_a_sure_camera_needs_no_pictures_and_an_unsure_one_waits_for_them() -> None:
     made = reading()
-    made.camera_read(UNSURE)
+    made.camera_read(UNSURE, CAMERA.name)
     assert made.verdict(1.0) is None
-    made.camera_read(SURE)
-    assert made.verdict(1.0) == Verdict(SURE)
+    made.camera_read(SURE, CAMERA.name)
+    assert made.verdict(1.0) == Verdict(SURE, source=CAMERA)
+
+
+def test_an_unsure_camera_that_nobody_betters_is_named_as_who_read_it() -> None:
+    made = reading(1)
+    made.camera_read(UNSURE, CAMERA.name)
+    made.answer(reply(1, None), 2.0)
+    assert made.verdict(8.0) == Verdict(UNSURE, source=CAMERA)
+    made.answer(reply(2, SURE), 8.0)
+    assert made.verdict(8.0) == Verdict(SURE, source=WEIGHTS)
 
 
 def test_once_the_outcome_is_known_no_picture_is_kept_or_read() -> None:
