@@ -36,12 +36,12 @@ schema: $(VENV)/installed-dev ## Write schema.graphql
 	$(BIN)/sesame schema
 
 lock: ## Renew the pinned dependencies (needs uv)
-	uv pip compile -q --universal --python-version 3.11.0 --generate-hashes --no-emit-index-url \
+	uv pip compile -q --universal --python-version 3.11.0 --generate-hashes \
 		--no-header --extra embedded pyproject.toml requirements/build.in -o requirements/run.txt
-	uv pip compile -q --universal --python-version 3.11.0 --generate-hashes --no-emit-index-url \
+	uv pip compile -q --universal --python-version 3.11.0 --generate-hashes \
 		--no-header --extra embedded --extra dev --constraint requirements/run.txt \
 		pyproject.toml requirements/build.in -o requirements/dev.txt
-	uv pip compile -q --universal --python-version 3.11.0 --generate-hashes --no-emit-index-url \
+	uv pip compile -q --universal --python-version 3.11.0 --generate-hashes \
 		--no-header --extra embedded --extra train --constraint requirements/run.txt \
 		pyproject.toml requirements/build.in -o requirements/train.txt
 
