@@ -75,7 +75,10 @@ class LaneService(Protocol):
         ...
 
     async def pending_commands(self, lane: Lane, presentation_id: UUID) -> Sequence[OpenCommand]:
-        """Return the commands of the presentation that the edge has not answered."""
+        """Return the commands that the edge has not answered, or must get anew.
+
+        For a car that waits for its payment the domain looks again, which may charge and then open.
+        """
         ...
 
     async def ready(self) -> bool:

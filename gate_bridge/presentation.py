@@ -99,10 +99,11 @@ class PresentationRun:
         self._tools.frames.listen(self._lane.lane_id, self.presentation_id, self._on_reply)
         try:
             await self._take(resumed=resumed, fresh=fresh)
-            self._reading.close()
-            await self._follow_commands()
         finally:
+            # A late reply changes nothing any more: it must not ask the domain for commands.
             self._tools.frames.forget(self._lane.lane_id, self.presentation_id, self._on_reply)
+        self._reading.close()
+        await self._follow_commands()
 
     async def _take(self, *, resumed: bool, fresh: bool) -> None:
         try:
