@@ -5,38 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from parking.flows import bill_lines
+from parking.flows.bill_lines import BillLine, StayFacts, lines_of
 from parking.kit.database import UnitOfWork
 from parking.kit.money import Money
 from parking.payments import repository as payments
 from parking.payments.models import Bill, BillState
 from parking.sessions.models import Session
 from parking.tariffs import service as tariffs
-from parking.tariffs.rules import STAY_DAYS_MAX, PriceLine, RateTable, price
-
-PAID_BEFORE = "paid_before"
-GRACE_AFTER_PAYMENT = "grace_after_payment"
-
-
-@dataclass(frozen=True, slots=True)
-class BillLine:
-    """One line of a bill; the amounts of all lines add up to what is due.
-
-    Attributes:
-        reason: A stable word, such as `increment`, `grace`, `paid_before`.
-        starts_at: In UTC; None for a line that is no stretch of time.
-        note: The cap or package that set the amount; empty without one.
-    """
-
-    reason: str
-    amount_minor: int
-    running_total_minor: int
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
-    block_minutes: int | None = None
-    block_count: int | None = None
-    capped_from_minor: int | None = None
-    collection: str = ""
-    note: str = ""
+from parking.tariffs.rules import STAY_DAYS_MAX, RateTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,43 +45,32 @@ async def compute(unit: UnitOfWork, session: Session, at: datetime) -> LiveBill:
 def bill_of(session: Session, table: RateTable, bills: Sequence[Bill], at: datetime) -> LiveBill:
     """Return the bill of a stay at `at`, from its rate table and its bills, oldest first."""
     as_of = _priced_until(session, bills[-1] if bills else None, at)
-    stay = price(table, session.entered_at, as_of)
     zero = Money.zero(table.currency)
     paid = sum((_amount(bill) for bill in bills if bill.state == BillState.PAID), zero)
     owed = sum((_amount(bill) for bill in bills if bill.state != BillState.PAID), zero)
-    lines = [_line(line) for line in stay.lines]
-    if paid:
-        lines.append(_credit(PAID_BEFORE, -paid.amount_minor, lines))
-    due = max(stay.total - paid, zero)
-    if session.left_at is not None:
-        return LiveBill(tuple(lines), stay.total, paid, owed, as_of, None)
     grace_ends_at = session.prepaid_until
-    if grace_ends_at is None or as_of > grace_ends_at:
-        change_at = stay.next_change_at if as_of < _longest(session) else None
-        return LiveBill(tuple(lines), stay.total, paid, due, as_of, change_at)
-    if due:
-        lines.append(_credit(GRACE_AFTER_PAYMENT, -due.amount_minor, lines))
-    change_at = min(stay.next_change_at or grace_ends_at, grace_ends_at)
-    return LiveBill(tuple(lines), stay.total, paid, zero, as_of, change_at)
+    has_left = session.left_at is not None
+    is_grace = not has_left and grace_ends_at is not None and as_of <= grace_ends_at
+    stay = lines_of(
+        table,
+        StayFacts(
+            priced_from=session.entered_at,
+            priced_until=as_of,
+            paid_minor=paid.amount_minor,
+            is_grace=is_grace,
+        ),
+    )
+    if has_left:
+        return LiveBill(stay.lines, stay.total, paid, owed, as_of, None)
+    change_at = stay.next_change_at if as_of < _longest(session) else None
+    if is_grace and grace_ends_at is not None:
+        change_at = min(stay.next_change_at or grace_ends_at, grace_ends_at)
+    return LiveBill(stay.lines, stay.total, paid, stay.due, as_of, change_at)
 
 
 def stored_lines(bill: LiveBill) -> list[dict[str, Any]]:
     """Return the lines as a bill stores them."""
-    return [
-        {
-            "reason": line.reason,
-            "starts_at": None if line.starts_at is None else line.starts_at.isoformat(),
-            "ends_at": None if line.ends_at is None else line.ends_at.isoformat(),
-            "block_minutes": line.block_minutes,
-            "block_count": line.block_count,
-            "amount_minor": line.amount_minor,
-            "capped_from_minor": line.capped_from_minor,
-            "running_total_minor": line.running_total_minor,
-            "collection": line.collection,
-            "note": line.note,
-        }
-        for line in bill.lines
-    ]
+    return bill_lines.stored_lines(bill.lines)
 
 
 def _priced_until(session: Session, last: Bill | None, at: datetime) -> datetime:
@@ -121,25 +87,3 @@ def _longest(session: Session) -> datetime:
 
 def _amount(bill: Bill) -> Money:
     return Money(bill.total_minor, bill.currency)
-
-
-def _line(line: PriceLine) -> BillLine:
-    return BillLine(
-        reason=line.reason,
-        amount_minor=line.amount_minor,
-        running_total_minor=line.running_total_minor,
-        starts_at=line.starts_at,
-        ends_at=line.ends_at,
-        block_minutes=line.block_minutes,
-        block_count=line.block_count,
-        capped_from_minor=line.capped_from_minor,
-        collection=line.collection,
-        note=line.note,
-    )
-
-
-def _credit(reason: str, amount_minor: int, lines: list[BillLine]) -> BillLine:
-    before = lines[-1].running_total_minor if lines else 0
-    return BillLine(
-        reason=reason, amount_minor=amount_minor, running_total_minor=before + amount_minor
-    )

@@ -1,0 +1,151 @@
+"""The lines of a bill: one pure function, for the live bill, for issuing and for checking.
+
+Whoever holds the facts and the rate table gets the same lines, whatever process they run it in.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from parking.kit.money import Money
+from parking.tariffs.rules import PriceLine, RateTable, price
+
+PAID_BEFORE: Final = "paid_before"
+GRACE_AFTER_PAYMENT: Final = "grace_after_payment"
+
+
+@dataclass(frozen=True, slots=True)
+class BillLine:
+    """One line of a bill; the amounts of all lines add up to what is due.
+
+    Attributes:
+        reason: A stable word, such as `increment`, `grace`, `paid_before`.
+        starts_at: In UTC; None for a line that is no stretch of time.
+        note: The cap or package that set the amount; empty without one.
+    """
+
+    reason: str
+    amount_minor: int
+    running_total_minor: int
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    block_minutes: int | None = None
+    block_count: int | None = None
+    capped_from_minor: int | None = None
+    collection: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """An amount that is no stretch of time: it is added to what the stay costs.
+
+    Attributes:
+        amount_minor: Negative where the driver owes less.
+    """
+
+    reason: str
+    amount_minor: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StayFacts:
+    """Everything besides the rate table that the lines follow from.
+
+    Attributes:
+        priced_from: When the stay that is priced began.
+        priced_until: The instant that it is priced at.
+        paid_minor: What earlier bills of the stay were paid.
+        is_grace: Whether leaving is free for now, after a payment.
+        credits: Further amounts, in their order; a correction or a waiver is one.
+    """
+
+    priced_from: datetime
+    priced_until: datetime
+    paid_minor: int = 0
+    is_grace: bool = False
+    credits: tuple[Credit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StayLines:
+    """What follows from the facts.
+
+    Attributes:
+        total: What the stay costs by its rate table.
+        due: What is left to pay; never negative.
+        next_change_at: When the price changes next; None if it does not.
+    """
+
+    lines: tuple[BillLine, ...]
+    total: Money
+    due: Money
+    next_change_at: datetime | None
+
+
+def lines_of(table: RateTable, facts: StayFacts) -> StayLines:
+    """Return the lines of a stay's bill and what is due.
+
+    Raises:
+        InvalidInputError: the times cannot be priced, see `price`.
+    """
+    stay = price(table, facts.priced_from, facts.priced_until)
+    lines = [_line(line) for line in stay.lines]
+    if facts.paid_minor:
+        _add(lines, Credit(PAID_BEFORE, -facts.paid_minor))
+    for credit in facts.credits:
+        _add(lines, credit)
+    due_minor = max(lines[-1].running_total_minor, 0) if lines else 0
+    if facts.is_grace and due_minor:
+        _add(lines, Credit(GRACE_AFTER_PAYMENT, -due_minor))
+        due_minor = 0
+    due = Money(due_minor, table.currency)
+    return StayLines(tuple(lines), stay.total, due, stay.next_change_at)
+
+
+def stored_lines(lines: Iterable[BillLine]) -> list[dict[str, Any]]:
+    """Return the lines as a bill stores them."""
+    return [
+        {
+            "reason": line.reason,
+            "starts_at": None if line.starts_at is None else line.starts_at.isoformat(),
+            "ends_at": None if line.ends_at is None else line.ends_at.isoformat(),
+            "block_minutes": line.block_minutes,
+            "block_count": line.block_count,
+            "amount_minor": line.amount_minor,
+            "capped_from_minor": line.capped_from_minor,
+            "running_total_minor": line.running_total_minor,
+            "collection": line.collection,
+            "note": line.note,
+        }
+        for line in lines
+    ]
+
+
+def _line(line: PriceLine) -> BillLine:
+    return BillLine(
+        reason=str(line.reason),
+        amount_minor=line.amount_minor,
+        running_total_minor=line.running_total_minor,
+        starts_at=line.starts_at,
+        ends_at=line.ends_at,
+        block_minutes=line.block_minutes,
+        block_count=line.block_count,
+        capped_from_minor=line.capped_from_minor,
+        collection=line.collection,
+        note=line.note,
+    )
+
+
+def _add(lines: list[BillLine], credit: Credit) -> None:
+    before = lines[-1].running_total_minor if lines else 0
+    lines.append(
+        BillLine(
+            reason=credit.reason,
+            amount_minor=credit.amount_minor,
+            running_total_minor=before + credit.amount_minor,
+            note=credit.note,
+        )
+    )
