@@ -20,12 +20,17 @@ class MandateState(StrEnum):
 
 
 class BillState(StrEnum):
-    """Where a bill stands. ISSUED is due now; OWED may be paid after departure."""
+    """Where a bill stands.
+
+    ISSUED is due now; OWED may be paid after departure. VOID: a newer bill took its place before
+    anybody paid. CORRECTED: a newer version of it counts.
+    """
 
     ISSUED = "issued"
     PAID = "paid"
     OWED = "owed"
     VOID = "void"
+    CORRECTED = "corrected"
 
 
 class AttemptKind(StrEnum):
@@ -37,6 +42,16 @@ class AttemptKind(StrEnum):
 
 class AttemptState(StrEnum):
     """Where an attempt stands; SUCCEEDED and FAILED are definitive."""
+
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    UNKNOWN = "unknown"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class RefundState(StrEnum):
+    """Where a refund stands; SUCCEEDED and FAILED are definitive."""
 
     SENT = "sent"
     ACCEPTED = "accepted"
@@ -79,31 +94,68 @@ class ProviderOrder(Row, table=True):
 
 
 class Bill(Row, table=True):
-    """What one stay owes at one moment, with the lines that prove it."""
+    """What one stay, or one period of a pass, owes; with the lines that prove it.
+
+    Once issued, a trigger refuses every change but that of who pays it, whether it is paid, and
+    how. What it says is corrected by a new version, which names the one that it replaces.
+    """
 
     __tablename__ = "bills"
     __table_args__ = (
         CheckConstraint("total_minor >= 0", name="total_not_negative"),
+        CheckConstraint("num_nonnulls(session_id, pass_id) = 1", name="one_subject"),
+        CheckConstraint(
+            "session_id IS NULL OR num_nulls(place_id, rate_table_id) = 0", name="stay_has_table"
+        ),
         Index("ix_bills_session", "operator_id", "session_id"),
+        Index("ix_bills_pass", "operator_id", "pass_id", postgresql_where="pass_id IS NOT NULL"),
+        PARTITIONED,
+    )
+
+    operator_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    session_id: UUID | None = None
+    pass_id: UUID | None = None
+    place_id: UUID | None = None
+    driver_id: UUID | None = None
+    presentation_id: UUID | None = None
+    rate_table_id: UUID | None = None
+    version: int = 1
+    corrects_id: UUID | None = None
+    state: BillState = Field(sa_type=text_enum(BillState))
+    total_minor: int = Field(sa_type=BigInteger)
+    currency: str
+    lines: list[dict[str, Any]] = Field(sa_type=Json)
+    basis: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    priced_until: datetime = Field(sa_type=Timestamp)
+    issued_at: datetime = Field(sa_type=Timestamp)
+    paid_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    paid_attempt_id: UUID | None = None
+    live_attempt_id: UUID | None = None
+    attempts: int = 0
+
+
+class BillCorrection(Row, table=True):
+    """Why a stay's bills were corrected, by whom, and from what to what."""
+
+    __tablename__ = "bill_corrections"
+    __table_args__ = (
+        Index("ix_bill_corrections_session", "operator_id", "session_id"),
         PARTITIONED,
     )
 
     operator_id: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True)
     session_id: UUID
-    place_id: UUID
-    driver_id: UUID | None = None
-    presentation_id: UUID | None = None
-    rate_table_id: UUID
-    state: BillState = Field(sa_type=text_enum(BillState))
-    total_minor: int = Field(sa_type=BigInteger)
+    before_minor: int = Field(sa_type=BigInteger)
+    after_minor: int = Field(sa_type=BigInteger)
     currency: str
-    lines: list[dict[str, Any]] = Field(sa_type=Json)
-    priced_until: datetime = Field(sa_type=Timestamp)
-    issued_at: datetime = Field(sa_type=Timestamp)
-    paid_at: datetime | None = Field(default=None, sa_type=Timestamp)
-    live_attempt_id: UUID | None = None
-    attempts: int = 0
+    changes: dict[str, Any] = Field(sa_type=Json)
+    bill_ids: list[str] = Field(sa_type=Json)
+    refund_ids: list[str] = Field(sa_type=Json)
+    reason: str
+    corrected_by: str
+    corrected_at: datetime = Field(sa_type=Timestamp)
 
 
 class PaymentAttempt(Row, table=True):
@@ -112,6 +164,7 @@ class PaymentAttempt(Row, table=True):
     __tablename__ = "payment_attempts"
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("num_nonnulls(session_id, pass_id) = 1", name="one_subject"),
         Index("ix_payment_attempts_bill", "operator_id", "bill_id"),
         Index(
             "ix_payment_attempts_due",
@@ -124,7 +177,8 @@ class PaymentAttempt(Row, table=True):
     operator_id: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True)
     bill_id: UUID
-    session_id: UUID
+    session_id: UUID | None = None
+    pass_id: UUID | None = None
     driver_id: UUID | None = None
     mandate_id: UUID | None = None
     kind: AttemptKind = Field(sa_type=text_enum(AttemptKind))
@@ -138,6 +192,54 @@ class PaymentAttempt(Row, table=True):
     failure_code: str | None = None
     queries: int = 0
     sent_at: datetime = Field(sa_type=Timestamp)
+    next_query_at: datetime = Field(sa_type=Timestamp)
+    finished_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class Refund(Row, table=True):
+    """Money given back out of one attempt, stored before the provider hears of it.
+
+    Attributes:
+        bill_id: The version of the bill that says the lower price.
+        cause: What asked for it; the same cause refunds an attempt once.
+        reason: What the payer reads.
+    """
+
+    __tablename__ = "refunds"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("num_nonnulls(session_id, pass_id) = 1", name="one_subject"),
+        Index("ix_refunds_attempt", "operator_id", "attempt_id"),
+        Index("ix_refunds_session", "operator_id", "session_id"),
+        Index("ix_refunds_pass", "operator_id", "pass_id", postgresql_where="pass_id IS NOT NULL"),
+        Index(
+            "ix_refunds_due",
+            "next_query_at",
+            postgresql_where="state IN ('sent', 'accepted', 'unknown')",
+        ),
+        Index("ix_refunds_state", "operator_id", "state", "id"),
+        PARTITIONED,
+    )
+
+    operator_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    bill_id: UUID
+    attempt_id: UUID
+    session_id: UUID | None = None
+    pass_id: UUID | None = None
+    driver_id: UUID | None = None
+    provider: str
+    charge_number: str
+    number: str
+    amount_minor: int = Field(sa_type=BigInteger)
+    currency: str
+    state: RefundState = Field(sa_type=text_enum(RefundState))
+    cause: str
+    reason: str
+    requested_by: str
+    failure_code: str | None = None
+    queries: int = 0
+    requested_at: datetime = Field(sa_type=Timestamp)
     next_query_at: datetime = Field(sa_type=Timestamp)
     finished_at: datetime | None = Field(default=None, sa_type=Timestamp)
 

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
+from parking.kit.ids import floor_id, id_time
 from parking.kit.locks import lock
 from parking.payments.models import (
     Bill,
@@ -22,6 +23,10 @@ from parking.payments.models import (
 MANDATES_PER_DRIVER_MAX = 10
 DUE_ATTEMPTS_MAX = 50
 UNCONFIRMED_MAX = 50
+PASS_BILLS_MAX = 100
+# A stay's id has the gate's time, a bill's has ours.
+CLOCKS_APART_MAX = timedelta(days=1)
+REPLACED = (BillState.VOID, BillState.CORRECTED)
 
 _TAKE_DUE = text(
     """
@@ -79,11 +84,13 @@ async def hold_mandate(unit: UnitOfWork, driver_id: UUID, mandate_id: UUID) -> M
 
 
 async def find_bills(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> Sequence[Bill]:
-    """Return a stay's bills, oldest first, without those that were voided."""
+    """Return a stay's bills that count, oldest first: neither voided nor corrected ones."""
     statement = (
         select(Bill)
         .where(col(Bill.operator_id) == operator_id, col(Bill.session_id) == session_id)
-        .where(col(Bill.state) != BillState.VOID)
+        # No bill is older than its stay: partitions of earlier months are not looked at.
+        .where(col(Bill.id) >= floor_id(id_time(session_id) - CLOCKS_APART_MAX))
+        .where(col(Bill.state).not_in(REPLACED))
         .order_by(col(Bill.id))
         .execution_options(populate_existing=True)
     )
@@ -103,13 +110,36 @@ async def find_bills_of(
         select(Bill)
         .where(col(Bill.operator_id).in_({operator_id for operator_id, _ in keys}))
         .where(col(Bill.session_id).in_({session_id for _, session_id in keys}))
-        .where(col(Bill.state) != BillState.VOID)
+        .where(col(Bill.state).not_in(REPLACED))
         .order_by(col(Bill.id))
     )
     found: dict[UUID, list[Bill]] = {session_id: [] for _, session_id in keys}
     for bill in await unit.session.exec(statement):
-        found[bill.session_id].append(bill)
+        if bill.session_id is not None:
+            found[bill.session_id].append(bill)
     return found
+
+
+async def find_pass_bills(unit: UnitOfWork, operator_id: UUID, pass_id: UUID) -> Sequence[Bill]:
+    """Return a pass's newest bills that count, newest first."""
+    statement = (
+        select(Bill)
+        .where(col(Bill.operator_id) == operator_id, col(Bill.pass_id) == pass_id)
+        .where(col(Bill.state).not_in(REPLACED))
+        .order_by(col(Bill.id).desc())
+        .limit(PASS_BILLS_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def find_bill(unit: UnitOfWork, operator_id: UUID, bill_id: UUID) -> Bill | None:
+    """Return a bill, a corrected or voided one too, as it is stored now."""
+    statement = (
+        select(Bill)
+        .where(col(Bill.operator_id) == operator_id, col(Bill.id) == bill_id)
+        .execution_options(populate_existing=True)
+    )
+    return (await unit.session.exec(statement)).one_or_none()
 
 
 async def lock_bill(unit: UnitOfWork, operator_id: UUID, bill_id: UUID) -> Bill | None:
@@ -144,6 +174,8 @@ async def find_attempts(
         select(PaymentAttempt)
         .where(col(PaymentAttempt.operator_id) == operator_id)
         .where(col(PaymentAttempt.bill_id) == bill_id)
+        # An attempt's id derives from its bill's and has its time.
+        .where(col(PaymentAttempt.id) >= floor_id(id_time(bill_id)))
         .order_by(col(PaymentAttempt.sent_at), col(PaymentAttempt.id))
     )
     return (await unit.session.exec(statement)).all()

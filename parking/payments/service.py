@@ -1,6 +1,6 @@
 """Use cases about money that are one transaction; the provider is called between them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -36,29 +36,39 @@ class AmountMismatchError(ParkingError):
     code = "AMOUNT_MISMATCH"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewBill:
-    """What a bill is issued for; its lines add up to `total`."""
+    """What a bill is issued for; its lines add up to `total`.
+
+    Attributes:
+        session_id: The stay; None for a pass, which then has `pass_id`.
+        place_id: Known for a stay, as is `rate_table_id`.
+        basis: All that computing the lines again needs, as JSON. A pass's bill names itself by
+            `description`: what the payer reads on the statement.
+    """
 
     operator_id: UUID
-    session_id: UUID
-    place_id: UUID
     driver_id: UUID | None
-    presentation_id: UUID | None
-    rate_table_id: UUID
     total: Money
     lines: list[dict[str, Any]]
     priced_until: datetime
+    session_id: UUID | None = None
+    pass_id: UUID | None = None
+    place_id: UUID | None = None
+    presentation_id: UUID | None = None
+    rate_table_id: UUID | None = None
+    basis: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 async def issue_bill(unit: UnitOfWork, new: NewBill) -> Bill:
-    """Issue a bill; one over nothing is paid at once. The session must be locked."""
+    """Issue a bill; one over nothing is paid at once. The session or the pass must be locked."""
     now = unit.now()
     is_due = bool(new.total)
     bill = Bill(
         operator_id=new.operator_id,
         id=new_id(now),
         session_id=new.session_id,
+        pass_id=new.pass_id,
         place_id=new.place_id,
         driver_id=new.driver_id,
         presentation_id=new.presentation_id,
@@ -67,6 +77,7 @@ async def issue_bill(unit: UnitOfWork, new: NewBill) -> Bill:
         total_minor=new.total.amount_minor,
         currency=new.total.currency,
         lines=new.lines,
+        basis=new.basis,
         priced_until=new.priced_until,
         issued_at=now,
         paid_at=None if is_due else now,
@@ -128,6 +139,7 @@ async def begin_attempt(
         id=attempt_id,
         bill_id=bill.id,
         session_id=bill.session_id,
+        pass_id=bill.pass_id,
         driver_id=bill.driver_id,
         mandate_id=None if mandate is None else mandate.id,
         kind=AttemptKind.CHECKOUT if mandate is None else AttemptKind.MANDATE,
@@ -181,6 +193,7 @@ async def apply_result(
     if attempt.state == AttemptState.SUCCEEDED:
         bill.state = BillState.PAID
         bill.paid_at = unit.now()
+        bill.paid_attempt_id = attempt.id
         await ledger.post_paid(unit, bill, attempt)
     return True
 
