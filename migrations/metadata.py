@@ -6,9 +6,11 @@ from typing import Any, Literal
 from sqlalchemy import Enum
 from sqlmodel.sql.sqltypes import AutoString
 
+import parking.disputes.models
 import parking.drivers.models
 import parking.events.models
 import parking.lanes.models
+import parking.passes.models
 import parking.payments.models
 import parking.places.models
 import parking.plates.models
@@ -17,9 +19,11 @@ import parking.tariffs.models
 from parking.kit.columns import Json, Timestamp
 
 ROW_MODULES = (
+    parking.disputes.models,
     parking.drivers.models,
     parking.events.models,
     parking.lanes.models,
+    parking.passes.models,
     parking.payments.models,
     parking.places.models,
     parking.plates.models,

@@ -30,12 +30,7 @@ from parking.kit.database import ConflictError, UnitOfWork
 from parking.kit.errors import UnavailableError
 from parking.lanes import repository as lane_rows
 from parking.lanes import service as lanes
-from parking.lanes.models import (
-    CommandState,
-    Frame,
-    LaneEventRow,
-    Presentation,
-)
+from parking.lanes.models import CommandState, Frame, LaneEventRow, Presentation
 from parking.places import service as places
 from parking.plates import service as plates
 from parking.plates.reads import PlateRead
@@ -396,5 +391,7 @@ async def _observe(
             frames=read.frames,
             method=source.method,
             source=source.name,
+            characters=tuple(character.probability for character in read.characters),
+            region=read.region,
         ),
     )

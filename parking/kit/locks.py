@@ -21,6 +21,7 @@ LOCK_ORDER = (
     "bills",
     "payment_attempts",
     "refunds",
+    "disputes",
     "mandates",
     "binding_claims",
     "sign_in_codes",

@@ -118,6 +118,9 @@ class Observation(Row, table=True):
     plate_sealed: bytes
     alternatives_sealed: bytes
     confidence: float
+    # One probability a character of the text; empty where the source does not say.
+    characters: list[float] = Field(sa_type=Json)
+    region: str | None = None
     frames: int
     source: str
     captured_at: datetime = Field(sa_type=Timestamp)

@@ -37,6 +37,7 @@ class SeenPlate:
 
     Attributes:
         alternatives: Other texts with their probabilities.
+        characters: One probability a character of the text, or empty.
         source: The weights or the camera that read it.
     """
 
@@ -47,6 +48,8 @@ class SeenPlate:
     frames: int
     method: ObservationMethod
     source: str
+    characters: tuple[float, ...] = ()
+    region: str | None = None
 
 
 async def connect(
@@ -135,6 +138,8 @@ async def observe(unit: UnitOfWork, presentation: Presentation, seen: SeenPlate)
                 context=ALTERNATIVES_CONTEXT,
             ),
             confidence=seen.confidence,
+            characters=list(seen.characters),
+            region=seen.region,
             frames=seen.frames,
             source=seen.source,
             captured_at=presentation.occupied_at,
