@@ -111,10 +111,10 @@ class ExitFlow:
 
     async def conclude(self, settled: Settled) -> Decision | None:
         """Return the decision that a settled payment brought; None where it brought none."""
-        if settled.command is None or settled.presentation is not self._presentation:
+        session, command = settled.session, settled.command
+        if command is None or session is None or settled.presentation is not self._presentation:
             return None
-        reason = self._presentation.reason or ZERO_DUE
-        return await self._let_out(settled.session, settled.command, reason)
+        return await self._let_out(session, command, self._presentation.reason or ZERO_DUE)
 
     async def _find_session(self, lane: Lane, read: PlateRead, plate_index: UUID) -> Session | None:
         text = ReadText(

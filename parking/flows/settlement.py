@@ -14,8 +14,9 @@ import structlog
 
 from parking.events.pokes import lane_channel
 from parking.events.types import EventType
+from parking.flows import pass_settlement
 from parking.flows.context import ParkingContext
-from parking.flows.release import release
+from parking.flows.release import OPEN, release
 from parking.kit.database import ConflictError, UnitOfWork
 from parking.kit.money import Money
 from parking.lanes import repository as lanes
@@ -30,6 +31,7 @@ from parking.payments.models import (
     PaymentAttempt,
 )
 from parking.payments.port import (
+    DESCRIPTION_LENGTH_MAX,
     AgreementState,
     AgreementStatus,
     ChargeOrder,
@@ -58,10 +60,11 @@ class AttemptRows:
     """Which rows an attempt belongs to.
 
     Attributes:
+        session_id: None for a pass.
         presentation_id: The car at the exit; None where the stay is not at one.
     """
 
-    session_id: UUID
+    session_id: UUID | None
     bill_id: UUID
     presentation_id: UUID | None
 
@@ -71,11 +74,12 @@ class Settled:
     """The locked rows of an attempt whose answer is written down.
 
     Attributes:
+        session: None for a pass, which stands at no gate.
         command: The order to open that followed from the answer; None for none.
     """
 
     presentation: Presentation | None
-    session: Session
+    session: Session | None
     bill: Bill
     attempt: PaymentAttempt
     command: GateCommand | None = None
@@ -215,7 +219,7 @@ async def charge_order(
 
 async def order_of(unit: UnitOfWork, attempt: PaymentAttempt, deadline_s: float) -> ChargeOrder:
     """Return what `charge_order` does, in a transaction that is open already."""
-    description = await describe(unit, attempt.operator_id, attempt.session_id)
+    description = await describe_attempt(unit, attempt)
     return ChargeOrder(
         number=attempt.number,
         agreement_reference=attempt.agreement_reference or "",
@@ -223,6 +227,15 @@ async def order_of(unit: UnitOfWork, attempt: PaymentAttempt, deadline_s: float)
         description=description,
         deadline_s=deadline_s,
     )
+
+
+async def describe_attempt(unit: UnitOfWork, attempt: PaymentAttempt) -> str:
+    """Return what the payer reads on the statement for an attempt: never a plate."""
+    if attempt.session_id is not None:
+        return await describe(unit, attempt.operator_id, attempt.session_id)
+    bill = await repository.find_bill(unit, attempt.operator_id, attempt.bill_id)
+    named = "" if bill is None else str(bill.basis.get("description", ""))
+    return f"Parking, monthly pass {named}".strip()[:DESCRIPTION_LENGTH_MAX]
 
 
 async def describe(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> str:
@@ -238,6 +251,8 @@ async def _rows(unit: UnitOfWork, operator_id: UUID, attempt_id: UUID) -> Attemp
     attempt = await repository.find_attempt(unit, operator_id, attempt_id)
     if attempt is None:
         raise ConflictError("attempt: expected a stored one")
+    if attempt.session_id is None:
+        return AttemptRows(None, attempt.bill_id, None)
     seen = await sessions.find_session(unit, operator_id, attempt.session_id)
     exit_id = None if seen is None else seen.exit_presentation_id
     return AttemptRows(attempt.session_id, attempt.bill_id, exit_id)
@@ -250,30 +265,43 @@ async def _lock(
     presentation = (
         None if exit_id is None else await lanes.lock_presentation(unit, operator_id, exit_id)
     )
-    session = await sessions.lock_session(unit, operator_id, rows.session_id)
+    session = (
+        None
+        if rows.session_id is None
+        else await sessions.lock_session(unit, operator_id, rows.session_id)
+    )
     bill = await repository.lock_bill(unit, operator_id, rows.bill_id)
     locked = await repository.lock_attempt(unit, operator_id, attempt_id)
-    if session is None or bill is None or locked is None or session.exit_presentation_id != exit_id:
+    if bill is None or locked is None or locked.session_id != rows.session_id:
+        raise ConflictError("attempt: expected a stored one")
+    if rows.session_id is not None and (session is None or session.exit_presentation_id != exit_id):
         # The car came to another lane between the two reads: lock that one instead.
         raise ConflictError("session: its exit lane changed")
     return Settled(presentation, session, bill, locked)
 
 
 async def _follow(unit: UnitOfWork, settled: Settled, result: ChargeResult) -> None:
-    attempt, session, bill = settled.attempt, settled.session, settled.bill
+    attempt, bill = settled.attempt, settled.bill
     changed = await payments.apply_result(unit, bill, attempt, result)
-    if not changed:
-        return
-    _log.info("attempt.settled", attempt=str(attempt.id), state=attempt.state)
-    place = await places.require_place(unit, session.operator_id, session.place_id)
-    payload = {
-        "amount_minor": attempt.amount_minor,
-        "currency": attempt.currency,
-        "provider": attempt.provider,
-        "place_name": place.name,
-        "timezone": place.timezone,
-    }
-    lane = settled.presentation
+    if changed:
+        _log.info("attempt.settled", attempt=str(attempt.id), state=attempt.state)
+    if settled.session is None:
+        if changed:
+            await pass_settlement.settled(unit, bill, attempt)
+    # A provider may answer for the money only after it accepted the order.
+    elif changed or _is_guarantee(attempt, result):
+        await _follow_stay(unit, settled, settled.session, result)
+
+
+def _is_guarantee(attempt: PaymentAttempt, result: ChargeResult) -> bool:
+    return attempt.state == AttemptState.ACCEPTED and result.guaranteed
+
+
+async def _follow_stay(
+    unit: UnitOfWork, settled: Settled, session: Session, result: ChargeResult
+) -> None:
+    attempt, bill, lane = settled.attempt, settled.bill, settled.presentation
+    payload = await _payload(unit, session, attempt)
     channels = () if lane is None else (lane_channel(lane.lane_id),)
     if attempt.state == AttemptState.SUCCEEDED:
         # At a gate the grace begins with the payment. Before that it begins with the price: whoever
@@ -285,10 +313,10 @@ async def _follow(unit: UnitOfWork, settled: Settled, result: ChargeResult) -> N
             settled.command = await release(unit, session, lane, reason=PAID)
         tell(unit, session, EventType.PAYMENT_CHARGED, payload, channels=channels)
     elif (
-        attempt.state == AttemptState.ACCEPTED
-        and result.guaranteed
+        _is_guarantee(attempt, result)
         and lane is not None
         and bill.presentation_id == lane.id
+        and lane.action != OPEN
     ):
         settled.command = await release(unit, session, lane, reason=GUARANTEED)
         tell(unit, session, EventType.SESSION_BILL_CHANGED, payload, channels=channels)
@@ -300,6 +328,19 @@ async def _follow(unit: UnitOfWork, settled: Settled, result: ChargeResult) -> N
             return
         payload["failure_code"] = attempt.failure_code or "declined"
         tell(unit, session, EventType.PAYMENT_REFUSED, payload, channels=channels)
+
+
+async def _payload(
+    unit: UnitOfWork, session: Session, attempt: PaymentAttempt
+) -> dict[str, str | int]:
+    place = await places.require_place(unit, session.operator_id, session.place_id)
+    return {
+        "amount_minor": attempt.amount_minor,
+        "currency": attempt.currency,
+        "provider": attempt.provider,
+        "place_name": place.name,
+        "timezone": place.timezone,
+    }
 
 
 async def _mandate_stands(unit: UnitOfWork, attempt: PaymentAttempt) -> bool:
