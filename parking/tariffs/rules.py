@@ -1,11 +1,18 @@
 """What a stay costs, line by line, and when that changes next: a pure function."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
+from parking.tariffs.circumstances import (
+    NO_CIRCUMSTANCES,
+    Circumstances,
+    Exemption,
+    Vehicle,
+)
 from parking.tariffs.meter import CHANGE_HORIZON_DAYS, StayMeter
 from parking.tariffs.price_lines import PriceLine, price_lines
 from parking.tariffs.rate_table import STAY_DAYS_MAX, RateTable, read_rate_table
@@ -14,12 +21,18 @@ from parking.tariffs.wall_clock import instant_of, seconds_of
 
 __all__ = [
     "CHANGE_HORIZON_DAYS",
+    "NO_CIRCUMSTANCES",
     "STAY_DAYS_MAX",
+    "Circumstances",
+    "Exemption",
     "PriceLine",
     "PriceReason",
+    "PriceStep",
     "PricedStay",
     "RateTable",
+    "Vehicle",
     "price",
+    "price_curve",
     "read_rate_table",
 ]
 
@@ -35,14 +48,32 @@ class PricedStay:
         lines: Cover the stay without a gap; their amounts add up to `total`.
         next_change_at: First instant after the pricing at which the total differs; None if it
             does not within `CHANGE_HORIZON_DAYS`.
+        allowances_taken_s: What this stay took of allowances, by name and period.
+        variant: Name of the table's variant that counted; empty for the table itself.
     """
 
     total: Money
     lines: tuple[PriceLine, ...]
     next_change_at: datetime | None
+    allowances_taken_s: Mapping[str, Mapping[str, int]] = field(
+        default_factory=dict[str, dict[str, int]]
+    )
+    variant: str = ""
 
 
-def price(table: RateTable, entered_at: datetime, as_of: datetime) -> PricedStay:
+class PriceStep(NamedTuple):
+    """From `at` on (UTC), until the next step, a stay that ends then costs `total_minor`."""
+
+    at: datetime
+    total_minor: int
+
+
+def price(
+    table: RateTable,
+    entered_at: datetime,
+    as_of: datetime,
+    circumstances: Circumstances = NO_CIRCUMSTANCES,
+) -> PricedStay:
     """Return what a stay that began at `entered_at` costs at `as_of`.
 
     A block is charged when it has started: an exit at its very start does not pay for it. Times
@@ -53,24 +84,59 @@ def price(table: RateTable, entered_at: datetime, as_of: datetime) -> PricedStay
         table: The table in force at entry; a later change does not apply.
         entered_at: Entry time, timezone-aware.
         as_of: Exit time, or now for a live bill; timezone-aware, not before entry.
+        circumstances: All else that counts; nothing is looked up.
 
     Raises:
         InvalidInputError: a time is naive, the exit comes before the entry, or the stay is
             longer than `STAY_DAYS_MAX`.
     """
-    entered_s = seconds_of(entered_at, "entered_at")
-    exact_s = seconds_of(as_of, "as_of")
-    if as_of < entered_at:
-        raise InvalidInputError("as_of", "a time not before entered_at")
-    if exact_s - entered_s > STAY_DAYS_MAX * _DAY_S:
-        raise InvalidInputError("as_of", f"a stay of at most {STAY_DAYS_MAX} days")
-    meter = StayMeter(table, entered_s, exact_s)
+    entered_s, exact_s = _seconds(entered_at, as_of, "as_of")
+    variant = table.variant_for(circumstances)
+    effective = table.table_of(variant)
+    meter = StayMeter(effective, entered_s, exact_s)
     at_s = meter.tick_of(exact_s)
-    lines = price_lines(table, meter, at_s)
+    lines = price_lines(effective, meter, at_s)
     total_minor = meter.total_minor(at_s)
     change_s = meter.next_change_s(at_s)
     return PricedStay(
         total=Money(total_minor, table.currency),
         lines=lines,
         next_change_at=None if change_s is None else instant_of(change_s),
+        variant="" if variant is None else variant.name,
     )
+
+
+def price_curve(
+    table: RateTable,
+    entered_at: datetime,
+    until: datetime,
+    circumstances: Circumstances = NO_CIRCUMSTANCES,
+) -> tuple[PriceStep, ...]:
+    """Return what the stay costs from `entered_at` to `until`: a step wherever that changes.
+
+    The first step is the entry itself; at each later one `price` gives another total than a
+    second before.
+
+    Raises:
+        InvalidInputError: as `price`.
+    """
+    entered_s, until_s = _seconds(entered_at, until, "until")
+    effective = table.table_of(table.variant_for(circumstances))
+    meter = StayMeter(effective, entered_s, until_s)
+    at_s: int | None = entered_s
+    steps: list[PriceStep] = []
+    while at_s is not None and at_s <= until_s:
+        meter.advance(at_s)
+        steps.append(PriceStep(instant_of(at_s), meter.total_minor(at_s)))
+        at_s = meter.next_change_s(at_s)
+    return tuple(steps)
+
+
+def _seconds(entered_at: datetime, until: datetime, field_name: str) -> tuple[int, int]:
+    entered_s = seconds_of(entered_at, "entered_at")
+    until_s = seconds_of(until, field_name)
+    if until < entered_at:
+        raise InvalidInputError(field_name, "a time not before entered_at")
+    if until_s - entered_s > STAY_DAYS_MAX * _DAY_S:
+        raise InvalidInputError(field_name, f"a stay of at most {STAY_DAYS_MAX} days")
+    return entered_s, until_s

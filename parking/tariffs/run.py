@@ -16,6 +16,9 @@ class PriceReason(StrEnum):
     INCREMENT = "increment"
     PER_SECOND = "per_second"
     PACKAGE = "package"
+    PASS = "pass"  # noqa: S105 - a right to park, no secret
+    ALLOWANCE = "allowance"
+    VALIDATION = "validation"
 
 
 class Run(NamedTuple):
