@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Generator, MutableMapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from time import perf_counter
 from uuid import UUID
 
@@ -13,7 +14,9 @@ from parking.flows.context import ParkingContext
 from parking.flows.settlement import AttemptRows, Then
 from parking.flows.step import Errand, NewCharge, ProviderCall
 from parking.kit.database import UnitOfWork
-from parking.payments.models import AttemptState, PaymentAttempt
+from parking.payments import repository
+from parking.payments import service as payments
+from parking.payments.models import AttemptState, BillState, PaymentAttempt
 from parking.payments.port import OrderStatus
 from parking.payments.service import AmountMismatchError
 
@@ -43,6 +46,52 @@ async def new_charge(
         order=await settlement.order_of(unit, attempt, CHARGE_DEADLINE_S),
         rows=AttemptRows(attempt.session_id, attempt.bill_id, presentation_id),
     )
+
+
+async def charge_bill(
+    context: ParkingContext, operator_id: UUID, bill_id: UUID
+) -> PaymentAttempt | None:
+    """Charge an unpaid bill to its driver's mandates, one after the other until one pays.
+
+    Charging again later tries every mandate again; an attempt under way is left alone. For bills
+    without a stay: a stay's gate is not opened by the lane's display this way.
+
+    Returns:
+        The last attempt as it stands now; None where there is no mandate to charge, or nothing
+        to pay.
+    """
+    since = context.clock.now()
+    last: UUID | None = None
+    # Each turn tries a mandate that was not tried since the start, so the turns end.
+    while True:
+        async with context.database.begin() as unit:
+            found = None
+            if last is not None:
+                found = await repository.find_attempt(unit, operator_id, last)
+                if found is None or found.state != AttemptState.FAILED:
+                    return found
+            step = await _next_charge(unit, operator_id, bill_id, since)
+        if not isinstance(step, NewCharge):
+            return found if step is None else step
+        await call_provider(context, step)
+        last = step.attempt_id
+
+
+async def _next_charge(
+    unit: UnitOfWork, operator_id: UUID, bill_id: UUID, since: datetime
+) -> NewCharge | PaymentAttempt | None:
+    bill = await repository.lock_bill(unit, operator_id, bill_id)
+    if bill is None or bill.state not in {BillState.ISSUED, BillState.OWED}:
+        return None
+    if bill.live_attempt_id is not None:
+        return await repository.find_attempt(unit, operator_id, bill.live_attempt_id)
+    for mandate in await payments.choose_mandates(unit, bill, since=since):
+        attempt = await payments.begin_attempt(
+            unit, bill, provider=mandate.provider, mandate=mandate
+        )
+        if attempt is not None:
+            return await new_charge(unit, attempt, None)
+    return None
 
 
 async def call_provider(

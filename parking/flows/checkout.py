@@ -109,15 +109,37 @@ async def start(context: ParkingContext, token: str) -> str:
 async def open_page(context: ParkingContext, operator_id: UUID, session_id: UUID) -> str:
     """Return the provider's payment page for what a stay owes now; errors as in `start`."""
     attempt = await _begin(context, operator_id, session_id)
+    return await _page(context, attempt, pay_url(context, operator_id, session_id))
+
+
+async def open_bill_page(
+    context: ParkingContext, operator_id: UUID, bill_id: UUID, *, return_url: str
+) -> str:
+    """Return the provider's payment page for an unpaid bill without a stay; again, the same page.
+
+    Raises:
+        NothingDueError: there is no such bill, or it is paid.
+        PaymentInProgressError: the driver's account is being charged for it.
+        PaymentUnavailableError: the provider opened no page.
+    """
+    async with context.database.begin() as unit:
+        attempt = await _begin_for(
+            context, unit, await repository.lock_bill(unit, operator_id, bill_id)
+        )
+    return await _page(context, attempt, return_url)
+
+
+async def _page(context: ParkingContext, attempt: PaymentAttempt, return_url: str) -> str:
+    operator_id = attempt.operator_id
     if attempt.checkout_url is not None:
         return attempt.checkout_url
     async with context.database.begin() as unit:
-        description = await settlement.describe(unit, operator_id, session_id)
+        description = await settlement.describe_attempt(unit, attempt)
     order = CheckoutOrder(
         number=attempt.number,
         amount=Money(attempt.amount_minor, attempt.currency),
         description=description,
-        return_url=pay_url(context, operator_id, session_id),
+        return_url=return_url,
     )
     try:
         page = await context.provider(attempt.provider).start_checkout(order)
@@ -151,17 +173,24 @@ async def _begin(context: ParkingContext, operator_id: UUID, session_id: UUID) -
                 bill = await current_bill(unit, session, live, session.exit_presentation_id)
         if bill is None:
             raise NothingDueError("bill: nothing is due")
-        locked = await repository.lock_bill(unit, operator_id, bill.id)
-        if locked is None or locked.state == BillState.PAID:
-            raise NothingDueError("bill: it is paid")
-        if locked.live_attempt_id is not None:
-            return await _live_checkout(unit, locked, locked.live_attempt_id)
-        if context.checkout_provider is None:
-            raise PaymentUnavailableError("no payment provider is set up here; call staff")
-        attempt = await payments.begin_attempt(unit, locked, provider=context.checkout_provider)
-        if attempt is None:
-            raise PaymentUnavailableError("bill: too many payments of it failed; call staff")
-        return attempt
+        return await _begin_for(
+            context, unit, await repository.lock_bill(unit, operator_id, bill.id)
+        )
+
+
+async def _begin_for(
+    context: ParkingContext, unit: UnitOfWork, locked: Bill | None
+) -> PaymentAttempt:
+    if locked is None or locked.state not in {BillState.ISSUED, BillState.OWED}:
+        raise NothingDueError("bill: it is paid")
+    if locked.live_attempt_id is not None:
+        return await _live_checkout(unit, locked, locked.live_attempt_id)
+    if context.checkout_provider is None:
+        raise PaymentUnavailableError("no payment provider is set up here; call staff")
+    attempt = await payments.begin_attempt(unit, locked, provider=context.checkout_provider)
+    if attempt is None:
+        raise PaymentUnavailableError("bill: too many payments of it failed; call staff")
+    return attempt
 
 
 async def _live_checkout(unit: UnitOfWork, bill: Bill, attempt_id: UUID) -> PaymentAttempt:

@@ -99,15 +99,25 @@ async def void_bill(unit: UnitOfWork, bill: Bill) -> None:
     await ledger.post_voided(unit, bill)
 
 
-async def choose_mandates(unit: UnitOfWork, bill: Bill) -> list[Mandate]:
-    """Return the driver's mandates that may pay this bill and were not tried for it."""
+async def choose_mandates(
+    unit: UnitOfWork, bill: Bill, *, since: datetime | None = None
+) -> list[Mandate]:
+    """Return the driver's mandates that may pay this bill and were not tried for it.
+
+    Args:
+        unit: The transaction.
+        bill: What is to be paid.
+        since: Tries before this moment do not count; None counts them all.
+    """
     if bill.driver_id is None:
         return []
     due = Money(bill.total_minor, bill.currency)
     attempts = (
         await repository.find_attempts(unit, bill.operator_id, bill.id) if bill.attempts else ()
     )
-    tried = {attempt.mandate_id for attempt in attempts}
+    tried = {
+        attempt.mandate_id for attempt in attempts if since is None or attempt.sent_at >= since
+    }
     mandates = usable_mandates(await repository.find_mandates(unit, bill.driver_id), due)
     return [mandate for mandate in mandates if mandate.id not in tried]
 
