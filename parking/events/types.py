@@ -15,7 +15,29 @@ class EventType(StrEnum):
     PAYMENT_CHARGED = "PaymentCharged"
     PAYMENT_REFUSED = "PaymentRefused"
     GATE_OPENED = "GateOpened"
+    PASS_PURCHASED = "PassPurchased"
+    PASS_PURCHASE_FAILED = "PassPurchaseFailed"
+    PASS_RENEWAL_UPCOMING = "PassRenewalUpcoming"
+    PASS_RENEWED = "PassRenewed"
+    PASS_RENEWAL_FAILED = "PassRenewalFailed"
+    PASS_LAPSED = "PassLapsed"
+    PASS_CANCELLED = "PassCancelled"
+    PASS_CHANGED = "PassChanged"
 
 
-SESSION_EVENTS: Final = frozenset(EventType)
+PASS_EVENTS: Final = frozenset(
+    {
+        EventType.PASS_PURCHASED,
+        EventType.PASS_PURCHASE_FAILED,
+        EventType.PASS_RENEWAL_UPCOMING,
+        EventType.PASS_RENEWED,
+        EventType.PASS_RENEWAL_FAILED,
+        EventType.PASS_LAPSED,
+        EventType.PASS_CANCELLED,
+        EventType.PASS_CHANGED,
+    }
+)
+"""Events whose subject is a pass; its holder is poked, if it has one."""
+
+SESSION_EVENTS: Final = frozenset(EventType) - PASS_EVENTS
 """Events whose subject is a session: whoever watches the session is poked."""
