@@ -4,11 +4,19 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import func, text
 from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
 from parking.tariffs.models import RateTableVersion
+
+# Versions are numbered one after the other: whoever publishes for a place waits for its turn.
+_LOCK_VERSIONS = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+
+
+async def lock_versions(unit: UnitOfWork, operator_id: UUID, place_id: UUID) -> None:
+    """Let nobody else publish for the place until this transaction ends."""
+    await unit.run(_LOCK_VERSIONS, {"name": f"rate_tables:{operator_id}:{place_id}"})
 
 
 async def find_in_force(
@@ -24,6 +32,35 @@ async def find_in_force(
         .limit(1)
     )
     return (await unit.session.exec(statement)).one_or_none()
+
+
+async def find_effective_at(
+    unit: UnitOfWork, operator_id: UUID, place_id: UUID, effective_at: datetime
+) -> RateTableVersion | None:
+    """Return the newest of the place's versions that are in force from exactly that instant."""
+    statement = (
+        select(RateTableVersion)
+        .where(col(RateTableVersion.operator_id) == operator_id)
+        .where(col(RateTableVersion.place_id) == place_id)
+        .where(col(RateTableVersion.effective_at) == effective_at)
+        .order_by(col(RateTableVersion.version).desc())
+        .limit(1)
+    )
+    return (await unit.session.exec(statement)).one_or_none()
+
+
+async def list_versions(
+    unit: UnitOfWork, operator_id: UUID, place_id: UUID, *, first: int
+) -> list[RateTableVersion]:
+    """Return the place's newest versions, the newest first."""
+    statement = (
+        select(RateTableVersion)
+        .where(col(RateTableVersion.operator_id) == operator_id)
+        .where(col(RateTableVersion.place_id) == place_id)
+        .order_by(col(RateTableVersion.version).desc())
+        .limit(first)
+    )
+    return list(await unit.session.exec(statement))
 
 
 async def find_version(
