@@ -21,6 +21,8 @@ LOCK_ORDER = (
     "bills",
     "payment_attempts",
     "refunds",
+    "invoices",
+    "fapiao_orders",
     "disputes",
     "mandates",
     "binding_claims",
