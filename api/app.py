@@ -18,6 +18,7 @@ from api.headers import SecurityHeaders
 from api.lingering import LingerOnTooLarge
 from api.metrics import CountRequests, Metrics
 from api.pages.endpoint import PayEndpoint
+from api.receipt_files import RECEIPT_KEYS_PATH, receipt_keys
 from api.request import open_context
 from api.schema import make_schema
 from api.staff.schema import make_staff_schema
@@ -42,6 +43,7 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         ),
         Route("/callbacks/{provider}", CallbackEndpoint(context).answer, methods=["POST"]),
         Route("/pay/{token}", PayEndpoint(context).answer, methods=["GET", "POST"]),
+        Route(RECEIPT_KEYS_PATH, partial(receipt_keys, context)),
         Route("/healthz", _healthz),
         Route("/readyz", partial(_readyz, context)),
         Route("/metrics", metrics.serve),

@@ -8,6 +8,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from parking.kit.crypto import KEY_BYTES
 from sesame.embedded.folder import DataFolder
@@ -49,6 +50,7 @@ def install(
         "SESAME_FIELD_KEY": _encoded(folder, "field_key"),
         "SESAME_INDEX_KEY": _encoded(folder, "index_key"),
         "SESAME_TOKEN_KEY_FILE": str(folder.secret_file("token_key.pem", _new_token_key)),
+        "SESAME_RECEIPT_KEY_FILE": str(folder.secret_file("receipt_key.pem", _new_receipt_key)),
         "SESAME_API_HOST": LOOPBACK,
         "SESAME_GATES_HOST": LOOPBACK,
     }
@@ -81,7 +83,16 @@ def _encoded(folder: DataFolder, name: str) -> str:
 
 def _new_token_key() -> bytes:
     """Return a fresh ES256 key in PEM."""
-    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+    return _pem(ec.generate_private_key(ec.SECP256R1()))
+
+
+def _new_receipt_key() -> bytes:
+    """Return a fresh Ed25519 key in PEM."""
+    return _pem(Ed25519PrivateKey.generate())
+
+
+def _pem(key: ec.EllipticCurvePrivateKey | Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),

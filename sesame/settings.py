@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     index_key: Key | None = None
     # ES256 private key in PEM that signs access tokens.
     token_key_file: Path | None = None
+    # Ed25519 private key in PEM that signs receipts, and the public keys that did before.
+    receipt_key_file: Path | None = None
+    receipt_retired_keys_file: Path | None = None
 
     public_url: str = "http://127.0.0.1:8080"
     api_host: str = "127.0.0.1"

@@ -2,14 +2,18 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 from parking.events.bus import Bus, open_valkey
 from parking.flows.context import ParkingContext
 from parking.kit.clock import SystemClock
 from parking.kit.crypto import Vault
 from parking.kit.database import Database
+from parking.kit.errors import InvalidInputError
 from parking.payments.port import PaymentProvider
 from parking.payments.providers.acquirer import AcquirerProvider, AcquirerSettings
+from parking.payments.receipt import ReceiptSigner
+from parking.payments.receipt_keys import read_private_key, read_public_keys
 from sesame.settings import Settings
 
 CONNECTIONS_MAX = 10
@@ -53,7 +57,32 @@ async def open_context(
             providers=providers,
             checkout_provider=next(iter(providers), None),
             public_url=settings.public_url.rstrip("/"),
+            receipts=receipt_signer(settings),
         )
+
+
+def receipt_signer(settings: Settings) -> ReceiptSigner | None:
+    """Return what signs receipts with the key of SESAME_RECEIPT_KEY_FILE; None without one.
+
+    Raises:
+        InvalidInputError: a file is unreadable, or holds other keys than Ed25519 ones.
+    """
+    if settings.receipt_key_file is None:
+        return None
+    name = "SESAME_RECEIPT_KEY_FILE"
+    key = read_private_key(_content(settings.receipt_key_file, name), field=name)
+    if settings.receipt_retired_keys_file is None:
+        return ReceiptSigner(key)
+    name = "SESAME_RECEIPT_RETIRED_KEYS_FILE"
+    retired = read_public_keys(_content(settings.receipt_retired_keys_file, name), field=name)
+    return ReceiptSigner(key, retired)
+
+
+def _content(path: Path, name: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(name, f"a readable file, {error.strerror}") from error
 
 
 def _payment_providers(settings: Settings, *, clock: SystemClock) -> list[PaymentProvider]:

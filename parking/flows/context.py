@@ -9,6 +9,7 @@ from parking.kit.crypto import Vault
 from parking.kit.database import Database
 from parking.payments.errors import ProviderMissingError
 from parking.payments.port import PaymentProvider
+from parking.payments.receipt import ReceiptSigner, ReceiptsUnavailableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class ParkingContext:
         checkout_provider: The name of the one whose payment page a QR code leads to; None where
             no provider is configured.
         public_url: Where phones reach the API, without a slash at the end.
+        receipts: Signs receipts; None where this process was given no key.
     """
 
     database: Database
@@ -29,6 +31,17 @@ class ParkingContext:
     providers: Mapping[str, PaymentProvider]
     checkout_provider: str | None
     public_url: str
+    receipts: ReceiptSigner | None = None
+
+    def receipt_signer(self) -> ReceiptSigner:
+        """Return what signs receipts.
+
+        Raises:
+            ReceiptsUnavailableError: this process was given no key.
+        """
+        if self.receipts is None:
+            raise ReceiptsUnavailableError("receipts: expected SESAME_RECEIPT_KEY_FILE to be set")
+        return self.receipts
 
     def provider(self, name: str) -> PaymentProvider:
         """Return the provider called `name`.

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
 from parking.drivers.models import Driver
@@ -32,6 +33,7 @@ from parking.kit.ids import new_id
 from parking.payments import ledger
 from parking.payments.fake import FakeProvider
 from parking.payments.models import Mandate
+from parking.payments.receipt import ReceiptSigner
 from parking.places import service as places
 from parking.plates import service as plates
 from parking.plates.models import DriverPlate, PlateBinding, Proof
@@ -39,6 +41,7 @@ from parking.plates.reads import CharacterRead, PlateRead
 from parking.tariffs import service as tariffs
 
 VAULT: Final = Vault(field_key=b"f" * 32, index_key=b"i" * 32)
+SIGNER: Final = ReceiptSigner(Ed25519PrivateKey.from_private_bytes(b"r" * 32))
 PLATE: Final = "京A88731"
 WEIGHTS: Final = ReadSource(ObservationMethod.ANPR, "weights-1")
 # Free for 10 minutes, then 5 CNY each started half hour, at most 30 CNY a day.
@@ -195,6 +198,7 @@ async def open_lane_world(database_url: str, valkey_url: str) -> AsyncGenerator[
         providers={provider.name: provider},
         checkout_provider=provider.name,
         public_url="https://pay.example",
+        receipts=SIGNER,
     )
     try:
         yield await _world(context, clock, provider)

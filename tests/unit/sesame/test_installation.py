@@ -11,6 +11,7 @@ from sesame.embedded.stack import Endpoints
 from sesame.installation import install
 from sesame.processes import application_processes
 from sesame.settings import Settings
+from sesame.wiring import receipt_signer
 
 ENDPOINTS = Endpoints("postgresql://127.0.0.1/postgres", "redis://127.0.0.1/0")
 
@@ -36,6 +37,9 @@ def test_the_settings_find_everything_and_it_stays_the_same(
     key = load_pem_private_key(settings.token_key_file.read_bytes(), password=None)
     assert isinstance(key, EllipticCurvePrivateKey)
     assert key.curve.name == "secp256r1"
+    signer = receipt_signer(settings)
+    assert signer is not None
+    assert len(signer.keys) == 1
 
 
 def test_what_the_operator_sets_wins(tmp_path: Path) -> None:
