@@ -44,7 +44,7 @@ async def new_charge(
         attempt_id=attempt.id,
         provider=attempt.provider,
         order=await settlement.order_of(unit, attempt, CHARGE_DEADLINE_S),
-        rows=AttemptRows(attempt.session_id, attempt.bill_id, presentation_id),
+        rows=AttemptRows(attempt.session_id, attempt.bill_id, presentation_id, attempt.pass_id),
     )
 
 

@@ -62,11 +62,13 @@ class AttemptRows:
     Attributes:
         session_id: None for a pass.
         presentation_id: The car at the exit; None where the stay is not at one.
+        pass_id: None for a stay.
     """
 
     session_id: UUID | None
     bill_id: UUID
     presentation_id: UUID | None
+    pass_id: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -252,7 +254,7 @@ async def _rows(unit: UnitOfWork, operator_id: UUID, attempt_id: UUID) -> Attemp
     if attempt is None:
         raise ConflictError("attempt: expected a stored one")
     if attempt.session_id is None:
-        return AttemptRows(None, attempt.bill_id, None)
+        return AttemptRows(None, attempt.bill_id, None, attempt.pass_id)
     seen = await sessions.find_session(unit, operator_id, attempt.session_id)
     exit_id = None if seen is None else seen.exit_presentation_id
     return AttemptRows(attempt.session_id, attempt.bill_id, exit_id)
@@ -270,6 +272,8 @@ async def _lock(
         if rows.session_id is None
         else await sessions.lock_session(unit, operator_id, rows.session_id)
     )
+    if rows.pass_id is not None:
+        await pass_settlement.lock(unit, operator_id, rows.pass_id)
     bill = await repository.lock_bill(unit, operator_id, rows.bill_id)
     locked = await repository.lock_attempt(unit, operator_id, attempt_id)
     if bill is None or locked is None or locked.session_id != rows.session_id:

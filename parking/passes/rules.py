@@ -1,0 +1,134 @@
+"""What a pass comes to next, and until when it opens gates: pure."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from parking.passes.local_time import instant_of, local_day, midnight
+from parking.passes.models import AssignedRight, PassState, PeriodKind, RightSpecification
+from parking.passes.periods import PeriodTerms, boundary
+from parking.passes.windows import Hours
+
+# Nobody wants to hear of a payment at midnight.
+TELLING_MINUTE: Final = 9 * 60
+PLATE_CHANGES_PER_MONTH_MAX: Final = 3
+
+OPENING_STATES: Final = frozenset({PassState.ACTIVE, PassState.GRACE})
+"""States in which a pass opens gates."""
+
+HELD_STATES: Final = OPENING_STATES | {PassState.PENDING}
+"""States that count against the quantity on sale."""
+
+
+class StepKind(StrEnum):
+    """What happens to a pass without anybody asking for it."""
+
+    PAY = "pay"
+    """Its purchase is not settled: try the next mandate, or give up."""
+
+    NOTICE = "notice"
+    """Tell its holder when it renews, and at what price."""
+
+    RENEW = "renew"
+    """Charge the next period."""
+
+    LAPSE = "lapse"
+    """Give up after the last refused renewal."""
+
+    END = "end"
+    """End it where nobody wants it to renew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is to be done, from when on."""
+
+    kind: StepKind
+    due_at: datetime
+
+
+def terms_of(product: RightSpecification) -> PeriodTerms:
+    """Return what one price of the product pays for."""
+    return PeriodTerms(PeriodKind(product.period), product.period_days, product.is_prorated)
+
+
+def hours_of(product: RightSpecification) -> Hours:
+    """Return the local hours in which passes of the product are valid."""
+    return Hours(frozenset(product.weekdays), product.from_minute, product.to_minute)
+
+
+def may_begin(product: RightSpecification, day: date) -> bool:
+    """Return whether a period of the product may begin on a local day."""
+    return (product.valid_from is None or product.valid_from <= day) and (
+        product.valid_until is None or day < product.valid_until
+    )
+
+
+def period_end(product: RightSpecification, first_day: date, periods: int) -> datetime:
+    """Return when the last of `periods` paid periods ends, in UTC."""
+    return midnight(ZoneInfo(product.timezone), boundary(terms_of(product), first_day, periods))
+
+
+def renews(right: AssignedRight, product: RightSpecification) -> bool:
+    """Return whether another period is to follow the one that is paid."""
+    is_bought = right.renews and right.driver_id is not None
+    return is_bought and may_begin(product, _end_day(right, product))
+
+
+def valid_until(right: AssignedRight, product: RightSpecification) -> datetime | None:
+    """Return until when the pass opens gates as far as is known now; None if it does not.
+
+    A pass that renews is valid through the grace time, whether or not its renewal is refused:
+    no car pays as a stranger because a provider answers a minute after midnight.
+    """
+    if right.state not in OPENING_STATES:
+        return None
+    return grace_end(right, product) if renews(right, product) else right.paid_until
+
+
+def grace_end(right: AssignedRight, product: RightSpecification) -> datetime:
+    """Return when a pass whose renewal is refused lapses."""
+    day = _end_day(right, product) + timedelta(days=product.grace_days)
+    return midnight(ZoneInfo(product.timezone), day)
+
+
+def next_step(right: AssignedRight, product: RightSpecification) -> Step | None:
+    """Return what the pass comes to next; None for one that has ended."""
+    if right.state == PassState.PENDING:
+        return Step(StepKind.PAY, right.created_at)
+    if right.state not in OPENING_STATES:
+        return None
+    if not renews(right, product):
+        return Step(StepKind.END, right.paid_until)
+    if right.state == PassState.ACTIVE and right.announced_until != right.paid_until:
+        day = _end_day(right, product) - timedelta(days=product.notice_days)
+        return Step(StepKind.NOTICE, _told_at(product, day))
+    return _renewal(right, product)
+
+
+def next_price(right: AssignedRight) -> int:
+    """Return what the next period costs: what its holder was told, else what the last one did."""
+    is_announced = right.announced_until == right.paid_until
+    if is_announced and right.announced_minor is not None:
+        return right.announced_minor
+    return right.price_minor
+
+
+def _renewal(right: AssignedRight, product: RightSpecification) -> Step:
+    lapses_at = grace_end(right, product)
+    if right.tries == 0:
+        return Step(StepKind.RENEW, right.paid_until)
+    if right.tries > len(product.retry_days):
+        return Step(StepKind.LAPSE, lapses_at)
+    day = _end_day(right, product) + timedelta(days=product.retry_days[right.tries - 1])
+    return Step(StepKind.RENEW, _told_at(product, day))
+
+
+def _told_at(product: RightSpecification, day: date) -> datetime:
+    return instant_of(ZoneInfo(product.timezone), day, TELLING_MINUTE)
+
+
+def _end_day(right: AssignedRight, product: RightSpecification) -> date:
+    return local_day(ZoneInfo(product.timezone), right.paid_until)
