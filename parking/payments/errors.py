@@ -50,3 +50,34 @@ class AuthorizationUnavailableError(ParkingError):
 
     code = "AUTHORIZATION_UNAVAILABLE"
     retryable = True
+
+
+class RefundUnknownError(ParkingError):
+    """No such refund, or another operator's: the two are not told apart."""
+
+    code = "REFUND_UNKNOWN"
+
+
+class NothingToRefundError(ParkingError):
+    """The bill took no money from anybody, or all of it is going back already."""
+
+    code = "NOTHING_TO_REFUND"
+
+
+class RefundTooLargeError(ParkingError):
+    """More was to be given back than the bill still holds."""
+
+    code = "REFUND_TOO_LARGE"
+
+
+class RefundConflictError(ParkingError):
+    """The same cause was refunded before, with another amount."""
+
+    code = "REFUND_CONFLICT"
+
+
+class BillReplacedError(ParkingError):
+    """A newer version of the bill counts: look again."""
+
+    code = "BILL_REPLACED"
+    retryable = True

@@ -1,4 +1,4 @@
-"""The double-entry ledger: what is owed, what came in. Rows are never changed.
+"""The double-entry ledger: what is owed, what came in, what went back. Rows are never changed.
 
 Accounts: `receivable` (drivers owe the operator), `revenue` (the operator earned), and
 `provider:<name>` (the provider holds for the operator). A transfer debits one and credits another,
@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import derive_id
 from parking.kit.money import Money
-from parking.payments.models import Bill, LedgerTransfer, PaymentAttempt
+from parking.payments.models import Bill, LedgerTransfer, PaymentAttempt, Refund
 
 RECEIVABLE = "receivable"
 REVENUE = "revenue"
@@ -33,18 +33,33 @@ _BALANCES = text(
 
 async def post_issued(unit: UnitOfWork, bill: Bill) -> None:
     """The driver owes the bill."""
-    await _post(unit, bill, RECEIVABLE, REVENUE, cause="issued", source=bill.id)
+    amount = Money(bill.total_minor, bill.currency)
+    await _post(unit, bill, amount, RECEIVABLE, REVENUE, cause="issued", source=bill.id)
 
 
 async def post_voided(unit: UnitOfWork, bill: Bill) -> None:
     """The driver does not owe the bill any more: a newer one takes its place."""
-    await _post(unit, bill, REVENUE, RECEIVABLE, cause="voided", source=bill.id)
+    amount = Money(bill.total_minor, bill.currency)
+    await _post(unit, bill, amount, REVENUE, RECEIVABLE, cause="voided", source=bill.id)
+
+
+async def post_corrected(unit: UnitOfWork, version: Bill, less: Money) -> None:
+    """The driver owes `less` less than by the version before; what was paid of it is owed back."""
+    await _post(unit, version, less, REVENUE, RECEIVABLE, cause="corrected", source=version.id)
 
 
 async def post_paid(unit: UnitOfWork, bill: Bill, attempt: PaymentAttempt) -> None:
     """The provider took the bill's amount for us."""
+    amount = Money(bill.total_minor, bill.currency)
     account = f"provider:{attempt.provider}"
-    await _post(unit, bill, account, RECEIVABLE, cause="captured", source=attempt.id)
+    await _post(unit, bill, amount, account, RECEIVABLE, cause="captured", source=attempt.id)
+
+
+async def post_refunded(unit: UnitOfWork, refund: Refund) -> None:
+    """The provider gave the amount back for us."""
+    amount = Money(refund.amount_minor, refund.currency)
+    account = f"provider:{refund.provider}"
+    await _post(unit, refund, amount, RECEIVABLE, account, cause="refunded", source=refund.id)
 
 
 async def balances(unit: UnitOfWork, operator_id: UUID) -> dict[tuple[str, str], int]:
@@ -54,15 +69,21 @@ async def balances(unit: UnitOfWork, operator_id: UUID) -> dict[tuple[str, str],
 
 
 async def _post(
-    unit: UnitOfWork, bill: Bill, debit: str, credit: str, *, cause: str, source: UUID
+    unit: UnitOfWork,
+    subject: Bill | Refund,
+    amount: Money,
+    debit: str,
+    credit: str,
+    *,
+    cause: str,
+    source: UUID,
 ) -> None:
-    amount = Money(bill.total_minor, bill.currency)
     if not amount:
         return
     transfer = insert(LedgerTransfer).values(
-        operator_id=bill.operator_id,
+        operator_id=subject.operator_id,
         id=derive_id(source, f"ledger:{cause}"),
-        bill_id=bill.id,
+        bill_id=subject.bill_id if isinstance(subject, Refund) else subject.id,
         debit_account=debit,
         credit_account=credit,
         amount_minor=amount.amount_minor,

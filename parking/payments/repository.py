@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import func, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -18,12 +18,16 @@ from parking.payments.models import (
     MandateState,
     PaymentAttempt,
     ProviderOrder,
+    Refund,
+    RefundState,
 )
 
 MANDATES_PER_DRIVER_MAX = 10
 DUE_ATTEMPTS_MAX = 50
 UNCONFIRMED_MAX = 50
 PASS_BILLS_MAX = 100
+REFUNDS_MAX = 100
+DUE_REFUNDS_MAX = 50
 # A stay's id has the gate's time, a bill's has ours.
 CLOCKS_APART_MAX = timedelta(days=1)
 REPLACED = (BillState.VOID, BillState.CORRECTED)
@@ -38,6 +42,18 @@ _TAKE_DUE = text(
     ) AS due
     WHERE payment_attempts.operator_id = due.operator_id AND payment_attempts.id = due.id
     RETURNING payment_attempts.operator_id, payment_attempts.id
+    """
+)
+_TAKE_DUE_REFUNDS = text(
+    """
+    UPDATE refunds SET next_query_at = :now + :lease
+    FROM (
+        SELECT operator_id, id FROM refunds
+        WHERE state IN ('sent', 'accepted', 'unknown') AND next_query_at <= :now
+        ORDER BY next_query_at LIMIT :rows FOR UPDATE SKIP LOCKED
+    ) AS due
+    WHERE refunds.operator_id = due.operator_id AND refunds.id = due.id
+    RETURNING refunds.operator_id, refunds.id
     """
 )
 
@@ -201,3 +217,89 @@ async def remember_order(
 async def find_order(unit: UnitOfWork, number: str) -> ProviderOrder | None:
     """Return whose number it is."""
     return await unit.session.get(ProviderOrder, number)
+
+
+async def find_refund(unit: UnitOfWork, operator_id: UUID, refund_id: UUID) -> Refund | None:
+    """Return a refund as it is stored now."""
+    statement = (
+        select(Refund)
+        .where(col(Refund.operator_id) == operator_id, col(Refund.id) == refund_id)
+        .execution_options(populate_existing=True)
+    )
+    return (await unit.session.exec(statement)).one_or_none()
+
+
+async def lock_refund(unit: UnitOfWork, operator_id: UUID, refund_id: UUID) -> Refund | None:
+    """Lock a refund."""
+    return await lock(unit, Refund, operator_id=operator_id, id=refund_id)
+
+
+async def refunded_minor(unit: UnitOfWork, attempt: PaymentAttempt) -> int:
+    """Return how much of a locked attempt went back or is on its way; failures do not count."""
+    statement = (
+        select(func.coalesce(func.sum(col(Refund.amount_minor)), 0))
+        .where(col(Refund.operator_id) == attempt.operator_id)
+        .where(col(Refund.attempt_id) == attempt.id)
+        # A refund's id derives from its attempt's and has its time.
+        .where(col(Refund.id) >= floor_id(id_time(attempt.id)))
+        .where(col(Refund.state) != RefundState.FAILED)
+    )
+    return int((await unit.session.exec(statement)).one())
+
+
+async def find_refunds_of(
+    unit: UnitOfWork, keys: Collection[tuple[UUID, UUID]]
+) -> dict[UUID, list[Refund]]:
+    """Return the refunds of many stays by session, oldest first; one statement however many.
+
+    Args:
+        unit: The transaction.
+        keys: (operator, session).
+    """
+    statement = (
+        select(Refund)
+        .where(col(Refund.operator_id).in_({operator_id for operator_id, _ in keys}))
+        .where(col(Refund.session_id).in_({session_id for _, session_id in keys}))
+        .order_by(col(Refund.requested_at), col(Refund.id))
+    )
+    found: dict[UUID, list[Refund]] = {session_id: [] for _, session_id in keys}
+    for refund in await unit.session.exec(statement):
+        if refund.session_id is not None:
+            found[refund.session_id].append(refund)
+    return found
+
+
+async def page_refunds(
+    unit: UnitOfWork,
+    operator_id: UUID,
+    states: Collection[RefundState],
+    *,
+    first: int,
+    before: UUID | None,
+) -> Sequence[Refund]:
+    """Return an operator's refunds in any of `states`, those of the newest payments first.
+
+    Args:
+        unit: The transaction.
+        operator_id: The owner.
+        states: At least one.
+        first: At most REFUNDS_MAX.
+        before: The last one of the page before; None for the first page.
+    """
+    statement = (
+        select(Refund)
+        .where(col(Refund.operator_id) == operator_id)
+        .where(col(Refund.state).in_(list(states)))
+        .order_by(col(Refund.id).desc())
+        .limit(min(first, REFUNDS_MAX))
+    )
+    if before is not None:
+        statement = statement.where(col(Refund.id) < before)
+    return (await unit.session.exec(statement)).all()
+
+
+async def take_due_refunds(unit: UnitOfWork, lease: timedelta) -> list[tuple[UUID, UUID]]:
+    """Take unsettled refunds whose turn has come, for `lease`; returns (operator, refund)."""
+    values = {"now": unit.now(), "lease": lease, "rows": DUE_REFUNDS_MAX}
+    rows = await unit.run(_TAKE_DUE_REFUNDS, values)
+    return [(row.operator_id, row.id) for row in rows]

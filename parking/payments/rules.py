@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from parking.kit.money import Money
-from parking.payments.models import AttemptState, Mandate, MandateState
-from parking.payments.port import ChargeResult, OrderStatus
+from parking.payments.models import AttemptState, Mandate, MandateState, RefundState
+from parking.payments.port import ChargeResult, OrderStatus, RefundResult
 
 # After a payment the car may leave without a further charge for this long.
 GRACE_AFTER_PAYMENT = timedelta(minutes=15)
@@ -22,6 +22,16 @@ _STATES = {
     # The order may still be on its way: only the same number again, or closing it, settles that.
     OrderStatus.NOT_FOUND: AttemptState.UNKNOWN,
 }
+LIVE_REFUND_STATES = frozenset({RefundState.SENT, RefundState.ACCEPTED, RefundState.UNKNOWN})
+
+_REFUND_STATES = {
+    OrderStatus.ACCEPTED: RefundState.ACCEPTED,
+    OrderStatus.SUCCEEDED: RefundState.SUCCEEDED,
+    OrderStatus.FAILED: RefundState.FAILED,
+    OrderStatus.UNKNOWN: RefundState.UNKNOWN,
+    # It may still be on its way: only the same number again settles that.
+    OrderStatus.NOT_FOUND: RefundState.UNKNOWN,
+}
 
 
 def next_state(state: AttemptState, result: ChargeResult) -> AttemptState:
@@ -33,6 +43,16 @@ def next_state(state: AttemptState, result: ChargeResult) -> AttemptState:
         return state
     following = _STATES[result.status]
     if following == AttemptState.UNKNOWN and state == AttemptState.ACCEPTED:
+        return state
+    return following
+
+
+def next_refund_state(state: RefundState, result: RefundResult) -> RefundState:
+    """Return where a refund stands after an answer; as for attempts, see `next_state`."""
+    if state not in LIVE_REFUND_STATES:
+        return state
+    following = _REFUND_STATES[result.status]
+    if following == RefundState.UNKNOWN and state == RefundState.ACCEPTED:
         return state
     return following
 

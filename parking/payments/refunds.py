@@ -1,0 +1,138 @@
+"""Refunds, one transaction each; the provider is called between them, by `flows.refunds`."""
+
+from datetime import timedelta
+
+from parking.kit.database import UnitOfWork
+from parking.kit.errors import InvalidInputError
+from parking.kit.ids import derive_id
+from parking.kit.money import Money
+from parking.payments import ledger, repository
+from parking.payments.errors import RefundConflictError, RefundTooLargeError
+from parking.payments.models import Bill, PaymentAttempt, Refund, RefundState
+from parking.payments.port import (
+    DESCRIPTION_LENGTH_MAX,
+    RefundOrder,
+    RefundResult,
+    order_number,
+)
+from parking.payments.rules import LIVE_REFUND_STATES, next_refund_state, query_delay
+from parking.payments.service import AmountMismatchError
+
+REFUND_ORDER = "refund"
+# Whoever asked for it sends it right after the commit; should that process die, the sweep does.
+FIRST_SENT_AFTER = timedelta(seconds=2)
+# After a failure the same money may be sent again this often, each time under a new number.
+RETRIES_MAX = 20
+
+
+async def find_known(
+    unit: UnitOfWork, attempt: PaymentAttempt, amount: Money, *, cause: str
+) -> Refund | None:
+    """Return the refund that this cause already has of an attempt.
+
+    Raises:
+        RefundConflictError: it was of another amount.
+    """
+    refund_id = derive_id(attempt.id, f"refund:{cause}")
+    known = await repository.find_refund(unit, attempt.operator_id, refund_id)
+    if known is not None and Money(known.amount_minor, known.currency) != amount:
+        raise RefundConflictError("cause: it was refunded before, with another amount")
+    return known
+
+
+async def store(
+    unit: UnitOfWork,
+    bill: Bill,
+    attempt: PaymentAttempt,
+    amount: Money,
+    *,
+    cause: str,
+    reason: str,
+    by: str,
+) -> Refund:
+    """Store a refund before the provider hears of it.
+
+    Args:
+        unit: The transaction.
+        bill: The version that says the lower price.
+        attempt: Locked; it took the money.
+        amount: More than nothing.
+        cause: New for this attempt.
+        reason: What the payer reads; shortened to what providers take.
+        by: Who asked for it.
+
+    Raises:
+        RefundTooLargeError: with it, more would go back than the attempt took.
+    """
+    held = attempt.amount_minor - await repository.refunded_minor(unit, attempt)
+    if amount.amount_minor > held or amount.currency != attempt.currency:
+        raise RefundTooLargeError(
+            f"amount: expected at most {Money(held, attempt.currency).format()}"
+        )
+    if not reason.strip():
+        raise InvalidInputError("reason", "what the payer reads")
+    refund_id = derive_id(attempt.id, f"refund:{cause}")
+    refund = Refund(
+        operator_id=attempt.operator_id,
+        id=refund_id,
+        bill_id=bill.id,
+        attempt_id=attempt.id,
+        session_id=attempt.session_id,
+        pass_id=attempt.pass_id,
+        driver_id=attempt.driver_id or bill.driver_id,
+        provider=attempt.provider,
+        charge_number=attempt.number,
+        number=order_number(refund_id),
+        amount_minor=amount.amount_minor,
+        currency=amount.currency,
+        state=RefundState.SENT,
+        cause=cause,
+        reason=reason.strip()[:DESCRIPTION_LENGTH_MAX],
+        requested_by=by,
+        requested_at=unit.now(),
+        next_query_at=unit.now() + FIRST_SENT_AFTER,
+    )
+    unit.session.add(refund)
+    await repository.remember_order(
+        unit,
+        number=refund.number,
+        owner_id=refund.operator_id,
+        subject_id=refund.id,
+        kind=REFUND_ORDER,
+    )
+    return refund
+
+
+def order_of(refund: Refund) -> RefundOrder:
+    """Return the provider's order for a refund: the same for the same refund, always."""
+    return RefundOrder(
+        number=refund.number,
+        charge_number=refund.charge_number,
+        amount=Money(refund.amount_minor, refund.currency),
+        reason=refund.reason,
+    )
+
+
+async def apply_result(unit: UnitOfWork, refund: Refund, result: RefundResult) -> bool:
+    """Write down what the provider said; returns whether the locked refund's state changed.
+
+    Raises:
+        AmountMismatchError: the provider gave another amount back, or of another charge; nothing
+            was written.
+    """
+    asked = Money(refund.amount_minor, refund.currency)
+    if result.amount not in {None, asked} or result.charge_number != refund.charge_number:
+        raise AmountMismatchError(f"refund: expected {asked.format()} of the charge it was for")
+    if refund.state not in LIVE_REFUND_STATES:
+        return False
+    before = refund.state
+    refund.state = next_refund_state(RefundState(before), result)
+    refund.failure_code = result.failure_code
+    if refund.state in LIVE_REFUND_STATES:
+        refund.next_query_at = unit.now() + query_delay(refund.queries)
+        refund.queries += 1
+        return refund.state != before
+    refund.finished_at = unit.now()
+    if refund.state == RefundState.SUCCEEDED:
+        await ledger.post_refunded(unit, refund)
+    return True
