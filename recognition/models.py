@@ -42,6 +42,8 @@ class Model(BaseModel):
         file: Relative to models.toml.
         input_width_px: What the network takes; the picture is fitted into it.
         threshold: Below this score a detection is noise; unused by a reader.
+        deciding_threshold: What a read must be worth to be believed in a dispute; unused by a
+            detector, and absent until the reader's confidence is calibrated.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,6 +54,7 @@ class Model(BaseModel):
     input_width_px: Annotated[int, Field(ge=32, le=4096)]
     input_height_px: Annotated[int, Field(ge=32, le=4096)]
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.0
+    deciding_threshold: Annotated[float, Field(gt=0, le=1)] | None = None
     licence: str
     parameters: int
     recipe: Recipe
@@ -77,7 +80,7 @@ class ModelSet:
     @property
     def name(self) -> str:
         """Name both, for the record of an observation."""
-        return f"{self.detector.name}+{self.reader.name}"
+        return _name(self.detector, self.reader)
 
 
 def load_models(path: Path = MODELS_FILE) -> ModelSet:
@@ -86,19 +89,39 @@ def load_models(path: Path = MODELS_FILE) -> ModelSet:
     Raises:
         ModelError: a file is missing, malformed, or is not the one that was measured.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        listed = _File.model_validate(content)
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise ModelError(f"{path.name}: {error}") from error
+    listed = _listed(path)
     return ModelSet(
         listed.detector,
         listed.reader,
         _verified(path.parent, listed.detector),
         _verified(path.parent, listed.reader),
     )
+
+
+def deciding_thresholds(path: Path = MODELS_FILE) -> dict[str, float]:
+    """Return what a read must be worth to decide a dispute, by the name kept with observations.
+
+    The weights are not looked at: whoever judges a read of long ago need not have them.
+
+    Raises:
+        ModelError: the file is missing or malformed.
+    """
+    listed = _listed(path)
+    threshold = listed.reader.deciding_threshold
+    return {} if threshold is None else {_name(listed.detector, listed.reader): threshold}
+
+
+def _listed(path: Path) -> _File:
+    try:
+        return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise ModelError(f"{path.name}: {error}") from error
+
+
+def _name(detector: Model, reader: Model) -> str:
+    return f"{detector.name}+{reader.name}"
 
 
 def _verified(folder: Path, model: Model) -> Path:

@@ -14,6 +14,7 @@ from parking.payments.port import PaymentProvider
 from parking.payments.providers.acquirer import AcquirerProvider, AcquirerSettings
 from parking.payments.receipt import ReceiptSigner
 from parking.payments.receipt_keys import read_private_key, read_public_keys
+from recognition.models import deciding_thresholds
 from sesame.settings import Settings
 
 CONNECTIONS_MAX = 10
@@ -57,6 +58,7 @@ async def open_context(
             providers=providers,
             checkout_provider=next(iter(providers), None),
             public_url=settings.public_url.rstrip("/"),
+            deciding_thresholds=deciding_thresholds(),
             receipts=receipt_signer(settings),
         )
 

@@ -1,7 +1,7 @@
 """What every flow needs, put together once by the process."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from parking.events.bus import Bus
 from parking.kit.clock import Clock
@@ -21,6 +21,8 @@ class ParkingContext:
         checkout_provider: The name of the one whose payment page a QR code leads to; None where
             no provider is configured.
         public_url: Where phones reach the API, without a slash at the end.
+        deciding_thresholds: What a read must be worth to be believed in a dispute, by the weights
+            or the camera that made it.
         receipts: Signs receipts; None where this process was given no key.
     """
 
@@ -31,6 +33,7 @@ class ParkingContext:
     providers: Mapping[str, PaymentProvider]
     checkout_provider: str | None
     public_url: str
+    deciding_thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
     receipts: ReceiptSigner | None = None
 
     def receipt_signer(self) -> ReceiptSigner:

@@ -1,9 +1,11 @@
 """Every query about presentations, pictures, observations, commands and lane events."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -11,9 +13,11 @@ from parking.kit.columns import Row
 from parking.kit.database import UnitOfWork
 from parking.kit.locks import lock
 from parking.lanes.models import (
+    Frame,
     GateCommand,
     LaneConnection,
     LaneEventRow,
+    Observation,
     Presentation,
     PresentationState,
 )
@@ -21,6 +25,16 @@ from parking.lanes.models import (
 CAMERA_READS_MAX = 20
 # One car causes a handful of events; its own are among the lane's last ones.
 RECENT_EVENTS_MAX = 50
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFacts:
+    """A picture without its bytes."""
+
+    id: UUID
+    captured_at: datetime
+    content_type: str
+    size_bytes: int
 
 
 async def start_connection(
@@ -78,6 +92,45 @@ async def find_presentation(
 ) -> Presentation | None:
     """Return a presentation."""
     return await unit.session.get(Presentation, (operator_id, presentation_id))
+
+
+async def find_observation(
+    unit: UnitOfWork, operator_id: UUID, presentation: Presentation | None
+) -> Observation | None:
+    """Return the read that a presentation was decided on."""
+    if presentation is None or presentation.observation_id is None:
+        return None
+    return await unit.session.get(Observation, (operator_id, presentation.observation_id))
+
+
+async def find_frames(
+    unit: UnitOfWork, operator_id: UUID, presentation_id: UUID, *, until: datetime, rows: int
+) -> list[FrameFacts]:
+    """Return a presentation's latest `rows` pictures that came by `until`, latest first.
+
+    The reading stops as soon as the frames agree: the last one before the decision settled it.
+    """
+    statement = (
+        select(Frame.id, Frame.captured_at, Frame.content_type, func.octet_length(col(Frame.image)))
+        .where(col(Frame.operator_id) == operator_id)
+        .where(col(Frame.presentation_id) == presentation_id)
+        .where(col(Frame.received_at) <= until)
+        .order_by(col(Frame.received_at).desc(), col(Frame.id).desc())
+        .limit(rows)
+    )
+    return [FrameFacts(*row) for row in await unit.session.exec(statement)]
+
+
+async def find_frame(
+    unit: UnitOfWork, operator_id: UUID, frame_id: UUID, *, bytes_max: int
+) -> Frame | None:
+    """Return one picture; None where it is larger than `bytes_max`."""
+    statement = (
+        select(Frame)
+        .where(col(Frame.operator_id) == operator_id, col(Frame.id) == frame_id)
+        .where(func.octet_length(col(Frame.image)) <= bytes_max)
+    )
+    return (await unit.session.exec(statement)).one_or_none()
 
 
 async def insert_once(unit: UnitOfWork, row: Row) -> bool:
