@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from parking.kit.money import Money
-from parking.tariffs.rules import PriceLine, RateTable, price
+from parking.tariffs.rules import NO_CIRCUMSTANCES, Circumstances, PriceLine, RateTable, price
 
+# What the stays that this one continues were billed.
+BILLED_BEFORE: Final = "billed_before"
 PAID_BEFORE: Final = "paid_before"
 GRACE_AFTER_PAYMENT: Final = "grace_after_payment"
 
@@ -42,7 +44,8 @@ class Credit:
     """An amount that is no stretch of time: it is added to what the stay costs.
 
     Attributes:
-        amount_minor: Negative where the driver owes less.
+        amount_minor: Negative where the driver owes less; no more than the rest is taken off, so
+            that the lines always add up to what is due.
     """
 
     reason: str
@@ -57,6 +60,7 @@ class StayFacts:
     Attributes:
         priced_from: When the stay that is priced began.
         priced_until: The instant that it is priced at.
+        circumstances: The vehicle, its rights, and what was granted.
         paid_minor: What earlier bills of the stay were paid.
         is_grace: Whether leaving is free for now, after a payment.
         credits: Further amounts, in their order; a correction or a waiver is one.
@@ -64,6 +68,7 @@ class StayFacts:
 
     priced_from: datetime
     priced_until: datetime
+    circumstances: Circumstances = NO_CIRCUMSTANCES
     paid_minor: int = 0
     is_grace: bool = False
     credits: tuple[Credit, ...] = ()
@@ -91,17 +96,18 @@ def lines_of(table: RateTable, facts: StayFacts) -> StayLines:
     Raises:
         InvalidInputError: the times cannot be priced, see `price`.
     """
-    stay = price(table, facts.priced_from, facts.priced_until)
+    stay = price(table, facts.priced_from, facts.priced_until, facts.circumstances)
     lines = [_line(line) for line in stay.lines]
-    if facts.paid_minor:
-        _add(lines, Credit(PAID_BEFORE, -facts.paid_minor))
-    for credit in facts.credits:
+    before = (
+        Credit(BILLED_BEFORE, -facts.circumstances.billed_before_minor),
+        Credit(PAID_BEFORE, -facts.paid_minor),
+    )
+    for credit in (*(item for item in before if item.amount_minor), *facts.credits):
         _add(lines, credit)
-    due_minor = max(lines[-1].running_total_minor, 0) if lines else 0
+    due_minor = _running_total(lines)
     if facts.is_grace and due_minor:
         _add(lines, Credit(GRACE_AFTER_PAYMENT, -due_minor))
-        due_minor = 0
-    due = Money(due_minor, table.currency)
+    due = Money(_running_total(lines), table.currency)
     return StayLines(tuple(lines), stay.total, due, stay.next_change_at)
 
 
@@ -140,12 +146,17 @@ def _line(line: PriceLine) -> BillLine:
 
 
 def _add(lines: list[BillLine], credit: Credit) -> None:
-    before = lines[-1].running_total_minor if lines else 0
+    before = _running_total(lines)
+    amount_minor = max(credit.amount_minor, -before)
     lines.append(
         BillLine(
             reason=credit.reason,
-            amount_minor=credit.amount_minor,
-            running_total_minor=before + credit.amount_minor,
+            amount_minor=amount_minor,
+            running_total_minor=before + amount_minor,
             note=credit.note,
         )
     )
+
+
+def _running_total(lines: list[BillLine]) -> int:
+    return lines[-1].running_total_minor if lines else 0
