@@ -1,4 +1,7 @@
-"""Who a plate is bound to, and who claims it. A plate's rows are owned by its blind index."""
+"""Who a plate is bound to, who claims it, and what an operator knows of its vehicle.
+
+A binding's rows are owned by the plate's blind index, a vehicle's record by the operator.
+"""
 
 from datetime import datetime
 from enum import StrEnum
@@ -91,3 +94,26 @@ class LaneCode(Row, table=True):
     created_at: datetime = Field(sa_type=Timestamp)
     expires_at: datetime = Field(sa_type=Timestamp)
     used_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class VehicleRecord(Row, table=True):
+    """What an operator knows of a vehicle, from `valid_from` to `valid_until`.
+
+    Attributes:
+        vehicle_class: One of the classes that rate tables name.
+        note: The operator's own words; no price depends on it.
+    """
+
+    __tablename__ = "vehicle_records"
+
+    operator_id: UUID = Field(primary_key=True)
+    plate_index: UUID = Field(primary_key=True)
+    plate_sealed: bytes
+    vehicle_class: str
+    is_ev: bool
+    is_resident: bool
+    note: str = ""
+    valid_from: datetime = Field(sa_type=Timestamp)
+    valid_until: datetime | None = Field(default=None, sa_type=Timestamp)
+    recorded_by: str
+    recorded_at: datetime = Field(sa_type=Timestamp)

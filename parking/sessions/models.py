@@ -1,13 +1,14 @@
-"""Stays: the session, its segments, and the small table of those that are open."""
+"""Stays: the session, its segments, the small table of those that are open, and what they leave."""
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
-from parking.kit.columns import PARTITIONED, Row, Timestamp, text_enum
+from parking.kit.columns import PARTITIONED, Json, Row, Timestamp, text_enum
 
 
 class SessionState(StrEnum):
@@ -25,7 +26,12 @@ class SessionState(StrEnum):
 
 
 class Session(Row, table=True):
-    """One stay of one car at one place."""
+    """One stay of one car at one place.
+
+    Attributes:
+        circumstances: What its price depends on besides the clock, as `Circumstances.to_json`
+            gives it: fixed at entry, changed only by what an event names.
+    """
 
     __tablename__ = "sessions"
     __table_args__ = (
@@ -47,6 +53,7 @@ class Session(Row, table=True):
     entered_at: datetime = Field(sa_type=Timestamp)
     left_at: datetime | None = Field(default=None, sa_type=Timestamp)
     prepaid_until: datetime | None = Field(default=None, sa_type=Timestamp)
+    circumstances: dict[str, Any] = Field(default_factory=dict[str, Any], sa_type=Json)
 
 
 class OpenSession(Row, table=True):
@@ -83,3 +90,49 @@ class Segment(Row, table=True):
     rate_table_id: UUID
     started_at: datetime = Field(sa_type=Timestamp)
     ended_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class SessionValidation(Row, table=True):
+    """A validation that somebody granted to a stay; the same one counts once."""
+
+    __tablename__ = "session_validations"
+    __table_args__ = (
+        Index("ix_session_validations_session", "operator_id", "session_id"),
+        PARTITIONED,
+    )
+
+    operator_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    session_id: UUID
+    name: str
+    merchant: str | None = None
+    granted_by: str
+    granted_at: datetime = Field(sa_type=Timestamp)
+
+
+class AllowanceUse(Row, table=True):
+    """What a vehicle's ended stays at a place took of an allowance in one period."""
+
+    __tablename__ = "allowance_uses"
+    __table_args__ = (CheckConstraint("used_s >= 0", name="used_not_negative"),)
+
+    operator_id: UUID = Field(primary_key=True)
+    place_id: UUID = Field(primary_key=True)
+    plate_index: UUID = Field(primary_key=True)
+    allowance: str = Field(primary_key=True)
+    period: str = Field(primary_key=True)
+    used_s: int
+    updated_at: datetime = Field(sa_type=Timestamp)
+
+
+class Departure(Row, table=True):
+    """A vehicle's last departure from a place, for as long as a re-entry continues the stay."""
+
+    __tablename__ = "departures"
+
+    operator_id: UUID = Field(primary_key=True)
+    place_id: UUID = Field(primary_key=True)
+    plate_index: UUID = Field(primary_key=True)
+    session_id: UUID
+    left_at: datetime = Field(sa_type=Timestamp)
+    merge_until: datetime = Field(sa_type=Timestamp)
