@@ -8,12 +8,12 @@ from uuid import UUID
 from pydantic import AwareDatetime, BeforeValidator, Field, field_serializer
 
 from parking.flows.bill_lines import Credit, StayFacts, StayLines, lines_of
-from parking.kit.canonical_json import fingerprint
+from parking.lanes.service import observation_id_of
 from parking.tariffs.model_part import Part, validated
 from parking.tariffs.rules import NO_CIRCUMSTANCES, Circumstances, read_rate_table
 
 CREDITS_MAX: Final = 50
-EARLIER_BILLS_MAX: Final = 1000
+EARLIER_BILLS_MAX: Final = 10_000
 _NOTE_LENGTH_MAX: Final = 500
 _AMOUNT_MINOR_MAX: Final = 1_000_000_000_000
 
@@ -36,6 +36,13 @@ class Evidence(Part):
 
     presentation_id: _Id
     observation_id: _Id
+
+    @classmethod
+    def of(cls, presentation_id: UUID) -> Self:
+        """Return what a presentation proves; it has one observation, whose id follows from it."""
+        return cls(
+            presentation_id=presentation_id, observation_id=observation_id_of(presentation_id)
+        )
 
 
 class StoredCredit(Part):
@@ -122,8 +129,3 @@ def recompute(basis: BillBasis, rate_table: Mapping[str, Any]) -> StayLines:
         InvalidInputError: the table, or a time, cannot be priced.
     """
     return lines_of(read_rate_table(rate_table), basis.facts)
-
-
-def table_fingerprint(rate_table: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a rate table's canonical JSON."""
-    return fingerprint(dict(rate_table))

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from parking.flows import live_bill
+from parking.flows.bill_basis import BillBasis, Evidence
 from parking.flows.live_bill import LiveBill
 from parking.kit.database import UnitOfWork
 from parking.payments import repository as payment_rows
 from parking.payments import service as payments
 from parking.payments.models import Bill, BillState
 from parking.sessions.models import Session
+from parking.tariffs import fingerprints
 
 
 async def current_bill(
@@ -44,6 +46,7 @@ async def current_bill(
         await payments.void_bill(unit, standing)
     elif bills and not live.due:
         return bills[-1]
+    basis = await _basis(unit, session, live, presentation_id, bills)
     return await payments.issue_bill(
         unit,
         payments.NewBill(
@@ -55,6 +58,33 @@ async def current_bill(
             rate_table_id=session.rate_table_id,
             total=live.due,
             lines=live_bill.stored_lines(live),
+            basis=basis.to_json(),
             priced_until=live.as_of,
         ),
+    )
+
+
+async def _basis(
+    unit: UnitOfWork,
+    session: Session,
+    live: LiveBill,
+    presentation_id: UUID | None,
+    bills: Sequence[Bill],
+) -> BillBasis:
+    """Return all that recomputing the bill needs; it asks the database for nothing new."""
+    facts = live.facts
+    return BillBasis(
+        entered_at=session.entered_at,
+        priced_from=facts.priced_from,
+        priced_until=facts.priced_until,
+        rate_table_id=session.rate_table_id,
+        rate_table_sha256=await fingerprints.load_fingerprint(
+            unit, session.operator_id, session.rate_table_id
+        ),
+        circumstances=facts.circumstances,
+        paid_minor=facts.paid_minor,
+        paid_bill_ids=tuple(bill.id for bill in bills if bill.state == BillState.PAID),
+        grace_until=session.prepaid_until,
+        entry=Evidence.of(session.entry_presentation_id),
+        exit=None if presentation_id is None else Evidence.of(presentation_id),
     )

@@ -25,6 +25,7 @@ class LiveBill:
         paid: What was paid of it.
         due: What leaving now would cost.
         next_change_at: When `due` may change next; None if it does not.
+        facts: What all of it follows from, with the rate table.
     """
 
     lines: tuple[BillLine, ...]
@@ -33,6 +34,7 @@ class LiveBill:
     due: Money
     as_of: datetime
     next_change_at: datetime | None
+    facts: StayFacts
 
 
 async def compute(unit: UnitOfWork, session: Session, at: datetime) -> LiveBill:
@@ -51,21 +53,19 @@ def bill_of(session: Session, table: RateTable, bills: Sequence[Bill], at: datet
     grace_ends_at = session.prepaid_until
     has_left = session.left_at is not None
     is_grace = not has_left and grace_ends_at is not None and as_of <= grace_ends_at
-    stay = lines_of(
-        table,
-        StayFacts(
-            priced_from=session.entered_at,
-            priced_until=as_of,
-            paid_minor=paid.amount_minor,
-            is_grace=is_grace,
-        ),
+    facts = StayFacts(
+        priced_from=session.entered_at,
+        priced_until=as_of,
+        paid_minor=paid.amount_minor,
+        is_grace=is_grace,
     )
+    stay = lines_of(table, facts)
     if has_left:
-        return LiveBill(stay.lines, stay.total, paid, owed, as_of, None)
+        return LiveBill(stay.lines, stay.total, paid, owed, as_of, None, facts)
     change_at = stay.next_change_at if as_of < _longest(session) else None
     if is_grace and grace_ends_at is not None:
         change_at = min(stay.next_change_at or grace_ends_at, grace_ends_at)
-    return LiveBill(stay.lines, stay.total, paid, stay.due, as_of, change_at)
+    return LiveBill(stay.lines, stay.total, paid, stay.due, as_of, change_at, facts)
 
 
 def stored_lines(bill: LiveBill) -> list[dict[str, Any]]:

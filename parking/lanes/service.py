@@ -120,7 +120,7 @@ async def lock_presentation(
 
 async def observe(unit: UnitOfWork, presentation: Presentation, seen: SeenPlate) -> UUID:
     """Record the read that the presentation is decided on; one presentation has one."""
-    observation_id = derive_id(presentation.id, "observation")
+    observation_id = observation_id_of(presentation.id)
     presentation.observation_id = observation_id
     await repository.insert_once(
         unit,
@@ -146,6 +146,11 @@ async def observe(unit: UnitOfWork, presentation: Presentation, seen: SeenPlate)
         ),
     )
     return observation_id
+
+
+def observation_id_of(presentation_id: UUID) -> UUID:
+    """Return the id of the one observation that a presentation may have."""
+    return derive_id(presentation_id, "observation")
 
 
 def decide(unit: UnitOfWork, presentation: Presentation, *, action: str, reason: str) -> None:
