@@ -14,6 +14,8 @@ from parking.passes.windows import Hours
 # Nobody wants to hear of a payment at midnight.
 TELLING_MINUTE: Final = 9 * 60
 PLATE_CHANGES_PER_MONTH_MAX: Final = 3
+# Longer than all of a driver's mandates take to answer, one after the other.
+PURCHASE_PERIOD: Final = timedelta(minutes=2)
 
 OPENING_STATES: Final = frozenset({PassState.ACTIVE, PassState.GRACE})
 """States in which a pass opens gates."""
@@ -25,8 +27,8 @@ HELD_STATES: Final = OPENING_STATES | {PassState.PENDING}
 class StepKind(StrEnum):
     """What happens to a pass without anybody asking for it."""
 
-    PAY = "pay"
-    """Its purchase is not settled: try the next mandate, or give up."""
+    GIVE_UP = "give_up"
+    """End a purchase that nobody pays any more."""
 
     NOTICE = "notice"
     """Tell its holder when it renews, and at what price."""
@@ -66,6 +68,14 @@ def may_begin(product: RightSpecification, day: date) -> bool:
     )
 
 
+def covered_until(right: AssignedRight, product: RightSpecification) -> datetime | None:
+    """Return until when stays under way are covered; None if the pass covers none.
+
+    What was covered before a pass ended stays covered.
+    """
+    return right.ended_at if right.periods and right.ended_at else valid_until(right, product)
+
+
 def period_end(product: RightSpecification, first_day: date, periods: int) -> datetime:
     """Return when the last of `periods` paid periods ends, in UTC."""
     return midnight(ZoneInfo(product.timezone), boundary(terms_of(product), first_day, periods))
@@ -97,7 +107,7 @@ def grace_end(right: AssignedRight, product: RightSpecification) -> datetime:
 def next_step(right: AssignedRight, product: RightSpecification) -> Step | None:
     """Return what the pass comes to next; None for one that has ended."""
     if right.state == PassState.PENDING:
-        return Step(StepKind.PAY, right.created_at)
+        return Step(StepKind.GIVE_UP, right.created_at + PURCHASE_PERIOD)
     if right.state not in OPENING_STATES:
         return None
     if not renews(right, product):
