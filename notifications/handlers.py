@@ -12,7 +12,14 @@ import structlog
 from prometheus_client import Counter
 
 from notifications.push import PushMessage, PushOutcome, PushResult, PushSender
-from notifications.templates import DEFAULT_LOCALE, Template, Text, render, template_of
+from notifications.templates import (
+    DEFAULT_LOCALE,
+    WITH_AMOUNT,
+    Template,
+    Text,
+    render,
+    template_of,
+)
 from parking.drivers import deliveries
 from parking.drivers.deliveries import PendingDelivery
 from parking.events import outbox
@@ -27,7 +34,6 @@ RETRY_S_MAX: Final = 300.0
 RETRY_AFTER_S_MAX: Final = 3600.0
 JITTER: Final = 0.25
 
-_MONEY: Final = frozenset({Template.BILL_DUE, Template.PAYMENT_CHARGED, Template.PAYMENT_REFUSED})
 _DATA_FIELDS: Final = ("amount_minor", "currency", "pay_url", "direction", "place_id")
 _PUSHES: Final = Counter("sesame_pushes", "Pushes by outcome", ["template", "outcome"])
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -138,7 +144,7 @@ class Notifier:
 
 
 def _message(pending: PendingDelivery, template: Template, event: Event, text: Text) -> PushMessage:
-    group = "money" if template in _MONEY else "gate"
+    group = "money" if template in WITH_AMOUNT else "gate"
     data = {
         "type": event.type,
         "event_id": str(event.id),

@@ -27,6 +27,9 @@ class Template(StrEnum):
     BILL_DUE = "bill_due"
     PAYMENT_CHARGED = "payment_charged"
     PAYMENT_REFUSED = "payment_refused"
+    PAYMENT_REFUNDED = "payment_refunded"
+    PASS_REFUNDED = "pass_refunded"
+    BILL_CORRECTED = "bill_corrected"
     GATE_OPENED_ENTRY = "gate_opened_entry"
     GATE_OPENED_EXIT = "gate_opened_exit"
 
@@ -50,9 +53,19 @@ _BY_TYPE: Final[Mapping[str, Template]] = {
     EventType.BILL_DUE: Template.BILL_DUE,
     EventType.PAYMENT_CHARGED: Template.PAYMENT_CHARGED,
     EventType.PAYMENT_REFUSED: Template.PAYMENT_REFUSED,
+    EventType.PAYMENT_REFUNDED: Template.PAYMENT_REFUNDED,
+    EventType.PASS_REFUNDED: Template.PASS_REFUNDED,
+    EventType.BILL_CORRECTED: Template.BILL_CORRECTED,
 }
-_WITH_AMOUNT: Final = frozenset(
-    {Template.BILL_DUE, Template.PAYMENT_CHARGED, Template.PAYMENT_REFUSED}
+WITH_AMOUNT: Final = frozenset(
+    {
+        Template.BILL_DUE,
+        Template.PAYMENT_CHARGED,
+        Template.PAYMENT_REFUSED,
+        Template.PAYMENT_REFUNDED,
+        Template.PASS_REFUNDED,
+        Template.BILL_CORRECTED,
+    }
 )
 
 
@@ -74,8 +87,10 @@ def render(template: Template, event: Event, locale: str) -> Text:
     """
     texts = _texts(_language(locale))
     values = {"place": _place(event, default=str(texts["place"]))}
-    if template in _WITH_AMOUNT:
-        values["amount"] = _amount(event)
+    if template in WITH_AMOUNT:
+        values["amount"] = _amount(event, "amount_minor")
+    if template == Template.BILL_CORRECTED:
+        values["before"] = _amount(event, "before_minor")
     if template == Template.SESSION_ENTERED:
         values["time"] = _time(event, "entered_at")
     chosen = texts[template]
@@ -99,9 +114,9 @@ def _place(event: Event, *, default: str) -> str:
     return str(name)[:PLACE_NAME_LENGTH_MAX] if name else default
 
 
-def _amount(event: Event) -> str:
+def _amount(event: Event, name: str) -> str:
     try:
-        amount_minor, currency = event.payload["amount_minor"], event.payload["currency"]
+        amount_minor, currency = event.payload[name], event.payload["currency"]
         return Money(amount_minor, cast("str", currency)).format()
     except (KeyError, TypeError, ValueError) as error:
         raise PayloadError(f"{event.type} {event.id}: no readable amount") from error

@@ -10,7 +10,7 @@ from prometheus_client import Gauge
 
 from parking.events import outbox
 from parking.events.outage import Outage
-from parking.flows import mandates, settlement
+from parking.flows import mandates, refunds, settlement
 from parking.flows.context import ParkingContext
 from parking.flows.housekeeping import purge_expired
 from parking.kit.partitions import ensure_partitions
@@ -60,6 +60,9 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
     async def sweep_payments() -> None:
         await settlement.sweep(context)
 
+    async def sweep_refunds() -> None:
+        await refunds.sweep(context)
+
     async def purge() -> None:
         await purge_expired(context.database)
 
@@ -74,6 +77,7 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
         PeriodicTask("partitions", DAY_S, make_partitions),
         PeriodicTask("purge", PURGE_EVERY_S, purge),
         PeriodicTask("payment sweep", SWEEP_EVERY_S, sweep_payments),
+        PeriodicTask("refund sweep", SWEEP_EVERY_S, sweep_refunds),
         PeriodicTask("mandate sweep", MANDATES_EVERY_S, sweep_mandates),
         PeriodicTask("parked events", COUNT_EVERY_S, count_parked),
     ]

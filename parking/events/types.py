@@ -14,6 +14,8 @@ class EventType(StrEnum):
     BILL_DUE = "BillDue"
     PAYMENT_CHARGED = "PaymentCharged"
     PAYMENT_REFUSED = "PaymentRefused"
+    PAYMENT_REFUNDED = "PaymentRefunded"
+    BILL_CORRECTED = "BillCorrected"
     GATE_OPENED = "GateOpened"
     PASS_PURCHASED = "PassPurchased"
     PASS_PURCHASE_FAILED = "PassPurchaseFailed"
@@ -23,6 +25,7 @@ class EventType(StrEnum):
     PASS_LAPSED = "PassLapsed"
     PASS_CANCELLED = "PassCancelled"
     PASS_CHANGED = "PassChanged"
+    PASS_REFUNDED = "PassRefunded"
 
 
 PASS_EVENTS: Final = frozenset(
@@ -35,6 +38,7 @@ PASS_EVENTS: Final = frozenset(
         EventType.PASS_LAPSED,
         EventType.PASS_CANCELLED,
         EventType.PASS_CHANGED,
+        EventType.PASS_REFUNDED,
     }
 )
 """Events whose subject is a pass; its holder is poked, if it has one."""

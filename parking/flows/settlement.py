@@ -14,7 +14,7 @@ import structlog
 
 from parking.events.pokes import lane_channel
 from parking.events.types import EventType
-from parking.flows import pass_settlement
+from parking.flows import pass_settlement, refunds
 from parking.flows.context import ParkingContext
 from parking.flows.release import OPEN, release
 from parking.kit.database import ConflictError, UnitOfWork
@@ -38,12 +38,16 @@ from parking.payments.port import (
     ChargeResult,
     Notice,
     OrderStatus,
+    RefundResult,
 )
-from parking.payments.rules import GRACE_AFTER_PAYMENT, LIVE_STATES
+from parking.payments.refunds import REFUND_ORDER
+from parking.payments.rules import LIVE_STATES
+from parking.payments.service import AmountMismatchError
 from parking.places import service as places
 from parking.sessions import repository as sessions
 from parking.sessions.events import tell
 from parking.sessions.models import Session
+from parking.tariffs import service as tariffs
 
 PAID = "paid"
 GUARANTEED = "guaranteed"
@@ -173,30 +177,32 @@ async def sweep(context: ParkingContext) -> int:
         answers = await asyncio.gather(
             *(ask(context, *attempt) for attempt in batch), return_exceptions=True
         )
-        for (_, attempt_id), answer in zip(batch, answers, strict=True):
+        for (operator_id, attempt_id), answer in zip(batch, answers, strict=True):
             # One attempt that needs staff must not keep the others waiting.
             if isinstance(answer, Exception):
                 _log.warning("sweep.attempt_unsettled", attempt=str(attempt_id), error=repr(answer))
+            if isinstance(answer, AmountMismatchError):
+                # Asking again soon changes nothing; staff must look.
+                async with context.database.begin() as unit:
+                    await payments.postpone(unit, operator_id, attempt_id)
     return len(due)
 
 
 async def receive_notice(context: ParkingContext, provider_name: str, notice: Notice) -> None:
-    """Act on a provider's verified notice; a repetition changes nothing.
-
-    A refund's notice is only logged: refunds are not made yet.
-    """
+    """Act on a provider's verified notice; a repetition changes nothing."""
     result = notice.result
     if isinstance(result, AgreementState):
         await receive_agreement(context, result)
-    elif isinstance(result, ChargeResult):
-        async with context.database.begin() as unit:
-            order = await repository.find_order(unit, result.number)
-        if order is None or order.kind != payments.CHARGE_ORDER:
-            _log.warning("notice.order_unknown", provider=provider_name, number=result.number)
-            return
+        return
+    async with context.database.begin() as unit:
+        order = await repository.find_order(unit, result.number)
+    kind = None if order is None else order.kind
+    if order is not None and isinstance(result, RefundResult) and kind == REFUND_ORDER:
+        await refunds.settle(context, order.owner_id, order.subject_id, result)
+    elif order is not None and isinstance(result, ChargeResult) and kind == payments.CHARGE_ORDER:
         await settle(context, order.owner_id, order.subject_id, result)
     else:
-        _log.warning("notice.refund_unexpected", provider=provider_name, number=result.number)
+        _log.warning("notice.order_unknown", provider=provider_name, number=result.number)
 
 
 async def receive_agreement(context: ParkingContext, state: AgreementState) -> None:
@@ -312,7 +318,8 @@ async def _follow_stay(
         # leaves a payment page open for an hour does not park for that hour for nothing.
         at_gate = lane is not None and lane.cleared_at is None and bill.presentation_id == lane.id
         priced_at = unit.now() if at_gate else bill.priced_until
-        session.prepaid_until = priced_at + GRACE_AFTER_PAYMENT
+        table = await tariffs.load(unit, session.operator_id, session.rate_table_id)
+        session.prepaid_until = priced_at + timedelta(minutes=table.grace_after_payment_minutes)
         if lane is not None and at_gate:
             settled.command = await release(unit, session, lane, reason=PAID)
         tell(unit, session, EventType.PAYMENT_CHARGED, payload, channels=channels)

@@ -1,6 +1,7 @@
 """Refunds, one transaction each; the provider is called between them, by `flows.refunds`."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
@@ -136,3 +137,11 @@ async def apply_result(unit: UnitOfWork, refund: Refund, result: RefundResult) -
     if refund.state == RefundState.SUCCEEDED:
         await ledger.post_refunded(unit, refund)
     return True
+
+
+async def postpone(unit: UnitOfWork, operator_id: UUID, refund_id: UUID) -> None:
+    """Ask about a refund later, and later each time: its answers cannot be believed."""
+    refund = await repository.lock_refund(unit, operator_id, refund_id)
+    if refund is not None and refund.state in LIVE_REFUND_STATES:
+        refund.next_query_at = unit.now() + query_delay(refund.queries)
+        refund.queries += 1

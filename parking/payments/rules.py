@@ -7,8 +7,6 @@ from parking.kit.money import Money
 from parking.payments.models import AttemptState, Mandate, MandateState, RefundState
 from parking.payments.port import ChargeResult, OrderStatus, RefundResult
 
-# After a payment the car may leave without a further charge for this long.
-GRACE_AFTER_PAYMENT = timedelta(minutes=15)
 # An unknown outcome is queried at these distances, the last one for ever after.
 QUERY_BACKOFF_S: Sequence[float] = (0.5, 1, 2, 5, 15, 60, 300)
 PAGE_QUERY = timedelta(seconds=10)

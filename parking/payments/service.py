@@ -208,6 +208,14 @@ async def apply_result(
     return True
 
 
+async def postpone(unit: UnitOfWork, operator_id: UUID, attempt_id: UUID) -> None:
+    """Ask about an attempt later, and later each time: its answers cannot be believed."""
+    attempt = await repository.lock_attempt(unit, operator_id, attempt_id)
+    if attempt is not None and attempt.state in LIVE_STATES:
+        attempt.next_query_at = unit.now() + query_delay(attempt.queries)
+        attempt.queries += 1
+
+
 def start_mandate(
     unit: UnitOfWork,
     driver_id: UUID,

@@ -29,6 +29,7 @@ PAYLOAD: dict[str, Any] = {
     "timezone": "Asia/Shanghai",
     "currency": "CNY",
     "amount_minor": 1250,
+    "before_minor": 2000,
     "entered_at": AT.isoformat(),
     "direction": "exit",
 }
@@ -37,6 +38,9 @@ PERMITTED = {
     Template.BILL_DUE: {"place", "amount"},
     Template.PAYMENT_CHARGED: {"place", "amount"},
     Template.PAYMENT_REFUSED: {"place", "amount"},
+    Template.PAYMENT_REFUNDED: {"place", "amount"},
+    Template.PASS_REFUNDED: {"amount"},
+    Template.BILL_CORRECTED: {"place", "amount", "before"},
     Template.GATE_OPENED_ENTRY: {"place"},
     Template.GATE_OPENED_EXIT: {"place"},
 }
@@ -53,6 +57,9 @@ def _event(event_type: str = EventType.PAYMENT_CHARGED, **changes: object) -> Ev
         (_event(EventType.BILL_DUE), Template.BILL_DUE),
         (_event(EventType.PAYMENT_CHARGED), Template.PAYMENT_CHARGED),
         (_event(EventType.PAYMENT_REFUSED), Template.PAYMENT_REFUSED),
+        (_event(EventType.PAYMENT_REFUNDED), Template.PAYMENT_REFUNDED),
+        (_event(EventType.PASS_REFUNDED), Template.PASS_REFUNDED),
+        (_event(EventType.BILL_CORRECTED), Template.BILL_CORRECTED),
         (_event(EventType.GATE_OPENED), Template.GATE_OPENED_EXIT),
         (_event(EventType.GATE_OPENED, direction="entry"), Template.GATE_OPENED_ENTRY),
         (_event(EventType.SESSION_ENDED), None),
@@ -63,6 +70,20 @@ def _event(event_type: str = EventType.PAYMENT_CHARGED, **changes: object) -> Ev
 )
 def test_which_message_tells_of_an_event(event: Event, template: Template | None) -> None:
     assert template_of(event) == template
+
+
+@pytest.mark.parametrize(
+    ("locale", "title"),
+    [
+        ("en", "Bill corrected: 12.50 CNY"),
+        ("de", "Rechnung korrigiert: 12.50 CNY"),
+        ("zh", "账单已更正 12.50 CNY"),
+    ],
+)
+def test_a_correction_names_both_amounts(locale: str, title: str) -> None:
+    text = render(Template.BILL_CORRECTED, _event(EventType.BILL_CORRECTED), locale)
+    assert text.title == title
+    assert "20.00 CNY" in text.body
 
 
 @pytest.mark.parametrize(

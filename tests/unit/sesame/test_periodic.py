@@ -17,6 +17,7 @@ def test_nothing_that_must_be_repeated_is_missing() -> None:
         ("partitions", 86400.0),
         ("purge", 3600.0),
         ("payment sweep", 1.0),
+        ("refund sweep", 1.0),
         ("mandate sweep", 5.0),
         ("parked events", 15.0),
     ]
