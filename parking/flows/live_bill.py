@@ -1,19 +1,24 @@
 """What a stay costs now, what of it is paid, and when that changes next."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from parking.flows import bill_lines
-from parking.flows.bill_lines import BillLine, StayFacts, lines_of
+from parking.flows.bill_lines import BillLine, StayFacts, StayLines, lines_of
 from parking.kit.database import UnitOfWork
 from parking.kit.money import Money
 from parking.payments import repository as payments
 from parking.payments.models import Bill, BillState
 from parking.sessions.models import Session
 from parking.tariffs import service as tariffs
-from parking.tariffs.rules import STAY_DAYS_MAX, RateTable
+from parking.tariffs.rules import NO_CIRCUMSTANCES, STAY_DAYS_MAX, Circumstances, RateTable
+
+# A closed bill is closed at this very instant too; the next one that times can tell apart is not.
+_RESOLUTION: Final = timedelta(microseconds=1)
+# What is credited may hide that many steps of the price before anything is due again.
+_STEPS_AHEAD_MAX: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +29,13 @@ class LiveBill:
         total: What the stay costs so far.
         paid: What was paid of it.
         due: What leaving now would cost.
-        next_change_at: When `due` may change next; None if it does not.
-        facts: What all of it follows from, with the rate table.
+        next_change_at: First instant after `as_of` at which `due` differs by time alone; None if
+            it does not.
+        circumstances: What the price depends on besides the clock.
+        priced_from: The entry that is priced: an earlier one where the stay continues others.
+        variant: The rate table's variant that counts; empty for the table itself.
+        closed_until: Until when leaving is free after a payment; None where it is not.
+        reopened_due: What leaving right after `closed_until` would cost; None without it.
     """
 
     lines: tuple[BillLine, ...]
@@ -34,7 +44,11 @@ class LiveBill:
     due: Money
     as_of: datetime
     next_change_at: datetime | None
-    facts: StayFacts
+    circumstances: Circumstances
+    priced_from: datetime
+    variant: str
+    closed_until: datetime | None = None
+    reopened_due: Money | None = None
 
 
 async def compute(unit: UnitOfWork, session: Session, at: datetime) -> LiveBill:
@@ -46,26 +60,53 @@ async def compute(unit: UnitOfWork, session: Session, at: datetime) -> LiveBill:
 
 def bill_of(session: Session, table: RateTable, bills: Sequence[Bill], at: datetime) -> LiveBill:
     """Return the bill of a stay at `at`, from its rate table and its bills, oldest first."""
-    as_of = _priced_until(session, bills[-1] if bills else None, at)
+    circumstances = circumstances_of(session)
+    priced_from = circumstances.continues_from or session.entered_at
+    longest_at = priced_from + timedelta(days=STAY_DAYS_MAX)
+    as_of = _priced_until(session, bills[-1] if bills else None, at, longest_at)
     zero = Money.zero(table.currency)
     paid = sum((_amount(bill) for bill in bills if bill.state == BillState.PAID), zero)
-    owed = sum((_amount(bill) for bill in bills if bill.state != BillState.PAID), zero)
-    grace_ends_at = session.prepaid_until
-    has_left = session.left_at is not None
-    is_grace = not has_left and grace_ends_at is not None and as_of <= grace_ends_at
+    closed_until = _closed_until(session, as_of)
     facts = StayFacts(
-        priced_from=session.entered_at,
+        priced_from=priced_from,
         priced_until=as_of,
+        circumstances=circumstances,
         paid_minor=paid.amount_minor,
-        is_grace=is_grace,
+        is_grace=closed_until is not None,
     )
     stay = lines_of(table, facts)
-    if has_left:
-        return LiveBill(stay.lines, stay.total, paid, owed, as_of, None, facts)
-    change_at = stay.next_change_at if as_of < _longest(session) else None
-    if is_grace and grace_ends_at is not None:
-        change_at = min(stay.next_change_at or grace_ends_at, grace_ends_at)
-    return LiveBill(stay.lines, stay.total, paid, stay.due, as_of, change_at, facts)
+    variant = table.variant_for(circumstances)
+    live = LiveBill(
+        lines=stay.lines,
+        total=stay.total,
+        paid=paid,
+        due=stay.due,
+        as_of=as_of,
+        next_change_at=None,
+        circumstances=circumstances,
+        priced_from=priced_from,
+        variant="" if variant is None else variant.name,
+    )
+    if session.left_at is not None:
+        owed = sum((_amount(bill) for bill in bills if bill.state != BillState.PAID), zero)
+        return replace(live, due=owed)
+    if closed_until is None:
+        change_at = _next_change(table, facts, stay, stay.next_change_at, longest_at)
+        return replace(live, next_change_at=change_at)
+    reopens_at = min(closed_until + _RESOLUTION, longest_at)
+    reopened = lines_of(table, replace(facts, is_grace=False, priced_until=reopens_at))
+    return replace(
+        live,
+        next_change_at=_next_change(table, facts, stay, reopens_at, longest_at),
+        closed_until=closed_until,
+        reopened_due=reopened.due,
+    )
+
+
+def circumstances_of(session: Session) -> Circumstances:
+    """Return what a stay's price depends on besides the clock."""
+    stored = session.circumstances
+    return Circumstances.from_json(stored) if stored else NO_CIRCUMSTANCES
 
 
 def stored_lines(bill: LiveBill) -> list[dict[str, Any]]:
@@ -73,16 +114,43 @@ def stored_lines(bill: LiveBill) -> list[dict[str, Any]]:
     return bill_lines.stored_lines(bill.lines)
 
 
-def _priced_until(session: Session, last: Bill | None, at: datetime) -> datetime:
+def _next_change(
+    table: RateTable,
+    facts: StayFacts,
+    stay: StayLines,
+    look_at: datetime | None,
+    longest_at: datetime,
+) -> datetime | None:
+    """Return the first instant from `look_at` on, at which something else is due than now.
+
+    The price may change below what is credited, and then nothing else is due.
+    """
+    is_credited = facts.paid_minor or facts.circumstances.billed_before_minor or facts.is_grace
+    for _ in range(_STEPS_AHEAD_MAX):
+        if look_at is None or look_at >= longest_at:
+            return None
+        if not is_credited:
+            return look_at
+        later = lines_of(table, replace(facts, is_grace=False, priced_until=look_at))
+        if later.due != stay.due:
+            return look_at
+        look_at = later.next_change_at
+    return look_at
+
+
+def _closed_until(session: Session, as_of: datetime) -> datetime | None:
+    until = session.prepaid_until
+    return None if session.left_at is not None or until is None or as_of > until else until
+
+
+def _priced_until(
+    session: Session, last: Bill | None, at: datetime, longest_at: datetime
+) -> datetime:
+    """Return until when to price; a car that was forgotten costs what the longest stay costs."""
     until = at
     if session.left_at is not None:
         until = session.left_at if last is None else last.priced_until
-    return min(max(until, session.entered_at), _longest(session))
-
-
-def _longest(session: Session) -> datetime:
-    """A car that was forgotten for longer than rate tables reach costs what that long costs."""
-    return session.entered_at + timedelta(days=STAY_DAYS_MAX)
+    return min(max(until, session.entered_at), longest_at)
 
 
 def _amount(bill: Bill) -> Money:
