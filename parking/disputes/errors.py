@@ -45,3 +45,13 @@ class DisputesTooManyError(ParkingError):
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"disputes: try again in {retry_after_s} s")
         self.retry_after_s = retry_after_s
+
+
+class DisputeTooEarlyError(ParkingError):
+    """The stay has not ended: the car may stand at a gate, where giving up its bill opens it."""
+
+    code = "DISPUTE_TOO_EARLY"
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("bill: expected one of a stay that has ended")

@@ -28,6 +28,8 @@ AUTOMATIC_REFUNDS_MAX: Final = 2
 AUTOMATIC_REFUND_PERIOD: Final = timedelta(days=90)
 # How long after a stay ended its own car may show up and prove that another one left on its plate.
 MISREAD_FOUND_WITHIN: Final = timedelta(days=1)
+# And how long at least: a car that rolls back onto its loop is read again within moments.
+MISREAD_FOUND_AFTER: Final = timedelta(minutes=2)
 
 COMMENT_LENGTH_MAX: Final = 1000
 WORDS_LENGTH_MIN: Final = 3
@@ -54,9 +56,10 @@ class StaffCause(StrEnum):
     NO_EVIDENCE = "no_evidence"
     EVIDENCE_SUFFICES = "evidence_suffices"
     PAID_BY_HAND = "paid_by_hand"
-    REFUNDED_BEFORE = "refunded_before"
+    DECIDED_BEFORE = "decided_before"
     TOO_MANY = "too_many"
     NO_PICTURES = "no_pictures"
+    TOO_SOON = "too_soon"
     NOT_POSSIBLE = "not_possible"
 
 
@@ -131,15 +134,17 @@ class Circumspection:
     Attributes:
         is_paid_by_hand: Somebody paid on a page or in the app: they saw the bill and took it for
             theirs, or it was not the driver who paid.
-        is_refunded_before: The stay was refunded automatically once.
+        is_decided_before: The stay was refunded automatically, or a person decided about it.
         automatic_refunds: How many the driver had within AUTOMATIC_REFUND_PERIOD.
         has_pictures: Whether staff can look at every car that the case is about.
+        is_too_soon: Whether the later car may be the one that left, come back onto a loop.
     """
 
     is_paid_by_hand: bool = False
-    is_refunded_before: bool = False
+    is_decided_before: bool = False
     automatic_refunds: int = 0
     has_pictures: bool = True
+    is_too_soon: bool = False
 
 
 def read_evidence(read: ReadFacts, plate: str, threshold: float) -> ReadEvidence:
@@ -183,12 +188,14 @@ def cause_of_suspicion(later: ReadEvidence, circumspection: Circumspection) -> S
         return StaffCause.NO_EVIDENCE
     if not circumspection.has_pictures:
         return StaffCause.NO_PICTURES
+    if circumspection.is_too_soon:
+        return StaffCause.TOO_SOON
     return _bound(circumspection)
 
 
 def _bound(circumspection: Circumspection) -> StaffCause | None:
-    if circumspection.is_refunded_before:
-        return StaffCause.REFUNDED_BEFORE
+    if circumspection.is_decided_before:
+        return StaffCause.DECIDED_BEFORE
     if circumspection.is_paid_by_hand:
         return StaffCause.PAID_BY_HAND
     if circumspection.automatic_refunds >= AUTOMATIC_REFUNDS_MAX:

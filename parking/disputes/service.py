@@ -31,6 +31,9 @@ RETRY_AFTER: Final = timedelta(minutes=1)
 TRIES_MAX: Final = 60
 # The frames of a car may come after its read was decided on; they are part of the case.
 LOOK_AFTER: Final = timedelta(seconds=5)
+_DECIDED: Final = frozenset(
+    {DisputeState.AUTO_REFUNDED, DisputeState.ACCEPTED, DisputeState.REJECTED}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +100,12 @@ async def automatic_refunds(unit: UnitOfWork, driver_id: UUID) -> int:
     return await repository.count_automatic(unit, driver_id, since)
 
 
-async def is_refunded_before(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> bool:
-    """Return whether the locked stay was refunded automatically, or is being."""
+async def is_decided_before(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> bool:
+    """Return whether the locked stay was decided about, or is just being decided about."""
     known = await repository.disputes_of_session(unit, operator_id, session_id)
     return any(
-        dispute.state == DisputeState.AUTO_REFUNDED
-        or (dispute.staff_cause is None and dispute.state == DisputeState.OPEN)
+        dispute.state in _DECIDED
+        or (dispute.state == DisputeState.OPEN and dispute.decision is not None)
         for dispute in known
     )
 

@@ -16,6 +16,7 @@ class EventType(StrEnum):
     PAYMENT_REFUSED = "PaymentRefused"
     PAYMENT_REFUNDED = "PaymentRefunded"
     BILL_CORRECTED = "BillCorrected"
+    DISPUTE_DECIDED = "DisputeDecided"
     GATE_OPENED = "GateOpened"
     PASS_PURCHASED = "PassPurchased"
     PASS_PURCHASE_FAILED = "PassPurchaseFailed"

@@ -7,6 +7,7 @@ from datetime import timedelta
 from time import perf_counter
 from uuid import UUID
 
+from parking.disputes import service as disputes
 from parking.drivers import stays
 from parking.events.types import EventType
 from parking.flows import display, live_bill
@@ -77,6 +78,8 @@ class ExitFlow:
         session = await self._find_session(lane, read, plate_index)
         self._timings_ms["match"] = (perf_counter() - started) * 1000
         if session is None:
+            # Another car may have left on this plate: the worker looks into it, not this gate.
+            await disputes.suspect(self._unit, lane.operator_id, self._presentation.id)
             return self._refuse(NO_SESSION)
         if await self._is_leaving_elsewhere(session):
             return self._refuse(LEAVING_ELSEWHERE)

@@ -106,7 +106,7 @@ WRONG_VEHICLE = DisputeReason.WRONG_VEHICLE
         (WRONG_VEHICLE, SHORT, Circumspection(), None),
         (WRONG_VEHICLE, SHORT, Circumspection(automatic_refunds=1), None),
         (WRONG_VEHICLE, SHORT, Circumspection(automatic_refunds=2), StaffCause.TOO_MANY),
-        (WRONG_VEHICLE, SHORT, Circumspection(is_refunded_before=True), StaffCause.REFUNDED_BEFORE),
+        (WRONG_VEHICLE, SHORT, Circumspection(is_decided_before=True), StaffCause.DECIDED_BEFORE),
         (WRONG_VEHICLE, SHORT, Circumspection(is_paid_by_hand=True), StaffCause.PAID_BY_HAND),
         # Staff need no pictures to believe a driver whom the numbers believe.
         (WRONG_VEHICLE, SHORT, Circumspection(has_pictures=False), None),
@@ -135,9 +135,10 @@ def test_who_decides(
         (read(0.97), Circumspection(), StaffCause.NO_EVIDENCE),
         (read(0.99, ReadKind.CORRECTED), Circumspection(), StaffCause.NO_EVIDENCE),
         (read(0.99), Circumspection(has_pictures=False), StaffCause.NO_PICTURES),
+        (read(0.99), Circumspection(is_too_soon=True), StaffCause.TOO_SOON),
         (read(0.99), Circumspection(automatic_refunds=2), StaffCause.TOO_MANY),
         (read(0.99), Circumspection(is_paid_by_hand=True), StaffCause.PAID_BY_HAND),
-        (read(0.99), Circumspection(is_refunded_before=True), StaffCause.REFUNDED_BEFORE),
+        (read(0.99), Circumspection(is_decided_before=True), StaffCause.DECIDED_BEFORE),
     ],
 )
 def test_who_decides_on_a_misread_that_nobody_complained_about(
