@@ -1,15 +1,13 @@
 """Caps: how much of what the ladders charge still counts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from parking.tariffs.ladder import runs
 from parking.tariffs.rate_table import RateCap, RateTable
 from parking.tariffs.run import PriceReason, Run
 from parking.tariffs.schedule import next_midnight
 
 _NEVER_S: Final = 1 << 62
-_UNLIMITED_MINOR: Final = 1 << 62
 
 
 class Charge(NamedTuple):
@@ -17,59 +15,73 @@ class Charge(NamedTuple):
 
     Attributes:
         run: What the ladder charges.
-        room_minor: The most that the caps leave for it.
+        final_minor: What the charge costs once it is over.
         cap_note: Which cap leaves the least; empty without one.
         is_last: No later charge can cost anything.
     """
 
     run: Run
-    room_minor: int = _UNLIMITED_MINOR
+    final_minor: int
     cap_note: str = ""
     is_last: bool = False
 
-    @property
-    def final_minor(self) -> int:
-        """What the charge costs once it is over."""
-        return self.net_minor(_NEVER_S)
-
     def net_minor(self, at_s: int) -> int:
         """Return what the charge costs by `at_s`."""
-        return min(self.run.gross_minor(at_s), self.room_minor)
+        return min(self.run.gross_minor(at_s), self.final_minor)
 
-    def next_step_s(self, at_s: int) -> int | None:
-        """Return the first second after `at_s` at which `net_minor` is higher."""
-        if self.net_minor(at_s) == self.final_minor:
-            return None
-        return self.run.next_step_s(at_s)
+    def step_count_max(self, until_s: int) -> int:
+        """Return how often the charge may cost more until `until_s`, at most."""
+        if self.run.reason is PriceReason.INCREMENT:
+            return self.run.block_count
+        return min(self.final_minor, max(until_s - self.run.starts_s, 0))
+
+    def steps(self, before_minor: int, until_s: int) -> list[tuple[int, int]]:
+        """Return when the charge costs more, until `until_s`, and `before_minor` and what then."""
+        run, final_minor = self.run, self.final_minor
+        steps: list[tuple[int, int]] = []
+        if run.reason is PriceReason.INCREMENT:
+            amount_minor = run.amount_minor
+            count = min(-(-final_minor // amount_minor), run.started_count(until_s) or 0)
+            at_s = run.starts_s + 1
+            for minor in range(amount_minor, amount_minor * count + 1, amount_minor):
+                steps.append((at_s, before_minor + min(minor, final_minor)))
+                at_s += run.block_s
+            return steps
+        minor = 0
+        while minor < final_minor and (at_s := run.reached_s(minor + 1)) <= until_s:
+            minor = min(run.gross_minor(at_s), final_minor)
+            steps.append((at_s, before_minor + minor))
+        return steps
 
 
-def charges(table: RateTable, from_s: int, until_s: int) -> Iterator[Charge]:
-    """Yield what `[from_s, until_s)` costs under the caps, in order of time."""
+def charges(table: RateTable, source: Iterable[Run], from_s: int) -> Iterator[Charge]:
+    """Yield what the runs of `source`, from `from_s` on, cost under the caps of the table."""
     caps: list[_Cap] = [
         _CollectionCap(index, collection.cap_minor)
         for index, collection in enumerate(table.collections)
         if collection.cap_minor is not None
     ]
     caps += [_PeriodCap(table, cap, from_s) for cap in table.caps]
-    for run in runs(table, from_s, until_s):
+    for run in source:
+        if not caps or not run.amount_minor:
+            # A stretch that costs nothing begins no period of a cap.
+            yield Charge(run, run.final_minor, "", run.is_last)
+            continue
         rest: Run | None = run
         while rest is not None:
-            # A stretch that costs nothing begins no period of a cap.
-            in_force = [cap for cap in caps if cap.enter(rest)] if rest.amount_minor else []
-            part, rest = _split(rest, min((cap.ends_s for cap in in_force), default=_NEVER_S))
+            in_force = [cap for cap in caps if cap.enter(rest)]
+            part, rest = _split(rest, min([cap.ends_s for cap in in_force], default=_NEVER_S))
             yield _charge(part, in_force)
 
 
 def _charge(run: Run, in_force: "Sequence[_Cap]") -> Charge:
-    room_minor, note, is_last = _UNLIMITED_MINOR, "", run.is_last
-    remaining_minor = run.gross_minor(_NEVER_S)
+    minor, note, is_last = run.final_minor, "", run.is_last
     for cap in in_force:
-        if cap.room_minor < room_minor:
-            room_minor, note = cap.room_minor, cap.note
-        remaining_minor = min(remaining_minor, cap.room_minor)
-        cap.room_minor -= remaining_minor
+        if cap.room_minor < minor:
+            minor, note = cap.room_minor, cap.note
+        cap.room_minor -= minor
         is_last = is_last or (cap.is_final and not cap.room_minor)
-    return Charge(run, room_minor, note, is_last)
+    return Charge(run, minor, note, is_last)
 
 
 def _split(run: Run, at_s: int) -> tuple[Run, Run | None]:

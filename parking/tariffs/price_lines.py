@@ -25,7 +25,9 @@ class PriceLine(NamedTuple):
         capped_from_minor: What it would add without cap or package; None if they take nothing.
         running_total_minor: The total up to and with this line.
         collection: Name of the rate line collection; empty without one.
-        note: The cap or package that set the amount; empty without one.
+        note: The cap or package that set the amount, or the right that made it free; empty
+            without one.
+        window: Local hours in which the collection counts, such as `08:00-20:00`; empty for all.
     """
 
     reason: PriceReason
@@ -39,29 +41,40 @@ class PriceLine(NamedTuple):
     running_total_minor: int
     collection: str
     note: str
+    window: str = ""
 
 
-def price_lines(table: RateTable, meter: StayMeter, at_s: int) -> tuple[PriceLine, ...]:
-    """Advance the meter to `at_s` and return the lines of a stay that ends then."""
-    started = meter.advance(at_s)
+def price_lines(meter: StayMeter, at_s: int) -> tuple[PriceLine, ...]:
+    """Return the lines of a stay that ends at `at_s`."""
+    table = meter.table
+    lines: list[PriceLine] = []
     if at_s == meter.entered_s:
         return ()
-    if meter.is_in_grace(at_s):
-        return (_whole_stay(PriceReason.GRACE, meter, at_s),)
     package = meter.package(at_s)
-    if package is not None:
-        line = _whole_stay(PriceReason.PACKAGE, meter, at_s)
+    if meter.is_in_grace(at_s):
+        before = [each for each in meter.charges(at_s) if each.run.starts_s < meter.counts_from_s]
+        lines = _ladder_lines(table, before, min(at_s, meter.counts_from_s))
+        if at_s > meter.counts_from_s:
+            lines.append(_plain(PriceReason.GRACE, meter.counts_from_s, at_s))
+    elif package is not None:
+        line = _plain(PriceReason.PACKAGE, meter.entered_s, at_s)
         amount_minor = package.amount_minor
         line = line._replace(amount_minor=amount_minor, running_total_minor=amount_minor)
-        return (line._replace(capped_from_minor=meter.ladder_minor(at_s), note=package.name),)
-    lines: list[PriceLine] = []
-    if meter.begins_s > meter.entered_s:
-        lines.append(_whole_stay(PriceReason.FREE_FIRST, meter, min(at_s, meter.begins_s)))
-    return (*lines, *_ladder_lines(table, started, at_s))
+        ladder_minor = meter.ladder_minor(at_s)
+        lines = [line._replace(capped_from_minor=ladder_minor, note=package.name)]
+    else:
+        lines = _ladder_lines(table, meter.charges(at_s), at_s)
+    total_minor = meter.price_minor(at_s)
+    for name, reduction_minor in meter.coupons.reductions(total_minor):
+        total_minor -= reduction_minor
+        line = _plain(PriceReason.VALIDATION, at_s, at_s)._replace(note=name)
+        line = line._replace(amount_minor=-reduction_minor, running_total_minor=total_minor)
+        lines.append(line)
+    return tuple(lines)
 
 
-def _whole_stay(reason: PriceReason, meter: StayMeter, ends_s: int) -> PriceLine:
-    starts_at, ends_at = instant_of(meter.entered_s), instant_of(ends_s)
+def _plain(reason: PriceReason, starts_s: int, ends_s: int) -> PriceLine:
+    starts_at, ends_at = instant_of(starts_s), instant_of(ends_s)
     return PriceLine(reason, starts_at, ends_at, None, None, None, 0, None, 0, "", "")
 
 
@@ -83,8 +96,14 @@ def _ladder_lines(table: RateTable, started: Sequence[Charge], at_s: int) -> lis
 
 def _goes_on(before: PriceLine, line: PriceLine) -> bool:
     """Whether two stretches that cost nothing read as one."""
-    is_plain = line.block_minutes is None and not line.amount_minor and not line.note
-    return is_plain and (before.reason, before.collection) == (line.reason, line.collection)
+    is_plain = line.block_minutes is None and not line.amount_minor
+    is_plain = is_plain and line.capped_from_minor is None
+    return is_plain and (before.reason, before.collection, before.window, before.note) == (
+        line.reason,
+        line.collection,
+        line.window,
+        line.note,
+    )
 
 
 def _line(
@@ -96,6 +115,7 @@ def _line(
     total_minor: int,
 ) -> PriceLine:
     run = charge.run
+    collection = None if run.collection is None else table.collections[run.collection]
     amount_minor, gross_minor = charge.net_minor(at_s), run.gross_minor(at_s)
     is_capped = amount_minor < gross_minor
     return PriceLine(
@@ -108,6 +128,7 @@ def _line(
         amount_minor=amount_minor,
         capped_from_minor=gross_minor if is_capped else None,
         running_total_minor=total_minor + amount_minor,
-        collection="" if run.collection is None else table.collections[run.collection].name,
-        note=charge.cap_note if is_capped else "",
+        collection="" if collection is None else collection.name,
+        note=charge.cap_note if is_capped else run.note,
+        window="" if collection is None else collection.window_words,
     )

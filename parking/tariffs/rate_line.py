@@ -17,6 +17,7 @@ from parking.tariffs.rate_terms import (
 )
 
 _LINES_MAX: Final = 64
+_NEVER_S: Final = 1 << 62
 _WHOLE_DAY: Final = ("00:00", "24:00")
 
 
@@ -67,9 +68,26 @@ class RateLineCollection(Part):
         return self.window == _WHOLE_DAY and self.cap_minor is None
 
     @cached_property
+    def window_words(self) -> str:
+        """The local hours, such as `08:00-20:00`; empty for the whole day."""
+        return "" if self.window == _WHOLE_DAY else "-".join(self.window)
+
+    @cached_property
     def ladder(self) -> tuple[RateLine, ...]:
         """The lines in the order of their ranges."""
         return tuple(sorted(self.lines, key=lambda line: line.from_minutes))
+
+    @cached_property
+    def rungs(self) -> tuple[tuple[int, int, RateLine], ...]:
+        """The lines in the order of their ranges, with where each begins and ends in seconds."""
+        return tuple(
+            (
+                line.from_minutes * 60,
+                _NEVER_S if line.to_minutes is None else line.to_minutes * 60,
+                line,
+            )
+            for line in self.ladder
+        )
 
     @cached_property
     def is_priced(self) -> bool:

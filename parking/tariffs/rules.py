@@ -15,7 +15,7 @@ from parking.tariffs.circumstances import (
 )
 from parking.tariffs.meter import CHANGE_HORIZON_DAYS, StayMeter
 from parking.tariffs.price_lines import PriceLine, price_lines
-from parking.tariffs.rate_table import STAY_DAYS_MAX, RateTable, read_rate_table
+from parking.tariffs.rate_table import STAY_DAYS_MAX, RateTable, RateVariant, read_rate_table
 from parking.tariffs.run import PriceReason
 from parking.tariffs.wall_clock import instant_of, seconds_of
 
@@ -33,6 +33,7 @@ __all__ = [
     "Vehicle",
     "price",
     "price_curve",
+    "price_with_curve",
     "read_rate_table",
 ]
 
@@ -90,20 +91,23 @@ def price(
         InvalidInputError: a time is naive, the exit comes before the entry, or the stay is
             longer than `STAY_DAYS_MAX`.
     """
-    entered_s, exact_s = _seconds(entered_at, as_of, "as_of")
+    entered_s, exact_s = _seconds(entered_at, as_of, "as_of", circumstances)
     variant = table.variant_for(circumstances)
-    effective = table.table_of(variant)
-    meter = StayMeter(effective, entered_s, exact_s)
-    at_s = meter.tick_of(exact_s)
-    lines = price_lines(effective, meter, at_s)
-    total_minor = meter.total_minor(at_s)
-    change_s = meter.next_change_s(at_s)
-    return PricedStay(
-        total=Money(total_minor, table.currency),
-        lines=lines,
-        next_change_at=None if change_s is None else instant_of(change_s),
-        variant="" if variant is None else variant.name,
-    )
+    meter = StayMeter(table.table_of(variant), circumstances, entered_s, exact_s)
+    return _priced(meter, variant, exact_s)
+
+
+def price_with_curve(
+    table: RateTable,
+    entered_at: datetime,
+    as_of: datetime,
+    circumstances: Circumstances = NO_CIRCUMSTANCES,
+) -> tuple[PricedStay, tuple[PriceStep, ...]]:
+    """Return `price` and `price_curve` until then, for the cost of little more than one."""
+    entered_s, exact_s = _seconds(entered_at, as_of, "as_of", circumstances)
+    variant = table.variant_for(circumstances)
+    meter = StayMeter(table.table_of(variant), circumstances, entered_s, exact_s)
+    return _priced(meter, variant, exact_s), _curve(meter, exact_s)
 
 
 def price_curve(
@@ -120,23 +124,40 @@ def price_curve(
     Raises:
         InvalidInputError: as `price`.
     """
-    entered_s, until_s = _seconds(entered_at, until, "until")
+    entered_s, until_s = _seconds(entered_at, until, "until", circumstances)
     effective = table.table_of(table.variant_for(circumstances))
-    meter = StayMeter(effective, entered_s, until_s)
-    at_s: int | None = entered_s
-    steps: list[PriceStep] = []
-    while at_s is not None and at_s <= until_s:
-        meter.advance(at_s)
-        steps.append(PriceStep(instant_of(at_s), meter.total_minor(at_s)))
-        at_s = meter.next_change_s(at_s)
-    return tuple(steps)
+    return _curve(StayMeter(effective, circumstances, entered_s, until_s), until_s)
 
 
-def _seconds(entered_at: datetime, until: datetime, field_name: str) -> tuple[int, int]:
+def _priced(meter: StayMeter, variant: RateVariant | None, exact_s: int) -> PricedStay:
+    at_s = meter.tick_of(exact_s)
+    change_s = meter.next_change_s(at_s)
+    return PricedStay(
+        total=Money(meter.total_minor(at_s), meter.table.currency),
+        lines=price_lines(meter, at_s),
+        next_change_at=None if change_s is None else instant_of(change_s),
+        allowances_taken_s=meter.allowances_taken_s(at_s),
+        variant="" if variant is None else variant.name,
+    )
+
+
+def _curve(meter: StayMeter, until_s: int) -> tuple[PriceStep, ...]:
+    return tuple(PriceStep(instant_of(at_s), minor) for at_s, minor in meter.curve(until_s))
+
+
+def _seconds(
+    entered_at: datetime, until: datetime, name: str, circumstances: Circumstances
+) -> tuple[int, int]:
+    """Return entry and end of what is priced, in whole seconds since 1970."""
     entered_s = seconds_of(entered_at, "entered_at")
-    until_s = seconds_of(until, field_name)
+    until_s = seconds_of(until, name)
     if until < entered_at:
-        raise InvalidInputError(field_name, "a time not before entered_at")
+        raise InvalidInputError(name, "a time not before entered_at")
+    if circumstances.continues_from is not None:
+        continued_s = seconds_of(circumstances.continues_from, "circumstances.continues_from")
+        if continued_s > entered_s:
+            raise InvalidInputError("circumstances.continues_from", "a time not after entered_at")
+        entered_s = continued_s
     if until_s - entered_s > STAY_DAYS_MAX * _DAY_S:
-        raise InvalidInputError(field_name, f"a stay of at most {STAY_DAYS_MAX} days")
+        raise InvalidInputError(name, f"a stay of at most {STAY_DAYS_MAX} days")
     return entered_s, until_s

@@ -35,6 +35,7 @@ class Run(NamedTuple):
         amount_minor: What one block, or the flat stretch, costs.
         origin_s: From where `per_second` counts, so that a cut of the run changes no rounding.
         is_last: No later run of the stay can cost anything.
+        note: Names the right that makes it free; empty without one.
     """
 
     reason: PriceReason
@@ -47,6 +48,16 @@ class Run(NamedTuple):
     amount_minor: int = 0
     origin_s: int = 0
     is_last: bool = False
+    note: str = ""
+
+    @property
+    def final_minor(self) -> int:
+        """What the run costs once it is over."""
+        if self.reason is PriceReason.INCREMENT:
+            return self.amount_minor * self.block_count
+        if self.reason is PriceReason.PER_SECOND:
+            return self._prorated_minor(self.ends_s) - self._prorated_minor(self.starts_s)
+        return self.amount_minor
 
     def gross_minor(self, at_s: int) -> int:
         """Return what the run costs by `at_s`: a block is charged when it has started."""
@@ -59,14 +70,13 @@ class Run(NamedTuple):
             return self._prorated_minor(end_s) - self._prorated_minor(self.starts_s)
         return self.amount_minor
 
-    def next_step_s(self, at_s: int) -> int:
-        """Return the first second after `at_s` with a higher `gross_minor`; there must be one."""
-        at_s = max(at_s, self.starts_s)
+    def reached_s(self, minor: int) -> int:
+        """Return the first second at which the run costs `minor`, at most its final amount."""
         if self.reason is PriceReason.INCREMENT:
-            return self.starts_s + self._started(at_s) * self.block_s + 1
+            return self.starts_s + (-(-minor // self.amount_minor) - 1) * self.block_s + 1
         if self.reason is PriceReason.PER_SECOND:
-            charged_minor = self._prorated_minor(at_s)
-            return self.origin_s + charged_minor * self.block_s // self.amount_minor + 1
+            before_minor = self._prorated_minor(self.starts_s) + minor - 1
+            return self.origin_s + before_minor * self.block_s // self.amount_minor + 1
         return self.starts_s + 1
 
     def started_count(self, at_s: int) -> int | None:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from parking.tariffs.rate_table import MINUTES_PER_DAY, Days, RateTable, minute_of_day
+from parking.tariffs.rate_table import RateTable
+from parking.tariffs.rate_terms import MINUTES_PER_DAY, Days, minute_of_day
 from parking.tariffs.wall_clock import local_day, wall_seconds
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -24,10 +24,15 @@ def seconds_of(moment: datetime, field: str) -> int:
     """
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise InvalidInputError(field, "a time with a UTC offset")
-    seconds = (moment - _EPOCH) // _SECOND
+    seconds = whole_seconds(moment)
     if not _SECONDS_MIN <= seconds < _SECONDS_MAX:
         raise InvalidInputError(field, "a time between the years 1970 and 2400")
     return seconds
+
+
+def whole_seconds(moment: datetime) -> int:
+    """Return the whole seconds since 1970 (UTC) of an aware time, a fraction dropped."""
+    return (moment - _EPOCH) // _SECOND
 
 
 def instant_of(seconds: int) -> datetime:

@@ -54,6 +54,7 @@ def test_lines_by_window_cover_the_stay() -> None:
             running_total_minor=400,
             collection="day",
             note="",
+            window="08:00-20:00",
         ),
         PriceLine(
             reason=PriceReason.FLAT,
@@ -67,6 +68,7 @@ def test_lines_by_window_cover_the_stay() -> None:
             running_total_minor=900,
             collection="night",
             note="",
+            window="20:00-08:00",
         ),
         PriceLine(
             reason=PriceReason.INCREMENT,
@@ -80,6 +82,7 @@ def test_lines_by_window_cover_the_stay() -> None:
             running_total_minor=1100,
             collection="day",
             note="",
+            window="08:00-20:00",
         ),
     )
 

@@ -47,6 +47,7 @@ def test_it_prints_the_amount_and_the_lines(tmp_path: Path) -> None:
         "running_total_minor": 400,
         "collection": "day",
         "note": "",
+        "window": "08:00-20:00",
     }
 
 

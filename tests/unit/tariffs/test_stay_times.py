@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from parking.kit.errors import InvalidInputError
-from parking.tariffs import meter
+from parking.tariffs import ladder_meter
 from parking.tariffs.rules import price
 from parking.tariffs.wall_clock import instant_of, wall_seconds
 from tests.unit.tariffs.own_tables import HOURLY, parsed
@@ -40,7 +40,7 @@ def test_the_longest_stay_is_priced() -> None:
 
 
 def test_the_work_for_one_stay_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meter, "CHARGES_MAX", 30)
+    monkeypatch.setattr(ladder_meter, "CHARGES_MAX", 30)
     table = parsed(HOURLY | {"ladder_reset": "rolling", "ladder_minutes": 60})
     price(table, NOON, NOON + timedelta(hours=28))
     with pytest.raises(InvalidInputError) as caught:
