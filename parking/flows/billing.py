@@ -72,19 +72,18 @@ async def _basis(
     bills: Sequence[Bill],
 ) -> BillBasis:
     """Return all that recomputing the bill needs; it asks the database for nothing new."""
-    facts = live.facts
     return BillBasis(
         entered_at=session.entered_at,
-        priced_from=facts.priced_from,
-        priced_until=facts.priced_until,
+        priced_from=live.priced_from,
+        priced_until=live.as_of,
         rate_table_id=session.rate_table_id,
         rate_table_sha256=await fingerprints.load_fingerprint(
             unit, session.operator_id, session.rate_table_id
         ),
-        circumstances=facts.circumstances,
-        paid_minor=facts.paid_minor,
+        circumstances=live.circumstances,
+        paid_minor=live.paid.amount_minor,
         paid_bill_ids=tuple(bill.id for bill in bills if bill.state == BillState.PAID),
-        grace_until=session.prepaid_until,
+        grace_until=live.closed_until,
         entry=Evidence.of(session.entry_presentation_id),
         exit=None if presentation_id is None else Evidence.of(presentation_id),
     )
