@@ -67,3 +67,9 @@ class PassRequestReusedError(ParkingError):
     """The idempotency key belongs to another purchase."""
 
     code = "PASS_REQUEST_REUSED"
+
+
+class PassPriceChangedError(ParkingError):
+    """The price is another one than the app showed; nothing was charged."""
+
+    code = "PASS_PRICE_CHANGED"

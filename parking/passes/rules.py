@@ -14,6 +14,7 @@ from parking.passes.windows import Hours
 # Nobody wants to hear of a payment at midnight.
 TELLING_MINUTE: Final = 9 * 60
 PLATE_CHANGES_PER_MONTH_MAX: Final = 3
+LATENESS_MAX: Final = timedelta(days=1)
 # Longer than all of a driver's mandates take to answer, one after the other.
 PURCHASE_PERIOD: Final = timedelta(minutes=2)
 
@@ -102,6 +103,15 @@ def grace_end(right: AssignedRight, product: RightSpecification) -> datetime:
     """Return when a pass whose renewal is refused lapses."""
     day = _end_day(right, product) + timedelta(days=product.grace_days)
     return midnight(ZoneInfo(product.timezone), day)
+
+
+def is_too_late(right: AssignedRight, product: RightSpecification, now: datetime) -> bool:
+    """Return whether the renewal may not be charged any more: no gate opened since the grace.
+
+    Only where nothing was tried in time, for want of a worker. A product without grace gives the
+    work a day.
+    """
+    return now > max(grace_end(right, product), right.paid_until + LATENESS_MAX)
 
 
 def next_step(right: AssignedRight, product: RightSpecification) -> Step | None:

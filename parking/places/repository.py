@@ -6,7 +6,9 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
-from parking.places.models import AccessLane, Place
+from parking.places.models import AccessLane, IdentifiedArea, Place
+
+AREA_DEPTH_MAX = 8
 
 
 async def find_lane(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> AccessLane | None:
@@ -30,3 +32,21 @@ async def find_places(
     )
     rows = await unit.session.exec(statement)
     return {(row.operator_id, row.id): row for row in rows}
+
+
+async def find_lineage(unit: UnitOfWork, operator_id: UUID, area_id: UUID) -> tuple[UUID, ...]:
+    """Return an area and the areas that it is a part of, innermost first."""
+    lineage: list[UUID] = []
+    next_id: UUID | None = area_id
+    while next_id is not None and len(lineage) < AREA_DEPTH_MAX:
+        area = await unit.session.get(IdentifiedArea, (operator_id, next_id))
+        if area is None:
+            break
+        lineage.append(area.id)
+        next_id = area.parent_id
+    return tuple(lineage)
+
+
+async def find_area(unit: UnitOfWork, operator_id: UUID, area_id: UUID) -> IdentifiedArea | None:
+    """Return an area."""
+    return await unit.session.get(IdentifiedArea, (operator_id, area_id))
