@@ -1,0 +1,148 @@
+"""What a price plot shows: the price by the length of the stay, its caps and its free time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from parking.kit.errors import InvalidInputError
+from parking.kit.money import Money, minor_digits
+from parking.tariffs.rules import (
+    NO_CIRCUMSTANCES,
+    Circumstances,
+    PriceReason,
+    PriceStep,
+    RateTable,
+    price,
+    price_curve,
+)
+
+STEPS_MAX: Final = 20_000
+CAP_LINES_MAX: Final = 6
+_MINUTES_PER_HOUR: Final = 60
+_FREE_REASONS: Final = frozenset(
+    {PriceReason.FREE, PriceReason.FREE_FIRST, PriceReason.NO_CHARGE_HOURS, PriceReason.GRACE}
+)
+
+
+class StretchKind(StrEnum):
+    """Why a stretch of a stay adds nothing to its price."""
+
+    FREE = "free"
+    CAPPED = "capped"
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of the stay in which the price does not rise."""
+
+    starts_at: datetime
+    ends_at: datetime
+    kind: StretchKind
+
+
+@dataclass(frozen=True, slots=True)
+class CapLevel:
+    """A cap of the table, drawn as a level where it stands within the plot."""
+
+    label: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlottedCurve:
+    """The price of stays that begin at one instant, by when they end."""
+
+    title: str
+    zone: ZoneInfo
+    currency: str
+    entered_at: datetime
+    until: datetime
+    steps: tuple[PriceStep, ...]
+    caps: tuple[CapLevel, ...]
+    stretches: tuple[Stretch, ...]
+
+    def major(self, amount_minor: int) -> float:
+        """Return an amount in the currency's major unit, to draw it."""
+        return amount_minor / 10 ** minor_digits(self.currency)
+
+    def corners(self) -> tuple[list[datetime], list[float]]:
+        """Return the steps as corners of one line: each price holds until the next one."""
+        times: list[datetime] = []
+        prices: list[float] = []
+        for step in self.steps:
+            if prices:
+                times.append(step.at)
+                prices.append(prices[-1])
+            times.append(step.at)
+            prices.append(self.major(step.total_minor))
+        if times:
+            times.append(self.until)
+            prices.append(prices[-1])
+        return times, prices
+
+
+def curve_of(
+    table: RateTable,
+    entered_at: datetime,
+    until: datetime,
+    circumstances: Circumstances = NO_CIRCUMSTANCES,
+    *,
+    title: str = "",
+) -> PlottedCurve:
+    """Return the curve of stays that begin at `entered_at` and end by `until`.
+
+    Raises:
+        InvalidInputError: the price changes more often than can be drawn, or as `price`.
+    """
+    steps = price_curve(table, entered_at, until, circumstances)
+    if len(steps) > STEPS_MAX:
+        raise InvalidInputError("rate_table", f"a price that changes at most {STEPS_MAX} times")
+    return PlottedCurve(
+        title=title or table.name,
+        zone=table.zone,
+        currency=table.currency,
+        entered_at=entered_at,
+        until=until,
+        steps=steps,
+        caps=tuple(_caps(table.table_of(table.variant_for(circumstances))))[:CAP_LINES_MAX],
+        stretches=tuple(_stretches(table, entered_at, until, circumstances)),
+    )
+
+
+def _caps(table: RateTable) -> Iterator[CapLevel]:
+    for cap in table.caps:
+        amount = Money(cap.amount_minor, table.currency).format()
+        if cap.per == "calendar_day":
+            period = "a day"
+        elif cap.minutes is None:
+            period = "a stay"
+        elif cap.minutes % _MINUTES_PER_HOUR:
+            period = f"in {cap.minutes} min"
+        else:
+            period = f"in {cap.minutes // _MINUTES_PER_HOUR} h"
+        where = "" if cap.collection is None else table.collections[cap.collection].name
+        yield CapLevel(f"at most {amount} {period} {where}".strip(), cap.amount_minor)
+    for collection in table.collections:
+        if collection.cap_minor is not None:
+            amount = Money(collection.cap_minor, table.currency).format()
+            where = collection.name or "-".join(collection.window)
+            yield CapLevel(f"at most {amount} for {where}", collection.cap_minor)
+
+
+def _stretches(
+    table: RateTable, entered_at: datetime, until: datetime, circumstances: Circumstances
+) -> Iterator[Stretch]:
+    """Yield what the lines of the stay say; a package would leave only one line."""
+    variants = tuple(each.model_copy(update={"packages": None}) for each in table.variants)
+    plain = table.model_copy(update={"packages": (), "variants": variants})
+    rises = [step.at for step in price_curve(plain, entered_at, until, circumstances)]
+    for line in price(plain, entered_at, until, circumstances).lines:
+        if line.reason in _FREE_REASONS:
+            yield Stretch(line.starts_at, line.ends_at, StretchKind.FREE)
+        elif line.capped_from_minor is not None:
+            # The last blocks before the cap still cost something.
+            within = [at for at in rises if line.starts_at <= at < line.ends_at]
+            yield Stretch(max(within, default=line.starts_at), line.ends_at, StretchKind.CAPPED)
