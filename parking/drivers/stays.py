@@ -39,6 +39,23 @@ async def end_stay(unit: UnitOfWork, driver_id: UUID, session_id: UUID, left_at:
     await unit.run(statement)
 
 
+async def correct_stay_times(
+    unit: UnitOfWork,
+    driver_id: UUID,
+    session_id: UUID,
+    *,
+    entered_at: datetime,
+    left_at: datetime | None,
+) -> None:
+    """Let a stay in a driver's list have these times; one that they do not have stays unlisted."""
+    statement = (
+        update(DriverStay)
+        .where(col(DriverStay.driver_id) == driver_id, col(DriverStay.session_id) == session_id)
+        .values(entered_at=entered_at, left_at=left_at)
+    )
+    await unit.run(statement)
+
+
 async def give_up_stay(unit: UnitOfWork, driver_id: UUID, session_id: UUID) -> None:
     """Take a stay off the list of a driver whose plate it is not any more."""
     statement = delete(DriverStay).where(

@@ -16,6 +16,7 @@ from parking.events import outbox
 from parking.events.envelope import Event
 from parking.events.types import EventType
 from parking.flows.context import ParkingContext
+from parking.flows.waivers import WAIVED
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
 from parking.kit.ids import new_id
@@ -35,8 +36,6 @@ from parking.places import service as places
 from parking.sessions import repository as sessions
 from parking.sessions.events import tell
 
-# What a bill calls an amount that was given up for a reason that no rate table knows.
-WAIVED = "waived"
 NOTE_LENGTH_MAX = 100
 SWEEP_LEASE = timedelta(seconds=20)
 SWEEP_AT_ONCE_MAX = 5

@@ -5,10 +5,12 @@ Accounts: `receivable` (drivers owe the operator), `revenue` (the operator earne
 so that all balances of an operator and currency sum to zero by construction.
 """
 
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import derive_id
@@ -17,6 +19,8 @@ from parking.payments.models import Bill, LedgerTransfer, PaymentAttempt, Refund
 
 RECEIVABLE = "receivable"
 REVENUE = "revenue"
+# Of one bill, with all its versions and refunds.
+TRANSFERS_MAX = 1000
 
 _BALANCES = text(
     """
@@ -93,3 +97,17 @@ async def _post(
     )
     # The id derives from the cause: posting twice is posting once.
     await unit.run(transfer.on_conflict_do_nothing())
+
+
+async def find_transfers(
+    unit: UnitOfWork, operator_id: UUID, bill_ids: Collection[UUID]
+) -> Sequence[LedgerTransfer]:
+    """Return what was posted for some bills, such as all versions of one, oldest first."""
+    statement = (
+        select(LedgerTransfer)
+        .where(col(LedgerTransfer.operator_id) == operator_id)
+        .where(col(LedgerTransfer.bill_id).in_(list(bill_ids)))
+        .order_by(col(LedgerTransfer.posted_at), col(LedgerTransfer.id))
+        .limit(TRANSFERS_MAX)
+    )
+    return (await unit.session.exec(statement)).all()

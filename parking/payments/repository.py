@@ -13,6 +13,7 @@ from parking.kit.ids import floor_id, id_time
 from parking.kit.locks import lock
 from parking.payments.models import (
     Bill,
+    BillCorrection,
     BillState,
     Mandate,
     MandateState,
@@ -27,6 +28,7 @@ DUE_ATTEMPTS_MAX = 50
 UNCONFIRMED_MAX = 50
 PASS_BILLS_MAX = 100
 REFUNDS_MAX = 100
+CORRECTIONS_MAX = 100
 DUE_REFUNDS_MAX = 50
 # A stay's id has the gate's time, a bill's has ours.
 CLOCKS_APART_MAX = timedelta(days=1)
@@ -303,3 +305,24 @@ async def take_due_refunds(unit: UnitOfWork, lease: timedelta) -> list[tuple[UUI
     values = {"now": unit.now(), "lease": lease, "rows": DUE_REFUNDS_MAX}
     rows = await unit.run(_TAKE_DUE_REFUNDS, values)
     return [(row.operator_id, row.id) for row in rows]
+
+
+async def find_correction(
+    unit: UnitOfWork, operator_id: UUID, correction_id: UUID
+) -> BillCorrection | None:
+    """Return what a correction did."""
+    return await unit.session.get(BillCorrection, (operator_id, correction_id))
+
+
+async def find_corrections(
+    unit: UnitOfWork, operator_id: UUID, session_id: UUID
+) -> Sequence[BillCorrection]:
+    """Return a stay's corrections, oldest first."""
+    statement = (
+        select(BillCorrection)
+        .where(col(BillCorrection.operator_id) == operator_id)
+        .where(col(BillCorrection.session_id) == session_id)
+        .order_by(col(BillCorrection.corrected_at), col(BillCorrection.id))
+        .limit(CORRECTIONS_MAX)
+    )
+    return (await unit.session.exec(statement)).all()

@@ -1,0 +1,108 @@
+"""What a stay's bills should have said, once its facts are known better: pure, no I/O."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from parking.flows.bill_lines import Credit, StayFacts, StayLines, lines_of
+from parking.flows.waivers import WAIVED, waived_minor
+from parking.tariffs.rules import RateTable
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedBill:
+    """A bill that counts.
+
+    Attributes:
+        grace_until: Until when leaving was free when it was issued; None without a payment before.
+    """
+
+    total_minor: int
+    grace_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedBill:
+    """What one of the bills should have said.
+
+    Attributes:
+        index: Of the bill, counted from the oldest.
+    """
+
+    index: int
+    facts: StayFacts
+    stay: StayLines
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """What is given up besides what the facts say.
+
+    Attributes:
+        amount_minor: None for whatever the stay costs.
+    """
+
+    amount_minor: int | None
+    note: str
+
+
+def reprice(
+    table: RateTable, facts: StayFacts, bills: Sequence[IssuedBill], waiver: Waiver | None
+) -> list[CorrectedBill]:
+    """Return which bills change and what they say then; none of them ever costs more.
+
+    The newest bill shrinks first, so that the least money has to go back. Each bill that changes
+    is priced over the whole stay, less what the older bills still say: its lines add up by
+    themselves.
+
+    Args:
+        table: The stay's version.
+        facts: The whole stay as it is known now, without what was paid; `credits` are those that
+            the bills have.
+        bills: Those that count, oldest first.
+        waiver: What is given up on top.
+    """
+    price_minor = lines_of(table, replace(facts, credits=())).due.amount_minor
+    given = _with_waiver(facts.credits, waiver, price_minor)
+    billed_minor = sum(bill.total_minor for bill in bills)
+    target_minor = min(billed_minor, max(price_minor - waived_minor(given), 0))
+    newest = bills[-1]
+    is_grace = newest.grace_until is not None and facts.priced_until <= newest.grace_until
+    if is_grace:
+        # The car left within the time that its payment before had bought.
+        target_minor = min(target_minor, billed_minor - newest.total_minor)
+    corrected: list[CorrectedBill] = []
+    older_minor = 0
+    for index, total_minor in enumerate(shrunk([bill.total_minor for bill in bills], target_minor)):
+        if total_minor != bills[index].total_minor:
+            own = replace(
+                facts,
+                paid_minor=older_minor,
+                credits=given,
+                is_grace=is_grace and index == len(bills) - 1,
+            )
+            corrected.append(CorrectedBill(index, own, lines_of(table, own)))
+        older_minor += total_minor
+    return corrected
+
+
+def shrunk(totals_minor: Sequence[int], target_minor: int) -> list[int]:
+    """Return the totals lowered to `target_minor` in sum, the last ones first."""
+    excess_minor = max(sum(totals_minor) - target_minor, 0)
+    lowered: list[int] = []
+    for total_minor in reversed(totals_minor):
+        less_minor = min(total_minor, excess_minor)
+        excess_minor -= less_minor
+        lowered.append(total_minor - less_minor)
+    return lowered[::-1]
+
+
+def _with_waiver(
+    given: tuple[Credit, ...], waiver: Waiver | None, price_minor: int
+) -> tuple[Credit, ...]:
+    if waiver is None:
+        return given
+    amount_minor = waiver.amount_minor
+    if amount_minor is None:
+        amount_minor = max(price_minor - waived_minor(given), 0)
+    return (*given, Credit(WAIVED, -amount_minor, waiver.note)) if amount_minor else given
