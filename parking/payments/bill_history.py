@@ -1,0 +1,91 @@
+"""Every query about bills of the past: all versions, whatever became of them."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from parking.kit.database import UnitOfWork
+from parking.kit.ids import floor_id, id_time
+from parking.payments.models import Bill, BillCorrection, BillState
+from parking.payments.repository import CLOCKS_APART_MAX, find_bill
+from parking.payments.versions import VERSIONS_MAX, version_id
+
+# A stay that is prepaid again and again still has an end.
+BILLS_PER_STAY_MAX = 500
+CORRECTIONS_MAX = 100
+
+
+async def find_versions(unit: UnitOfWork, bill: Bill) -> list[Bill]:
+    """Return all versions of a bill, the first one first; the bill itself is among them."""
+    before: list[Bill] = []
+    earliest = bill
+    while earliest.corrects_id is not None and len(before) < VERSIONS_MAX:
+        found = await find_bill(unit, bill.operator_id, earliest.corrects_id)
+        if found is None:
+            break
+        before.append(found)
+        earliest = found
+    after: list[Bill] = []
+    newest: Bill | None = bill
+    while newest is not None and newest.state == BillState.CORRECTED and len(after) < VERSIONS_MAX:
+        newest = await find_bill(unit, bill.operator_id, version_id(newest.id))
+        if newest is not None:
+            after.append(newest)
+    return [*reversed(before), bill, *after]
+
+
+async def find_history_of(
+    unit: UnitOfWork, keys: Collection[tuple[UUID, UUID]]
+) -> dict[UUID, list[Bill]]:
+    """Return the bills of many stays by session, newest first, corrected ones too; none voided.
+
+    Args:
+        unit: The transaction.
+        keys: (operator, session).
+    """
+    found: dict[UUID, list[Bill]] = {session_id: [] for _, session_id in keys}
+    if not keys:
+        return found
+    earliest = min(id_time(session_id) for _, session_id in keys)
+    statement = (
+        select(Bill)
+        .where(col(Bill.operator_id).in_({operator_id for operator_id, _ in keys}))
+        .where(col(Bill.session_id).in_({session_id for _, session_id in keys}))
+        .where(col(Bill.id) >= floor_id(earliest - CLOCKS_APART_MAX))
+        .where(col(Bill.state) != BillState.VOID)
+        .order_by(col(Bill.id).desc())
+        .limit(BILLS_PER_STAY_MAX * len(keys))
+    )
+    for bill in await unit.session.exec(statement):
+        if bill.session_id is not None:
+            found[bill.session_id].append(bill)
+    return found
+
+
+async def find_some(
+    unit: UnitOfWork, operator_id: UUID, bill_ids: Collection[UUID]
+) -> dict[UUID, Bill]:
+    """Return some bills by id; those that do not exist are left out."""
+    if not bill_ids:
+        return {}
+    statement = (
+        select(Bill)
+        .where(col(Bill.operator_id) == operator_id)
+        .where(col(Bill.id).in_(list(bill_ids)))
+    )
+    return {bill.id: bill for bill in await unit.session.exec(statement)}
+
+
+async def find_corrections(
+    unit: UnitOfWork, operator_id: UUID, session_id: UUID
+) -> Sequence[BillCorrection]:
+    """Return why the bills of a stay were corrected, oldest first."""
+    statement = (
+        select(BillCorrection)
+        .where(col(BillCorrection.operator_id) == operator_id)
+        .where(col(BillCorrection.session_id) == session_id)
+        .order_by(col(BillCorrection.id))
+        .limit(CORRECTIONS_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
