@@ -15,6 +15,8 @@ from parking.tariffs.rules import NO_CIRCUMSTANCES, Circumstances, PriceLine, Ra
 BILLED_BEFORE: Final = "billed_before"
 PAID_BEFORE: Final = "paid_before"
 GRACE_AFTER_PAYMENT: Final = "grace_after_payment"
+# A pass was of no use: cars stood on all of its spaces. Its note names the pass.
+NO_SPACE_LEFT: Final = "no_space_left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,10 @@ def lines_of(table: RateTable, facts: StayFacts) -> StayLines:
     """
     stay = price(table, facts.priced_from, facts.priced_until, facts.circumstances)
     lines = [_line(line) for line in stay.lines]
+    for item in facts.circumstances.exemptions:
+        # Without length it exempts nothing, and says why the pass does not.
+        if item.ends_at == item.starts_at:
+            _add(lines, Credit(NO_SPACE_LEFT, 0, item.note))
     before = (
         Credit(BILLED_BEFORE, -facts.circumstances.billed_before_minor),
         Credit(PAID_BEFORE, -facts.paid_minor),

@@ -17,9 +17,9 @@ from parking.passes.errors import PassEndedError, PassPlateUnknownError
 from parking.passes.models import AssignedRight, PassState, RightSpecification
 from parking.passes.rules import OPENING_STATES
 from parking.passes.service import Grant, NamedPlate
-from parking.payments import repository as payment_rows
+from parking.payments import versions
 from parking.payments.errors import PaymentInProgressError
-from parking.payments.models import BillState
+from parking.payments.models import BillState, Refund
 from parking.plates import service as plates
 from parking.plates.normalise import normalise_plate
 
@@ -50,7 +50,12 @@ async def set_renewal(
     """
     async with context.database.begin() as unit:
         right = await service.require_right_of_driver(unit, driver_id, right_id)
-        await _set_renewal(unit, right, renews=renews)
+        product = await _product_of_open(unit, right)
+        if right.renews != renews:
+            right.renews = renews
+            right.stays_stale = True
+            lifecycle.schedule(unit, right, product)
+            events.tell(unit, right, product, EventType.PASS_CHANGED, {"renews": renews})
     return right.id
 
 
@@ -66,22 +71,22 @@ async def cancel(
         PassEndedError: it ended in another way.
         PaymentInProgressError: a payment of it is not settled; its outcome comes first.
     """
-    sent: list[UUID] = []
     async with context.database.begin() as unit:
         right = await service.require_right_of_driver(unit, driver_id, right_id)
         if right.state == PassState.CANCELLED:
             return Cancellation(right.id, 0)
         if right.state == PassState.PENDING:
             raise PaymentInProgressError("passId: its purchase is not settled yet")
-        if not immediately and right.state == PassState.ACTIVE:
-            await _set_renewal(unit, right, renews=False)
-            return Cancellation(right.id, 0)
         product = await _product_of_open(unit, right)
+        if not immediately and right.state == PassState.ACTIVE:
+            if _let_run_out(unit, right, product):
+                payload = {"ended_at": right.paid_until.isoformat(), "refund_minor": 0}
+                events.tell(unit, right, product, EventType.PASS_CANCELLED, payload)
+            return Cancellation(right.id, 0)
         if not await pass_billing.give_up(unit, right):
             raise PaymentInProgressError("passId: its renewal is not settled yet")
-        refund_minor = lifecycle.unused_minor(right, product, unit.now())
-        refund_id = await _refund(unit, right, refund_minor)
-        sent = [] if refund_id is None else [refund_id]
+        refund = await _refund(unit, right, lifecycle.unused_minor(right, product, unit.now()))
+        refund_minor = 0 if refund is None else refund.amount_minor
         await lifecycle.end(
             unit,
             right,
@@ -89,11 +94,12 @@ async def cancel(
             PassState.CANCELLED,
             at=unit.now(),
             reason=CANCELLED,
-            refund_minor=refund_minor if sent else 0,
+            refund_minor=refund_minor,
         )
-    await refunds.send_all(context, right.operator_id, sent)
+    if refund is not None:
+        await refunds.send_all(context, right.operator_id, [refund.id])
     await pass_coverage.refresh(context, right.operator_id, right.id)
-    return Cancellation(right.id, refund_minor if sent else 0)
+    return Cancellation(right.id, refund_minor)
 
 
 async def transfer(
@@ -196,31 +202,31 @@ async def revoke(
     return right.id
 
 
-async def _set_renewal(unit: UnitOfWork, right: AssignedRight, *, renews: bool) -> None:
-    product = await _product_of_open(unit, right)
-    if right.renews == renews:
-        return
-    right.renews = renews
+def _let_run_out(unit: UnitOfWork, right: AssignedRight, product: RightSpecification) -> bool:
+    """Let a pass end with its period; returns whether it was to renew."""
+    if not right.renews:
+        return False
+    right.renews = False
     right.stays_stale = True
     lifecycle.schedule(unit, right, product)
-    events.tell(unit, right, product, EventType.PASS_CHANGED, {"renews": renews})
+    return True
 
 
-async def _refund(unit: UnitOfWork, right: AssignedRight, refund_minor: int) -> UUID | None:
-    if not refund_minor or right.bill_id is None:
+async def _refund(unit: UnitOfWork, right: AssignedRight, unused_minor: int) -> Refund | None:
+    if right.bill_id is None:
         return None
-    bill = await payment_rows.find_bill(unit, right.operator_id, right.bill_id)
-    if bill is None or bill.state not in {BillState.PAID, BillState.CORRECTED}:
+    bill = await versions.lock_newest(unit, right.operator_id, right.bill_id)
+    amount_minor = min(unused_minor, bill.total_minor)
+    if bill.state != BillState.PAID or not amount_minor:
         return None
-    refund = await refunds.request_refund(
+    return await refunds.request_refund(
         unit,
         bill,
-        Money(refund_minor, bill.currency),
+        Money(amount_minor, bill.currency),
         cause=f"pass:{right.id}:cancelled",
         reason=UNUSED,
         by=str(right.driver_id),
     )
-    return refund.id
 
 
 async def _product_of_open(unit: UnitOfWork, right: AssignedRight) -> RightSpecification:

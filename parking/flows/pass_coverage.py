@@ -25,8 +25,6 @@ from parking.sessions.events import tell
 from parking.sessions.models import Session
 from parking.tariffs.circumstances import Circumstances, Exemption
 
-NO_SPACE_LEFT = "no space left"
-
 
 async def coverage(
     unit: UnitOfWork,
@@ -159,8 +157,7 @@ def _exemptions(
 
 
 def _useless(product: RightSpecification, at: datetime) -> Exemption:
-    note = f"{product.name}: {NO_SPACE_LEFT}"
-    return Exemption(starts_at=at, ends_at=at, note=note)
+    return Exemption(starts_at=at, ends_at=at, note=product.name)
 
 
 def _disjoint(exemptions: Sequence[Exemption]) -> tuple[Exemption, ...]:
