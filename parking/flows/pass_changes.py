@@ -51,10 +51,7 @@ async def set_renewal(
     async with context.database.begin() as unit:
         right = await service.require_right_of_driver(unit, driver_id, right_id)
         product = await _product_of_open(unit, right)
-        if right.renews != renews:
-            right.renews = renews
-            right.stays_stale = True
-            lifecycle.schedule(unit, right, product)
+        if _set_renewal(unit, right, product, renews=renews):
             events.tell(unit, right, product, EventType.PASS_CHANGED, {"renews": renews})
     return right.id
 
@@ -79,7 +76,7 @@ async def cancel(
             raise PaymentInProgressError("passId: its purchase is not settled yet")
         product = await _product_of_open(unit, right)
         if not immediately and right.state == PassState.ACTIVE:
-            if _let_run_out(unit, right, product):
+            if _set_renewal(unit, right, product, renews=False):
                 payload = {"ended_at": right.paid_until.isoformat(), "refund_minor": 0}
                 events.tell(unit, right, product, EventType.PASS_CANCELLED, payload)
             return Cancellation(right.id, 0)
@@ -202,11 +199,13 @@ async def revoke(
     return right.id
 
 
-def _let_run_out(unit: UnitOfWork, right: AssignedRight, product: RightSpecification) -> bool:
-    """Let a pass end with its period; returns whether it was to renew."""
-    if not right.renews:
+def _set_renewal(
+    unit: UnitOfWork, right: AssignedRight, product: RightSpecification, *, renews: bool
+) -> bool:
+    """Let a locked pass renew or run out; returns whether that is another plan than before."""
+    if right.renews == renews:
         return False
-    right.renews = False
+    right.renews = renews
     right.stays_stale = True
     lifecycle.schedule(unit, right, product)
     return True
