@@ -18,6 +18,7 @@ class EventType(StrEnum):
     BILL_CORRECTED = "BillCorrected"
     DISPUTE_DECIDED = "DisputeDecided"
     GATE_OPENED = "GateOpened"
+    INVOICE_ISSUED = "InvoiceIssued"
     PASS_PURCHASED = "PassPurchased"
     PASS_PURCHASE_FAILED = "PassPurchaseFailed"
     PASS_RENEWAL_UPCOMING = "PassRenewalUpcoming"
@@ -44,5 +45,5 @@ PASS_EVENTS: Final = frozenset(
 )
 """Events whose subject is a pass; its holder is poked, if it has one."""
 
-SESSION_EVENTS: Final = frozenset(EventType) - PASS_EVENTS
+SESSION_EVENTS: Final = frozenset(EventType) - PASS_EVENTS - {EventType.INVOICE_ISSUED}
 """Events whose subject is a session: whoever watches the session is poked."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from parking.events.bus import Bus
+from parking.invoices.fapiao.port import FapiaoService
 from parking.kit.clock import Clock
 from parking.kit.crypto import Vault
 from parking.kit.database import Database
@@ -35,6 +36,7 @@ class ParkingContext:
     public_url: str
     deciding_thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
     receipts: ReceiptSigner | None = None
+    fapiao: FapiaoService | None = None
 
     def receipt_signer(self) -> ReceiptSigner:
         """Return what signs receipts.

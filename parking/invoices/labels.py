@@ -1,9 +1,11 @@
 """The words of an invoice, in the language of the seller's country."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from parking.invoices.countries import CHINA
 
 _GERMAN: Final = frozenset({"AT", "CH", "DE", "LI"})
 
@@ -142,10 +144,16 @@ _GERMAN_LABELS: Final = Labels(
     decimal_mark=",",
     date_format="%d.%m.%Y",
 )
+# On a fapiao only the lines' names are ours; its form is the tax office's.
+_CHINESE_LABELS: Final = replace(
+    _ENGLISH_LABELS, language="zh", parking="车辆停放服务", parking_pass="月租停车服务"
+)
 
 
 def labels_of(country: str) -> Labels:
     """Return the words for a seller's country."""
+    if country == CHINA:
+        return _CHINESE_LABELS
     return _GERMAN_LABELS if country in _GERMAN else _ENGLISH_LABELS
 
 
