@@ -7,8 +7,8 @@ from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import floor_id, id_time
-from parking.payments.models import Bill, BillCorrection, BillState
-from parking.payments.repository import CLOCKS_APART_MAX, find_bill
+from parking.payments.models import Bill, BillCorrection, BillState, PaymentAttempt, Refund
+from parking.payments.repository import CLOCKS_APART_MAX, REFUNDS_MAX, find_bill
 from parking.payments.versions import VERSIONS_MAX, version_id
 
 # A stay that is prepaid again and again still has an end.
@@ -87,5 +87,19 @@ async def find_corrections(
         .where(col(BillCorrection.session_id) == session_id)
         .order_by(col(BillCorrection.id))
         .limit(CORRECTIONS_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def find_refunds(unit: UnitOfWork, attempt: PaymentAttempt) -> Sequence[Refund]:
+    """Return what was given back out of a payment, or was tried to be, oldest first."""
+    statement = (
+        select(Refund)
+        .where(col(Refund.operator_id) == attempt.operator_id)
+        .where(col(Refund.attempt_id) == attempt.id)
+        # A refund's id derives from its attempt's and has its time.
+        .where(col(Refund.id) >= floor_id(id_time(attempt.id)))
+        .order_by(col(Refund.requested_at), col(Refund.id))
+        .limit(REFUNDS_MAX)
     )
     return (await unit.session.exec(statement)).all()
