@@ -16,6 +16,7 @@ from parking.events import outbox
 from parking.events.envelope import Event
 from parking.events.types import EventType
 from parking.flows.context import ParkingContext
+from parking.flows.invoicing import credit_for_refund
 from parking.flows.waivers import WAIVED
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
@@ -75,7 +76,9 @@ async def request_refund(
     if amount.currency != total.currency or amount.amount_minor > total.amount_minor:
         raise RefundTooLargeError(f"amount: expected at most {total.format()}")
     lowered = await versions.replace(unit, newest, _lowered(newest, amount, reason))
-    return await refunds.store(unit, lowered, attempt, amount, cause=cause, reason=reason, by=by)
+    refund = await refunds.store(unit, lowered, attempt, amount, cause=cause, reason=reason, by=by)
+    await credit_for_refund(unit, refund)
+    return refund
 
 
 async def lock_paying_attempt(unit: UnitOfWork, bill: Bill) -> PaymentAttempt:

@@ -146,7 +146,10 @@ _GERMAN_LABELS: Final = Labels(
 )
 # On a fapiao only the lines' names are ours; its form is the tax office's.
 _CHINESE_LABELS: Final = replace(
-    _ENGLISH_LABELS, language="zh", parking="车辆停放服务", parking_pass="月租停车服务"
+    _ENGLISH_LABELS,
+    language="zh",
+    parking="车辆停放服务",
+    parking_pass="月租停车服务",  # noqa: S106 - words, not a secret
 )
 
 
