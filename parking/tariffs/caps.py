@@ -170,10 +170,10 @@ class _PeriodCap(_Cap):
     def _begin(self, starts_s: int) -> None:
         self._starts_s = starts_s
         self.room_minor = self._cap.amount_minor
-        if self._cap.per == "calendar_day":
-            self.ends_s = next_midnight(self._table, starts_s)
-        elif self._cap.minutes is not None:
+        if self._cap.minutes is not None:
             self.ends_s = starts_s + self._cap.minutes * 60
+        elif self._cap.per == "calendar_day":
+            self.ends_s = next_midnight(self._table, starts_s)
 
     def _period_start_s(self, starts_s: int, at_s: int) -> int:
         """Return the start of the rolling period that holds `at_s`."""

@@ -62,7 +62,8 @@ GRACE_AFTER_PAYMENT_MINUTES: Final = 15
 class RateCap(Part):
     """The most that the blocks starting in one period cost together.
 
-    With `collection` only its blocks count, and a period begins with the first of them.
+    With `collection` only its blocks count, and a period begins with the first of them; with
+    `minutes` it is so long, whatever `per` says.
     """
 
     per: Literal["rolling", "calendar_day", "session"]
@@ -75,10 +76,8 @@ class RateCap(Part):
     def _check(self) -> Self:
         if self.per == "rolling" and self.minutes is None:
             raise misfit("`minutes` for a rolling cap", "minutes")
-        if self.per == "calendar_day" and self.minutes is not None:
-            raise misfit("no `minutes` for a calendar_day cap", "minutes")
-        if self.per == "session" and self.minutes is not None and self.collection is None:
-            raise misfit("no `minutes` for a session cap without `collection`", "minutes")
+        if self.per != "rolling" and self.minutes is not None and self.collection is None:
+            raise misfit(f"no `minutes` for a {self.per} cap without `collection`", "minutes")
         return self
 
 
