@@ -1,0 +1,270 @@
+"""Money that goes back: once, never more than came in, and certain before it counts."""
+
+import asyncio
+from uuid import UUID, uuid4
+
+import pytest
+
+from parking.flows import charging, refunds, settlement
+from parking.flows.refunds import request_refund, retry_refund
+from parking.kit.database import UnitOfWork
+from parking.kit.errors import ParkingError
+from parking.kit.money import Money
+from parking.payments import repository
+from parking.payments.errors import (
+    NothingToRefundError,
+    RefundConflictError,
+    RefundTooLargeError,
+    RefundUnknownError,
+)
+from parking.payments.fake import Fault, SentNotice
+from parking.payments.models import Bill, Refund
+from parking.payments.port import DECLINED
+from parking.payments.versions import lock_newest
+from tests.factories.lane_world import LaneWorld
+
+BY = "desk:mei"
+REASON = "Barrier opened late"
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(charging, "QUERY_PAUSES_S", (0, 0))
+
+
+async def paid_stay(world: LaneWorld) -> Bill:
+    """Let a driver stay 45 minutes and leave for 10.00; returns the paid bill."""
+    await world.permit(await world.add_driver())
+    session_id = await world.drive_in()
+    world.wait(minutes=45)
+    decision = await world.drive_out()
+    assert (decision.action, decision.reason) == ("open", "paid")
+    async with world.context.database.begin() as unit:
+        [bill] = await repository.find_bills(unit, world.entry.operator_id, session_id)
+    assert (bill.total_minor, bill.state) == (1000, "paid")
+    return bill
+
+
+async def ask_for(
+    world: LaneWorld, bill: Bill, amount_minor: int, *, cause: str = "c1", currency: str = "CNY"
+) -> Refund:
+    async with world.context.database.begin() as unit:
+        amount = Money(amount_minor, currency)
+        return await request_refund(unit, bill, amount, cause=cause, reason=REASON, by=BY)
+
+
+async def state_of(world: LaneWorld) -> list[tuple[str, int]]:
+    rows = await world.rows("SELECT state, amount_minor FROM refunds ORDER BY requested_at, id")
+    return [(row["state"], row["amount_minor"]) for row in rows]
+
+
+async def refunded_events(world: LaneWorld) -> list[int]:
+    rows = await world.rows("SELECT payload FROM outbox WHERE type = 'PaymentRefunded'")
+    return [row["payload"]["amount_minor"] for row in rows]
+
+
+async def assert_untouched(world: LaneWorld) -> None:
+    assert await world.count("refunds") == 0
+    assert await world.count("bills") == 1
+    assert world.provider.captured("CNY") == 1000
+    assert await world.balances() == {
+        ("provider:fake", "CNY"): 1000,
+        ("receivable", "CNY"): 0,
+        ("revenue", "CNY"): -1000,
+    }
+
+
+def notice_of(world: LaneWorld, position: int = -1) -> SentNotice:
+    return world.provider.notices[position]
+
+
+async def take_notice(world: LaneWorld, notice: SentNotice) -> None:
+    verified = world.provider.verify_notice(notice.headers, notice.body)
+    await settlement.receive_notice(world.context, world.provider.name, verified)
+
+
+async def test_a_part_goes_back_and_every_book_agrees(world: LaneWorld) -> None:
+    bill = await paid_stay(world)
+    refund = await ask_for(world, bill, 300)
+    assert await world.balances() == {
+        ("provider:fake", "CNY"): 1000,
+        # Owed to the driver until the provider has given it back.
+        ("receivable", "CNY"): -300,
+        ("revenue", "CNY"): -700,
+    }
+    assert await refunds.send(world.context, refund.operator_id, refund.id) == "succeeded"
+    assert await world.balances() == {
+        ("provider:fake", "CNY"): 700,
+        ("receivable", "CNY"): 0,
+        ("revenue", "CNY"): -700,
+    }
+    assert world.provider.captured("CNY") == 700
+    old, new = await world.rows("SELECT * FROM bills ORDER BY version")
+    assert (old["state"], old["total_minor"], old["version"]) == ("corrected", 1000, 1)
+    assert (new["state"], new["total_minor"], new["version"]) == ("paid", 700, 2)
+    assert new["corrects_id"] == old["id"]
+    assert new["paid_attempt_id"] == old["paid_attempt_id"] == refund.attempt_id
+    assert new["paid_at"] == old["paid_at"]
+    assert new["lines"][:-1] == old["lines"]
+    assert (new["lines"][-1]["reason"], new["lines"][-1]["amount_minor"]) == ("waived", -300)
+    assert sum(line["amount_minor"] for line in new["lines"]) == 700
+    assert await refunded_events(world) == [300]
+    assert await refunds.send(world.context, refund.operator_id, refund.id) == "succeeded"
+    assert await refunded_events(world) == [300]
+
+
+async def test_the_same_cause_refunds_once(world: LaneWorld) -> None:
+    bill = await paid_stay(world)
+    first = await ask_for(world, bill, 300)
+    # The bill in hand is the old version by now: the cause is found all the same.
+    again = await ask_for(world, bill, 300)
+    assert again.id == first.id
+    assert await state_of(world) == [("sent", 300)]
+    assert await world.count("bills") == 2
+    with pytest.raises(RefundConflictError):
+        await ask_for(world, bill, 301)
+    assert await state_of(world) == [("sent", 300)]
+
+
+@pytest.mark.parametrize(
+    ("amount_minor", "currency"), [(1001, "CNY"), (100, "USD"), (10**12, "CNY")]
+)
+async def test_more_than_the_bill_says_does_not_go_back(
+    world: LaneWorld, amount_minor: int, currency: str
+) -> None:
+    bill = await paid_stay(world)
+    with pytest.raises(RefundTooLargeError):
+        await ask_for(world, bill, amount_minor, currency=currency)
+    await assert_untouched(world)
+
+
+async def test_a_bill_that_took_no_money_gives_none_back(world: LaneWorld) -> None:
+    session_id = await world.drive_in()
+    world.wait(minutes=5)
+    assert (await world.drive_out()).reason == "zero_due"
+    async with world.context.database.begin() as unit:
+        [free] = await repository.find_bills(unit, world.entry.operator_id, session_id)
+    with pytest.raises(NothingToRefundError):
+        await ask_for(world, free, 1)
+    assert await world.count("refunds") == 0
+
+
+async def test_two_rivals_never_give_back_more_than_came_in(world: LaneWorld) -> None:
+    bill = await paid_stay(world)
+    answers = await asyncio.gather(
+        *(ask_for(world, bill, 600, cause=f"rival-{number}") for number in range(4)),
+        return_exceptions=True,
+    )
+    [won] = [answer for answer in answers if isinstance(answer, Refund)]
+    refused = [answer for answer in answers if isinstance(answer, ParkingError)]
+    assert [type(answer) for answer in refused] == [RefundTooLargeError] * 3
+    assert await state_of(world) == [("sent", 600)]
+    await refunds.send(world.context, won.operator_id, won.id)
+    assert world.provider.captured("CNY") == 400
+
+
+async def test_rivals_with_one_cause_store_one_refund(world: LaneWorld) -> None:
+    bill = await paid_stay(world)
+    answers = await asyncio.gather(*(ask_for(world, bill, 400) for _ in range(4)))
+    assert len({answer.id for answer in answers}) == 1
+    assert await state_of(world) == [("sent", 400)]
+    assert await world.count("bills") == 2
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.LOSE_ANSWER_BEFORE, Fault.LOSE_ANSWER_AFTER, Fault.UNKNOWN]
+)
+async def test_an_unknown_outcome_is_asked_about_under_the_same_number(
+    world: LaneWorld, fault: Fault
+) -> None:
+    refund = await ask_for(world, await paid_stay(world), 300)
+    world.provider.play(fault)
+    assert await refunds.send(world.context, refund.operator_id, refund.id) == "unknown"
+    assert await refunded_events(world) == []
+    assert (await world.balances())["receivable", "CNY"] == -300
+    assert await refunds.sweep(world.context) == 0
+    world.wait(minutes=1)
+    assert await refunds.sweep(world.context) == 1
+    assert await state_of(world) == [("succeeded", 300)]
+    assert world.provider.captured("CNY") == 700
+    assert (await world.balances())["provider:fake", "CNY"] == 700
+    world.wait(hours=1)
+    assert await refunds.sweep(world.context) == 0
+
+
+async def test_what_nobody_sent_is_sent_by_the_sweep(world: LaneWorld) -> None:
+    await ask_for(world, await paid_stay(world), 300)
+    assert await refunds.sweep(world.context) == 0
+    world.wait(seconds=2)
+    assert await refunds.sweep(world.context) == 1
+    assert await state_of(world) == [("succeeded", 300)]
+
+
+async def test_sending_at_the_same_time_gives_back_once(world: LaneWorld) -> None:
+    refund = await ask_for(world, await paid_stay(world), 300)
+    states = await asyncio.gather(
+        *(refunds.send(world.context, refund.operator_id, refund.id) for _ in range(4))
+    )
+    assert states == ["succeeded"] * 4
+    assert world.provider.captured("CNY") == 700
+    assert await refunded_events(world) == [300]
+    assert (await world.balances())["provider:fake", "CNY"] == 700
+
+
+async def test_a_notice_may_come_before_the_answer_and_again(world: LaneWorld) -> None:
+    refund = await ask_for(world, await paid_stay(world), 300)
+    world.provider.play(Fault.LOSE_ANSWER_AFTER)
+    order = await world.provider.refund(refunds.refunds.order_of(refund))
+    assert order.status == "unknown"
+    notice = notice_of(world)
+    await take_notice(world, notice)
+    assert await state_of(world) == [("succeeded", 300)]
+    await take_notice(world, notice)
+    assert await refunds.send(world.context, refund.operator_id, refund.id) == "succeeded"
+    assert await refunded_events(world) == [300]
+    assert world.provider.captured("CNY") == 700
+
+
+async def test_a_failure_leaves_the_books_right_and_can_be_sent_again(world: LaneWorld) -> None:
+    bill = await paid_stay(world)
+    refund = await ask_for(world, bill, 300)
+    world.provider.play(Fault.DECLINE)
+    assert await refunds.send(world.context, refund.operator_id, refund.id) == "failed"
+    [row] = await world.rows("SELECT state, failure_code FROM refunds")
+    assert row == {"state": "failed", "failure_code": DECLINED}
+    assert await world.balances() == {
+        ("provider:fake", "CNY"): 1000,
+        ("receivable", "CNY"): -300,
+        ("revenue", "CNY"): -700,
+    }
+    assert await refunded_events(world) == []
+
+    async def retry(unit: UnitOfWork) -> Refund:
+        return await retry_refund(unit, refund.operator_id, refund.id, by="desk:lin")
+
+    async with world.context.database.begin() as unit:
+        second = await retry(unit)
+    async with world.context.database.begin() as unit:
+        assert (await retry(unit)).id == second.id
+    assert second.number != refund.number
+    assert await world.count("bills") == 2
+    assert await refunds.send(world.context, second.operator_id, second.id) == "succeeded"
+    assert world.provider.captured("CNY") == 700
+    assert (await world.balances())["receivable", "CNY"] == 0
+    with pytest.raises(NothingToRefundError):
+        async with world.context.database.begin() as unit:
+            await retry_refund(unit, second.operator_id, second.id, by=BY)
+
+
+async def test_another_operator_finds_no_refund(world: LaneWorld) -> None:
+    refund = await ask_for(world, await paid_stay(world), 300)
+    world.provider.play(Fault.DECLINE)
+    await refunds.send(world.context, refund.operator_id, refund.id)
+    other: UUID = uuid4()
+    with pytest.raises(RefundUnknownError):
+        async with world.context.database.begin() as unit:
+            await retry_refund(unit, other, refund.id, by=BY)
+    with pytest.raises(ParkingError):
+        async with world.context.database.begin() as unit:
+            await lock_newest(unit, other, refund.bill_id)
+    assert await state_of(world) == [("failed", 300)]
