@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("plate_index", sa.Uuid(), nullable=False),
         sa.Column("plate_sealed", sa.LargeBinary(), nullable=False),
         sa.Column("vehicle_class", sa.String(), nullable=False),
-        sa.Column("is_ev", sa.Boolean(), nullable=False),
+        sa.Column("is_ev", sa.Boolean(), nullable=True),
         sa.Column("is_resident", sa.Boolean(), nullable=False),
         sa.Column("note", sa.String(), nullable=False),
         sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),

@@ -5,8 +5,8 @@ from uuid import UUID
 from parking.drivers import stays
 from parking.events.types import EventType
 from parking.flows import display
+from parking.flows.arrival import open_stay
 from parking.flows.lane_types import Action, Decision, Lane
-from parking.flows.reentry import set_aside
 from parking.flows.release import release
 from parking.flows.step import opened
 from parking.kit.database import UnitOfWork
@@ -17,8 +17,6 @@ from parking.plates import service as plates
 from parking.plates.reads import PlateRead
 from parking.sessions import service as sessions
 from parking.sessions.events import tell
-from parking.sessions.models import Session
-from parking.tariffs import service as tariffs
 
 # Below this the read is more likely wrong than right: a session on it would bill a stranger.
 CONFIDENCE_MIN = 0.5
@@ -33,7 +31,15 @@ async def decide(
     if read.confidence < CONFIDENCE_MIN:
         lanes.decide(unit, presentation, action=Action.REFUSE, reason=PLATE_UNSURE)
         return Decision(Action.REFUSE, PLATE_UNSURE, None, display.refused(PLATE_UNSURE))
-    session = await _begin(unit, lane, presentation, read, plate_index)
+    session = await open_stay(unit, lane, presentation, read.text, plate_index)
+    if session.driver_id is not None:
+        await stays.begin_stay(
+            unit,
+            session.driver_id,
+            operator_id=session.operator_id,
+            session_id=session.id,
+            entered_at=session.entered_at,
+        )
     presentation.session_id = session.id
     command = await release(unit, session, presentation, reason=ENTERED)
     place = await places.require_place(unit, lane.operator_id, lane.place_id)
@@ -69,36 +75,3 @@ async def lane_code(unit: UnitOfWork, presentation: Presentation, plate: str) ->
     """Return the code to show to a driver who claims this plate; None for nobody."""
     where = plates.LanePresentation(presentation.operator_id, presentation.lane_id, presentation.id)
     return await plates.issue_lane_code(unit, plate, where)
-
-
-async def _begin(
-    unit: UnitOfWork, lane: Lane, presentation: Presentation, read: PlateRead, plate_index: UUID
-) -> Session:
-    entered_at = min(presentation.occupied_at, unit.now())
-    await set_aside(unit, lane.operator_id, lane.place_id, plate_index)
-    driver_id = await plates.active_binding(unit, plate_index)
-    session = await sessions.begin(
-        unit,
-        sessions.Arrival(
-            operator_id=lane.operator_id,
-            place_id=lane.place_id,
-            area_id=lane.area_id,
-            presentation_id=presentation.id,
-            plate_index=plate_index,
-            plate_text=read.text,
-            driver_id=driver_id,
-            rate_table_id=await tariffs.id_in_force(
-                unit, lane.operator_id, lane.place_id, unit.now()
-            ),
-            entered_at=entered_at,
-        ),
-    )
-    if driver_id is not None:
-        await stays.begin_stay(
-            unit,
-            driver_id,
-            operator_id=lane.operator_id,
-            session_id=session.id,
-            entered_at=entered_at,
-        )
-    return session

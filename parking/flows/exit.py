@@ -17,6 +17,7 @@ from parking.flows.context import ParkingContext
 from parking.flows.entry import CONFIDENCE_MIN, PLATE_UNSURE, lane_code
 from parking.flows.lane_types import Action, Decision, Lane
 from parking.flows.pay_link import pay_url
+from parking.flows.reentry import take_back
 from parking.flows.release import release
 from parking.flows.settlement import Settled
 from parking.flows.step import Errand, ProviderCall, Step, opened
@@ -109,6 +110,13 @@ class ExitFlow:
             return self._refuse(LEAVING_ELSEWHERE)
         if presentation.action == Action.OPEN:
             return await self._open(session, presentation.reason or ZERO_DUE)
+        if session.left_at is not None:
+            # Its plate was shown at an entry while it stood here: the stay that began there counts.
+            session = await sessions.lock_open(
+                unit, session.operator_id, session.place_id, session.plate_index
+            )
+            if session is None:
+                return self._refuse(NO_SESSION)
         await self._adopt(session)
         return await self._bill_and_pay(session)
 
@@ -182,6 +190,8 @@ class ExitFlow:
         bills = await payment_rows.find_bills(self._unit, session.operator_id, session.id)
         table = await tariffs.load(self._unit, session.operator_id, session.rate_table_id)
         live = live_bill.bill_of(session, table, bills, at)
+        if not live.total and await take_back(self._unit, session, at):
+            live = await live_bill.compute(self._unit, session, at)
         bill = await current_bill(self._unit, session, live, self._presentation.id, bills)
         self._timings_ms["price"] = (perf_counter() - started) * 1000
         if bill.state == BillState.PAID:

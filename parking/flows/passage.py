@@ -3,8 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from parking.drivers import stays
 from parking.events.types import EventType
+from parking.flows import stay_end
 from parking.flows.lane_types import BarrierEvent, Direction, Lane, LaneEvent
 from parking.kit.database import UnitOfWork
 from parking.lanes import repository as lanes
@@ -77,8 +77,7 @@ async def _left(unit: UnitOfWork, lane: Lane, session: Session, event: BarrierEv
     if session.left_at is not None or session.exit_presentation_id != event.presentation_id:
         return
     left_at = min(event.event.occurred_at, unit.now())
-    await sessions.end(unit, session, state=SessionState.LEFT, at=left_at)
-    await _end_stay(unit, session)
+    await stay_end.end(unit, session, state=SessionState.LEFT, at=left_at)
     for bill in await payments.find_bills(unit, lane.operator_id, session.id):
         # Money under way settles by itself; without any, a named person let the car out.
         if bill.state == BillState.ISSUED and bill.live_attempt_id is None:
@@ -107,14 +106,8 @@ async def _cancel(
     if session.left_at is not None or session.entry_presentation_id != presentation.id:
         return
     at = min(at, unit.now())
-    await sessions.end(unit, session, state=SessionState.CANCELLED, at=at)
-    await _end_stay(unit, session)
+    await stay_end.end(unit, session, state=SessionState.CANCELLED, at=at)
     tell(unit, session, EventType.SESSION_CANCELLED, await _place_payload(unit, session))
-
-
-async def _end_stay(unit: UnitOfWork, session: Session) -> None:
-    if session.driver_id is not None and session.left_at is not None:
-        await stays.end_stay(unit, session.driver_id, session.id, session.left_at)
 
 
 async def _place_payload(unit: UnitOfWork, session: Session) -> dict[str, str]:

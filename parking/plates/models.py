@@ -101,6 +101,7 @@ class VehicleRecord(Row, table=True):
 
     Attributes:
         vehicle_class: One of the classes that rate tables name.
+        is_ev: None to go by what the plate's format says.
         note: The operator's own words; no price depends on it.
     """
 
@@ -110,7 +111,7 @@ class VehicleRecord(Row, table=True):
     plate_index: UUID = Field(primary_key=True)
     plate_sealed: bytes
     vehicle_class: str
-    is_ev: bool
+    is_ev: bool | None = None
     is_resident: bool
     note: str = ""
     valid_from: datetime = Field(sa_type=Timestamp)

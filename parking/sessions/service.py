@@ -1,7 +1,8 @@
 """Use cases of a stay: begin, find at the exit, end."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from parking.kit.database import UnitOfWork
@@ -15,7 +16,11 @@ PLATE_CONTEXT = "plate"
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A car that comes in."""
+    """A car that comes in.
+
+    Attributes:
+        circumstances: What the price depends on besides the clock, as JSON values.
+    """
 
     operator_id: UUID
     place_id: UUID
@@ -26,6 +31,12 @@ class Arrival:
     driver_id: UUID | None
     rate_table_id: UUID
     entered_at: datetime
+    circumstances: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def session_id_of(presentation_id: UUID) -> UUID:
+    """Return the id of the one stay that a presentation at an entry may cause."""
+    return derive_id(presentation_id, "session")
 
 
 async def begin(unit: UnitOfWork, arrival: Arrival) -> Session:
@@ -33,7 +44,7 @@ async def begin(unit: UnitOfWork, arrival: Arrival) -> Session:
 
     An earlier stay of the same plate must have ended: the open one is unique.
     """
-    session_id = derive_id(arrival.presentation_id, "session")
+    session_id = session_id_of(arrival.presentation_id)
     known = await repository.lock_session(unit, arrival.operator_id, session_id)
     if known is not None:
         return known
@@ -50,6 +61,7 @@ async def begin(unit: UnitOfWork, arrival: Arrival) -> Session:
         state=SessionState.ACTIVE,
         version=0,
         entered_at=arrival.entered_at,
+        circumstances=arrival.circumstances,
     )
     unit.session.add(session)
     unit.session.add(
@@ -108,15 +120,16 @@ async def lock_session(unit: UnitOfWork, operator_id: UUID, session_id: UUID) ->
     return await repository.lock_session(unit, operator_id, session_id)
 
 
-async def end(unit: UnitOfWork, session: Session, *, state: SessionState, at: datetime) -> None:
-    """End a locked stay; a stay ends once, and never before it began."""
+async def end(unit: UnitOfWork, session: Session, *, state: SessionState, at: datetime) -> bool:
+    """End a locked stay, once, and never before it began; returns whether it was this call."""
     at = max(at, session.entered_at)
     if not await repository.delete_open(unit, session.operator_id, session.id):
-        return
+        return False
     session.state = state
     session.left_at = at
     for segment in await repository.find_segments(unit, session.operator_id, session.id):
         segment.ended_at = segment.ended_at or at
+    return True
 
 
 def plate_of(unit: UnitOfWork, session: Session) -> str:

@@ -1,6 +1,6 @@
 """Ways to park for nothing or at a stranger's expense, each refused."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -120,11 +120,13 @@ async def test_guess_at_the_exit_charges_nobody(
 
 async def test_second_entry_of_a_plate_leaves_the_first_stay_owed(world: LaneWorld) -> None:
     driver_id = await world.add_driver()
+    await world.permit(driver_id)
     first = await world.drive_in()
     world.wait(hours=30)
     await world.drive_in()
-    world.wait(minutes=5)
-    assert (await world.drive_out()).reason == "zero_due"
+    world.wait(minutes=16)
+    assert (await world.drive_out()).reason == "paid"
+    assert world.provider.captured("CNY") == 500
     [stay] = await world.rows("SELECT state FROM sessions WHERE id = :id", id=first)
     assert stay["state"] == "unresolved"
     [bill] = await world.rows(
@@ -136,6 +138,44 @@ async def test_second_entry_of_a_plate_leaves_the_first_stay_owed(world: LaneWor
     assert await driver_view.active_sessions(world.context, driver_id) == []
     listed = await driver_view.page_sessions(world.context, driver_id, first=10, before=None)
     assert [view.state for view in listed] == ["left", "unresolved"]
+
+
+@pytest.mark.parametrize("entries", [1, 2])
+@pytest.mark.parametrize("seconds", [0, 240])
+async def test_plate_shown_at_the_entry_does_not_end_a_long_stay_for_nothing(
+    world: LaneWorld, entries: int, seconds: int
+) -> None:
+    driver_id = await world.add_driver()
+    await world.permit(driver_id)
+    entered_at = world.clock.now()
+    first = await world.drive_in()
+    world.wait(hours=2)
+    for _ in range(entries):
+        world.wait(seconds=seconds)
+        await world.drive_in()
+    assert (await world.drive_out()).reason == "paid"
+    assert world.provider.captured("CNY") == (2000 if seconds == 0 else 2500)
+    assert (await world.balances())["receivable", "CNY"] == 0
+    [left] = await world.rows(
+        "SELECT circumstances FROM sessions WHERE state = 'left' AND id <> :id", id=first
+    )
+    assert datetime.fromisoformat(left["circumstances"]["continues_from"]) == entered_at
+    assert await world.count("payment_attempts") == 1
+
+
+async def test_plate_shown_at_the_entry_while_its_car_stands_at_the_exit(world: LaneWorld) -> None:
+    await world.drive_in()
+    world.wait(minutes=45)
+    presentation_id = await world.arrive(world.exit)
+    assert (await world.decide(world.exit, presentation_id, read_of(PLATE))).action == "pay"
+    await world.drive_in()
+    decision = await world.gate.resume(world.exit, presentation_id)
+    assert decision is not None
+    assert (decision.action, decision.display.lines[1]) == ("pay", "10.00 CNY")
+    states = await world.rows("SELECT state FROM sessions ORDER BY id")
+    assert [row["state"] for row in states] == ["unresolved", "leaving"]
+    due = await world.rows("SELECT total_minor FROM bills WHERE state IN ('issued', 'owed')")
+    assert [row["total_minor"] for row in due] == [1000]
 
 
 async def test_forgotten_car_of_two_years_can_still_be_listed_and_leave(world: LaneWorld) -> None:

@@ -1,0 +1,59 @@
+"""The end of a stay, and what it leaves for the vehicle's next one at the place."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from parking.drivers import stays
+from parking.flows import live_bill, pass_coverage
+from parking.kit.database import UnitOfWork
+from parking.payments import repository as payments
+from parking.sessions import service as sessions
+from parking.sessions import traces
+from parking.sessions.models import Session, SessionState
+from parking.tariffs import service as tariffs
+from parking.tariffs.rules import RateTable, price
+
+# Whoever comes in again without having left, and leaves within this time for nothing, never left.
+REENTRY_DOUBT: Final = timedelta(minutes=15)
+
+
+async def end(unit: UnitOfWork, session: Session, *, state: SessionState, at: datetime) -> None:
+    """End a locked stay, once; what it took and left counts from this commit on.
+
+    A cancelled stay took nothing and leaves nothing.
+    """
+    if not await sessions.end(unit, session, state=state, at=at) or session.left_at is None:
+        return
+    await pass_coverage.free(unit, session)
+    if session.driver_id is not None:
+        await stays.end_stay(unit, session.driver_id, session.id, session.left_at)
+    if state == SessionState.CANCELLED:
+        return
+    table = await tariffs.load(unit, session.operator_id, session.rate_table_id)
+    merge = timedelta(minutes=table.reentry_merge_minutes)
+    if state == SessionState.UNRESOLVED:
+        merge = REENTRY_DOUBT
+    if merge:
+        await traces.record_departure(unit, session, session.left_at + merge)
+    if table.allowances:
+        await traces.record_uses(unit, session, await _uses(unit, session, table))
+
+
+async def _uses(
+    unit: UnitOfWork, session: Session, table: RateTable
+) -> Mapping[str, Mapping[str, int]]:
+    """Return the sums of what was taken in each period, with this stay."""
+    bills = await payments.find_bills(unit, session.operator_id, session.id)
+    live = live_bill.bill_of(session, table, bills, unit.now())
+    stay = price(table, live.priced_from, live.as_of, live.circumstances)
+    before = live.circumstances.allowances_used_s
+    return {
+        name: {
+            period: seconds + before.get(name, {}).get(period, 0)
+            for period, seconds in periods.items()
+            # Without a period an allowance is for one stay only.
+            if period
+        }
+        for name, periods in stay.allowances_taken_s.items()
+    }
