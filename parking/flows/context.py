@@ -8,9 +8,9 @@ from parking.invoices.fapiao.port import FapiaoService
 from parking.kit.clock import Clock
 from parking.kit.crypto import Vault
 from parking.kit.database import Database
-from parking.payments.errors import ProviderMissingError
+from parking.payments.errors import ProviderMissingError, ReceiptsUnavailableError
 from parking.payments.port import PaymentProvider
-from parking.payments.receipt import ReceiptSigner, ReceiptsUnavailableError
+from parking.payments.receipt import ReceiptSigner
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,3 +81,15 @@ class BillReplacedError(ParkingError):
 
     code = "BILL_REPLACED"
     retryable = True
+
+
+class ReceiptsUnavailableError(ParkingError):
+    """No receipts are signed here: this process was given no key."""
+
+    code = "RECEIPTS_UNAVAILABLE"
+
+
+class ReceiptNotReadyError(ParkingError):
+    """The bill is not paid, so that there is no receipt yet."""
+
+    code = "RECEIPT_NOT_READY"

@@ -23,12 +23,6 @@ _PARTS: Final = 3
 _HEADER_MEMBERS: Final = {"alg", "kid", "typ"}
 
 
-class ReceiptsUnavailableError(ParkingError):
-    """No receipts are signed here."""
-
-    code = "RECEIPTS_UNAVAILABLE"
-
-
 class ReceiptRefusedError(ParkingError):
     """The receipt is not one that a known key has signed."""
 

@@ -1,19 +1,26 @@
 """Every query about places and lanes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
-from parking.places.models import AccessLane, IdentifiedArea, Place
+from parking.places.models import AccessLane, IdentifiedArea, Operator, Place
 
 AREA_DEPTH_MAX = 8
+PLACES_READ_MAX = 1000
+AREAS_READ_MAX = 5000
 
 
 async def find_lane(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> AccessLane | None:
     """Return a lane."""
     return await unit.session.get(AccessLane, (operator_id, lane_id))
+
+
+async def find_operator(unit: UnitOfWork, operator_id: UUID) -> Operator | None:
+    """Return an operator."""
+    return await unit.session.get(Operator, operator_id)
 
 
 async def find_place(unit: UnitOfWork, operator_id: UUID, place_id: UUID) -> Place | None:
@@ -50,3 +57,25 @@ async def find_lineage(unit: UnitOfWork, operator_id: UUID, area_id: UUID) -> tu
 async def find_area(unit: UnitOfWork, operator_id: UUID, area_id: UUID) -> IdentifiedArea | None:
     """Return an area."""
     return await unit.session.get(IdentifiedArea, (operator_id, area_id))
+
+
+async def list_places(unit: UnitOfWork, operator_id: UUID) -> Sequence[Place]:
+    """Return an operator's places, oldest first."""
+    statement = (
+        select(Place)
+        .where(col(Place.operator_id) == operator_id)
+        .order_by(col(Place.id))
+        .limit(PLACES_READ_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def list_areas(unit: UnitOfWork, operator_id: UUID) -> Sequence[IdentifiedArea]:
+    """Return the areas of all places of an operator, oldest first."""
+    statement = (
+        select(IdentifiedArea)
+        .where(col(IdentifiedArea.operator_id) == operator_id)
+        .order_by(col(IdentifiedArea.id))
+        .limit(AREAS_READ_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
