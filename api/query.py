@@ -5,6 +5,7 @@ import strawberry
 from api import reads
 from api.global_ids import Node
 from api.request import Info
+from api.types.passes import PassProduct
 from api.viewer import Viewer
 
 
@@ -28,3 +29,9 @@ class Query:
         driver_id = await info.context.driver_id()
         viewer = Viewer.of(driver_id)
         return viewer if id == viewer.id else await reads.node(info.context, driver_id, id)
+
+    @strawberry.field(description="What can be bought as a pass for a place, newest first.")
+    async def pass_products(self, info: Info, place_id: strawberry.ID) -> list[PassProduct]:
+        """Return the products on sale for a place."""
+        await info.context.driver_id()
+        return await reads.pass_products(info.context, place_id)

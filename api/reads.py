@@ -1,15 +1,19 @@
 """Every read of the driver's schema, in one place; all are scoped to one driver."""
 
+from collections.abc import Awaitable, Callable
+from typing import Final
 from uuid import UUID
 
 from api.config import PAGE_SIZE_MAX
-from api.global_ids import Node, decode_id, encode_id, read_id
+from api.global_ids import Node, decode_id, decode_keys, encode_id, read_id
 from api.request import RequestContext
 from api.types.mandate import Mandate
+from api.types.passes import RIGHT_ID, Pass, PassProduct
 from api.types.plate import Plate, PlateClaim
 from api.types.session import PageInfo, Session, SessionConnection, SessionEdge
-from parking.flows import driver_view
+from parking.flows import driver_view, pass_view
 from parking.flows import mandates as mandate_flows
+from parking.flows import pass_products as pass_product_flows
 from parking.kit.errors import InvalidInputError
 from parking.plates import service as plate_service
 
@@ -32,6 +36,19 @@ async def mandates(context: RequestContext, driver_id: UUID) -> list[Mandate]:
     """Return the standing permissions."""
     views = await mandate_flows.list_mandates(context.parking, driver_id)
     return [Mandate.of(view) for view in views]
+
+
+async def passes(context: RequestContext, driver_id: UUID) -> list[Pass]:
+    """Return the passes that the driver bought."""
+    views = await pass_view.list_of_driver(context.parking, driver_id)
+    return [Pass.of(view) for view in views]
+
+
+async def pass_products(context: RequestContext, place_id: str) -> list[PassProduct]:
+    """Return what can be bought for a place: the same for every driver."""
+    operator_id, key = decode_keys(place_id, kind="Place", count=2, field="placeId")
+    rows = await pass_product_flows.list_on_sale(context.parking, operator_id, key)
+    return [PassProduct.of(row) for row in rows]
 
 
 async def active_sessions(context: RequestContext, driver_id: UUID) -> list[Session]:
@@ -76,17 +93,40 @@ async def node(context: RequestContext, driver_id: UUID, global_id: str) -> Node
         kind, (key,) = read_id(global_id)
     except ValueError:
         return None
-    if kind == "Session":
-        view = await driver_view.find_session(context.parking, driver_id, key)
-        return None if view is None else Session.of(view)
-    if kind == "Mandate":
-        mandate = await mandate_flows.find_mandate(context.parking, driver_id, key)
-        return None if mandate is None else Mandate.of(mandate)
-    if kind == "Plate":
-        async with context.parking.database.begin() as unit:
-            bound = await plate_service.find_plate(unit, driver_id, key)
-        return None if bound is None else Plate.of(bound)
-    if kind == "PlateClaim":
-        claims = await plate_claims(context, driver_id)
-        return next((claim for claim in claims if claim.id == global_id), None)
-    return None
+    find = _FINDERS.get(kind)
+    return None if find is None else await find(context, driver_id, key)
+
+
+async def _session(context: RequestContext, driver_id: UUID, key: UUID) -> Node | None:
+    view = await driver_view.find_session(context.parking, driver_id, key)
+    return None if view is None else Session.of(view)
+
+
+async def _mandate(context: RequestContext, driver_id: UUID, key: UUID) -> Node | None:
+    view = await mandate_flows.find_mandate(context.parking, driver_id, key)
+    return None if view is None else Mandate.of(view)
+
+
+async def _pass(context: RequestContext, driver_id: UUID, key: UUID) -> Node | None:
+    view = await pass_view.find_of_driver(context.parking, driver_id, key)
+    return None if view is None else Pass.of(view)
+
+
+async def _plate(context: RequestContext, driver_id: UUID, key: UUID) -> Node | None:
+    async with context.parking.database.begin() as unit:
+        bound = await plate_service.find_plate(unit, driver_id, key)
+    return None if bound is None else Plate.of(bound)
+
+
+async def _plate_claim(context: RequestContext, driver_id: UUID, key: UUID) -> Node | None:
+    claims = await plate_claims(context, driver_id)
+    return next((claim for claim in claims if claim.id == encode_id("PlateClaim", key)), None)
+
+
+_FINDERS: Final[dict[str, Callable[[RequestContext, UUID, UUID], Awaitable[Node | None]]]] = {
+    "Mandate": _mandate,
+    RIGHT_ID: _pass,
+    "Plate": _plate,
+    "PlateClaim": _plate_claim,
+    "Session": _session,
+}

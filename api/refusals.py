@@ -6,6 +6,7 @@ from typing import Final
 import strawberry
 
 import parking.drivers.errors
+import parking.passes.errors
 import parking.payments.errors
 import parking.places.errors
 import parking.plates.errors
@@ -17,6 +18,7 @@ _EXPECTED_MODULES: Final = frozenset(
     module.__name__
     for module in (
         parking.drivers.errors,
+        parking.passes.errors,
         parking.payments.errors,
         parking.places.errors,
         parking.plates.errors,

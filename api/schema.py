@@ -6,6 +6,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from api.limits import QuietSchema, extensions_of
+from api.mutations.passes import PassMutations
 from api.mutations.payments import PaymentMutations
 from api.mutations.plates import PlateMutations
 from api.mutations.sign_in import SignInMutations
@@ -13,13 +14,14 @@ from api.query import Query
 from api.refusals import Refusal
 from api.subscriptions.session_updated import Subscription
 from api.types.mandate import Mandate
+from api.types.passes import Pass, PassProduct
 from api.types.place import Place
 from api.types.plate import Plate, PlateClaim
 from api.types.session import Session
 
 
 @strawberry.type
-class Mutation(SignInMutations, PlateMutations, PaymentMutations):
+class Mutation(SignInMutations, PlateMutations, PaymentMutations, PassMutations):
     """The writes of the driver's schema."""
 
 
@@ -30,7 +32,7 @@ def make_schema(*, development: bool) -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Mandate, Place, Plate, PlateClaim, Refusal, Session],
+        types=[Mandate, Pass, PassProduct, Place, Plate, PlateClaim, Refusal, Session],
         extensions=extensions_of(development=development),
         config=StrawberryConfig(disable_field_suggestions=not development),
     )

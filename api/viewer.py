@@ -9,6 +9,7 @@ from api.config import PAGE_SIZE
 from api.global_ids import Node, encode_id
 from api.request import Info
 from api.types.mandate import Mandate
+from api.types.passes import Pass
 from api.types.plate import Plate, PlateClaim
 from api.types.session import Session, SessionConnection
 
@@ -38,6 +39,11 @@ class Viewer(Node):
     async def mandates(self, info: Info) -> list[Mandate]:
         """Return the standing permissions."""
         return await reads.mandates(info.context, self.driver_id)
+
+    @strawberry.field(description="Passes, newest first, ended ones too; at most 100.")
+    async def passes(self, info: Info) -> list[Pass]:
+        """Return the driver's passes."""
+        return await reads.passes(info.context, self.driver_id)
 
     @strawberry.field(description="Stays that have not ended, newest first.")
     async def active_sessions(self, info: Info) -> list[Session]:

@@ -9,9 +9,8 @@ from api.acting import Given, outcome_of, refusable
 from api.global_ids import decode_id
 from api.request import Info
 from api.types.mandate import Mandate
-from api.types.money import Money, MoneyInput
+from api.types.money import Money, MoneyInput, checked_money
 from parking.flows import mandates, prepay
-from parking.kit import money
 from parking.kit.errors import InvalidInputError
 
 URL_LENGTH_MAX = 500
@@ -87,7 +86,7 @@ async def authorize_password_free(
         driver_id,
         provider=given.provider,
         return_url=_checked_url(given.return_url),
-        amount_max=_checked_amount(given.amount_max),
+        amount_max=checked_money(given.amount_max, field="amountMax"),
     )
     return PasswordFreeStarted(mandate=Mandate.of(view))
 
@@ -138,15 +137,6 @@ class PaymentMutations:
         description="Pay now for a running stay; leaving is then free for a while. Repeating it "
         "charges once.",
     )
-
-
-def _checked_amount(given: MoneyInput | None) -> money.Money | None:
-    if given is None:
-        return None
-    try:
-        return money.Money(given.amount_minor, given.currency)
-    except ValueError as error:
-        raise InvalidInputError("amountMax.currency", "an ISO 4217 code such as CNY") from error
 
 
 def _checked_url(url: str | None) -> str | None:

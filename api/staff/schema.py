@@ -7,15 +7,17 @@ from strawberry.schema.config import StrawberryConfig
 
 from api.limits import QuietSchema, extensions_of
 from api.staff.claims import ClaimMutations, ClaimQueries
+from api.staff.passes import PassMutations, PassQueries
+from api.staff.places import PlaceQueries
 
 
 @strawberry.type
-class StaffQuery(ClaimQueries):
+class StaffQuery(ClaimQueries, PassQueries, PlaceQueries):
     """The reads of the staff's schema."""
 
 
 @strawberry.type
-class StaffMutation(ClaimMutations):
+class StaffMutation(ClaimMutations, PassMutations):
     """The writes of the staff's schema."""
 
 

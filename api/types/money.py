@@ -3,6 +3,7 @@
 import strawberry
 
 from parking.kit import money
+from parking.kit.errors import InvalidInputError
 
 
 @strawberry.type(description="An amount in the currency's smallest unit; never a fraction.")
@@ -26,3 +27,17 @@ class MoneyInput:
 
     amount_minor: int
     currency: str
+
+
+def checked_money(given: MoneyInput | None, *, field: str) -> money.Money | None:
+    """Return what a client sent; None for nothing.
+
+    Raises:
+        InvalidInputError: the currency is no code.
+    """
+    if given is None:
+        return None
+    try:
+        return money.Money(given.amount_minor, given.currency)
+    except ValueError as error:
+        raise InvalidInputError(f"{field}.currency", "an ISO 4217 code such as CNY") from error

@@ -9,6 +9,7 @@ from parking.flows import charging, pass_billing, pass_settlement
 from parking.flows.context import ParkingContext
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
+from parking.kit.money import Money
 from parking.passes import lifecycle, periods, products, repository, rules, service
 from parking.passes.errors import (
     PassMandateMissingError,
@@ -34,7 +35,7 @@ class PassOrder:
         request_key: Chosen by the app: the same key again is the same purchase.
         first_day: Local to the product; None for now.
         renews: None for the product's default.
-        amount_minor: What the app showed; another price then refuses. None takes any.
+        price: What the app showed; another one then refuses. None takes any.
     """
 
     operator_id: UUID
@@ -43,7 +44,7 @@ class PassOrder:
     request_key: str
     first_day: date | None = None
     renews: bool | None = None
-    amount_minor: int | None = None
+    price: Money | None = None
 
 
 async def purchase(context: ParkingContext, driver_id: UUID, order: PassOrder) -> UUID:
@@ -136,8 +137,9 @@ async def _store(unit: UnitOfWork, driver_id: UUID, order: PassOrder) -> Assigne
     if right is None:
         return None
     bill = await _bill(unit, right, product)
-    if order.amount_minor is not None and order.amount_minor != bill.total_minor:
-        raise PassPriceChangedError(f"amount: expected {bill.total_minor}")
+    price = Money(bill.total_minor, bill.currency)
+    if order.price is not None and order.price != price:
+        raise PassPriceChangedError(f"price: it is {price.format()} now")
     if bill.state == BillState.PAID:
         await pass_settlement.paid(unit, right, product, bill)
     elif not await payments.choose_mandates(unit, bill):

@@ -107,7 +107,6 @@ def _view(
     is_open = right.state in OPENING_STATES
     renews = is_open and rules.renews(right, product)
     unused_minor = lifecycle.unused_minor(right, product, unit.now()) if is_open else 0
-    is_bought = right.driver_id is not None
     return PassView(
         operator_id=right.operator_id,
         id=right.id,
@@ -121,8 +120,10 @@ def _view(
         valid_until=rules.valid_until(right, product),
         renews=right.renews,
         renews_at=right.paid_until if renews else None,
-        next_price=Money(rules.next_price(right), product.currency) if renews else None,
-        refundable=Money(unused_minor if is_bought else 0, product.currency),
+        next_price=(
+            Money(rules.expected_price(right, product), product.currency) if renews else None
+        ),
+        refundable=Money(unused_minor, product.currency),
         version=right.version,
         created_at=right.created_at,
         ended_at=right.ended_at,

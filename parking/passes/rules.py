@@ -136,6 +136,12 @@ def next_price(right: AssignedRight) -> int:
     return right.price_minor
 
 
+def expected_price(right: AssignedRight, product: RightSpecification) -> int:
+    """Return what the next period will cost as things are: the notice may still tell another."""
+    is_announced = right.announced_until == right.paid_until
+    return next_price(right) if is_announced else product.price_minor
+
+
 def _renewal(right: AssignedRight, product: RightSpecification) -> Step:
     lapses_at = grace_end(right, product)
     if right.tries == 0:
