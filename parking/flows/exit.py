@@ -17,7 +17,7 @@ from parking.flows.context import ParkingContext
 from parking.flows.entry import CONFIDENCE_MIN, PLATE_UNSURE, lane_code
 from parking.flows.lane_types import Action, Decision, Lane
 from parking.flows.pay_link import pay_url
-from parking.flows.reentry import take_back
+from parking.flows.reentry import find_doubt, take_back
 from parking.flows.release import release
 from parking.flows.settlement import Settled
 from parking.flows.step import Errand, ProviderCall, Step, opened
@@ -190,8 +190,13 @@ class ExitFlow:
         bills = await payment_rows.find_bills(self._unit, session.operator_id, session.id)
         table = await tariffs.load(self._unit, session.operator_id, session.rate_table_id)
         live = live_bill.bill_of(session, table, bills, at)
-        if not live.total and await take_back(self._unit, session, at):
-            live = await live_bill.compute(self._unit, session, at)
+        if not live.total:
+            doubt = await find_doubt(self._unit, session, at)
+            if doubt is not None and doubt.page is not None:
+                lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
+                return ProviderCall(session.operator_id, doubt.page.id, Errand.CLOSE)
+            if doubt is not None:
+                live = await take_back(self._unit, session, doubt, at)
         bill = await current_bill(self._unit, session, live, self._presentation.id, bills)
         self._timings_ms["price"] = (perf_counter() - started) * 1000
         if bill.state == BillState.PAID:

@@ -23,7 +23,10 @@ def _purge(table: str, column: str) -> TextClause:
 _PURGES: Final = {
     table: _purge(table, column)
     for table, column in (
+        # A period that nothing was taken in for a week is over.
+        ("allowance_uses", "updated_at"),
         ("binding_claims", "expires_at"),
+        ("departures", "merge_until"),
         ("lane_codes", "expires_at"),
         ("request_counts", "window_started_at"),
         ("sign_in_codes", "expires_at"),
@@ -33,7 +36,7 @@ _PURGES: Final = {
 
 
 async def purge_expired(database: Database) -> dict[str, int]:
-    """Delete codes, claims, counters and sign-ins that ended KEPT ago; returns rows by table."""
+    """Delete what ended KEPT ago and decides nothing any more; returns rows by table."""
     purged: dict[str, int] = {}
     for table, statement in _PURGES.items():
         async with database.begin() as unit:

@@ -124,7 +124,9 @@ async def _refresh(unit: UnitOfWork, session: Session) -> None:
             zone = ZoneInfo(place.timezone)
             covered.extend(_exemptions(right, product, session.entered_at, zone))
     before = Circumstances.from_json(session.circumstances)
-    exemptions = _disjoint(covered)
+    # What covered the stays that this one continues, and the time between, stays as it was.
+    earlier = (item for item in before.exemptions if item.starts_at < session.entered_at)
+    exemptions = (*earlier, *_disjoint(covered))
     after = before.model_copy(
         update={"exemptions": exemptions, "has_pass": is_covered(exemptions)}
     ).to_json()

@@ -1,21 +1,28 @@
 """A car that comes in again without having left: its earlier stay is billed and set aside."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from parking.events.types import EventType
 from parking.flows import live_bill, stay_end
 from parking.flows.billing import current_bill
 from parking.flows.continuation import billed_in, continue_stay, may_continue
+from parking.flows.live_bill import LiveBill
 from parking.kit.database import UnitOfWork
 from parking.payments import repository as payment_rows
 from parking.payments import service as payments
-from parking.payments.models import Bill, BillState
+from parking.payments.models import AttemptKind, Bill, BillState, PaymentAttempt
 from parking.places import service as places
 from parking.sessions import service as sessions
 from parking.sessions import traces
 from parking.sessions.events import tell
 from parking.sessions.models import Session, SessionState
+
+# Whoever comes in again without having left, and leaves within this time for nothing, never left.
+REENTRY_DOUBT: Final = timedelta(minutes=15)
 
 
 async def set_aside(unit: UnitOfWork, operator_id: UUID, place_id: UUID, plate_index: UUID) -> None:
@@ -29,62 +36,84 @@ async def set_aside(unit: UnitOfWork, operator_id: UUID, place_id: UUID, plate_i
         return
     now = unit.now()
     live = await live_bill.compute(unit, session, now)
-    if not live.total and await take_back(unit, session, now):
-        live = await live_bill.compute(unit, session, now)
+    if not live.total:
+        doubt = await find_doubt(unit, session, now)
+        if doubt is not None and doubt.page is None:
+            live = await take_back(unit, session, doubt, now)
     bill = await current_bill(unit, session, live, None)
     if bill.state == BillState.ISSUED and bill.live_attempt_id is None:
         bill.state = BillState.OWED
     await stay_end.end(unit, session, state=SessionState.UNRESOLVED, at=now)
+    if live.total:
+        await traces.record_departure(unit, session, now + REENTRY_DOUBT)
     payload = await _place_payload(unit, session)
     payload["left_at"] = now.isoformat()
     tell(unit, session, EventType.SESSION_ENDED, payload)
 
 
-async def take_back(unit: UnitOfWork, session: Session, at: datetime) -> bool:
-    """Let a stay that would cost nothing continue the one that its entry has just set aside.
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A stay that was set aside by the entry of one that would now leave for nothing.
 
-    Showing a plate at the entry and driving out at once must not end a long stay for nothing. What
-    was owed for the earlier stay is taken back and is due for this one.
+    Attributes:
+        earlier: Locked.
+        bills: Its bills that count.
+        page: The attempt of a payment page that is open for it.
+    """
 
-    Args:
-        unit: The transaction.
-        session: Locked, with nothing to pay.
-        at: When it would leave.
+    earlier: Session
+    bills: Sequence[Bill]
+    page: PaymentAttempt | None
 
-    Returns:
-        Whether the stay costs something else now.
+
+async def find_doubt(unit: UnitOfWork, session: Session, at: datetime) -> Doubt | None:
+    """Return what makes it doubtful that a locked stay may leave for nothing at `at`.
+
+    Showing a plate at the entry and driving out at once must not end a long stay for nothing.
     """
     if live_bill.circumstances_of(session).continues_from is not None:
-        return False
+        return None
     left = await traces.find_traces(unit, traces.vehicle_of(session), at)
     if left.earlier_id is None or left.earlier_id == session.id:
-        return False
+        return None
     earlier = await sessions.lock_session(unit, session.operator_id, left.earlier_id)
     if earlier is None or earlier.state != SessionState.UNRESOLVED:
-        return False
+        return None
     bills = await payment_rows.find_bills(unit, earlier.operator_id, earlier.id)
-    unpaid = [bill for bill in bills if _is_open(bill)]
+    unpaid = [bill for bill in bills if bill.state != BillState.PAID]
     if not billed_in(unpaid) or not may_continue(earlier, session.entered_at):
-        return False
+        return None
+    page: PaymentAttempt | None = None
+    for bill in unpaid:
+        if bill.live_attempt_id is not None:
+            page = await payment_rows.find_attempt(unit, bill.operator_id, bill.live_attempt_id)
+    if page is not None and page.kind != AttemptKind.CHECKOUT:
+        # Money is under way without anybody's doing: it settles, or stays owed, by itself.
+        return None
+    return Doubt(earlier, bills, page)
+
+
+async def take_back(unit: UnitOfWork, session: Session, doubt: Doubt, at: datetime) -> LiveBill:
+    """Let the stay continue the one that its entry set aside; returns what it costs now.
+
+    What was owed for the earlier stay is taken back and is due for this one. No page may be open.
+    """
+    earlier = doubt.earlier
+    unpaid = [bill for bill in doubt.bills if bill.state != BillState.PAID]
     for bill in unpaid:
         await payments.void_bill(unit, bill)
-    billed_minor = billed_in(bill for bill in bills if bill not in unpaid)
     circumstances = continue_stay(
         earlier,
         live_bill.circumstances_of(session),
         session.entered_at,
-        billed_minor=billed_minor,
+        billed_minor=billed_in(bill for bill in doubt.bills if bill.state == BillState.PAID),
     )
     session.circumstances = circumstances.to_json()
     session.rate_table_id = earlier.rate_table_id
     for changed in (earlier, session):
         payload = await _place_payload(unit, changed)
         tell(unit, changed, EventType.SESSION_BILL_CHANGED, payload)
-    return True
-
-
-def _is_open(bill: Bill) -> bool:
-    return bill.state in {BillState.ISSUED, BillState.OWED} and bill.live_attempt_id is None
+    return await live_bill.compute(unit, session, at)
 
 
 async def _place_payload(unit: UnitOfWork, session: Session) -> dict[str, str]:

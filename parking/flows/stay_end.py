@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final
 
 from parking.drivers import stays
 from parking.flows import live_bill, pass_coverage
@@ -13,9 +12,6 @@ from parking.sessions import traces
 from parking.sessions.models import Session, SessionState
 from parking.tariffs import service as tariffs
 from parking.tariffs.rules import RateTable, price
-
-# Whoever comes in again without having left, and leaves within this time for nothing, never left.
-REENTRY_DOUBT: Final = timedelta(minutes=15)
 
 
 async def end(unit: UnitOfWork, session: Session, *, state: SessionState, at: datetime) -> None:
@@ -31,11 +27,9 @@ async def end(unit: UnitOfWork, session: Session, *, state: SessionState, at: da
     if state == SessionState.CANCELLED:
         return
     table = await tariffs.load(unit, session.operator_id, session.rate_table_id)
-    merge = timedelta(minutes=table.reentry_merge_minutes)
-    if state == SessionState.UNRESOLVED:
-        merge = REENTRY_DOUBT
-    if merge:
-        await traces.record_departure(unit, session, session.left_at + merge)
+    if state == SessionState.LEFT and table.reentry_merge_minutes:
+        merge_until = session.left_at + timedelta(minutes=table.reentry_merge_minutes)
+        await traces.record_departure(unit, session, merge_until)
     if table.allowances:
         await traces.record_uses(unit, session, await _uses(unit, session, table))
 

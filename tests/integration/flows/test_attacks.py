@@ -238,3 +238,16 @@ async def test_another_lane_cannot_speak_for_a_car(world: LaneWorld) -> None:
 async def clear_from(world: LaneWorld, lane: Lane, presentation_id: UUID) -> None:
     assert await world.gate.pending_commands(lane, presentation_id) == []
     await world.clear(lane, presentation_id)
+
+
+async def test_page_opened_for_a_stay_set_aside_frees_nobody(world: LaneWorld) -> None:
+    first = await world.drive_in()
+    world.wait(hours=2)
+    await world.drive_in()
+    token = pay_token(world.context.vault, world.exit.operator_id, first)
+    await checkout.start(world.context, token)
+    decision = await world.drive_out()
+    assert (decision.action, decision.display.lines[1]) == ("pay", "20.00 CNY")
+    # The page of the earlier stay takes no money any more.
+    assert not world.provider.pay(await last_number(world))
+    assert (await world.balances())["receivable", "CNY"] == 2000
