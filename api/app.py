@@ -21,6 +21,7 @@ from api.pages.endpoint import PayEndpoint
 from api.receipt_files import RECEIPT_KEYS_PATH, receipt_keys
 from api.request import open_context
 from api.schema import make_schema
+from api.staff import pictures
 from api.staff.schema import make_staff_schema
 from parking.flows import health
 from parking.flows.context import ParkingContext
@@ -41,6 +42,7 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         Route(
             "/staff/graphql", GraphQLEndpoint(staff_schema, open_request).answer, methods=["POST"]
         ),
+        Route(pictures.PATH, pictures.PictureEndpoint(context, config).answer),
         Route("/callbacks/{provider}", CallbackEndpoint(context).answer, methods=["POST"]),
         Route("/pay/{token}", PayEndpoint(context).answer, methods=["GET", "POST"]),
         Route(RECEIPT_KEYS_PATH, partial(receipt_keys, context)),

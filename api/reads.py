@@ -7,17 +7,19 @@ from uuid import UUID
 from api.config import PAGE_SIZE_MAX
 from api.global_ids import Node, decode_id, decode_keys, encode_id, read_id
 from api.request import RequestContext
+from api.types.dispute import DISPUTE_KIND, Dispute, DisputeConnection, DisputeEdge
 from api.types.mandate import Mandate
 from api.types.passes import RIGHT_ID, Pass, PassProduct
 from api.types.plate import Plate, PlateClaim
 from api.types.session import PageInfo, Session, SessionConnection, SessionEdge
-from parking.flows import driver_view, pass_view
+from parking.flows import dispute_view, driver_view, pass_view
 from parking.flows import mandates as mandate_flows
 from parking.flows import pass_products as pass_product_flows
 from parking.kit.errors import InvalidInputError
 from parking.plates import service as plate_service
 
 _CURSOR = "SessionCursor"
+_DISPUTE_CURSOR = "DisputeCursor"
 
 
 async def plates(context: RequestContext, driver_id: UUID) -> list[Plate]:
@@ -87,6 +89,31 @@ async def page_of_sessions(
     )
 
 
+async def page_of_disputes(
+    context: RequestContext, driver_id: UUID, *, first: int, after: str | None
+) -> DisputeConnection:
+    """Return one page of the driver's disputes, newest first; raises as `page_of_sessions`."""
+    if not 0 <= first <= PAGE_SIZE_MAX:
+        raise InvalidInputError("first", f"0 to {PAGE_SIZE_MAX}")
+    before = None if after is None else decode_id(after, kind=_DISPUTE_CURSOR, field="after")
+    views = await dispute_view.page_of_driver(
+        context.parking, driver_id, first=first + 1, before=before
+    )
+    edges = [
+        DisputeEdge(cursor=encode_id(_DISPUTE_CURSOR, view.row.id), node=Dispute.of(view))
+        for view in views[:first]
+    ]
+    return DisputeConnection(
+        edges=edges,
+        page_info=PageInfo(
+            has_next_page=len(views) > first,
+            has_previous_page=before is not None,
+            start_cursor=edges[0].cursor if edges else None,
+            end_cursor=edges[-1].cursor if edges else None,
+        ),
+    )
+
+
 async def node(context: RequestContext, driver_id: UUID, global_id: str) -> Node | None:
     """Return one of the driver's things; None for anybody else's, as for none."""
     try:
@@ -100,6 +127,11 @@ async def node(context: RequestContext, driver_id: UUID, global_id: str) -> Node
 async def _session(context: RequestContext, driver_id: UUID, key: UUID) -> Node | None:
     view = await driver_view.find_session(context.parking, driver_id, key)
     return None if view is None else Session.of(view)
+
+
+async def _dispute(context: RequestContext, driver_id: UUID, key: UUID) -> Node | None:
+    view = await dispute_view.find_of_driver(context.parking, driver_id, key)
+    return None if view is None else Dispute.of(view)
 
 
 async def _mandate(context: RequestContext, driver_id: UUID, key: UUID) -> Node | None:
@@ -124,6 +156,7 @@ async def _plate_claim(context: RequestContext, driver_id: UUID, key: UUID) -> N
 
 
 _FINDERS: Final[dict[str, Callable[[RequestContext, UUID, UUID], Awaitable[Node | None]]]] = {
+    DISPUTE_KIND: _dispute,
     "Mandate": _mandate,
     RIGHT_ID: _pass,
     "Plate": _plate,

@@ -5,6 +5,7 @@ from typing import Final
 
 import strawberry
 
+import parking.disputes.errors
 import parking.drivers.errors
 import parking.passes.errors
 import parking.payments.errors
@@ -17,6 +18,7 @@ from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
 _EXPECTED_MODULES: Final = frozenset(
     module.__name__
     for module in (
+        parking.disputes.errors,
         parking.drivers.errors,
         parking.passes.errors,
         parking.payments.errors,

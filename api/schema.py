@@ -6,6 +6,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from api.limits import QuietSchema, extensions_of
+from api.mutations.disputes import DisputeMutations
 from api.mutations.passes import PassMutations
 from api.mutations.payments import PaymentMutations
 from api.mutations.plates import PlateMutations
@@ -13,6 +14,7 @@ from api.mutations.sign_in import SignInMutations
 from api.query import Query
 from api.refusals import Refusal
 from api.subscriptions.session_updated import Subscription
+from api.types.dispute import Dispute
 from api.types.mandate import Mandate
 from api.types.passes import Pass, PassProduct
 from api.types.place import Place
@@ -21,7 +23,7 @@ from api.types.session import Session
 
 
 @strawberry.type
-class Mutation(SignInMutations, PlateMutations, PaymentMutations, PassMutations):
+class Mutation(SignInMutations, PlateMutations, PaymentMutations, PassMutations, DisputeMutations):
     """The writes of the driver's schema."""
 
 
@@ -32,7 +34,7 @@ def make_schema(*, development: bool) -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Mandate, Pass, PassProduct, Place, Plate, PlateClaim, Refusal, Session],
+        types=[Dispute, Mandate, Pass, PassProduct, Place, Plate, PlateClaim, Refusal, Session],
         extensions=extensions_of(development=development),
         config=StrawberryConfig(disable_field_suggestions=not development),
     )

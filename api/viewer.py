@@ -8,6 +8,7 @@ from api import reads
 from api.config import PAGE_SIZE
 from api.global_ids import Node, encode_id
 from api.request import Info
+from api.types.dispute import DisputeConnection
 from api.types.mandate import Mandate
 from api.types.passes import Pass
 from api.types.plate import Plate, PlateClaim
@@ -56,3 +57,10 @@ class Viewer(Node):
     ) -> SessionConnection:
         """Return a page of stays."""
         return await reads.page_of_sessions(info.context, self.driver_id, first=first, after=after)
+
+    @strawberry.field(description="Your disputes, newest first, a page at a time.")
+    async def disputes(
+        self, info: Info, first: int = PAGE_SIZE, after: str | None = None
+    ) -> DisputeConnection:
+        """Return a page of disputes."""
+        return await reads.page_of_disputes(info.context, self.driver_id, first=first, after=after)

@@ -9,7 +9,8 @@ from uuid import UUID
 from parking.disputes import repository
 from parking.disputes import service as disputes
 from parking.disputes.models import Dispute, DisputeState
-from parking.flows import dispute_evidence
+from parking.flows import dispute_evidence, verification
+from parking.flows.checks import Check
 from parking.flows.context import ParkingContext
 from parking.flows.dispute_evidence import ReadView, StayEvidence
 from parking.kit.database import UnitOfWork
@@ -75,6 +76,7 @@ class DisputeCase:
         bill: The disputed one, as it was; a newer version may count by now.
         bills: Those of the stay that count now, oldest first.
         later: The car that read as the plate after the stay had ended.
+        checks: The disputed bill computed again from what is stored.
     """
 
     view: DisputeView
@@ -83,6 +85,7 @@ class DisputeCase:
     bills: Sequence[Bill]
     evidence: StayEvidence
     later: ReadView | None
+    checks: Sequence[Check]
     timeline: Sequence[Moment]
 
 
@@ -177,9 +180,10 @@ async def find_case(
                 context.deciding_thresholds,
             )
         )
+        checks = (await verification.verify(unit, operator_id, bill.id)).checks
         [view] = await _views(unit, [row])
         moments = _timeline(row, session, _distinct(bill, bills), evidence, later)
-    return DisputeCase(view, session, bill, bills, evidence, later, moments)
+    return DisputeCase(view, session, bill, bills, evidence, later, checks, moments)
 
 
 def _timeline(

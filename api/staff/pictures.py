@@ -1,0 +1,61 @@
+"""`/staff/pictures/{frame}`: a lane's picture for the staff of its operator."""
+
+from typing import Final
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from api.config import ApiConfig
+from api.request import open_context
+from parking.drivers.errors import TokenExpiredError, TokenRefusedError
+from parking.flows.context import ParkingContext
+from parking.flows.dispute_pictures import find_picture
+from parking.kit.errors import UnavailableError
+
+PATH: Final = "/staff/pictures/{frame}"
+# A picture shows a plate and whoever sits behind it: no cache keeps it, not the browser's either.
+_HEADERS: Final = {"cache-control": "private, no-store", "vary": "authorization"}
+_CHALLENGE: Final = {"www-authenticate": "Bearer"}
+_FRAME_LENGTH_MAX: Final = 36
+
+
+class PictureEndpoint:
+    """Serves pictures by their id, never by a path or a name."""
+
+    def __init__(self, context: ParkingContext, config: ApiConfig) -> None:
+        self._context = context
+        self._config = config
+
+    async def answer(self, request: Request) -> Response:
+        """Answer with the picture; 401 without a staff token, 404 for every other picture."""
+        try:
+            staff = open_context(request, self._context, self._config).staff()
+        except (TokenExpiredError, TokenRefusedError) as error:
+            return JSONResponse({"code": error.code}, 401, _CHALLENGE)
+        frame_id = _frame_id(request.path_params["frame"])
+        try:
+            picture = (
+                None
+                if frame_id is None
+                else await find_picture(self._context, staff.operator_id, frame_id)
+            )
+        except UnavailableError as error:
+            return JSONResponse({"code": error.code}, 503)
+        if picture is None:
+            return JSONResponse({"code": "PICTURE_UNKNOWN"}, 404)
+        return Response(picture.image, media_type=picture.content_type, headers=_HEADERS)
+
+
+def picture_url(public_url: str, frame_id: UUID) -> str:
+    """Return where staff fetch a picture, with their token."""
+    return public_url + PATH.replace("{frame}", str(frame_id))
+
+
+def _frame_id(text: str) -> UUID | None:
+    if len(text) > _FRAME_LENGTH_MAX:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
