@@ -8,7 +8,7 @@ from api.acting import Given, outcome_of, raise_refusal, refusable
 from api.global_ids import decode_id
 from api.request import Info
 from api.types.plate import Plate, PlateClaim
-from parking.flows.binding import adopt_open_stays
+from parking.flows.binding import adopt_open_stays, unbind
 from parking.plates import service
 
 
@@ -83,8 +83,7 @@ async def unbind_plate(info: Info, given: Annotated[UnbindPlateInput, Given]) ->
     """Unbind a plate."""
     driver_id = await info.context.driver_id()
     binding_id = decode_id(given.plate_id, kind="Plate", field="plateId")
-    async with info.context.parking.database.begin() as unit:
-        await service.unbind_plate(unit, driver_id, binding_id)
+    await unbind(info.context.parking, driver_id, binding_id)
     return PlateUnbound(plate_id=given.plate_id)
 
 

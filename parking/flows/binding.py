@@ -1,7 +1,10 @@
-"""A plate that is bound while its car is inside: the stay appears in the driver's app at once."""
+"""What follows from binding and unbinding: a car's stay changes hands, its passes let it go."""
+
+from uuid import UUID
 
 from parking.drivers import stays
 from parking.events.types import EventType
+from parking.flows import pass_changes
 from parking.flows.context import ParkingContext
 from parking.places import service as places
 from parking.plates import service as plates
@@ -25,6 +28,7 @@ async def adopt_open_stays(context: ParkingContext, plate: str) -> int:
         driver_id = await plates.active_binding(unit, index)
         if driver_id is None:
             return 0
+        await pass_changes.leave_plate(unit, index, driver_id)
         adopted = 0
         for operator_id, session_id in await session_rows.list_open_of_plate(unit, index):
             session = await sessions.lock_session(unit, operator_id, session_id)
@@ -43,3 +47,17 @@ async def adopt_open_stays(context: ParkingContext, plate: str) -> int:
             tell(unit, session, EventType.SESSION_BILL_CHANGED, payload)
             adopted += 1
         return adopted
+
+
+async def unbind(context: ParkingContext, driver_id: UUID, binding_id: UUID) -> None:
+    """End a binding at once, and take its plate off the driver's passes; idempotent.
+
+    Raises:
+        PlateNotFoundError: the driver never had this binding.
+    """
+    async with context.database.begin() as unit:
+        bound = await plates.find_plate(unit, driver_id, binding_id)
+        await plates.unbind_plate(unit, driver_id, binding_id)
+        if bound is not None:
+            index = plates.plate_index(unit.vault, bound.plate)
+            await pass_changes.leave_plate(unit, index, None)
