@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from parking.flows import live_bill
-from parking.flows.bill_basis import BillBasis, Evidence
+from parking.flows.bill_basis import BillBasis, Evidence, StoredCredit
 from parking.flows.live_bill import LiveBill
+from parking.flows.waivers import credits_of
 from parking.kit.database import UnitOfWork
 from parking.payments import repository as payment_rows
 from parking.payments import service as payments
@@ -84,6 +85,10 @@ async def _basis(
         paid_minor=live.paid.amount_minor,
         paid_bill_ids=tuple(bill.id for bill in bills if bill.state == BillState.PAID),
         grace_until=live.closed_until,
+        credits=tuple(
+            StoredCredit(reason=one.reason, amount_minor=one.amount_minor, note=one.note)
+            for one in credits_of(bills)
+        ),
         entry=Evidence.of(session.entry_presentation_id),
         exit=None if presentation_id is None else Evidence.of(presentation_id),
     )

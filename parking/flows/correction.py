@@ -5,7 +5,7 @@ One transaction does all of it but the sending of the refunds. What was paid nev
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,7 +16,8 @@ from parking.flows.bill_basis import BillBasis, Evidence, StoredCredit
 from parking.flows.bill_lines import StayFacts, stored_lines
 from parking.flows.context import ParkingContext
 from parking.flows.corrected_facts import Correction, find_waiver, write_facts
-from parking.flows.repricing import CorrectedBill, IssuedBill, Waiver, reprice
+from parking.flows.invoicing import credit_for_refund
+from parking.flows.repricing import CorrectedBill, Waiver, reprice
 from parking.flows.waivers import credits_of
 from parking.kit.database import ConflictError, UnitOfWork
 from parking.kit.errors import InvalidInputError
@@ -140,7 +141,7 @@ async def correct_in(
     facts = await write_facts(unit, session, correction)
     table = await tariffs.load(unit, operator_id, session.rate_table_id)
     changed = _reprice(table, facts, bills, waiver, correction.left_at) if bills else []
-    made = await _replace(unit, session, bills, changed)
+    made = await _replace(unit, session, table, bills, changed)
     sent = await _repay(unit, made, cause=f"correction:{row_id}", reason=reason, by=by)
     zero = Money.zero(table.currency)
     before = sum((_amount(bill) for bill in bills), zero)
@@ -184,25 +185,34 @@ def _reprice(
         priced_until=max(priced_until, facts.priced_from),
         credits=credits_of(bills),
     )
-    issued = [IssuedBill(bill.total_minor, _grace_until(bill)) for bill in bills]
-    return reprice(table, whole, issued, waiver)
+    totals_minor = [bill.total_minor for bill in bills]
+    return reprice(table, whole, totals_minor, waiver, grace_until=_grace_until(table, bills))
 
 
-def _grace_until(bill: Bill) -> datetime | None:
-    stored = bill.basis.get("grace_until")
-    return None if stored is None else datetime.fromisoformat(stored)
+def _grace_until(table: RateTable, bills: Sequence[Bill]) -> datetime | None:
+    """Return until when the payment before the newest bill allowed leaving."""
+    paid = [bill.priced_until for bill in bills[:-1] if bill.state == BillState.PAID]
+    return max(paid) + timedelta(minutes=table.grace_after_payment_minutes) if paid else None
 
 
 async def _replace(
-    unit: UnitOfWork, session: Session, bills: Sequence[Bill], changed: Sequence[CorrectedBill]
+    unit: UnitOfWork,
+    session: Session,
+    table: RateTable,
+    bills: Sequence[Bill],
+    changed: Sequence[CorrectedBill],
 ) -> list[tuple[Bill, Bill]]:
     """Return the bills that change, each with its new version."""
     made: list[tuple[Bill, Bill]] = []
     newest = list(bills)
+    # Taken now: the bills are replaced below.
+    grace_until = _grace_until(table, bills)
     for item in changed:
         old = bills[item.index]
         earlier = [bill.id for bill in newest[: item.index] if bill.state == BillState.PAID]
         basis = await _basis(unit, session, old, item, earlier)
+        if item.facts.is_grace:
+            basis = basis.model_copy(update={"grace_until": grace_until})
         new = NewVersion(
             total=item.stay.due,
             lines=stored_lines(item.stay.lines),
@@ -230,7 +240,6 @@ async def _basis(
         circumstances=facts.circumstances,
         paid_minor=facts.paid_minor,
         paid_bill_ids=tuple(earlier),
-        grace_until=_grace_until(old) if facts.is_grace else None,
         credits=tuple(
             StoredCredit(reason=one.reason, amount_minor=one.amount_minor, note=one.note)
             for one in facts.credits
@@ -250,9 +259,11 @@ async def _repay(
             continue
         attempt = await refunds.lock_paying_attempt(unit, new)
         less = _amount(old) - _amount(new)
-        sent.append(
-            await payment_refunds.store(unit, new, attempt, less, cause=cause, reason=reason, by=by)
+        refund = await payment_refunds.store(
+            unit, new, attempt, less, cause=cause, reason=reason, by=by
         )
+        await credit_for_refund(unit, refund)
+        sent.append(refund)
     return sent
 
 

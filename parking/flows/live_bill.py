@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from parking.flows import bill_lines
 from parking.flows.bill_lines import BillLine, StayFacts, StayLines, lines_of
+from parking.flows.waivers import credits_of, waived_minor
 from parking.kit.database import UnitOfWork
 from parking.kit.money import Money
 from parking.payments import repository as payments
@@ -26,7 +27,7 @@ class LiveBill:
     """A stay's bill at an instant.
 
     Attributes:
-        total: What the stay costs so far.
+        total: What the stay costs so far, less what was given up of it.
         paid: What was paid of it.
         due: What leaving now would cost.
         next_change_at: First instant after `as_of` at which `due` differs by time alone; None if
@@ -73,12 +74,13 @@ def bill_of(session: Session, table: RateTable, bills: Sequence[Bill], at: datet
         circumstances=circumstances,
         paid_minor=paid.amount_minor,
         is_grace=closed_until is not None,
+        credits=credits_of(bills),
     )
     stay = lines_of(table, facts)
     variant = table.variant_for(circumstances)
     live = LiveBill(
         lines=stay.lines,
-        total=stay.total,
+        total=Money(max(stay.total.amount_minor - waived_minor(facts.credits), 0), table.currency),
         paid=paid,
         due=stay.due,
         as_of=as_of,
@@ -125,7 +127,12 @@ def _next_change(
 
     The price may change below what is credited, and then nothing else is due.
     """
-    is_credited = facts.paid_minor or facts.circumstances.billed_before_minor or facts.is_grace
+    is_credited = (
+        facts.paid_minor
+        or facts.circumstances.billed_before_minor
+        or facts.is_grace
+        or facts.credits
+    )
     for _ in range(_STEPS_AHEAD_MAX):
         if look_at is None or look_at >= longest_at:
             return None

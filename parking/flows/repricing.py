@@ -10,18 +10,6 @@ from parking.tariffs.rules import RateTable
 
 
 @dataclass(frozen=True, slots=True)
-class IssuedBill:
-    """A bill that counts.
-
-    Attributes:
-        grace_until: Until when leaving was free when it was issued; None without a payment before.
-    """
-
-    total_minor: int
-    grace_until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class CorrectedBill:
     """What one of the bills should have said.
 
@@ -47,7 +35,12 @@ class Waiver:
 
 
 def reprice(
-    table: RateTable, facts: StayFacts, bills: Sequence[IssuedBill], waiver: Waiver | None
+    table: RateTable,
+    facts: StayFacts,
+    totals_minor: Sequence[int],
+    waiver: Waiver | None,
+    *,
+    grace_until: datetime | None = None,
 ) -> list[CorrectedBill]:
     """Return which bills change and what they say then; none of them ever costs more.
 
@@ -59,27 +52,27 @@ def reprice(
         table: The stay's version.
         facts: The whole stay as it is known now, without what was paid; `credits` are those that
             the bills have.
-        bills: Those that count, oldest first.
+        totals_minor: What the bills that count say, the oldest first; at least one.
         waiver: What is given up on top.
+        grace_until: Until when the payments before the newest bill allowed leaving.
     """
     price_minor = lines_of(table, replace(facts, credits=())).due.amount_minor
     given = _with_waiver(facts.credits, waiver, price_minor)
-    billed_minor = sum(bill.total_minor for bill in bills)
+    billed_minor = sum(totals_minor)
     target_minor = min(billed_minor, max(price_minor - waived_minor(given), 0))
-    newest = bills[-1]
-    is_grace = newest.grace_until is not None and facts.priced_until <= newest.grace_until
+    is_grace = grace_until is not None and facts.priced_until <= grace_until
     if is_grace:
         # The car left within the time that its payment before had bought.
-        target_minor = min(target_minor, billed_minor - newest.total_minor)
+        target_minor = min(target_minor, billed_minor - totals_minor[-1])
     corrected: list[CorrectedBill] = []
     older_minor = 0
-    for index, total_minor in enumerate(shrunk([bill.total_minor for bill in bills], target_minor)):
-        if total_minor != bills[index].total_minor:
+    for index, total_minor in enumerate(shrunk(totals_minor, target_minor)):
+        if total_minor != totals_minor[index]:
             own = replace(
                 facts,
                 paid_minor=older_minor,
                 credits=given,
-                is_grace=is_grace and index == len(bills) - 1,
+                is_grace=is_grace and index == len(totals_minor) - 1,
             )
             corrected.append(CorrectedBill(index, own, lines_of(table, own)))
         older_minor += total_minor

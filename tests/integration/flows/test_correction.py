@@ -266,6 +266,37 @@ async def test_a_running_stay_is_corrected_and_its_bill_ticks_on(world: LaneWorl
     assert segment["started_at"] == session["entered_at"]
 
 
+async def test_what_was_given_up_stays_given_up_while_the_stay_goes_on(world: LaneWorld) -> None:
+    stay = await enter(world)
+    world.wait(minutes=40)
+    await prepay.prepay(world.context, stay.driver_id, stay.session_id)
+    await correct(world, stay, WAIVE)
+    assert world.provider.captured("CNY") == 0
+    world.wait(minutes=55)
+    view = await find_session(world.context, stay.driver_id, stay.session_id)
+    assert view is not None
+    # 95 minutes cost 20.00; 10.00 of it were given up.
+    assert (view.bill.total.amount_minor, view.bill.due.amount_minor) == (1000, 1000)
+    assert (await world.drive_out()).reason == "paid"
+    assert world.provider.captured("CNY") == 1000
+    for bill in await bills_of(world):
+        assert_adds_up(bill)
+    assert (await world.balances())["receivable", "CNY"] == 0
+
+
+async def test_whoever_left_within_the_grace_gets_the_second_bill_back(world: LaneWorld) -> None:
+    stay = await enter(world)
+    world.wait(minutes=40)
+    await prepay.prepay(world.context, stay.driver_id, stay.session_id)
+    world.wait(minutes=30)
+    assert (await world.drive_out()).reason == "paid"
+    [row] = await world.rows("SELECT entered_at FROM sessions")
+    await correct(world, stay, Correction(left_at=row["entered_at"] + timedelta(minutes=50)))
+    assert sorted(await standing(world)) == [("paid", 0, 2), ("paid", 1000, 1)]
+    assert_adds_up((await bills_of(world))[-1])
+    assert world.provider.captured("CNY") == 1000
+
+
 async def test_a_payment_under_way_comes_first(world: LaneWorld) -> None:
     stay = await enter(world)
     world.wait(minutes=45)

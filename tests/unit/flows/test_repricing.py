@@ -1,6 +1,5 @@
 """What the bills of a stay should have said: pure sums, the newest bill first."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parking.flows.bill_lines import Credit, StayFacts
-from parking.flows.repricing import IssuedBill, Waiver, reprice, shrunk
+from parking.flows.repricing import Waiver, reprice, shrunk
 from parking.flows.waivers import WAIVED
 from parking.tariffs.rules import RateTable, read_rate_table
 from tests.factories.lane_world import RATE_TABLE
@@ -51,20 +50,16 @@ def test_shrinking_keeps_the_sum_and_raises_nothing(totals: list[int], target: i
     assert all(0 <= after <= before for after, before in zip(lowered, totals, strict=True))
 
 
-def bills(*totals: int) -> Sequence[IssuedBill]:
-    return [IssuedBill(total) for total in totals]
-
-
 def test_a_later_entry_lowers_the_newest_bill() -> None:
     # 95 minutes cost 20.00; 50 minutes cost 10.00.
-    [changed] = reprice(table(), facts(minutes=95, late_minutes=45), bills(500, 1500), None)
+    [changed] = reprice(table(), facts(minutes=95, late_minutes=45), [500, 1500], None)
     assert (changed.index, changed.stay.due.amount_minor) == (1, 500)
     assert [line.amount_minor for line in changed.stay.lines][-1] == -500
     assert changed.facts.paid_minor == 500
 
 
 def test_a_bill_that_vanishes_passes_the_rest_on_to_the_one_before() -> None:
-    first, second = reprice(table(), facts(minutes=95, late_minutes=80), bills(1500, 500), None)
+    first, second = reprice(table(), facts(minutes=95, late_minutes=80), [1500, 500], None)
     assert [(one.index, one.stay.due.amount_minor) for one in (first, second)] == [
         (0, 500),
         (1, 0),
@@ -72,30 +67,29 @@ def test_a_bill_that_vanishes_passes_the_rest_on_to_the_one_before() -> None:
 
 
 def test_a_price_that_rises_changes_nothing() -> None:
-    assert reprice(table(), facts(minutes=200), bills(500, 500), None) == []
+    assert reprice(table(), facts(minutes=200), [500, 500], None) == []
 
 
 def test_a_waiver_is_a_line_of_its_own_and_is_kept_by_the_next_correction() -> None:
     waiver = Waiver(700, "broken lift")
-    [changed] = reprice(table(), facts(minutes=95), bills(2000), waiver)
+    [changed] = reprice(table(), facts(minutes=95), [2000], waiver)
     assert changed.stay.due.amount_minor == 1300
     assert (changed.stay.lines[-1].reason, changed.stay.lines[-1].note) == (WAIVED, "broken lift")
     # The stay turns out to be 50 minutes for 10.00; 7.00 of it stay given up.
     again = facts(minutes=95, late_minutes=45, given=changed.facts.credits)
-    [lower] = reprice(table(), again, bills(1300), None)
+    [lower] = reprice(table(), again, [1300], None)
     assert lower.stay.due.amount_minor == 300
 
 
 def test_waiving_all_leaves_nothing_on_any_bill() -> None:
-    changed = reprice(table(), facts(minutes=95), bills(500, 1500), Waiver(None, ""))
+    changed = reprice(table(), facts(minutes=95), [500, 1500], Waiver(None, ""))
     assert [one.stay.due.amount_minor for one in changed] == [0, 0]
 
 
 def test_whoever_left_within_the_grace_owes_nothing_more() -> None:
     grace_until = ENTRY + timedelta(minutes=60)
-    issued = [IssuedBill(1000), IssuedBill(500, grace_until)]
     # The recorded exit was at 70 minutes; the car really left at 55.
-    [changed] = reprice(table(), facts(minutes=55), issued, None)
+    [changed] = reprice(table(), facts(minutes=55), [1000, 500], None, grace_until=grace_until)
     assert (changed.index, changed.stay.due.amount_minor) == (1, 0)
 
 
@@ -118,7 +112,7 @@ def test_every_corrected_bill_adds_up_by_itself(
     credit = (Credit(WAIVED, -given_up),) if given_up else ()
     late_minutes = min(late_minutes, minutes)
     whole = facts(minutes=minutes, late_minutes=late_minutes, given=credit)
-    changed = reprice(table(), whole, bills(*totals), Waiver(waived, "") if waives else None)
+    changed = reprice(table(), whole, totals, Waiver(waived, "") if waives else None)
     after = dict(enumerate(totals))
     for one in changed:
         assert one.stay.due.amount_minor < after[one.index]
