@@ -59,6 +59,9 @@ def write_xml(document: Document) -> bytes:
 
 def _write_parties(agreement: Any, document: Document) -> None:  # noqa: ANN401 - see write_xml
     seller, buyer = document.seller, document.buyer
+    if seller.vat_id is None:
+        # BR-CO-26: without a VAT identifier, something else must identify the seller.
+        agreement.seller.id = seller.tax_number
     agreement.seller.name = seller.legal_name
     _write_address(agreement.seller.address, seller)
     if seller.email is not None:
