@@ -37,14 +37,14 @@ class NamedTable:
         try:
             return read_rate_table(self.body)
         except InvalidInputError as error:
-            raise InvalidInputError(self.path_of(error.field), error.expected) from error
+            # A table that is the whole document keeps the model's own name in front.
+            inside = error.field.removeprefix(_MODEL).lstrip(".")
+            path = self.path_of(inside) if self.path else error.field
+            raise InvalidInputError(path, error.expected) from error
 
     def path_of(self, field: str) -> str:
-        """Return where a field, such as `rate_table.grace`, stands in the document."""
-        if not self.path:
-            return field
-        inside = field.removeprefix(_MODEL).lstrip(".")
-        return f"{self.path}.{inside}" if inside else self.path
+        """Return where a field of the table, such as `grace`, stands in the document."""
+        return ".".join(part for part in (self.path, field) if part)
 
 
 def parse_document(content: bytes, *, name: str) -> object:
@@ -106,7 +106,7 @@ def _named(entry: object, path: str) -> NamedTable:
     shown = name if isinstance(name, str) else ""
     if _MODEL not in fields:
         return NamedTable(shown, path, _without_id(fields) if path else fields)
-    return NamedTable(shown, f"{path}.{_MODEL}" if path else "", fields[_MODEL])
+    return NamedTable(shown, f"{path}.{_MODEL}".lstrip("."), fields[_MODEL])
 
 
 def _without_id(fields: Mapping[str, object]) -> dict[str, object]:

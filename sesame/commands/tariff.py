@@ -3,6 +3,7 @@
 import typer
 
 from sesame.commands.tariff_file import FILE_BYTES_MAX
+from sesame.commands.tariff_lint import lint_command
 from sesame.commands.tariff_quote import quote_command
 
 __all__ = ["FILE_BYTES_MAX", "tariff_app"]
@@ -18,3 +19,4 @@ def _tariff() -> None:  # pyright: ignore[reportUnusedFunction] - typer keeps it
 
 
 tariff_app.command("quote")(quote_command)
+tariff_app.command("lint")(lint_command)

@@ -107,14 +107,25 @@ def curve_of(
         entered_at=entered_at,
         until=until,
         steps=steps,
-        caps=tuple(_caps(table.table_of(table.variant_for(circumstances))))[:CAP_LINES_MAX],
+        caps=_levels(table.table_of(table.variant_for(circumstances))),
         stretches=tuple(_stretches(table, entered_at, until, circumstances)),
     )
 
 
+def _levels(table: RateTable) -> tuple[CapLevel, ...]:
+    """Return the caps, those of one amount as one level with all their names."""
+    labels: dict[int, list[str]] = {}
+    for cap in _caps(table):
+        labels.setdefault(cap.amount_minor, []).append(cap.label)
+    levels = [
+        CapLevel(f"at most {Money(amount, table.currency).format()} {', '.join(names)}", amount)
+        for amount, names in labels.items()
+    ]
+    return tuple(levels[:CAP_LINES_MAX])
+
+
 def _caps(table: RateTable) -> Iterator[CapLevel]:
     for cap in table.caps:
-        amount = Money(cap.amount_minor, table.currency).format()
         if cap.per == "calendar_day":
             period = "a day"
         elif cap.minutes is None:
@@ -124,12 +135,11 @@ def _caps(table: RateTable) -> Iterator[CapLevel]:
         else:
             period = f"in {cap.minutes // _MINUTES_PER_HOUR} h"
         where = "" if cap.collection is None else table.collections[cap.collection].name
-        yield CapLevel(f"at most {amount} {period} {where}".strip(), cap.amount_minor)
+        yield CapLevel(f"{period} {where}".strip(), cap.amount_minor)
     for collection in table.collections:
         if collection.cap_minor is not None:
-            amount = Money(collection.cap_minor, table.currency).format()
             where = collection.name or "-".join(collection.window)
-            yield CapLevel(f"at most {amount} for {where}", collection.cap_minor)
+            yield CapLevel(f"for {where}", collection.cap_minor)
 
 
 def _stretches(
