@@ -14,6 +14,7 @@ from prometheus_client import Counter
 from notifications.push import PushMessage, PushOutcome, PushResult, PushSender
 from notifications.templates import (
     DEFAULT_LOCALE,
+    DISPUTES,
     WITH_AMOUNT,
     Template,
     Text,
@@ -143,8 +144,14 @@ class Notifier:
         return wait_s * (1 + JITTER * self._draw())
 
 
+def _group(template: Template) -> str:
+    if template in DISPUTES.values():
+        return "dispute"
+    return "money" if template in WITH_AMOUNT else "gate"
+
+
 def _message(pending: PendingDelivery, template: Template, event: Event, text: Text) -> PushMessage:
-    group = "money" if template in WITH_AMOUNT else "gate"
+    group = _group(template)
     data = {
         "type": event.type,
         "event_id": str(event.id),

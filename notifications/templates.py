@@ -30,6 +30,9 @@ class Template(StrEnum):
     PAYMENT_REFUNDED = "payment_refunded"
     PASS_REFUNDED = "pass_refunded"
     BILL_CORRECTED = "bill_corrected"
+    DISPUTE_REFUNDED = "dispute_refunded"
+    DISPUTE_ACCEPTED = "dispute_accepted"
+    DISPUTE_REJECTED = "dispute_rejected"
     GATE_OPENED_ENTRY = "gate_opened_entry"
     GATE_OPENED_EXIT = "gate_opened_exit"
 
@@ -69,11 +72,21 @@ WITH_AMOUNT: Final = frozenset(
 )
 
 
+# A dispute's messages say nothing of its words: staff may have written a plate there.
+DISPUTES: Final[Mapping[object, Template]] = {
+    "auto_refunded": Template.DISPUTE_REFUNDED,
+    "accepted": Template.DISPUTE_ACCEPTED,
+    "rejected": Template.DISPUTE_REJECTED,
+}
+
+
 def template_of(event: Event) -> Template | None:
     """Return which message tells of `event`; `None` if none does."""
     if event.type == EventType.GATE_OPENED:
         is_exit = event.payload.get("direction") == "exit"
         return Template.GATE_OPENED_EXIT if is_exit else Template.GATE_OPENED_ENTRY
+    if event.type == EventType.DISPUTE_DECIDED:
+        return DISPUTES.get(event.payload.get("state"))
     return _BY_TYPE.get(event.type)
 
 

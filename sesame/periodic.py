@@ -10,7 +10,14 @@ from prometheus_client import Gauge
 
 from parking.events import outbox
 from parking.events.outage import Outage
-from parking.flows import mandates, pass_renewal, refunds, settlement
+from parking.flows import (
+    dispute_decision,
+    dispute_misread,
+    mandates,
+    pass_renewal,
+    refunds,
+    settlement,
+)
 from parking.flows.context import ParkingContext
 from parking.flows.housekeeping import purge_expired
 from parking.kit.partitions import ensure_partitions
@@ -20,6 +27,7 @@ PURGE_EVERY_S: Final = 3600.0
 SWEEP_EVERY_S: Final = 1.0
 MANDATES_EVERY_S: Final = 5.0
 PASSES_EVERY_S: Final = 2.0
+DISPUTES_EVERY_S: Final = 5.0
 COUNT_EVERY_S: Final = 15.0
 CALL_TIMEOUT_S: Final = 60.0
 # A failed call is repeated soon, even where its turn comes once a day.
@@ -64,6 +72,12 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
     async def sweep_refunds() -> None:
         await refunds.sweep(context)
 
+    async def sweep_disputes() -> None:
+        await dispute_decision.sweep(context)
+
+    async def look_for_misreads() -> None:
+        await dispute_misread.sweep(context)
+
     async def renew_passes() -> None:
         await pass_renewal.sweep(context)
 
@@ -82,6 +96,8 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
         PeriodicTask("purge", PURGE_EVERY_S, purge),
         PeriodicTask("payment sweep", SWEEP_EVERY_S, sweep_payments),
         PeriodicTask("refund sweep", SWEEP_EVERY_S, sweep_refunds),
+        PeriodicTask("dispute sweep", DISPUTES_EVERY_S, sweep_disputes),
+        PeriodicTask("misread search", DISPUTES_EVERY_S, look_for_misreads),
         PeriodicTask("pass renewals", PASSES_EVERY_S, renew_passes),
         PeriodicTask("mandate sweep", MANDATES_EVERY_S, sweep_mandates),
         PeriodicTask("parked events", COUNT_EVERY_S, count_parked),

@@ -18,6 +18,8 @@ def test_nothing_that_must_be_repeated_is_missing() -> None:
         ("purge", 3600.0),
         ("payment sweep", 1.0),
         ("refund sweep", 1.0),
+        ("dispute sweep", 5.0),
+        ("misread search", 5.0),
         ("pass renewals", 2.0),
         ("mandate sweep", 5.0),
         ("parked events", 15.0),
