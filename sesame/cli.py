@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "evaluate": ("sesame.commands.recognition", "evaluate_command"),
     "train": ("sesame.commands.train", "train_app"),
     "tariff": ("sesame.commands.tariff", "tariff_app"),
+    "bill": ("sesame.commands.bill", "bill_app"),
     "place": ("sesame.commands.place", "place_app"),
     "staff": ("sesame.commands.staff", "staff_app"),
     "sandbox": ("sesame.commands.sandbox", "sandbox_app"),

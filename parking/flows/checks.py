@@ -11,7 +11,6 @@ from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
 from parking.tariffs.fingerprints import fingerprint_of
 
-LINES_MAX: Final = 50_000
 _SHOWN_LENGTH_MAX: Final = 200
 
 
@@ -63,11 +62,11 @@ class LineCheck:
 
     Attributes:
         line: As stored; as recomputed where the bill lacks it.
-        is_same: False from the first line on that differs.
+        is_same: False from the first line on that differs; None where nothing was recomputed.
     """
 
     line: Mapping[str, Any]
-    is_same: bool
+    is_same: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +76,14 @@ class Verification:
     Attributes:
         title: Which bill.
         lines: Of a bill that could be recomputed; else as stored, none the same.
+        timezone: Of the place: the wall clock on which the times are read.
     """
 
     title: str
     currency: str
     checks: tuple[Check, ...]
     lines: tuple[LineCheck, ...] = ()
+    timezone: str = "UTC"
 
     @property
     def is_verified(self) -> bool:
@@ -204,7 +205,7 @@ def unknown_lines(
     stored: Sequence[Mapping[str, Any]], words: str
 ) -> tuple[Check, tuple[LineCheck, ...]]:
     """Return that the lines could not be recomputed."""
-    lines = tuple(LineCheck(line, is_same=False) for line in stored)
+    lines = tuple(LineCheck(line, is_same=None) for line in stored)
     return missing(CheckName.LINES, words), lines
 
 

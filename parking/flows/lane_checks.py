@@ -65,7 +65,7 @@ class BilledTime:
         at: As the bill has it.
         observation_id: The read that the bill names.
         others: Times that are right as well, with the words for each.
-        correction: Who corrected the time and why; empty where nobody did.
+        correction: Why the time was corrected; empty where it was not.
     """
 
     at: datetime
@@ -122,7 +122,7 @@ def _time_check(names: LaneNames, presentation: Presentation, billed: BilledTime
         if billed.at == other_at:
             return passed(names.time, billed.at.isoformat(), words)
     if billed.correction:
-        words = f"corrected from {seen_at.isoformat()} {billed.correction}"
+        words = f"corrected from {seen_at.isoformat()}: {billed.correction}"
         return passed(names.time, billed.at.isoformat(), words)
     later = "later" if billed.at > seen_at else "earlier"
     words = f"it is {abs(billed.at - seen_at)} {later} than the lane saw the car"

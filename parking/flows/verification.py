@@ -34,6 +34,7 @@ from parking.payments import bill_history, ledger
 from parking.payments import repository as payments
 from parking.payments.errors import BillUnknownError
 from parking.payments.models import Bill, BillCorrection, BillState
+from parking.places import repository as places
 from parking.sessions import repository as sessions
 from parking.sessions import service as session_service
 from parking.sessions.models import Session
@@ -59,13 +60,14 @@ class _Record:
 
     @property
     def correction(self) -> str:
-        """Return who corrected the bill and why; empty where nobody did."""
+        """Return why the bill was corrected; empty where it was not."""
         mine = {str(version.id) for version in self.versions if version.version > 1}
         mine &= {str(self.bill.id)} | {
             str(version.id) for version in self.versions if version.version <= self.bill.version
         }
         made = [item for item in self.corrections if mine & set(item.bill_ids)]
-        return f"by {made[-1].corrected_by}: {made[-1].reason}" if made else ""
+        # Who did it is the operator's affair: a driver reads this too.
+        return made[-1].reason if made else ""
 
 
 async def verify(unit: UnitOfWork, operator_id: UUID, bill_id: UUID) -> Verification:
@@ -79,6 +81,7 @@ async def verify(unit: UnitOfWork, operator_id: UUID, bill_id: UUID) -> Verifica
         raise BillUnknownError("bill: expected one of this operator")
     versions = await bill_history.find_versions(unit, bill)
     checks: list[Check] = []
+    timezone = "UTC"
     lines: tuple[LineCheck, ...]
     if bill.session_id is None or bill.rate_table_id is None:
         words = "a pass is billed by its product, without a rate table"
@@ -91,8 +94,11 @@ async def verify(unit: UnitOfWork, operator_id: UUID, bill_id: UUID) -> Verifica
         corrections = record.corrections
         stay_checks, lines = await _check_stay(unit, record)
         checks += stay_checks
+        place = await places.find_place(unit, operator_id, record.session.place_id)
+        timezone = timezone if place is None else place.timezone
     checks += await _check_money(unit, bill, versions, corrections)
-    return Verification(_title(bill, versions), bill.currency, tuple(checks), lines)
+    title = _title(bill, versions)
+    return Verification(title, bill.currency, tuple(checks), lines, timezone)
 
 
 async def _read(
@@ -200,7 +206,7 @@ async def _check_exit(unit: UnitOfWork, record: _Record, basis: BillBasis) -> li
     issued_at = record.versions[0].issued_at
     if basis.exit is None:
         if record.correction and basis.priced_until != record.versions[0].priced_until:
-            words = f"corrected {record.correction}"
+            words = f"corrected: {record.correction}"
             return [passed(CheckName.EXIT_TIME, basis.priced_until.isoformat(), words)]
         return [lane_checks.check_time_of_issue(basis.priced_until, issued_at)]
     seen = await _lane_record(unit, record.session, basis.exit.presentation_id)

@@ -103,3 +103,9 @@ async def find_refunds(unit: UnitOfWork, attempt: PaymentAttempt) -> Sequence[Re
         .limit(REFUNDS_MAX)
     )
     return (await unit.session.exec(statement)).all()
+
+
+async def find_owner(unit: UnitOfWork, bill_id: UUID) -> UUID | None:
+    """Return whose bill it is; for a person at the command line, it looks at every operator."""
+    statement = select(Bill.operator_id).where(col(Bill.id) == bill_id).limit(1)
+    return (await unit.session.exec(statement)).one_or_none()
