@@ -5,6 +5,7 @@ the next one goes on: its bill is stored before its provider hears of it, and as
 number until the outcome is certain.
 """
 
+import asyncio
 from typing import Final
 from uuid import UUID
 
@@ -20,7 +21,6 @@ from parking.flows import (
 )
 from parking.flows.context import ParkingContext
 from parking.kit.database import UnitOfWork
-from parking.kit.errors import ParkingError
 from parking.kit.money import Money
 from parking.passes import lifecycle, products, repository, rules
 from parking.passes.models import AssignedRight, PassState, RightSpecification
@@ -29,6 +29,7 @@ from parking.payments import repository as payment_rows
 from parking.payments.models import Bill, BillState
 
 LEASE: Final = lifecycle.LOOK_AGAIN_AFTER
+SWEEP_AT_ONCE_MAX: Final = 5
 NOT_RENEWED: Final = "renewal is off"
 PRODUCT_ENDED: Final = "the product has ended"
 NOT_PAID: Final = "the renewal was not paid"
@@ -42,12 +43,15 @@ async def sweep(context: ParkingContext) -> int:
     """Do the next step of every pass whose time has come; returns how many were looked at."""
     async with context.database.begin() as unit:
         due = await repository.take_due(unit, LEASE)
-    for operator_id, right_id in due:
-        try:
-            await advance(context, operator_id, right_id)
-        except ParkingError as error:
+    for start in range(0, len(due), SWEEP_AT_ONCE_MAX):
+        batch = due[start : start + SWEEP_AT_ONCE_MAX]
+        answers = await asyncio.gather(
+            *(advance(context, *right) for right in batch), return_exceptions=True
+        )
+        for (_, right_id), answer in zip(batch, answers, strict=True):
             # One pass that needs staff must not keep the others waiting.
-            _log.warning("pass.step_failed", right=str(right_id), error=repr(error))
+            if isinstance(answer, Exception):
+                _log.warning("pass.step_failed", right=str(right_id), error=repr(answer))
     return len(due)
 
 
