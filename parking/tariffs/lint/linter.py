@@ -55,5 +55,8 @@ def _of_variant(finding: Finding, variant: RateVariant, index: int) -> Finding:
     """Return the finding with its path in the whole table; what a variant inherits stands there."""
     own = finding.path.partition(".")[0]
     given = own in type(variant).model_fields and getattr(variant, own) is not None
-    path = f"variants.{index}.{finding.path}" if given else finding.path
-    return replace(finding, path=path, words=f"for the variant {variant.name}: {finding.words}")
+    words = f"for the variant {variant.name}: {finding.words}"
+    if given:
+        return replace(finding, path=f"variants.{index}.{finding.path}", words=words)
+    # What makes no sense for some vehicles may be just right for the others.
+    return replace(finding, severity=Severity.NOTE, words=words)
