@@ -36,6 +36,10 @@ class MomentKind(StrEnum):
     REVIEWED = "reviewed"
 
 
+# What happens at the same moment is told in the order in which it follows.
+_ORDER = tuple(MomentKind)
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """One moment of the case; `note` names a person or says an amount."""
@@ -207,7 +211,7 @@ def _timeline(
         found.append((bill.issued_at, MomentKind.BILL_ISSUED, amount))
         found.append((bill.paid_at, MomentKind.BILL_PAID, amount))
     moments = [Moment(at, kind, note) for at, kind, note in found if at is not None]
-    return sorted(moments, key=lambda moment: moment.at)
+    return sorted(moments, key=lambda moment: (moment.at, _ORDER.index(moment.kind)))
 
 
 def _distinct(bill: Bill, bills: Sequence[Bill]) -> list[Bill]:
