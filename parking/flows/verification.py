@@ -199,7 +199,7 @@ async def _lane_record(unit: UnitOfWork, session: Session, presentation_id: UUID
     opened = unit.vault.open(read.alternatives_sealed, context=ALTERNATIVES_CONTEXT)
     alternatives: dict[str, float] = json.loads(opened)
     seen = ReadText(text, tuple(read.characters), tuple(alternatives.items()))
-    return LaneRecord(presentation, read, round(distance(seen, plate), 3))
+    return LaneRecord(presentation, read, round(distance(seen, plate), 2))
 
 
 async def _check_exit(unit: UnitOfWork, record: _Record, basis: BillBasis) -> list[Check]:
@@ -213,18 +213,24 @@ async def _check_exit(unit: UnitOfWork, record: _Record, basis: BillBasis) -> li
     billed = BilledTime(
         basis.priced_until,
         basis.exit.observation_id,
-        others=_other_ends(basis, issued_at),
+        others=_other_ends(basis, seen.presentation, issued_at),
         correction=record.correction,
     )
     return check_lane(lane_checks.EXIT, seen, billed)
 
 
-def _other_ends(basis: BillBasis, issued_at: datetime) -> list[tuple[datetime, str]]:
-    """Return at which other instants a stay may rightly be priced."""
+def _other_ends(
+    basis: BillBasis, seen: Presentation | None, issued_at: datetime
+) -> list[tuple[datetime, str]]:
+    """Return at which other instants a stay may rightly be priced.
+
+    Not later while the car waits at the exit: that costs nothing.
+    """
     longest_at = basis.priced_from + timedelta(days=STAY_DAYS_MAX)
     others = [(longest_at, "it is the longest that a stay is priced for")]
-    if timedelta(0) <= issued_at - basis.priced_until <= lane_checks.ISSUING_TIME_MAX:
-        words = "priced at the moment that it was issued, while the car stood at the exit"
+    is_away = seen is not None and seen.cleared_at is not None and seen.cleared_at < issued_at
+    if is_away and timedelta(0) <= issued_at - basis.priced_until <= lane_checks.ISSUING_TIME_MAX:
+        words = "priced at the moment that it was issued, after the car had left the exit again"
         others.append((basis.priced_until, words))
     return others
 
