@@ -8,17 +8,18 @@ from strawberry.schema.config import StrawberryConfig
 from api.limits import QuietSchema, extensions_of
 from api.staff.claims import ClaimMutations, ClaimQueries
 from api.staff.disputes import DisputeMutations, DisputeQueries
+from api.staff.money import MoneyMutations, MoneyQueries
 from api.staff.passes import PassMutations, PassQueries
 from api.staff.places import PlaceQueries
 
 
 @strawberry.type
-class StaffQuery(ClaimQueries, DisputeQueries, PassQueries, PlaceQueries):
+class StaffQuery(ClaimQueries, DisputeQueries, MoneyQueries, PassQueries, PlaceQueries):
     """The reads of the staff's schema."""
 
 
 @strawberry.type
-class StaffMutation(ClaimMutations, DisputeMutations, PassMutations):
+class StaffMutation(ClaimMutations, DisputeMutations, MoneyMutations, PassMutations):
     """The writes of the staff's schema."""
 
 

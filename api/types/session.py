@@ -7,14 +7,39 @@ import strawberry
 from api.global_ids import Node, encode_id
 from api.types.bill import Bill
 from api.types.place import Place
+from api.types.refund import Refund
 from parking.flows.driver_view import SessionView
 from parking.sessions import models
+from parking.tariffs.circumstances import Circumstances
 
 strawberry.enum(
     models.SessionState,
     name="SessionState",
     description="Where a stay stands. More values may come: show an unknown one as ACTIVE.",
 )
+
+
+@strawberry.type(description="What the place takes the car for; rates may depend on it.")
+class Vehicle:
+    """What the place takes the car for."""
+
+    vehicle_class: str = strawberry.field(
+        description="`car`, `motorcycle`, `van`, `truck`, `bus` or `other`; more may come."
+    )
+    is_ev: bool
+    is_resident: bool
+    has_pass: bool = strawberry.field(description="Whether a pass covers some of the stay.")
+
+    @classmethod
+    def of(cls, circumstances: Circumstances) -> "Vehicle":
+        """Return what a stay's circumstances say of the vehicle."""
+        vehicle = circumstances.vehicle
+        return cls(
+            vehicle_class=vehicle.vehicle_class,
+            is_ev=vehicle.is_ev,
+            is_resident=vehicle.is_resident,
+            has_pass=circumstances.has_pass,
+        )
 
 
 @strawberry.type(description="One stay of one of the driver's cars at one place.")
@@ -32,7 +57,14 @@ class Session(Node):
     version: int = strawberry.field(
         description="Counts the stay's changes; give the last one seen to `sessionUpdated`."
     )
+    rate_table_version: int = strawberry.field(
+        description="Number of the place's rate table that counts: the one of the entry."
+    )
+    vehicle: Vehicle = strawberry.field(description="What the price takes the car for.")
     bill: Bill = strawberry.field(description="As of now while the stay lasts.")
+    refunds: list[Refund] = strawberry.field(
+        description="What goes back to you of what you paid, oldest first."
+    )
 
     @classmethod
     def of(cls, view: SessionView) -> "Session":
@@ -46,7 +78,10 @@ class Session(Node):
             prepaid_until=view.prepaid_until,
             state=view.state,
             version=view.version,
+            rate_table_version=view.rate_table_version,
+            vehicle=Vehicle.of(view.bill.circumstances),
             bill=Bill.of(view.bill),
+            refunds=[Refund.of(refund) for refund in view.refunds],
         )
 
 

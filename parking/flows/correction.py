@@ -26,7 +26,7 @@ from parking.kit.money import Money
 from parking.lanes import repository as lanes
 from parking.payments import refunds as payment_refunds
 from parking.payments import repository, versions
-from parking.payments.errors import PaymentInProgressError
+from parking.payments.errors import BillUnknownError, PaymentInProgressError
 from parking.payments.models import AttemptKind, Bill, BillCorrection, BillState, Refund
 from parking.payments.versions import NewVersion
 from parking.places import service as places
@@ -113,6 +113,22 @@ async def correct_stay(
         raise ConflictError("session: it changed under every try")
     await refunds.send_all(context, operator_id, [refund.id for refund in outcome.refunds])
     return outcome
+
+
+async def session_of_bill(context: ParkingContext, operator_id: UUID, bill_id: UUID) -> UUID:
+    """Return the stay that a bill is of.
+
+    Raises:
+        BillUnknownError: the operator has no such bill.
+        InvalidInputError: it is a pass's.
+    """
+    async with context.database.begin() as unit:
+        bill = await repository.find_bill(unit, operator_id, bill_id)
+    if bill is None:
+        raise BillUnknownError("billId: expected one of yours")
+    if bill.session_id is None:
+        raise InvalidInputError("billId", "a stay's; a pass's bill is only refunded")
+    return bill.session_id
 
 
 async def correct_in(

@@ -9,6 +9,7 @@ from parking.drivers import stays
 from parking.drivers.models import DriverStay
 from parking.flows.context import ParkingContext
 from parking.flows.live_bill import LiveBill, bill_of
+from parking.flows.refund_view import RefundView, views_for
 from parking.kit.database import UnitOfWork
 from parking.payments import repository as payments
 from parking.places import repository as places
@@ -32,7 +33,11 @@ class PlaceView:
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """One stay of the driver's car, with its bill at the moment of reading."""
+    """One stay of the driver's car, with its bill at the moment of reading.
+
+    Attributes:
+        rate_table_version: Number of the place's rate table that the stay is priced by.
+    """
 
     operator_id: UUID
     id: UUID
@@ -43,7 +48,9 @@ class SessionView:
     entered_at: datetime
     left_at: datetime | None
     prepaid_until: datetime | None
+    rate_table_version: int
     bill: LiveBill
+    refunds: tuple[RefundView, ...]
 
 
 async def active_sessions(context: ParkingContext, driver_id: UUID) -> list[SessionView]:
@@ -77,22 +84,35 @@ async def _views(unit: UnitOfWork, listed: Sequence[DriverStay]) -> list[Session
     keys = [(stay.operator_id, stay.session_id) for stay in listed]
     rows = await session_rows.find_sessions(unit, keys)
     found = [rows[key] for key in keys if key in rows]
-    tables = await tariffs.load_many(unit, {(row.operator_id, row.rate_table_id) for row in found})
+    versions = await tariffs.load_versions(
+        unit, {(row.operator_id, row.rate_table_id) for row in found}
+    )
     grounds = await places.find_places(unit, {(row.operator_id, row.place_id) for row in found})
     bills = await payments.find_bills_of(unit, keys)
+    refunds = await payments.find_refunds_of(unit, keys)
+    owners = {stay.session_id: stay.driver_id for stay in listed}
     now = unit.now()
     return [
         _view(
             unit,
             row,
             grounds[row.operator_id, row.place_id],
-            bill_of(row, tables[row.operator_id, row.rate_table_id], bills[row.id], now),
+            versions[row.operator_id, row.rate_table_id].number,
+            bill_of(row, versions[row.operator_id, row.rate_table_id].table, bills[row.id], now),
+            views_for(owners[row.id], refunds[row.id]),
         )
         for row in found
     ]
 
 
-def _view(unit: UnitOfWork, row: Session, place: Place, bill: LiveBill) -> SessionView:
+def _view(
+    unit: UnitOfWork,
+    row: Session,
+    place: Place,
+    rate_table_version: int,
+    bill: LiveBill,
+    refunds: tuple[RefundView, ...],
+) -> SessionView:
     return SessionView(
         operator_id=row.operator_id,
         id=row.id,
@@ -103,5 +123,7 @@ def _view(unit: UnitOfWork, row: Session, place: Place, bill: LiveBill) -> Sessi
         entered_at=row.entered_at,
         left_at=row.left_at,
         prepaid_until=row.prepaid_until,
+        rate_table_version=rate_table_version,
         bill=bill,
+        refunds=refunds,
     )

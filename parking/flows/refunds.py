@@ -113,7 +113,7 @@ async def retry_refund(unit: UnitOfWork, operator_id: UUID, refund_id: UUID, *, 
     if attempt is None:
         raise RefundUnknownError("refundId: expected one of yours")
     amount = Money(failed.amount_minor, failed.currency)
-    cause = f"retry:{failed.id}"
+    cause = f"{refunds.RETRY_CAUSE}{failed.id}"
     known = await refunds.find_known(unit, attempt, amount, cause=cause)
     return known or await refunds.store(
         unit, bill, attempt, amount, cause=cause, reason=failed.reason, by=by
@@ -211,6 +211,7 @@ def _lowered(bill: Bill, amount: Money, reason: str) -> NewVersion:
         "ends_at": None,
         "block_minutes": None,
         "block_count": None,
+        "block_amount_minor": None,
         "amount_minor": -amount.amount_minor,
         "capped_from_minor": None,
         "running_total_minor": total.amount_minor,

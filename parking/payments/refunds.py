@@ -20,10 +20,9 @@ from parking.payments.rules import LIVE_REFUND_STATES, next_refund_state, query_
 from parking.payments.service import AmountMismatchError
 
 REFUND_ORDER = "refund"
+RETRY_CAUSE = "retry:"
 # Whoever asked for it sends it right after the commit; should that process die, the sweep does.
 FIRST_SENT_AFTER = timedelta(seconds=2)
-# After a failure the same money may be sent again this often, each time under a new number.
-RETRIES_MAX = 20
 
 
 async def find_known(

@@ -1,7 +1,7 @@
 """Every query about mandates, bills and attempts."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, text
@@ -27,11 +27,13 @@ MANDATES_PER_DRIVER_MAX = 10
 DUE_ATTEMPTS_MAX = 50
 UNCONFIRMED_MAX = 50
 PASS_BILLS_MAX = 100
-REFUNDS_MAX = 100
+# A page that clients may ask for, and one more to tell whether there is a next.
+REFUNDS_MAX = 101
 CORRECTIONS_MAX = 100
 DUE_REFUNDS_MAX = 50
 # A stay's id has the gate's time, a bill's has ours.
 CLOCKS_APART_MAX = timedelta(days=1)
+OLDEST_STAY = datetime(2000, 1, 1, tzinfo=UTC)
 REPLACED = (BillState.VOID, BillState.CORRECTED)
 
 _TAKE_DUE = text(
@@ -107,7 +109,7 @@ async def find_bills(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> S
         select(Bill)
         .where(col(Bill.operator_id) == operator_id, col(Bill.session_id) == session_id)
         # No bill is older than its stay: partitions of earlier months are not looked at.
-        .where(col(Bill.id) >= floor_id(id_time(session_id) - CLOCKS_APART_MAX))
+        .where(col(Bill.id) >= _oldest_id([(operator_id, session_id)]))
         .where(col(Bill.state).not_in(REPLACED))
         .order_by(col(Bill.id))
         .execution_options(populate_existing=True)
@@ -128,6 +130,7 @@ async def find_bills_of(
         select(Bill)
         .where(col(Bill.operator_id).in_({operator_id for operator_id, _ in keys}))
         .where(col(Bill.session_id).in_({session_id for _, session_id in keys}))
+        .where(col(Bill.id) >= _oldest_id(keys))
         .where(col(Bill.state).not_in(REPLACED))
         .order_by(col(Bill.id))
     )
@@ -262,6 +265,7 @@ async def find_refunds_of(
         select(Refund)
         .where(col(Refund.operator_id).in_({operator_id for operator_id, _ in keys}))
         .where(col(Refund.session_id).in_({session_id for _, session_id in keys}))
+        .where(col(Refund.id) >= _oldest_id(keys))
         .order_by(col(Refund.requested_at), col(Refund.id))
     )
     found: dict[UUID, list[Refund]] = {session_id: [] for _, session_id in keys}
@@ -326,3 +330,9 @@ async def find_corrections(
         .limit(CORRECTIONS_MAX)
     )
     return (await unit.session.exec(statement)).all()
+
+
+def _oldest_id(keys: Collection[tuple[UUID, UUID]]) -> UUID:
+    """Return an id that is lower than any that these stays' rows can have."""
+    oldest = min((id_time(session_id) for _, session_id in keys), default=OLDEST_STAY)
+    return floor_id(oldest - CLOCKS_APART_MAX)
