@@ -11,15 +11,26 @@ from api.staff.disputes import DisputeMutations, DisputeQueries
 from api.staff.money import MoneyMutations, MoneyQueries
 from api.staff.passes import PassMutations, PassQueries
 from api.staff.places import PlaceQueries
+from api.staff.validations import ValidationMutations
+from api.staff.vehicles import VehicleMutations, VehicleQueries
 
 
 @strawberry.type
-class StaffQuery(ClaimQueries, DisputeQueries, MoneyQueries, PassQueries, PlaceQueries):
+class StaffQuery(
+    ClaimQueries, DisputeQueries, MoneyQueries, PassQueries, PlaceQueries, VehicleQueries
+):
     """The reads of the staff's schema."""
 
 
 @strawberry.type
-class StaffMutation(ClaimMutations, DisputeMutations, MoneyMutations, PassMutations):
+class StaffMutation(
+    ClaimMutations,
+    DisputeMutations,
+    MoneyMutations,
+    PassMutations,
+    ValidationMutations,
+    VehicleMutations,
+):
     """The writes of the staff's schema."""
 
 

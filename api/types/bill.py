@@ -7,6 +7,7 @@ import strawberry
 from api.types.money import Money
 from parking.flows import live_bill
 from parking.kit import money
+from parking.kit.errors import InvalidInputError
 
 
 @strawberry.type(description="One line of a bill; the lines add up to what is due.")
@@ -17,11 +18,39 @@ class BillLine:
         description="Stable word, such as `increment`, `grace` or `paid_before`; more may come."
     )
     amount: Money
+    running_total: Money = strawberry.field(description="The amounts up to and with this line.")
     starts_at: datetime | None = strawberry.field(
         description="Where the line's stretch of time begins; null for a line without one."
     )
     ends_at: datetime | None
-    note: str = strawberry.field(description="The cap or package that set the amount, or empty.")
+    window: str = strawberry.field(
+        description="Name of the days and hours of the rate table that counted, or empty."
+    )
+    block_minutes: int | None = strawberry.field(
+        description="Length of the blocks; null where nothing is charged by blocks."
+    )
+    block_count: int | None = strawberry.field(
+        description="Blocks that have started; null where they are not counted."
+    )
+    block_amount: Money | None = strawberry.field(
+        description="What one block costs before any cap; null without blocks."
+    )
+    capped_from: Money | None = strawberry.field(
+        description="What the line would cost without the cap or package in `note`; null where "
+        "none takes anything off."
+    )
+    note: str = strawberry.field(
+        description="The cap, package, pass or coupon that set the amount, or empty."
+    )
+
+
+@strawberry.type(description="What is due from one moment on, if nothing but time happens.")
+class PriceStep:
+    """What is due from one moment on."""
+
+    at: datetime
+    due: Money
+    total: Money
 
 
 @strawberry.type(description="What a stay costs at one moment.")
@@ -34,14 +63,45 @@ class Bill:
     due: Money = strawberry.field(description="What leaving now would cost.")
     currency: str
     as_of: datetime = strawberry.field(description="The moment that the bill is of.")
-    next_change_at: datetime | None = strawberry.field(
-        description="When `due` may change next by time alone; null if it will not."
+    priced_from: datetime = strawberry.field(
+        description="The entry that the price counts from: an earlier one than the stay's where "
+        "it continues stays shortly before it."
     )
+    billed_before: Money = strawberry.field(
+        description="What those earlier stays were billed; it is taken off here."
+    )
+    next_change_at: datetime | None = strawberry.field(
+        description="When `due` changes next by time alone; null if it will not."
+    )
+    closed_until: datetime | None = strawberry.field(
+        description="After a payment: until when leaving costs nothing more; else null."
+    )
+    reopened_due: Money | None = strawberry.field(
+        description="What leaving right after `closedUntil` costs; null without it."
+    )
+    variant: str = strawberry.field(
+        description="Name of the rate for this vehicle; empty for everybody's."
+    )
+    live: strawberry.Private[live_bill.LiveBill]
+
+    @strawberry.field(
+        description=f"What is due at `asOf` and wherever that changes until `until`, as things "
+        f"stand: at most {live_bill.CURVE_DAYS_MAX} days and {live_bill.CURVE_STEPS_MAX} steps."
+    )
+    def price_curve(self, until: datetime) -> list[PriceStep]:
+        """Return what is due over time."""
+        if until.tzinfo is None:
+            raise InvalidInputError("until", "a time with its offset")
+        return [
+            PriceStep(at=bill.as_of, due=Money.of(bill.due), total=Money.of(bill.total))
+            for bill in live_bill.due_curve(self.live, until)
+        ]
 
     @classmethod
     def of(cls, bill: live_bill.LiveBill) -> "Bill":
         """Return the bill for a client."""
         currency = bill.total.currency
+        billed_before = money.Money(bill.circumstances.billed_before_minor, currency)
         return cls(
             lines=[bill_line(line, currency) for line in bill.lines],
             total=Money.of(bill.total),
@@ -49,7 +109,13 @@ class Bill:
             due=Money.of(bill.due),
             currency=currency,
             as_of=bill.as_of,
+            priced_from=bill.priced_from,
+            billed_before=Money.of(billed_before),
             next_change_at=bill.next_change_at,
+            closed_until=bill.closed_until,
+            reopened_due=None if bill.reopened_due is None else Money.of(bill.reopened_due),
+            variant=bill.variant,
+            live=bill,
         )
 
 
@@ -58,7 +124,17 @@ def bill_line(line: live_bill.BillLine, currency: str) -> BillLine:
     return BillLine(
         reason=line.reason,
         amount=Money.of(money.Money(line.amount_minor, currency)),
+        running_total=Money.of(money.Money(line.running_total_minor, currency)),
         starts_at=line.starts_at,
         ends_at=line.ends_at,
+        window=line.collection,
+        block_minutes=line.block_minutes,
+        block_count=line.block_count,
+        block_amount=_amount(line.block_amount_minor, currency),
+        capped_from=_amount(line.capped_from_minor, currency),
         note=line.note,
     )
+
+
+def _amount(amount_minor: int | None, currency: str) -> Money | None:
+    return None if amount_minor is None else Money.of(money.Money(amount_minor, currency))

@@ -26,6 +26,7 @@ class BillLine:
     Attributes:
         reason: A stable word, such as `increment`, `grace`, `paid_before`.
         starts_at: In UTC; None for a line that is no stretch of time.
+        block_amount_minor: What one block costs before any cap; None without blocks.
         note: The cap or package that set the amount; empty without one.
     """
 
@@ -36,6 +37,7 @@ class BillLine:
     ends_at: datetime | None = None
     block_minutes: int | None = None
     block_count: int | None = None
+    block_amount_minor: int | None = None
     capped_from_minor: int | None = None
     collection: str = ""
     note: str = ""
@@ -126,6 +128,7 @@ def stored_lines(lines: Iterable[BillLine]) -> list[dict[str, Any]]:
             "ends_at": None if line.ends_at is None else line.ends_at.isoformat(),
             "block_minutes": line.block_minutes,
             "block_count": line.block_count,
+            "block_amount_minor": line.block_amount_minor,
             "amount_minor": line.amount_minor,
             "capped_from_minor": line.capped_from_minor,
             "running_total_minor": line.running_total_minor,
@@ -145,6 +148,7 @@ def _line(line: PriceLine) -> BillLine:
         ends_at=line.ends_at,
         block_minutes=line.block_minutes,
         block_count=line.block_count,
+        block_amount_minor=line.block_amount_minor,
         capped_from_minor=line.capped_from_minor,
         collection=line.collection,
         note=line.note,

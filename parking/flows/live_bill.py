@@ -1,14 +1,16 @@
 """What a stay costs now, what of it is paid, and when that changes next."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from parking.flows import bill_lines
 from parking.flows.bill_lines import BillLine, StayFacts, StayLines, lines_of
 from parking.flows.waivers import credits_of, waived_minor
 from parking.kit.database import UnitOfWork
+from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
 from parking.payments import repository as payments
 from parking.payments.models import Bill, BillState
@@ -20,6 +22,9 @@ from parking.tariffs.rules import NO_CIRCUMSTANCES, STAY_DAYS_MAX, Circumstances
 _RESOLUTION: Final = timedelta(microseconds=1)
 # What is credited may hide that many steps of the price before anything is due again.
 _STEPS_AHEAD_MAX: Final = 50
+
+CURVE_DAYS_MAX: Final = 31
+CURVE_STEPS_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class LiveBill:
         variant: The rate table's variant that counts; empty for the table itself.
         closed_until: Until when leaving is free after a payment; None where it is not.
         reopened_due: What leaving right after `closed_until` would cost; None without it.
+        later: Returns the bill at a later instant, if nothing but time happens until then.
     """
 
     lines: tuple[BillLine, ...]
@@ -48,6 +54,7 @@ class LiveBill:
     circumstances: Circumstances
     priced_from: datetime
     variant: str
+    later: "Callable[[datetime], LiveBill]" = field(repr=False, compare=False)
     closed_until: datetime | None = None
     reopened_due: Money | None = None
 
@@ -88,6 +95,7 @@ def bill_of(session: Session, table: RateTable, bills: Sequence[Bill], at: datet
         circumstances=circumstances,
         priced_from=priced_from,
         variant="" if variant is None else variant.name,
+        later=partial(bill_of, session, table, bills),
     )
     if session.left_at is not None:
         owed = sum((_amount(bill) for bill in bills if bill.state != BillState.PAID), zero)
@@ -103,6 +111,23 @@ def bill_of(session: Session, table: RateTable, bills: Sequence[Bill], at: datet
         closed_until=closed_until,
         reopened_due=reopened.due,
     )
+
+
+def due_curve(bill: LiveBill, until: datetime) -> list[LiveBill]:
+    """Return the bill now and wherever `due` differs until `until`, if nothing but time happens.
+
+    Raises:
+        InvalidInputError: `until` is before the bill, or more than CURVE_DAYS_MAX after it.
+    """
+    if not timedelta(0) <= until - bill.as_of <= timedelta(days=CURVE_DAYS_MAX):
+        raise InvalidInputError("until", f"at most {CURVE_DAYS_MAX} days after the bill's time")
+    curve = [bill]
+    for _ in range(CURVE_STEPS_MAX - 1):
+        change_at = curve[-1].next_change_at
+        if change_at is None or change_at > until:
+            break
+        curve.append(bill.later(change_at))
+    return curve
 
 
 def circumstances_of(session: Session) -> Circumstances:

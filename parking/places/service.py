@@ -140,6 +140,18 @@ async def require_place(unit: UnitOfWork, operator_id: UUID, place_id: UUID) -> 
     return place
 
 
+async def require_operator(unit: UnitOfWork, operator_id: UUID) -> Operator:
+    """Return an operator.
+
+    Raises:
+        InvalidInputError: there is none with this id.
+    """
+    operator = await unit.session.get(Operator, operator_id)
+    if operator is None:
+        raise InvalidInputError("operator", "the id of one that exists")
+    return operator
+
+
 async def _lane_of_token(unit: UnitOfWork, lane_id: UUID, token: str) -> AccessLane | None:
     try:
         operator_id = UUID(hex=token.partition(".")[0])

@@ -1,6 +1,7 @@
 """Use cases about rate tables: publish a version, say which applies when."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -23,6 +24,14 @@ VERSIONS_LISTED_MAX = 200
 EFFECTIVE_DAYS_AHEAD_MAX = 5 * 366
 # A version never changes once it is committed, so that it is read once a process.
 _versions: dict[tuple[UUID, UUID], RateTable] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedVersion:
+    """A version of a place's rate table, ready to price with; `number` counts up from 1."""
+
+    number: int
+    table: RateTable
 
 
 async def publish(
@@ -164,8 +173,18 @@ async def load_many(
     unit: UnitOfWork, keys: Collection[tuple[UUID, UUID]]
 ) -> dict[tuple[UUID, UUID], RateTable]:
     """Return many versions by (operator, version), ready to price with."""
+    return {key: loaded.table for key, loaded in (await load_versions(unit, keys)).items()}
+
+
+async def load_versions(
+    unit: UnitOfWork, keys: Collection[tuple[UUID, UUID]]
+) -> dict[tuple[UUID, UUID], LoadedVersion]:
+    """Return what `load_many` does with the number of each version; one statement for all."""
     found = await repository.find_versions(unit, keys)
-    return {key: _parsed(orjson.dumps(version.body)) for key, version in found.items()}
+    return {
+        key: LoadedVersion(version.version, _parsed(orjson.dumps(version.body)))
+        for key, version in found.items()
+    }
 
 
 @lru_cache(maxsize=PARSED_TABLES_MAX)

@@ -13,6 +13,7 @@ from parking.kit.errors import InvalidInputError
 from parking.places import service as places
 from parking.places.models import Direction
 from parking.tariffs import service as tariffs
+from sesame.commands.vehicles import vehicles_app
 from sesame.settings import Settings
 from sesame.wiring import open_context
 
@@ -36,9 +37,7 @@ class _NewPlace:
     rate_table: dict[str, Any]
 
 
-@place_app.callback()
-def _place() -> None:  # pyright: ignore[reportUnusedFunction] - typer keeps it
-    """Keep `add` a command of its own while it is the only one."""
+place_app.add_typer(vehicles_app, name="vehicles")
 
 
 @place_app.command("add")
