@@ -164,6 +164,8 @@ async def correct_bill(info: Info, given: Annotated[CorrectBillInput, Given]) ->
     """Correct the stay that a bill is of."""
     staff = info.context.staff()
     bill_id = _own_bill(staff, given.bill_id)
+    if not given.correction_id:
+        raise InvalidInputError("correctionId", "your name for this correction")
     session_id = await session_of_bill(info.context.parking, staff.operator_id, bill_id)
     outcome = await correct_stay(
         info.context.parking,
