@@ -20,7 +20,7 @@ PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 def test_the_examples_are_valid() -> None:
     schema = build_schema((ROOT / "schema.graphql").read_text(encoding="utf-8"))
     examples = re.findall(r"```graphql\n(.*?)```", PAGE, re.DOTALL)
-    assert len(examples) == 7
+    assert len(examples) == 8
     for example in examples:
         assert validate(schema, parse(example)) == [], example
 
