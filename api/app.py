@@ -15,6 +15,7 @@ from api.config import READINESS_TIMEOUT_S, ApiConfig
 from api.graphql.http import GraphQLEndpoint
 from api.graphql.websocket import SubscriptionEndpoint
 from api.headers import SecurityHeaders
+from api.invoice_files import InvoiceFileEndpoint
 from api.lingering import LingerOnTooLarge
 from api.metrics import CountRequests, Metrics
 from api.pages.endpoint import PayEndpoint
@@ -45,6 +46,7 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         Route(pictures.PATH, pictures.PictureEndpoint(context, config).answer),
         Route("/callbacks/{provider}", CallbackEndpoint(context).answer, methods=["POST"]),
         Route("/pay/{token}", PayEndpoint(context).answer, methods=["GET", "POST"]),
+        Route("/invoices/{name}", InvoiceFileEndpoint(context, config).answer),
         Route(RECEIPT_KEYS_PATH, partial(receipt_keys, context)),
         Route("/healthz", _healthz),
         Route("/readyz", partial(_readyz, context)),

@@ -8,11 +8,12 @@ from api.config import PAGE_SIZE_MAX
 from api.global_ids import Node, decode_id, decode_keys, encode_id, read_id
 from api.request import RequestContext
 from api.types.dispute import DISPUTE_KIND, Dispute, DisputeConnection, DisputeEdge
+from api.types.invoice import INVOICE_KIND, Invoice
 from api.types.mandate import Mandate
 from api.types.passes import RIGHT_ID, Pass, PassProduct
 from api.types.plate import Plate, PlateClaim
 from api.types.session import PageInfo, Session, SessionConnection, SessionEdge
-from parking.flows import dispute_view, driver_view, pass_view
+from parking.flows import dispute_view, driver_view, invoice_view, pass_view
 from parking.flows import mandates as mandate_flows
 from parking.flows import pass_products as pass_product_flows
 from parking.kit.errors import InvalidInputError
@@ -134,6 +135,11 @@ async def _dispute(context: RequestContext, driver_id: UUID, key: UUID) -> Node 
     return None if view is None else Dispute.of(view)
 
 
+async def _invoice(context: RequestContext, driver_id: UUID, key: UUID) -> Node | None:
+    view = await invoice_view.find_of_driver(context.parking, driver_id, key)
+    return None if view is None else Invoice.of(view)
+
+
 async def _mandate(context: RequestContext, driver_id: UUID, key: UUID) -> Node | None:
     view = await mandate_flows.find_mandate(context.parking, driver_id, key)
     return None if view is None else Mandate.of(view)
@@ -157,6 +163,7 @@ async def _plate_claim(context: RequestContext, driver_id: UUID, key: UUID) -> N
 
 _FINDERS: Final[dict[str, Callable[[RequestContext, UUID, UUID], Awaitable[Node | None]]]] = {
     DISPUTE_KIND: _dispute,
+    INVOICE_KIND: _invoice,
     "Mandate": _mandate,
     RIGHT_ID: _pass,
     "Plate": _plate,

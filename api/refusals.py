@@ -7,11 +7,13 @@ import strawberry
 
 import parking.disputes.errors
 import parking.drivers.errors
+import parking.invoices.errors
 import parking.passes.errors
 import parking.payments.errors
 import parking.places.errors
 import parking.plates.errors
 import parking.sessions.errors
+import parking.tariffs.errors
 from parking.kit.database import ConflictError
 from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
 
@@ -20,11 +22,13 @@ _EXPECTED_MODULES: Final = frozenset(
     for module in (
         parking.disputes.errors,
         parking.drivers.errors,
+        parking.invoices.errors,
         parking.passes.errors,
         parking.payments.errors,
         parking.places.errors,
         parking.plates.errors,
         parking.sessions.errors,
+        parking.tariffs.errors,
     )
 )
 _SNAKE: Final = re.compile(r"_([a-z])")

@@ -7,6 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from api.limits import QuietSchema, extensions_of
 from api.mutations.disputes import DisputeMutations
+from api.mutations.invoices import InvoiceMutations
 from api.mutations.passes import PassMutations
 from api.mutations.payments import PaymentMutations
 from api.mutations.plates import PlateMutations
@@ -15,6 +16,7 @@ from api.query import Query
 from api.refusals import Refusal
 from api.subscriptions.session_updated import Subscription
 from api.types.dispute import Dispute
+from api.types.invoice import Invoice
 from api.types.mandate import Mandate
 from api.types.passes import Pass, PassProduct
 from api.types.place import Place
@@ -23,7 +25,14 @@ from api.types.session import Session
 
 
 @strawberry.type
-class Mutation(SignInMutations, PlateMutations, PaymentMutations, PassMutations, DisputeMutations):
+class Mutation(
+    SignInMutations,
+    PlateMutations,
+    PaymentMutations,
+    PassMutations,
+    DisputeMutations,
+    InvoiceMutations,
+):
     """The writes of the driver's schema."""
 
 
@@ -34,7 +43,18 @@ def make_schema(*, development: bool) -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Dispute, Mandate, Pass, PassProduct, Place, Plate, PlateClaim, Refusal, Session],
+        types=[
+            Dispute,
+            Invoice,
+            Mandate,
+            Pass,
+            PassProduct,
+            Place,
+            Plate,
+            PlateClaim,
+            Refusal,
+            Session,
+        ],
         extensions=extensions_of(development=development),
         config=StrawberryConfig(disable_field_suggestions=not development),
     )

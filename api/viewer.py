@@ -4,11 +4,12 @@ from uuid import UUID
 
 import strawberry
 
-from api import reads
+from api import invoice_pages, reads
 from api.config import PAGE_SIZE
 from api.global_ids import Node, encode_id
 from api.request import Info
 from api.types.dispute import DisputeConnection
+from api.types.invoice import InvoiceableBill, InvoiceBuyer, InvoiceConnection
 from api.types.mandate import Mandate
 from api.types.passes import Pass
 from api.types.plate import Plate, PlateClaim
@@ -64,3 +65,24 @@ class Viewer(Node):
     ) -> DisputeConnection:
         """Return a page of disputes."""
         return await reads.page_of_disputes(info.context, self.driver_id, first=first, after=after)
+
+    @strawberry.field(description="Your invoices and credit notes, newest first, a page at a time.")
+    async def invoices(
+        self, info: Info, first: int = PAGE_SIZE, after: str | None = None
+    ) -> InvoiceConnection:
+        """Return a page of invoices."""
+        return await invoice_pages.page_of_driver(
+            info.context, self.driver_id, first=first, after=after
+        )
+
+    @strawberry.field(
+        description="Paid bills of your newest 100 stays that stand on no invoice yet."
+    )
+    async def invoiceable_bills(self, info: Info) -> list[InvoiceableBill]:
+        """Return what an invoice can be asked for."""
+        return await invoice_pages.invoiceable_bills(info.context, self.driver_id)
+
+    @strawberry.field(description="Whom your invoices are usually made out to; null before.")
+    async def invoice_buyer(self, info: Info) -> InvoiceBuyer | None:
+        """Return the saved buyer."""
+        return await invoice_pages.buyer(info.context, self.driver_id)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -26,6 +26,7 @@ from parking.drivers.deliveries import PendingDelivery
 from parking.events import outbox
 from parking.events.envelope import Event
 from parking.events.relay import Job
+from parking.events.types import EventType
 from parking.kit.database import Database, UnitOfWork
 
 SEND_TIMEOUT_S: Final = 12.0
@@ -35,6 +36,11 @@ RETRY_S_MAX: Final = 300.0
 RETRY_AFTER_S_MAX: Final = 3600.0
 JITTER: Final = 0.25
 
+# What an event is about, where it is not a stay.
+_SUBJECTS: Final[Mapping[str, str]] = {
+    EventType.INVOICE_ISSUED: "invoice_id",
+    EventType.PASS_REFUNDED: "pass_id",
+}
 _DATA_FIELDS: Final = ("amount_minor", "currency", "pay_url", "direction", "place_id")
 _PUSHES: Final = Counter("sesame_pushes", "Pushes by outcome", ["template", "outcome"])
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -157,7 +163,7 @@ def _message(pending: PendingDelivery, template: Template, event: Event, text: T
         "event_id": str(event.id),
         "delivery_id": str(pending.id),
         "operator_id": str(event.owner_id),
-        "session_id": str(event.subject_id),
+        _SUBJECTS.get(event.type, "session_id"): str(event.subject_id),
         "version": str(event.version or 0),
     }
     known = {name: event.payload.get(name) for name in _DATA_FIELDS}

@@ -33,6 +33,8 @@ class Template(StrEnum):
     DISPUTE_REFUNDED = "dispute_refunded"
     DISPUTE_ACCEPTED = "dispute_accepted"
     DISPUTE_REJECTED = "dispute_rejected"
+    INVOICE_ISSUED = "invoice_issued"
+    CREDIT_NOTE_ISSUED = "credit_note_issued"
     GATE_OPENED_ENTRY = "gate_opened_entry"
     GATE_OPENED_EXIT = "gate_opened_exit"
 
@@ -68,8 +70,11 @@ WITH_AMOUNT: Final = frozenset(
         Template.PAYMENT_REFUNDED,
         Template.PASS_REFUNDED,
         Template.BILL_CORRECTED,
+        Template.INVOICE_ISSUED,
+        Template.CREDIT_NOTE_ISSUED,
     }
 )
+_INVOICES: Final = frozenset({Template.INVOICE_ISSUED, Template.CREDIT_NOTE_ISSUED})
 
 
 # A dispute's messages say nothing of its words: staff may have written a plate there.
@@ -80,11 +85,17 @@ DISPUTES: Final[Mapping[object, Template]] = {
 }
 
 
+_CREDIT_KINDS: Final = frozenset({"credit_note", "red_fapiao"})
+
+
 def template_of(event: Event) -> Template | None:
     """Return which message tells of `event`; `None` if none does."""
     if event.type == EventType.GATE_OPENED:
         is_exit = event.payload.get("direction") == "exit"
         return Template.GATE_OPENED_EXIT if is_exit else Template.GATE_OPENED_ENTRY
+    if event.type == EventType.INVOICE_ISSUED:
+        is_credit = event.payload.get("kind") in _CREDIT_KINDS
+        return Template.CREDIT_NOTE_ISSUED if is_credit else Template.INVOICE_ISSUED
     if event.type == EventType.DISPUTE_DECIDED:
         return DISPUTES.get(event.payload.get("state"))
     return _BY_TYPE.get(event.type)
@@ -104,6 +115,8 @@ def render(template: Template, event: Event, locale: str) -> Text:
         values["amount"] = _amount(event, "amount_minor")
     if template == Template.BILL_CORRECTED:
         values["before"] = _amount(event, "before_minor")
+    if template in _INVOICES:
+        values["number"] = str(event.payload.get("number", ""))
     if template == Template.SESSION_ENTERED:
         values["time"] = _time(event, "entered_at")
     chosen = texts[template]

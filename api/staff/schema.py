@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from api.limits import QuietSchema, extensions_of
 from api.staff.claims import ClaimMutations, ClaimQueries
 from api.staff.disputes import DisputeMutations, DisputeQueries
+from api.staff.invoices import InvoiceMutations, InvoiceQueries
 from api.staff.money import MoneyMutations, MoneyQueries
 from api.staff.passes import PassMutations, PassQueries
 from api.staff.places import PlaceQueries
@@ -17,7 +18,13 @@ from api.staff.vehicles import VehicleMutations, VehicleQueries
 
 @strawberry.type
 class StaffQuery(
-    ClaimQueries, DisputeQueries, MoneyQueries, PassQueries, PlaceQueries, VehicleQueries
+    ClaimQueries,
+    DisputeQueries,
+    MoneyQueries,
+    PassQueries,
+    PlaceQueries,
+    VehicleQueries,
+    InvoiceQueries,
 ):
     """The reads of the staff's schema."""
 
@@ -30,6 +37,7 @@ class StaffMutation(
     PassMutations,
     ValidationMutations,
     VehicleMutations,
+    InvoiceMutations,
 ):
     """The writes of the staff's schema."""
 
