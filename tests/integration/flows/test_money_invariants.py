@@ -1,13 +1,16 @@
 """Random days at one place, with a provider that fails in every way: the books hold."""
 
 import random
+from collections.abc import Awaitable
 from datetime import timedelta
 
 import pytest
 
-from parking.flows import charging, checkout, prepay, settlement
+from parking.flows import charging, checkout, desk_refund, prepay, refunds, settlement
+from parking.flows.correction import Correction, correct_stay
 from parking.flows.pay_link import pay_token
 from parking.kit.errors import ParkingError
+from parking.kit.money import Money
 from parking.payments.fake import Fault
 from parking.payments.port import OrderStatus
 from tests.factories.lane_world import LaneWorld, read_of
@@ -39,7 +42,10 @@ class Day:
         world, dice = self._world, self._random
         plate = dice.choice(PLATES)
         action = dice.choice(
-            ("in", "out", "out", "prepay", "page", "pay", "notice", "settle", "sweep", "fault")
+            (
+                *("in", "out", "out", "prepay", "page", "pay", "notice", "settle", "sweep"),
+                *("fault", "refund", "correct"),
+            )
         )
         world.wait(minutes=dice.choice((0, 1, 7, 20, 45)))
         if action == "in":
@@ -50,6 +56,11 @@ class Day:
             world.provider.play(dice.choice(FAULTS))
         elif action == "sweep":
             await settlement.sweep(world.context)
+            await refunds.sweep(world.context)
+        elif action == "refund":
+            await self._refund()
+        elif action == "correct":
+            await self._correct()
         elif action in {"pay", "settle"}:
             await self._end_an_order()
         elif action == "notice":
@@ -66,6 +77,51 @@ class Day:
                 self._world.provider.settle(number, status)
             except KeyError:
                 return  # The provider never heard of it.
+
+    async def _refund(self) -> None:
+        bills = await self._world.rows("SELECT * FROM bills ORDER BY id")
+        if not bills:
+            return
+        bill = self._random.choice(bills)
+        amount = Money(self._random.choice((100, 700, bill["total_minor"] or 1)), "CNY")
+        key = str(self._random.randrange(5))
+        await self._try(
+            desk_refund.refund_bill(
+                self._world.context,
+                bill["operator_id"],
+                bill["id"],
+                amount,
+                key=key,
+                reason="x",
+                by="y",
+            )
+        )
+
+    async def _correct(self) -> None:
+        stays = await self._world.rows("SELECT * FROM sessions ORDER BY id")
+        if not stays:
+            return
+        stay = self._random.choice(stays)
+        later_at = stay["entered_at"] + timedelta(minutes=self._random.choice((5, 25)))
+        correction = self._random.choice((Correction(waive=True), Correction(entered_at=later_at)))
+        key = str(self._random.randrange(5))
+        await self._try(
+            correct_stay(
+                self._world.context,
+                stay["operator_id"],
+                stay["id"],
+                correction,
+                correction_id=key,
+                by="y",
+                reason="x",
+            )
+        )
+
+    async def _try(self, asked: Awaitable[object]) -> None:
+        try:
+            await asked
+        except ParkingError:
+            return  # Nothing to give back, too much, or a payment under way: all are answers.
 
     async def _deliver_a_notice(self) -> None:
         if not self._world.provider.notices:
@@ -107,6 +163,7 @@ async def test_books_hold_after_a_random_day(world: LaneWorld, seed: int) -> Non
     await assert_books(world)
     limbo = "SELECT number FROM payment_attempts WHERE state NOT IN ('succeeded', 'failed')"
     assert await world.rows(limbo) == []
+    assert await world.rows(limbo.replace("payment_attempts", "refunds")) == []
     captured = (await world.balances()).get(("provider:fake", "CNY"), 0)
     assert captured == world.provider.captured("CNY")
 
@@ -121,6 +178,7 @@ async def come_to_rest(world: LaneWorld) -> None:
     for _ in range(8):
         world.wait(minutes=40)
         await settlement.sweep(world.context)
+        await refunds.sweep(world.context)
 
 
 async def assert_books(world: LaneWorld) -> None:
@@ -130,7 +188,25 @@ async def assert_books(world: LaneWorld) -> None:
         "SELECT coalesce(sum(total_minor), 0)::bigint AS owed FROM bills"
         " WHERE state IN ('issued', 'owed')"
     )
-    assert balances.get(("receivable", "CNY"), 0) == unpaid[0]["owed"]
+    going_back = await world.rows(
+        "SELECT coalesce(sum(amount_minor), 0)::bigint AS owed FROM refunds"
+        " WHERE state <> 'succeeded'"
+    )
+    owed = unpaid[0]["owed"] - going_back[0]["owed"]
+    assert balances.get(("receivable", "CNY"), 0) == owed
+    # What a paid bill says is what was taken for it, less what went back or will.
+    unequal = await world.rows(
+        "SELECT b.id FROM bills b JOIN payment_attempts a ON a.id = b.paid_attempt_id"
+        " WHERE b.state = 'paid' AND b.total_minor <> a.amount_minor - (SELECT"
+        " coalesce(sum(r.amount_minor), 0) FROM refunds r WHERE r.attempt_id = a.id)"
+    )
+    assert unequal == []
+    rewritten = await world.rows(
+        "SELECT new.id FROM bills new JOIN bills old ON old.id = new.corrects_id"
+        " WHERE old.state <> 'corrected' OR new.total_minor > old.total_minor"
+        " OR new.version <> old.version + 1"
+    )
+    assert rewritten == []
     twice = await world.rows(
         "SELECT bill_id FROM payment_attempts WHERE state = 'succeeded'"
         " GROUP BY bill_id HAVING count(*) > 1"
