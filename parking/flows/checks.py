@@ -11,6 +11,8 @@ from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
 from parking.tariffs.fingerprints import fingerprint_of
 
+# Members that lines did not have at first; those of older bills lack them.
+_LATER_MEMBERS: Final = frozenset({"block_amount_minor"})
 _SHOWN_LENGTH_MAX: Final = 200
 
 
@@ -217,6 +219,8 @@ def _difference(
     if index >= len(wanted):
         return "no such line", _member(stored[index], "reason")
     for name, value in wanted[index].items():
+        if name in _LATER_MEMBERS and name not in stored[index]:
+            continue
         if stored[index].get(name) != value:
             return _member(wanted[index], name), _member(stored[index], name)
     extra = sorted(set(stored[index]) - set(wanted[index]))

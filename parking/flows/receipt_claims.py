@@ -18,7 +18,8 @@ FORMAT: Final = 1
 LINES_MAX: Final = 50_000
 REFUNDS_MAX: Final = 1000
 _TEXT_LENGTH_MAX: Final = 500
-_WHOLE_PLATE_FROM: Final = 7
+_TWO_SHOWN_FROM: Final = 7
+_END_SHOWN_FROM: Final = 4
 _AMOUNT_MINOR_MAX: Final = 1_000_000_000_000
 _DOT: Final = "•"
 
@@ -131,10 +132,10 @@ class ReceiptClaims(Part):
 
 def mask_plate(plate: str) -> str:
     """Return enough of a plate for its driver to know it, and too little to name it."""
-    shown = 2 if len(plate) >= _WHOLE_PLATE_FROM else 1
-    hidden = max(len(plate) - 2 * shown, 2)
-    ends_at = len(plate) - shown
-    return f"{plate[:shown]}{_DOT * hidden}{plate[ends_at:] if ends_at > shown else ''}"
+    first = 2 if len(plate) >= _TWO_SHOWN_FROM else 1
+    last = first if len(plate) >= _END_SHOWN_FROM else 0
+    hidden = max(len(plate) - first - last, 2)
+    return f"{plate[:first]}{_DOT * hidden}{plate[len(plate) - last :]}"
 
 
 def least_basis(basis: BillBasis, table: RateTable) -> BillBasis:

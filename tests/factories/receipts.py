@@ -45,7 +45,7 @@ class Receipt:
 
 async def bills_of(world: LaneWorld) -> list[Bill]:
     """Return every bill, oldest first."""
-    rows = await world.rows("SELECT operator_id, id FROM bills ORDER BY id")
+    rows = await world.rows("SELECT operator_id, id FROM bills ORDER BY issued_at, version")
     async with world.context.database.begin() as unit:
         found = [await payments.find_bill(unit, row["operator_id"], row["id"]) for row in rows]
     return [bill for bill in found if bill is not None]
