@@ -13,6 +13,7 @@ from parking.events.outage import Outage
 from parking.flows import (
     dispute_decision,
     dispute_misread,
+    invoice_fapiao,
     mandates,
     pass_renewal,
     refunds,
@@ -28,6 +29,7 @@ SWEEP_EVERY_S: Final = 1.0
 MANDATES_EVERY_S: Final = 5.0
 PASSES_EVERY_S: Final = 2.0
 DISPUTES_EVERY_S: Final = 5.0
+FAPIAO_EVERY_S: Final = 5.0
 COUNT_EVERY_S: Final = 15.0
 CALL_TIMEOUT_S: Final = 60.0
 # A failed call is repeated soon, even where its turn comes once a day.
@@ -87,6 +89,9 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
     async def sweep_mandates() -> None:
         await mandates.sweep(context)
 
+    async def sweep_fapiao() -> None:
+        await invoice_fapiao.sweep(context)
+
     async def count_parked() -> None:
         async with context.database.begin() as unit:
             _PARKED.set(await outbox.count_parked(unit))
@@ -100,5 +105,6 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
         PeriodicTask("misread search", DISPUTES_EVERY_S, look_for_misreads),
         PeriodicTask("pass renewals", PASSES_EVERY_S, renew_passes),
         PeriodicTask("mandate sweep", MANDATES_EVERY_S, sweep_mandates),
+        PeriodicTask("fapiao sweep", FAPIAO_EVERY_S, sweep_fapiao),
         PeriodicTask("parked events", COUNT_EVERY_S, count_parked),
     ]

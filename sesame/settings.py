@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -70,6 +70,11 @@ class Settings(BaseSettings):
     acquirer_key_file: Path | None = None
     acquirer_platform_keys_file: Path | None = None
 
+    # The service that has fapiao issued: docs/fapiao-wire.md. All three, or none.
+    fapiao_url: str | None = None
+    fapiao_account: str | None = None
+    fapiao_secret: str | None = Field(default=None, repr=False)
+
     # Firebase Cloud Messaging. The endpoint is set only where a stand-in takes its place.
     fcm_credentials_file: Path | None = None
     fcm_endpoint: str | None = None
@@ -111,6 +116,20 @@ class Settings(BaseSettings):
         index_key = _required("SESAME_INDEX_KEY", self.index_key)
         return base64.b64decode(field_key), base64.b64decode(index_key)
 
+    def fapiao(self) -> "Fapiao | None":
+        """Return how to reach the fapiao service; None where it is not used.
+
+        Raises:
+            InvalidInputError: only a part of it is set.
+        """
+        if not self.fapiao_url:
+            return None
+        return Fapiao(
+            url=self.fapiao_url,
+            account=_required("SESAME_FAPIAO_ACCOUNT", self.fapiao_account),
+            secret=_required("SESAME_FAPIAO_SECRET", self.fapiao_secret),
+        )
+
     def acquirer(self) -> "Acquirer | None":
         """Return how to reach the acquirer; None where it is not used.
 
@@ -127,6 +146,15 @@ class Settings(BaseSettings):
                 "SESAME_ACQUIRER_PLATFORM_KEYS_FILE", self.acquirer_platform_keys_file
             ),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Fapiao:
+    """The three settings that reach the fapiao service."""
+
+    url: str
+    account: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from parking.events.bus import Bus, open_valkey
 from parking.flows.context import ParkingContext
+from parking.invoices.fapiao.adapter import FapiaoSettings, HttpFapiaoService
+from parking.invoices.fapiao.port import FapiaoService
 from parking.kit.clock import SystemClock
 from parking.kit.crypto import Vault
 from parking.kit.database import Database
@@ -50,6 +52,9 @@ async def open_context(
         }
         for provider in providers.values():
             stack.push_async_callback(provider.aclose)
+        fapiao = _fapiao_service(settings, clock=clock)
+        if fapiao is not None:
+            stack.push_async_callback(fapiao.aclose)
         yield ParkingContext(
             database=database,
             clock=clock,
@@ -60,6 +65,7 @@ async def open_context(
             public_url=settings.public_url.rstrip("/"),
             deciding_thresholds=deciding_thresholds(),
             receipts=receipt_signer(settings),
+            fapiao=fapiao,
         )
 
 
@@ -85,6 +91,15 @@ def _content(path: Path, name: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidInputError(name, f"a readable file, {error.strerror}") from error
+
+
+def _fapiao_service(settings: Settings, *, clock: SystemClock) -> FapiaoService | None:
+    known = settings.fapiao()
+    if known is None:
+        return None
+    return HttpFapiaoService(
+        FapiaoSettings(base_url=known.url, account=known.account, secret=known.secret), clock
+    )
 
 
 def _payment_providers(settings: Settings, *, clock: SystemClock) -> list[PaymentProvider]:

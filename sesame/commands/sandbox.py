@@ -13,6 +13,7 @@ from parking.kit.clock import SystemClock
 from sesame.sandbox.acquirer import Options, create_stand_in
 from sesame.sandbox.acquirer.notices import RETRY_MS
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
+from sesame.sandbox.fapiao import create_fapiao_stand_in
 from sesame.sandbox.fcm import create_fcm_stand_in, load_service_account, new_service_account
 from sesame.sandbox.sms import create_sms_stand_in
 
@@ -144,6 +145,28 @@ def sms_command(
     secret = secret_file.read_text(encoding="utf-8").strip()
     typer.echo(json.dumps({"url": url}) if json_output else f"SMS stand-in at {url}")
     _serve(create_sms_stand_in(secret, SystemClock()), listener)
+
+
+@sandbox_app.command("fapiao")
+def fapiao_command(
+    *,
+    secret_file: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="File that holds the shared secret.")
+    ],
+    account: Annotated[str, typer.Option(help="The caller's name on the wire.")] = "sesame",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
+    json_output: Annotated[bool, typer.Option("--json", help="Say in JSON where it is.")] = False,
+) -> None:
+    """Play the fapiao service of docs/fapiao-wire.md until interrupted; books in memory.
+
+    POST /_control and GET /_books, on loopback, issue or fail applications and show them.
+    """
+    listener = socket.create_server((host, port))
+    url = f"http://{host}:{listener.getsockname()[1]}"
+    secret = secret_file.read_text(encoding="utf-8").strip()
+    typer.echo(json.dumps({"url": url}) if json_output else f"Fapiao stand-in at {url}")
+    _serve(create_fapiao_stand_in(account, secret, SystemClock(), public_url=url), listener)
 
 
 def _serve(app: ASGIApp, listener: socket.socket) -> None:
