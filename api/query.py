@@ -4,13 +4,14 @@ import strawberry
 
 from api import reads
 from api.global_ids import Node
+from api.quotes import QuoteQueries
 from api.request import Info
 from api.types.passes import PassProduct
 from api.viewer import Viewer
 
 
 @strawberry.type
-class Query:
+class Query(QuoteQueries):
     """The reads of the driver's schema."""
 
     @strawberry.field(

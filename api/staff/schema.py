@@ -12,6 +12,7 @@ from api.staff.invoices import InvoiceMutations, InvoiceQueries
 from api.staff.money import MoneyMutations, MoneyQueries
 from api.staff.passes import PassMutations, PassQueries
 from api.staff.places import PlaceQueries
+from api.staff.rate_tables import RateTableMutations, RateTableQueries
 from api.staff.validations import ValidationMutations
 from api.staff.vehicles import VehicleMutations, VehicleQueries
 
@@ -23,6 +24,7 @@ class StaffQuery(
     MoneyQueries,
     PassQueries,
     PlaceQueries,
+    RateTableQueries,
     VehicleQueries,
     InvoiceQueries,
 ):
@@ -35,6 +37,7 @@ class StaffMutation(
     DisputeMutations,
     MoneyMutations,
     PassMutations,
+    RateTableMutations,
     ValidationMutations,
     VehicleMutations,
     InvoiceMutations,

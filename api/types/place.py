@@ -1,8 +1,13 @@
 """Places as drivers see them."""
 
+from typing import Annotated
+
 import strawberry
 
 from api.global_ids import Node, encode_id
+from api.quotes import tariff_of
+from api.request import Info
+from api.types.tariff import Tariff
 from parking.flows.driver_view import PlaceView
 
 
@@ -15,6 +20,15 @@ class Place(Node):
         description="IANA name: show the stay's times on this wall clock."
     )
     currency: str = strawberry.field(description="ISO 4217: what the place charges in.")
+
+    @strawberry.field(description="What the place charges those who enter now, in words.")
+    async def tariff(
+        self,
+        info: Info,
+        locale: Annotated[str, strawberry.argument(description="`en`, `de` or `zh`.")] = "en",
+    ) -> Tariff:
+        """Return what the place charges."""
+        return await tariff_of(info.context, self.id, locale)
 
     @classmethod
     def of(cls, view: PlaceView) -> "Place":

@@ -44,6 +44,9 @@ RICH: Final[dict[str, Any]] = table(
     allowances=[{"name": "first EV hour", "minutes": 60, "eligibility": {"ev": True}}],
     validations=[{"name": "cinema", "kind": "minutes", "value": 120}],
 )
+THEATRE: Final = (
+    "Theatre: 5.00 EUR for entering (Friday, 17:00–20:00) and leaving (06:00–08:00 on the next day)"
+)
 
 
 def _told(locale: str) -> list[tuple[str, tuple[str, ...]]]:
@@ -66,10 +69,7 @@ def test_english() -> None:
         ("At most", ("15.00 EUR a calendar day",)),
         (
             "Special prices",
-            (
-                "Theatre: 5.00 EUR for entering (Friday, 17:00–20:00) "
-                + "and leaving (06:00–08:00 on the next day)",
-            ),
+            (THEATRE,),
         ),
         ("For motorcycles", ("Every day, around the clock: 1.00 EUR once",)),
         (

@@ -1,0 +1,132 @@
+"""What a stay will cost: a quote for anybody, by the rate table in force at its entry."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from parking.flows.context import ParkingContext
+from parking.kit.errors import InvalidInputError
+from parking.places import service as places
+from parking.tariffs import service as tariffs
+from parking.tariffs.explain.explainer import Explanation, explain
+from parking.tariffs.models import RateTableVersion
+from parking.tariffs.rules import (
+    Circumstances,
+    PricedStay,
+    PriceStep,
+    RateTable,
+    price,
+    price_curve,
+)
+
+QUOTE_MINUTES: Final = 15
+QUOTED_DAYS_MAX: Final = 31
+ENTRY_DAYS_AWAY_MAX: Final = 366
+CURVE_STEPS_MAX: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a stay costs, by the version that is known now.
+
+    Attributes:
+        curve: From the entry on: a step wherever the price changes.
+        curve_ends_at: Up to where the curve goes: the exit, or the last of CURVE_STEPS_MAX steps.
+        expires_at: Ask again then: another version may have been published.
+    """
+
+    version: RateTableVersion
+    priced: PricedStay
+    curve: tuple[PriceStep, ...]
+    curve_ends_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ToldTariff:
+    """A place's tariff in words, and the version that it tells."""
+
+    version: RateTableVersion
+    table: RateTable
+    explanation: Explanation
+
+
+async def quote(
+    context: ParkingContext,
+    operator_id: UUID,
+    place_id: UUID,
+    *,
+    entered_at: datetime,
+    left_at: datetime,
+    circumstances: Circumstances,
+) -> Quote:
+    """Return what a stay at the place costs.
+
+    Raises:
+        PlaceUnknownError: there is no such place.
+        RateTableMissingError: it has no rate table at that time.
+        InvalidInputError: a time is naive, out of range, or the exit comes before the entry.
+    """
+    now = context.clock.now()
+    _require_range(now, entered_at, left_at)
+    async with context.database.begin() as unit:
+        await places.require_place(unit, operator_id, place_id)
+        version = await tariffs.in_force(unit, operator_id, place_id, entered_at)
+        table = await tariffs.load(unit, operator_id, version.id)
+    priced = price(table, entered_at, left_at, circumstances)
+    # Steps by the second take a while; nobody else's request waits for them.
+    curve = await asyncio.to_thread(_curve, table, entered_at, left_at, circumstances)
+    is_whole = len(curve) < CURVE_STEPS_MAX
+    return Quote(
+        version=version,
+        priced=priced,
+        curve=curve,
+        curve_ends_at=left_at if is_whole else curve[-1].at,
+        expires_at=now + timedelta(minutes=QUOTE_MINUTES),
+    )
+
+
+async def tell_tariff(
+    context: ParkingContext, operator_id: UUID, place_id: UUID, *, locale: str
+) -> ToldTariff:
+    """Return the tariff that applies to a stay that begins now, in words; raises as `quote`."""
+    now = context.clock.now()
+    async with context.database.begin() as unit:
+        version = await tariffs.in_force(unit, operator_id, place_id, now)
+        table = await tariffs.load(unit, operator_id, version.id)
+    return ToldTariff(version, table, explain(table, now, locale=locale))
+
+
+def _require_range(now: datetime, entered_at: datetime, left_at: datetime) -> None:
+    for name, moment in (("entered_at", entered_at), ("left_at", left_at)):
+        if moment.utcoffset() is None:
+            raise InvalidInputError(name, "a time with a UTC offset")
+    if abs(entered_at - now) > timedelta(days=ENTRY_DAYS_AWAY_MAX):
+        raise InvalidInputError("entered_at", f"at most {ENTRY_DAYS_AWAY_MAX} days from now")
+    if left_at < entered_at:
+        raise InvalidInputError("left_at", "a time not before enteredAt")
+    if left_at - entered_at > timedelta(days=QUOTED_DAYS_MAX):
+        raise InvalidInputError("left_at", f"a stay of at most {QUOTED_DAYS_MAX} days")
+
+
+def _curve(
+    table: RateTable, entered_at: datetime, left_at: datetime, circumstances: Circumstances
+) -> tuple[PriceStep, ...]:
+    """Return the first CURVE_STEPS_MAX steps of the price."""
+    if not _changes_by_the_second(table):
+        return price_curve(table, entered_at, left_at, circumstances)[:CURVE_STEPS_MAX]
+    steps: list[PriceStep] = []
+    at: datetime | None = entered_at
+    while at is not None and at <= left_at and len(steps) < CURVE_STEPS_MAX:
+        priced = price(table, entered_at, at, circumstances)
+        steps.append(PriceStep(at, priced.total.amount_minor))
+        at = priced.next_change_at
+    return tuple(steps)
+
+
+def _changes_by_the_second(table: RateTable) -> bool:
+    tables = [table, *(table.table_of(variant) for variant in table.variants)]
+    collections = [collection for each in tables for collection in each.collections]
+    return any(line.kind == "per_second" for each in collections for line in each.lines)
