@@ -1,0 +1,126 @@
+"""Decisions across crashes and rivals."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from parking.disputes.errors import DisputeDecidedError, DisputeUnknownError
+from parking.disputes.models import Dispute, DisputeReason, DisputeState
+from parking.flows import dispute_decision, dispute_view
+from parking.flows.dispute_decision import ACCEPT_FULL, REJECT
+from parking.kit.database import ConflictError
+from parking.kit.errors import ParkingError
+from parking.sessions.errors import SessionUnknownError
+from tests.factories.disputes import MISREAD, charged_stay, dispute
+from tests.factories.lane_world import LaneWorld
+
+
+async def decide(world: LaneWorld, found: Dispute, kind: str, name: str = "Ada") -> Dispute:
+    return await dispute_decision.resolve(
+        world.context,
+        found.operator_id,
+        found.id,
+        kind=kind,
+        remedy=None,
+        words="As decided.",
+        staff_name=name,
+    )
+
+
+async def state_of(world: LaneWorld) -> tuple[str, int | None]:
+    [row] = await world.rows("SELECT state, refunded_minor FROM disputes")
+    return row["state"], row["refunded_minor"]
+
+
+@pytest.mark.parametrize("dies_in", ["_correct", "_finish"])
+async def test_a_decision_survives_the_process_that_made_it(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch, dies_in: str
+) -> None:
+    driver_id, session_id = await charged_stay(world, MISREAD)
+
+    async def die(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dispute_decision, dies_in, die)
+        with pytest.raises(RuntimeError, match="killed"):
+            await dispute(world, driver_id, session_id)
+    assert await state_of(world) == ("open", None)
+    assert await dispute_decision.sweep(world.context) == 0
+    world.wait(minutes=1)
+    assert await dispute_decision.sweep(world.context) == 1
+    assert await state_of(world) == ("auto_refunded", 1000)
+    assert world.provider.captured("CNY") == 0
+    assert await world.count("refunds") == 1
+    world.wait(minutes=1)
+    assert await dispute_decision.sweep(world.context) == 0
+
+
+async def test_what_can_never_be_done_comes_back_to_staff(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver_id, session_id = await charged_stay(world, MISREAD)
+
+    async def refuse(*_: object) -> None:
+        raise SessionUnknownError("sessionId: expected one of yours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dispute_decision, "_correct", refuse)
+        found = await dispute(world, driver_id, session_id)
+    assert (found.state, found.decision, found.staff_cause) == ("open", None, "not_possible")
+    assert world.provider.captured("CNY") == 1000
+    assert (await decide(world, found, ACCEPT_FULL)).state == DisputeState.ACCEPTED
+    assert world.provider.captured("CNY") == 0
+
+
+async def test_tries_end_and_a_person_goes_on(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver_id, session_id = await charged_stay(world, MISREAD)
+
+    async def lose(*_: object) -> None:
+        raise ConflictError("always")
+
+    monkeypatch.setattr(dispute_decision, "_correct", lose)
+    await dispute(world, driver_id, session_id)
+    for _ in range(61):
+        world.wait(minutes=2)
+        await dispute_decision.sweep(world.context)
+    [row] = await world.rows("SELECT state, staff_cause, next_try_at, decision FROM disputes")
+    assert row == {
+        "state": "open",
+        "staff_cause": "not_possible",
+        "next_try_at": None,
+        "decision": None,
+    }
+
+
+async def test_withdrawing_and_deciding_at_once_is_one_of_them(world: LaneWorld) -> None:
+    driver_id, session_id = await charged_stay(world)
+    found = await dispute(world, driver_id, session_id, DisputeReason.OTHER)
+    answers = await asyncio.gather(
+        decide(world, found, REJECT),
+        dispute_view.withdraw(world.context, driver_id, found.id),
+        return_exceptions=True,
+    )
+    refused = [answer for answer in answers if isinstance(answer, ParkingError)]
+    assert [type(error) for error in refused] == [DisputeDecidedError]
+    assert (await state_of(world))[0] in {"rejected", "withdrawn"}
+    told = await world.rows("SELECT 1 AS one FROM outbox WHERE type = 'DisputeDecided'")
+    assert len(told) == (1 if (await state_of(world))[0] == "rejected" else 0)
+
+
+async def test_nobody_withdraws_what_the_system_found_or_what_is_not_theirs(
+    world: LaneWorld,
+) -> None:
+    driver_id, session_id = await charged_stay(world)
+    found = await dispute(world, driver_id, session_id, DisputeReason.OTHER)
+    stranger = await world.add_driver("沪B12345")
+    for who, which in ((stranger, found.id), (driver_id, UUID(int=7))):
+        with pytest.raises(DisputeUnknownError):
+            await dispute_view.withdraw(world.context, who, which)
+    await world.rows_changed("UPDATE disputes SET opened_by = 'system'")
+    with pytest.raises(DisputeUnknownError):
+        await dispute_view.withdraw(world.context, driver_id, found.id)
+    assert await state_of(world) == ("open", None)
