@@ -8,6 +8,7 @@ from parking.tariffs.run import PriceReason, Run
 from parking.tariffs.schedule import next_midnight
 
 _NEVER_S: Final = 1 << 62
+_UNLIMITED_MINOR: Final = 1 << 62
 
 
 class Charge(NamedTuple):
@@ -38,15 +39,16 @@ class Charge(NamedTuple):
     def steps(self, before_minor: int, until_s: int) -> list[tuple[int, int]]:
         """Return when the charge costs more, until `until_s`, and `before_minor` and what then."""
         run, final_minor = self.run, self.final_minor
-        steps: list[tuple[int, int]] = []
         if run.reason is PriceReason.INCREMENT:
-            amount_minor = run.amount_minor
+            amount_minor, first_s = run.amount_minor, run.starts_s + 1
             count = min(-(-final_minor // amount_minor), run.started_count(until_s) or 0)
-            at_s = run.starts_s + 1
-            for minor in range(amount_minor, amount_minor * count + 1, amount_minor):
-                steps.append((at_s, before_minor + min(minor, final_minor)))
-                at_s += run.block_s
+            instants = range(first_s, first_s + count * run.block_s, run.block_s)
+            totals = range(before_minor + amount_minor, _UNLIMITED_MINOR, amount_minor)
+            steps = list(zip(instants, totals, strict=False))
+            if count * amount_minor > final_minor:
+                steps[-1] = (steps[-1][0], before_minor + final_minor)
             return steps
+        steps: list[tuple[int, int]] = []
         minor = 0
         while minor < final_minor and (at_s := run.reached_s(minor + 1)) <= until_s:
             minor = min(run.gross_minor(at_s), final_minor)

@@ -1,7 +1,9 @@
 """The running total of one stay and the instants at which it changes."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import chain
+from operator import itemgetter
 from typing import Final
 
 from parking.tariffs.allowances import AllowanceBalance, taken_s
@@ -104,34 +106,35 @@ class StayMeter:
             candidate_s = self._candidate_s(candidate_s)
         return None
 
-    def curve(self, until_s: int) -> Iterator[tuple[int, int]]:
-        """Yield the ticks, from the entry to `until_s`, at which the total is another, and it."""
+    def curve(self, until_s: int) -> list[tuple[int, int]]:
+        """Return the ticks from the entry to `until_s` at which the total is another, and it."""
+        steps = self._after_grace(self._ladder.steps(until_s), until_s)
+        if self._offers or self.coupons or self._tick_s > 1:
+            return list(self._changes(steps, until_s))
+        return [(self.entered_s, 0), *steps]
+
+    def _after_grace(self, steps: list[tuple[int, int]], until_s: int) -> list[tuple[int, int]]:
+        """Return the steps, of which those within grace are one at its end."""
+        after_s = self._grace_ends_s + 1
+        count = bisect_right(steps, after_s, key=itemgetter(0))
+        if not count:
+            return steps
+        within = [(after_s, steps[count - 1][1])] if after_s <= until_s else []
+        return within + steps[count:]
+
+    def _changes(self, steps: list[tuple[int, int]], until_s: int) -> Iterator[tuple[int, int]]:
+        """Yield the steps of the total that those of ladder, packages and grace result in."""
+        edges = {edge for offer in self._offers for edge in offer[:2]}
+        edges |= {at_s for at_s, _ in steps} | {self._grace_ends_s + 1}
         last_minor = self.total_minor(self.entered_s)
         yield self.entered_s, last_minor
-        ready_s, ready_minor = self.entered_s, last_minor
-        for at_s, minor in self._prices(until_s):
-            # Of several changes within one tick the last one counts.
-            if at_s != ready_s and ready_minor != last_minor:
-                yield ready_s, ready_minor
-                last_minor = ready_minor
-            ready_s, ready_minor = at_s, self.coupons.due_minor(minor)
-        if ready_minor != last_minor:
-            yield ready_s, ready_minor
-
-    def _prices(self, until_s: int) -> Iterator[tuple[int, int]]:
-        """Yield ticks and prices before validations; every change of the price is among them."""
-        after_grace_s = self._tick_from(self._grace_ends_s + 1)
-        steps = [
-            (max(self._tick_from(at_s), after_grace_s), minor)
-            for at_s, minor in self._ladder.steps(until_s)
-        ]
-        if self._offers:
-            edges = {self._tick_from(edge) for offer in self._offers for edge in offer[:2]}
-            edges |= {at_s for at_s, _ in steps} | {after_grace_s}
-            steps = [(at_s, self.price_minor(at_s)) for at_s in sorted(edges)]
-        for at_s, minor in steps:
-            if self.entered_s < at_s <= until_s:
+        for at_s in sorted({self._tick_from(edge) for edge in edges}):
+            if not self.entered_s < at_s <= until_s:
+                continue
+            minor = self.total_minor(at_s)
+            if minor != last_minor:
                 yield at_s, minor
+                last_minor = minor
 
     def _tick_from(self, at_s: int) -> int:
         """Return the first tick that is not before `at_s`."""

@@ -190,6 +190,11 @@ class RateTable(Part):
         """The holidays as proleptic Gregorian ordinals."""
         return frozenset(date.fromisoformat(text).toordinal() for text in self.holidays)
 
+    @cached_property
+    def day_cache(self) -> dict[int, Any]:
+        """What `schedule` keeps of local days, by their ordinals."""
+        return {}
+
     def variant_for(self, circumstances: Circumstances) -> RateVariant | None:
         """Return the variant that counts; None for the table itself."""
         for variant in self._variants_in_order:

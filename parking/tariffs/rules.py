@@ -142,7 +142,7 @@ def _priced(meter: StayMeter, variant: RateVariant | None, exact_s: int) -> Pric
 
 
 def _curve(meter: StayMeter, until_s: int) -> tuple[PriceStep, ...]:
-    return tuple(PriceStep(instant_of(at_s), minor) for at_s, minor in meter.curve(until_s))
+    return tuple([PriceStep(instant_of(at_s), minor) for at_s, minor in meter.curve(until_s)])
 
 
 def _seconds(

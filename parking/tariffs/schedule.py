@@ -10,6 +10,7 @@ from parking.tariffs.wall_clock import local_day, wall_seconds
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WORKDAYS_PER_WEEK = 5
+_DAYS_CACHED_MAX = 1000
 
 
 class Tile(NamedTuple):
@@ -113,39 +114,50 @@ def _stretches(table: RateTable, from_s: int, until_s: int) -> Iterator[_Stretch
     pending: _Stretch | None = None
     day = local_day(table.zone, from_s)
     while pending is None or pending.ends_s < until_s:
-        for stretch in _day_stretches(table, day, from_s, until_s):
+        for stretch in _day_stretches(table, day):
+            if stretch.ends_s <= from_s or stretch.starts_s >= until_s:
+                continue
             if pending is None:
-                pending = stretch
+                pending = stretch._replace(starts_s=from_s)
             elif (pending.collection, pending.window_s) == (stretch.collection, stretch.window_s):
                 pending = pending._replace(ends_s=stretch.ends_s)
             else:
                 yield pending
                 pending = stretch
         day += 1
-    yield pending
+    yield pending._replace(ends_s=until_s)
 
 
-def _day_stretches(table: RateTable, day: int, from_s: int, until_s: int) -> Iterator[_Stretch]:
-    """Yield what counts on one local day within `[from_s, until_s)`."""
-    lower = max(from_s, wall_seconds(table.zone, day, 0))
-    upper = min(until_s, wall_seconds(table.zone, day, MINUTES_PER_DAY))
-    if lower >= upper:
+def _day_stretches(table: RateTable, day: int) -> tuple[_Stretch, ...]:
+    """Return what counts on one local day; kept for the next stay, as days are few."""
+    known = table.day_cache.get(day)
+    if known is None:
+        if len(table.day_cache) >= _DAYS_CACHED_MAX:
+            table.day_cache.clear()
+        known = table.day_cache[day] = tuple(_cut_day(table, day))
+    return known
+
+
+def _cut_day(table: RateTable, day: int) -> Iterator[_Stretch]:
+    lower_s = wall_seconds(table.zone, day, 0)
+    upper_s = wall_seconds(table.zone, day, MINUTES_PER_DAY)
+    if lower_s >= upper_s:
         return
     spans = _day_spans(table, day)
-    edges = {lower, upper}
+    edges = {lower_s, upper_s}
     for starts_s, ends_s, _ in spans:
-        edges.update(edge for edge in (starts_s, ends_s) if lower < edge < upper)
-    cuts = sorted(edges)
-    for start, end in pairwise(cuts):
+        edges.update(edge for edge in (starts_s, ends_s) if lower_s < edge < upper_s)
+    for start_s, end_s in pairwise(sorted(edges)):
         # The first collection of the table wins where windows overlap.
         winner = min(
-            ((index, starts_s) for starts_s, ends_s, index in spans if starts_s <= start < ends_s),
-            default=None,
+            (
+                (index, starts_s)
+                for starts_s, ends_s, index in spans
+                if starts_s <= start_s < ends_s
+            ),
+            default=(None, start_s),
         )
-        if winner is None:
-            yield _Stretch(start, end, None, lower)
-        else:
-            yield _Stretch(start, end, *winner)
+        yield _Stretch(start_s, end_s, *winner)
 
 
 def _day_spans(table: RateTable, day: int) -> list[tuple[int, int, int]]:

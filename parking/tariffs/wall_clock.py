@@ -37,7 +37,7 @@ def whole_seconds(moment: datetime) -> int:
 
 def instant_of(seconds: int) -> datetime:
     """Return the instant in UTC."""
-    return _EPOCH + timedelta(seconds=seconds)
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def local_day(zone: ZoneInfo, seconds: int) -> int:
