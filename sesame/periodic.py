@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from prometheus_client import Gauge
@@ -89,9 +90,6 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
     async def sweep_mandates() -> None:
         await mandates.sweep(context)
 
-    async def sweep_fapiao() -> None:
-        await invoice_fapiao.sweep(context)
-
     async def count_parked() -> None:
         async with context.database.begin() as unit:
             _PARKED.set(await outbox.count_parked(unit))
@@ -105,6 +103,6 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
         PeriodicTask("misread search", DISPUTES_EVERY_S, look_for_misreads),
         PeriodicTask("pass renewals", PASSES_EVERY_S, renew_passes),
         PeriodicTask("mandate sweep", MANDATES_EVERY_S, sweep_mandates),
-        PeriodicTask("fapiao sweep", FAPIAO_EVERY_S, sweep_fapiao),
+        PeriodicTask("fapiao sweep", FAPIAO_EVERY_S, partial(invoice_fapiao.sweep, context)),
         PeriodicTask("parked events", COUNT_EVERY_S, count_parked),
     ]
