@@ -1,6 +1,7 @@
 """Money that goes back: once, never more than came in, and certain before it counts."""
 
 import asyncio
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -19,7 +20,15 @@ from parking.payments.errors import (
 )
 from parking.payments.fake import Fault, SentNotice
 from parking.payments.models import Bill, Refund
-from parking.payments.port import DECLINED
+from parking.payments.port import (
+    DECLINED,
+    ChargeResult,
+    OrderStatus,
+    RefundOrder,
+    RefundResult,
+)
+from parking.payments.refunds import order_of
+from parking.payments.service import AmountMismatchError
 from parking.payments.versions import lock_newest
 from tests.factories.lane_world import LaneWorld
 
@@ -214,7 +223,7 @@ async def test_sending_at_the_same_time_gives_back_once(world: LaneWorld) -> Non
 async def test_a_notice_may_come_before_the_answer_and_again(world: LaneWorld) -> None:
     refund = await ask_for(world, await paid_stay(world), 300)
     world.provider.play(Fault.LOSE_ANSWER_AFTER)
-    order = await world.provider.refund(refunds.refunds.order_of(refund))
+    order = await world.provider.refund(order_of(refund))
     assert order.status == "unknown"
     notice = notice_of(world)
     await take_notice(world, notice)
@@ -223,6 +232,59 @@ async def test_a_notice_may_come_before_the_answer_and_again(world: LaneWorld) -
     assert await refunds.send(world.context, refund.operator_id, refund.id) == "succeeded"
     assert await refunded_events(world) == [300]
     assert world.provider.captured("CNY") == 700
+
+
+async def test_a_notice_about_another_amount_is_not_believed(world: LaneWorld) -> None:
+    refund = await ask_for(world, await paid_stay(world), 300)
+    await world.provider.refund(order_of(refund))
+    verified = world.provider.verify_notice(notice_of(world).headers, notice_of(world).body)
+    assert isinstance(verified.result, RefundResult)
+    for wrong in (
+        replace(verified.result, amount=Money(301, "CNY")),
+        replace(verified.result, amount=Money(300, "USD")),
+        replace(verified.result, charge_number="another"),
+    ):
+        with pytest.raises(AmountMismatchError):
+            await settlement.receive_notice(
+                world.context, world.provider.name, replace(verified, result=wrong)
+            )
+    assert await state_of(world) == [("sent", 300)]
+    assert (await world.balances())["provider:fake", "CNY"] == 1000
+    # Nor is a charge's notice about a refund's number, or one about nobody's.
+    charge = ChargeResult(number=refund.number, status=OrderStatus.SUCCEEDED)
+    nobody = replace(verified.result, number="1")
+    for stray in (charge, nobody):
+        await settlement.receive_notice(
+            world.context, world.provider.name, replace(verified, result=stray)
+        )
+    assert await state_of(world) == [("sent", 300)]
+
+
+async def test_an_answer_that_cannot_be_believed_is_asked_about_ever_later(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ask_for(world, await paid_stay(world), 300)
+
+    async def lie(order: RefundOrder) -> RefundResult:
+        amount = Money(order.amount.amount_minor + 1, order.amount.currency)
+        return RefundResult(
+            number=order.number,
+            charge_number=order.charge_number,
+            status=OrderStatus.SUCCEEDED,
+            amount=amount,
+        )
+
+    monkeypatch.setattr(world.provider, "refund", lie)
+    monkeypatch.setattr(world.provider, "query_refund", lie)
+    waits: list[float] = []
+    for _ in range(7):
+        world.wait(minutes=10)
+        assert await refunds.sweep(world.context) == 1
+        [row] = await world.rows("SELECT next_query_at FROM refunds")
+        waits.append((row["next_query_at"] - world.clock.now()).total_seconds())
+    assert waits == [0.5, 1, 2, 5, 15, 60, 300]
+    assert await state_of(world) == [("sent", 300)]
+    assert (await world.balances())["receivable", "CNY"] == -300
 
 
 async def test_a_failure_leaves_the_books_right_and_can_be_sent_again(world: LaneWorld) -> None:

@@ -10,6 +10,7 @@ from parking.flows import charging, checkout, mandates, prepay, settlement
 from parking.flows.pay_link import pay_token
 from parking.flows.prepay import PrepaymentStatus
 from parking.kit.ids import new_id
+from parking.kit.money import Money
 from parking.payments.errors import (
     AuthorizationUnavailableError,
     NothingDueError,
@@ -17,7 +18,7 @@ from parking.payments.errors import (
     PaymentUnavailableError,
 )
 from parking.payments.fake import Fault
-from parking.payments.port import OrderStatus
+from parking.payments.port import ChargeResult, OrderStatus
 from parking.sessions.errors import SessionUnknownError
 from tests.factories.lane_world import PLATE, LaneWorld, read_of
 
@@ -82,6 +83,51 @@ async def test_guaranteed_order_opens_at_once_and_a_later_failure_is_owed(
     await settlement.sweep(world.context)
     [bill] = await world.rows("SELECT state FROM bills")
     assert bill["state"] == "owed"
+    assert (await world.balances())["receivable", "CNY"] == 1000
+
+
+async def test_guarantee_that_comes_after_the_acceptance_opens_the_gate(world: LaneWorld) -> None:
+    await inside(world)
+    world.provider.play(Fault.ACCEPT)
+    presentation_id = await world.arrive(world.exit)
+    decision = await world.decide(world.exit, presentation_id, read_of(PLATE))
+    assert (decision.action, decision.command) == ("wait", None)
+    [attempt] = await world.rows("SELECT operator_id, id, number FROM payment_attempts")
+    asked = await world.provider.query(attempt["number"], Money(1000, "CNY"))
+    for _ in range(3):
+        await settlement.settle(
+            world.context, attempt["operator_id"], attempt["id"], replace(asked, guaranteed=True)
+        )
+    [command] = await world.gate.pending_commands(world.exit, presentation_id)
+    assert command.presentation_id == presentation_id
+    assert await world.count("gate_commands") == 2
+    [presentation] = await world.rows(
+        "SELECT action, reason FROM presentations WHERE id = :id", id=presentation_id
+    )
+    assert presentation == {"action": "open", "reason": "guaranteed"}
+    changes = await world.rows("SELECT id FROM outbox WHERE type = 'SessionBillChanged'")
+    assert len(changes) == 1
+
+
+async def test_an_answer_about_another_amount_is_asked_about_ever_later(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await inside(world)
+    world.provider.play(Fault.ACCEPT)
+    await world.decide(world.exit, await world.arrive(world.exit), read_of(PLATE))
+
+    async def lie(number: str, amount: Money) -> ChargeResult:
+        more = Money(amount.amount_minor + 1, amount.currency)
+        return ChargeResult(number=number, status=OrderStatus.SUCCEEDED, amount=more)
+
+    monkeypatch.setattr(world.provider, "query", lie)
+    [before] = await world.rows("SELECT queries FROM payment_attempts")
+    for _ in range(6):
+        world.wait(minutes=10)
+        assert await settlement.sweep(world.context) == 1
+    [attempt] = await world.rows("SELECT state, queries, next_query_at FROM payment_attempts")
+    assert (attempt["state"], attempt["queries"]) == ("accepted", before["queries"] + 6)
+    assert (attempt["next_query_at"] - world.clock.now()).total_seconds() == 300
     assert (await world.balances())["receivable", "CNY"] == 1000
 
 
