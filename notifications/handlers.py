@@ -15,6 +15,7 @@ from notifications.push import PushMessage, PushOutcome, PushResult, PushSender
 from notifications.templates import (
     DEFAULT_LOCALE,
     DISPUTES,
+    PASSES,
     WITH_AMOUNT,
     Template,
     Text,
@@ -26,7 +27,7 @@ from parking.drivers.deliveries import PendingDelivery
 from parking.events import outbox
 from parking.events.envelope import Event
 from parking.events.relay import Job
-from parking.events.types import EventType
+from parking.events.types import PASS_EVENTS, EventType
 from parking.kit.database import Database, UnitOfWork
 
 SEND_TIMEOUT_S: Final = 12.0
@@ -39,7 +40,7 @@ JITTER: Final = 0.25
 # What an event is about, where it is not a stay.
 _SUBJECTS: Final[Mapping[str, str]] = {
     EventType.INVOICE_ISSUED: "invoice_id",
-    EventType.PASS_REFUNDED: "pass_id",
+    **dict.fromkeys(PASS_EVENTS, "pass_id"),
 }
 _DATA_FIELDS: Final = ("amount_minor", "currency", "pay_url", "direction", "place_id")
 _PUSHES: Final = Counter("sesame_pushes", "Pushes by outcome", ["template", "outcome"])
@@ -153,7 +154,7 @@ class Notifier:
 def _group(template: Template) -> str:
     if template in DISPUTES.values():
         return "dispute"
-    return "money" if template in WITH_AMOUNT else "gate"
+    return "money" if template in WITH_AMOUNT | PASSES else "gate"
 
 
 def _message(pending: PendingDelivery, template: Template, event: Event, text: Text) -> PushMessage:

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -33,6 +33,13 @@ class Template(StrEnum):
     DISPUTE_REFUNDED = "dispute_refunded"
     DISPUTE_ACCEPTED = "dispute_accepted"
     DISPUTE_REJECTED = "dispute_rejected"
+    PASS_PURCHASED = "pass_purchased"
+    PASS_PURCHASE_FAILED = "pass_purchase_failed"
+    PASS_RENEWAL_UPCOMING = "pass_renewal_upcoming"
+    PASS_RENEWED = "pass_renewed"
+    PASS_RENEWAL_FAILED = "pass_renewal_failed"
+    PASS_LAPSED = "pass_lapsed"
+    PASS_CANCELLED = "pass_cancelled"
     INVOICE_ISSUED = "invoice_issued"
     CREDIT_NOTE_ISSUED = "credit_note_issued"
     GATE_OPENED_ENTRY = "gate_opened_entry"
@@ -61,6 +68,13 @@ _BY_TYPE: Final[Mapping[str, Template]] = {
     EventType.PAYMENT_REFUNDED: Template.PAYMENT_REFUNDED,
     EventType.PASS_REFUNDED: Template.PASS_REFUNDED,
     EventType.BILL_CORRECTED: Template.BILL_CORRECTED,
+    EventType.PASS_PURCHASED: Template.PASS_PURCHASED,
+    EventType.PASS_PURCHASE_FAILED: Template.PASS_PURCHASE_FAILED,
+    EventType.PASS_RENEWAL_UPCOMING: Template.PASS_RENEWAL_UPCOMING,
+    EventType.PASS_RENEWED: Template.PASS_RENEWED,
+    EventType.PASS_RENEWAL_FAILED: Template.PASS_RENEWAL_FAILED,
+    EventType.PASS_LAPSED: Template.PASS_LAPSED,
+    EventType.PASS_CANCELLED: Template.PASS_CANCELLED,
 }
 WITH_AMOUNT: Final = frozenset(
     {
@@ -70,12 +84,26 @@ WITH_AMOUNT: Final = frozenset(
         Template.PAYMENT_REFUNDED,
         Template.PASS_REFUNDED,
         Template.BILL_CORRECTED,
+        Template.PASS_PURCHASED,
+        Template.PASS_RENEWAL_UPCOMING,
+        Template.PASS_RENEWED,
+        Template.PASS_RENEWAL_FAILED,
         Template.INVOICE_ISSUED,
         Template.CREDIT_NOTE_ISSUED,
     }
 )
+# By which end a pass's last day is told.
+_LAST_DAYS: Final[Mapping[Template, str]] = {
+    Template.PASS_PURCHASED: "paid_until",
+    Template.PASS_RENEWAL_UPCOMING: "paid_until",
+    Template.PASS_RENEWED: "paid_until",
+    Template.PASS_RENEWAL_FAILED: "valid_until",
+    Template.PASS_CANCELLED: "ended_at",
+}
 _INVOICES: Final = frozenset({Template.INVOICE_ISSUED, Template.CREDIT_NOTE_ISSUED})
 
+
+PASSES: Final = frozenset({*_LAST_DAYS, Template.PASS_PURCHASE_FAILED, Template.PASS_LAPSED})
 
 # A dispute's messages say nothing of its words: staff may have written a plate there.
 DISPUTES: Final[Mapping[object, Template]] = {
@@ -115,6 +143,10 @@ def render(template: Template, event: Event, locale: str) -> Text:
         values["amount"] = _amount(event, "amount_minor")
     if template == Template.BILL_CORRECTED:
         values["before"] = _amount(event, "before_minor")
+    if template in PASSES:
+        values["name"] = _pass_name(event, default=str(texts["pass"]))
+    if template in _LAST_DAYS:
+        values["day"] = _last_day(event, _LAST_DAYS[template])
     if template in _INVOICES:
         values["number"] = str(event.payload.get("number", ""))
     if template == Template.SESSION_ENTERED:
@@ -140,6 +172,11 @@ def _place(event: Event, *, default: str) -> str:
     return str(name)[:PLACE_NAME_LENGTH_MAX] if name else default
 
 
+def _pass_name(event: Event, *, default: str) -> str:
+    name = event.payload.get("pass_name")
+    return str(name)[:PLACE_NAME_LENGTH_MAX] if name else default
+
+
 def _amount(event: Event, name: str) -> str:
     try:
         amount_minor, currency = event.payload[name], event.payload["currency"]
@@ -149,12 +186,21 @@ def _amount(event: Event, name: str) -> str:
 
 
 def _time(event: Event, name: str) -> str:
+    return f"{_local(event, name):%H:%M}"
+
+
+def _last_day(event: Event, name: str) -> str:
+    """Return the last local day before an end: what ends at midnight ends with the day before."""
+    return f"{_local(event, name) - timedelta(seconds=1):%Y-%m-%d}"
+
+
+def _local(event: Event, name: str) -> datetime:
     try:
         at = _aware(event.payload[name])
         zone = ZoneInfo(event.payload.get("timezone") or "UTC")
     except (KeyError, TypeError, ValueError, ZoneInfoNotFoundError) as error:
         raise PayloadError(f"{event.type} {event.id}: no readable {name}") from error
-    return f"{at.astimezone(zone):%H:%M}"
+    return at.astimezone(zone)
 
 
 def _aware(text: str) -> datetime:

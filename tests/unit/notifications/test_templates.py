@@ -31,6 +31,10 @@ PAYLOAD: dict[str, Any] = {
     "amount_minor": 1250,
     "before_minor": 2000,
     "entered_at": AT.isoformat(),
+    "pass_name": "Office",
+    "paid_until": AT.isoformat(),
+    "valid_until": AT.isoformat(),
+    "ended_at": "2026-03-08T16:00:00+00:00",
     "direction": "exit",
 }
 PERMITTED = {
@@ -44,6 +48,13 @@ PERMITTED = {
     Template.DISPUTE_REFUNDED: {"place"},
     Template.DISPUTE_ACCEPTED: {"place"},
     Template.DISPUTE_REJECTED: {"place"},
+    Template.PASS_PURCHASED: {"name", "amount", "day"},
+    Template.PASS_PURCHASE_FAILED: {"name"},
+    Template.PASS_RENEWAL_UPCOMING: {"name", "amount", "day"},
+    Template.PASS_RENEWED: {"name", "amount", "day"},
+    Template.PASS_RENEWAL_FAILED: {"name", "amount", "day"},
+    Template.PASS_LAPSED: {"name"},
+    Template.PASS_CANCELLED: {"name", "day"},
     Template.GATE_OPENED_ENTRY: {"place"},
     Template.GATE_OPENED_EXIT: {"place"},
 }
@@ -67,6 +78,14 @@ def _event(event_type: str = EventType.PAYMENT_CHARGED, **changes: object) -> Ev
         (_event(EventType.DISPUTE_DECIDED, state="accepted"), Template.DISPUTE_ACCEPTED),
         (_event(EventType.DISPUTE_DECIDED, state="rejected"), Template.DISPUTE_REJECTED),
         (_event(EventType.DISPUTE_DECIDED), None),
+        (_event(EventType.PASS_PURCHASED), Template.PASS_PURCHASED),
+        (_event(EventType.PASS_PURCHASE_FAILED), Template.PASS_PURCHASE_FAILED),
+        (_event(EventType.PASS_RENEWAL_UPCOMING), Template.PASS_RENEWAL_UPCOMING),
+        (_event(EventType.PASS_RENEWED), Template.PASS_RENEWED),
+        (_event(EventType.PASS_RENEWAL_FAILED), Template.PASS_RENEWAL_FAILED),
+        (_event(EventType.PASS_LAPSED), Template.PASS_LAPSED),
+        (_event(EventType.PASS_CANCELLED), Template.PASS_CANCELLED),
+        (_event(EventType.PASS_CHANGED), None),
         (_event(EventType.GATE_OPENED), Template.GATE_OPENED_EXIT),
         (_event(EventType.GATE_OPENED, direction="entry"), Template.GATE_OPENED_ENTRY),
         (_event(EventType.SESSION_ENDED), None),
@@ -91,6 +110,17 @@ def test_a_correction_names_both_amounts(locale: str, title: str) -> None:
     text = render(Template.BILL_CORRECTED, _event(EventType.BILL_CORRECTED), locale)
     assert text.title == title
     assert "20.00 CNY" in text.body
+
+
+def test_a_pass_tells_its_last_day_in_the_places_zone() -> None:
+    # It ends at local midnight: the day before is the last one.
+    text = render(Template.PASS_CANCELLED, _event(EventType.PASS_CANCELLED), "en")
+    assert text == Text("Your pass is cancelled", "Office is valid until 2026-03-08.")
+    upcoming = render(Template.PASS_RENEWAL_UPCOMING, _event(pass_name=None), "de")
+    assert upcoming.body.startswith("die Dauerkarte läuft bis 2026-03-02 und verlängert sich dann")
+    assert "12.50 CNY" in upcoming.body
+    with pytest.raises(PayloadError):
+        render(Template.PASS_RENEWED, _event(paid_until=None), "zh")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +201,7 @@ def test_a_time_that_cannot_be_read_is_not_told(changes: dict[str, object]) -> N
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_language_has_every_text_and_only_known_names(locale: str) -> None:
     texts: dict[str, Any] = tomllib.loads((TEXTS / f"{locale}.toml").read_text("utf-8"))
-    assert set(texts) == {"place", *Template}
+    assert set(texts) == {"pass", "place", *Template}
     for template, permitted in PERMITTED.items():
         assert set(texts[template]) == {"title", "body"}
         joined = texts[template]["title"] + texts[template]["body"]
