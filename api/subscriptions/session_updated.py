@@ -27,14 +27,14 @@ from parking.flows.driver_view import SessionView
 from parking.kit.errors import ParkingError, UnavailableError
 from parking.sessions.errors import SessionUnknownError
 
-# A bill that claims to change at once must not spin.
+# A change whose time has come and that is not seen yet must not spin.
 TICK_S_MIN = 1.0
 READS_MAX = 3
 
 
 @strawberry.enum(
     description="SNAPSHOT: the stay as it is. CHANGE: something happened, see `event`. TICK: time "
-    "passed, and the bill with it. More values may come: treat an unknown one as SNAPSHOT."
+    "passed, and another amount is due. More values may come: treat an unknown one as SNAPSHOT."
 )
 class SessionUpdateReason(StrEnum):
     """Why an update came."""
@@ -161,7 +161,8 @@ class SessionFeed:
         if change_at is None:
             return SUBSCRIPTION_LOOK_S
         left_s = (change_at - self._parking.clock.now()).total_seconds()
-        return min(max(left_s, TICK_S_MIN), SUBSCRIPTION_LOOK_S)
+        # To the moment: the driver who watches sees the new amount when it is due.
+        return min(left_s if left_s > 0 else TICK_S_MIN, SUBSCRIPTION_LOOK_S)
 
     def _changes(self, view: SessionView, events: Sequence[Event]) -> list[SessionUpdate]:
         self._known = events[-1].version
