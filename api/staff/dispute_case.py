@@ -1,19 +1,18 @@
 """What staff decide a dispute by: the bill, the reads, the pictures, the recomputation."""
 
-from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import strawberry
 
 from api.global_ids import encode_id
 from api.staff.pictures import picture_url
-from api.types.bill import BillLine
+from api.types.bill import BillLine, bill_line
 from api.types.dispute import BILL_KIND
 from api.types.money import Money
 from parking.disputes.rules import DECIDING_THRESHOLD, ReadFacts
 from parking.flows import dispute_view
+from parking.flows.bill_lines import read_lines
 from parking.flows.checks import Check
 from parking.flows.dispute_evidence import ReadView
 from parking.kit import money
@@ -167,26 +166,11 @@ def _bill(bill: models.Bill) -> DisputedBill:
         version=bill.version,
         state=str(bill.state),
         total=Money.of(money.Money(bill.total_minor, bill.currency)),
-        lines=list(_lines(bill.lines, bill.currency)),
+        lines=[bill_line(line, bill.currency) for line in read_lines(bill.lines)],
         issued_at=bill.issued_at,
         priced_until=bill.priced_until,
         paid_at=bill.paid_at,
     )
-
-
-def _lines(lines: Iterable[Mapping[str, Any]], currency: str) -> Iterable[BillLine]:
-    for line in lines:
-        yield BillLine(
-            reason=str(line["reason"]),
-            amount=Money.of(money.Money(int(line["amount_minor"]), currency)),
-            starts_at=_time(line["starts_at"]),
-            ends_at=_time(line["ends_at"]),
-            note=str(line["note"]),
-        )
-
-
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
 
 
 def _read(operator_id: UUID, view: ReadView | None, public_url: str) -> LaneRead | None:

@@ -14,9 +14,10 @@ from parking.flows import dispute_decision, settlement
 from parking.payments.fake import Fault
 from parking.payments.port import OrderStatus
 from parking.places import service as places
+from parking.tariffs import service as tariffs
 from tests.factories.api import ApiWorld
 from tests.factories.disputes import MISREAD, PICTURE, bill_of, charged_stay, dispute, show
-from tests.factories.lane_world import PLATE
+from tests.factories.lane_world import PLATE, RATE_TABLE
 
 STAFF = "/staff/graphql"
 REFUSAL = "... on Refusal { code message } ... on InvalidInput { field }"
@@ -302,6 +303,26 @@ async def test_correcting_the_exit_refunds_the_difference(api: ApiWorld, staff: 
         ("receivable", "CNY"): 0,
         ("revenue", "CNY"): -500,
     }
+
+
+async def test_correcting_the_vehicle_prices_the_stay_for_it(api: ApiWorld, staff: str) -> None:
+    line = {"kind": "increment", "value": 200, "block": 30, "from": 0}
+    motorcycles = {
+        "name": "motorcycles",
+        "eligibility": {"vehicle_classes": ["motorcycle"]},
+        "collections": [{"name": "motorcycles", "lines": [line]}],
+    }
+    async with api.lanes.context.database.begin() as unit:
+        lane = api.lanes.entry
+        body = RATE_TABLE | {"variants": [motorcycles]}
+        await tariffs.publish(unit, lane.operator_id, lane.place_id, currency="CNY", body=body)
+    dispute_id, _, _ = await waiting(api)
+    correction = {"vehicle": {"vehicleClass": "motorcycle"}}
+    asked = await preview(api, staff, dispute_id, "CORRECT", correction=correction)
+    assert (asked["before"], asked["after"]) == ({"amountMinor": 1000}, {"amountMinor": 400})
+    decided = await resolve(api, staff, dispute_id, "CORRECT", correction=correction)
+    assert decided["dispute"]["refunded"] == {"amountMinor": 600}
+    assert api.lanes.provider.captured("CNY") == 400
 
 
 async def test_accepting_a_line_waives_that_line(api: ApiWorld, staff: str) -> None:
