@@ -54,7 +54,7 @@ async def send(context: ParkingContext, operator_id: UUID, invoice_id: UUID) -> 
             return FapiaoState(order.state)
         is_known = order.queries > 0
         order.queries += 1
-        order.next_query_at = unit.now() + _delay(order.queries)
+        order.next_query_at = unit.now() + query_delay(order.queries)
         application = await _application(unit, operator_id, invoice_id)
     result = None
     if is_known:
@@ -176,5 +176,6 @@ def _lines(document: Document) -> tuple[FapiaoLine, ...]:
     )
 
 
-def _delay(queries: int) -> timedelta:
+def query_delay(queries: int) -> timedelta:
+    """Return how long to wait after so many questions about an application."""
     return min(QUERY_DELAY_MIN * 2 ** min(queries - 1, _DOUBLINGS_MAX), QUERY_DELAY_MAX)
