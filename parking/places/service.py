@@ -152,6 +152,14 @@ async def require_operator(unit: UnitOfWork, operator_id: UUID) -> Operator:
     return operator
 
 
+async def require_place_anywhere(unit: UnitOfWork, place_id: UUID) -> Place:
+    """Return a place of whatever operator, for who runs the installation; raises as above."""
+    place = await repository.find_place_anywhere(unit, place_id)
+    if place is None:
+        raise PlaceUnknownError("place: expected the id of a place")
+    return place
+
+
 async def _lane_of_token(unit: UnitOfWork, lane_id: UUID, token: str) -> AccessLane | None:
     try:
         operator_id = UUID(hex=token.partition(".")[0])

@@ -5,6 +5,7 @@ import typer
 from sesame.commands.tariff_explain import explain_command
 from sesame.commands.tariff_file import FILE_BYTES_MAX
 from sesame.commands.tariff_lint import lint_command
+from sesame.commands.tariff_publish import publish_command, versions_command
 from sesame.commands.tariff_quote import quote_command
 
 __all__ = ["FILE_BYTES_MAX", "tariff_app"]
@@ -22,3 +23,5 @@ def _tariff() -> None:  # pyright: ignore[reportUnusedFunction] - typer keeps it
 tariff_app.command("quote")(quote_command)
 tariff_app.command("explain")(explain_command)
 tariff_app.command("lint")(lint_command)
+tariff_app.command("publish")(publish_command)
+tariff_app.command("versions")(versions_command)

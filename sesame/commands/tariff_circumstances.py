@@ -63,7 +63,7 @@ def _used(table: RateTable, given: Sequence[str]) -> dict[str, dict[str, int]]:
     for text in given:
         name, _, balance = text.rpartition("=")
         period, _, seconds = balance.rpartition(":")
-        if not name or not seconds.isdecimal() or not seconds.isascii():
+        if not name or not period or not seconds.isdecimal() or not seconds.isascii():
             raise InvalidInputError("used", 'text such as "first EV hour=2025-03-03:1800"')
         if name not in known:
             raise InvalidInputError("used", _one_of(known))

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from parking.kit.clock import SystemClock
 from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
 from parking.tariffs.document import NamedTable, select_table, tables_in
-from parking.tariffs.lint.findings import Finding, Severity, WorkedStay, has_errors
+from parking.tariffs.lint.findings import Finding, Severity, has_errors
 from parking.tariffs.lint.linter import lint
 from parking.tariffs.lint.week import plain_monday
 from parking.tariffs.rules import RateTable
@@ -96,7 +96,7 @@ def _report(looked: Sequence[_Looked]) -> dict[str, Any]:
             {
                 "id": each.named.id or None,
                 "findings": [
-                    finding_report(finding, each.named.path_of(finding.path), each.table.zone)
+                    finding_report(finding, each.named.path_of(finding.path), each.table)
                     for finding in each.findings
                 ],
             }
@@ -105,7 +105,7 @@ def _report(looked: Sequence[_Looked]) -> dict[str, Any]:
     }
 
 
-def finding_report(finding: Finding, path: str, zone: ZoneInfo) -> dict[str, Any]:
+def finding_report(finding: Finding, path: str, table: RateTable) -> dict[str, Any]:
     """Return the finding as JSON values, with times on the place's wall clock."""
     return {
         "severity": finding.severity,
@@ -114,13 +114,26 @@ def finding_report(finding: Finding, path: str, zone: ZoneInfo) -> dict[str, Any
         "words": finding.words,
         "stays": [
             {
-                "entry": local_text(stay.entered_at, zone),
-                "exit": local_text(stay.left_at, zone),
+                "entry": local_text(stay.entered_at, table.zone),
+                "exit": local_text(stay.left_at, table.zone),
                 "amount_minor": stay.amount_minor,
+                "amount": Money(stay.amount_minor, table.currency).format(),
             }
             for stay in finding.stays
         ],
     }
+
+
+def print_finding(report: Mapping[str, Any]) -> None:
+    """Print a finding, as `finding_report` gives it, for people."""
+    console = Console(soft_wrap=True)
+    severity = Severity(report["severity"])
+    head = Text(f"  {severity:<7} ", style=_COLOURS[severity])
+    console.print(head.append(f"{report['code']}  {report['path']}", style="default"))
+    console.print(Text(f"          {report['words']}"))
+    for stay in report["stays"]:
+        amount = f"{stay['entry']} to {stay['exit']}: {stay['amount']}"
+        console.print(Text(f"          {amount}", style="dim"))
 
 
 def _show(looked: _Looked, since: datetime) -> None:
@@ -130,20 +143,10 @@ def _show(looked: _Looked, since: datetime) -> None:
         console.print(Text("  nothing found", style="green"))
     for finding in looked.findings:
         path = looked.named.path_of(finding.path)
-        head = Text(f"  {finding.severity:<7} ", style=_COLOURS[finding.severity])
-        console.print(head.append(f"{finding.code}  {path}", style="default"))
-        console.print(Text(f"          {finding.words}"))
-        for stay in finding.stays:
-            console.print(Text(f"          {_stay_text(stay, looked.table)}", style="dim"))
+        print_finding(finding_report(finding, path, looked.table))
     from sesame.price_plots.terminal import draw_in_terminal  # noqa: PLC0415 - only people want it
 
     typer.echo(draw_in_terminal(_curves(looked, since)[0]))
-
-
-def _stay_text(stay: WorkedStay, table: RateTable) -> str:
-    entered, left = (moment.astimezone(table.zone) for moment in stay[:2])
-    amount = Money(stay.amount_minor, table.currency).format()
-    return f"{entered:%a %Y-%m-%d %H:%M:%S} to {left:%a %Y-%m-%d %H:%M:%S}: {amount}"
 
 
 def _write_plot(looked: Sequence[_Looked], since: datetime, path: Path) -> None:
