@@ -37,6 +37,7 @@ SUBSCRIPTION_READS_AT_ONCE_MAX: Final = 4
 
 PAGE_SIZE: Final = 20
 PAGE_SIZE_MAX: Final = 100
+RECEIPTS_PER_OPERATION_MAX: Final = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ import strawberry
 
 from parking.kit.errors import InvalidInputError
 
+# An issued bill is found by its operator and its own id.
+BILL_KIND: Final = "Bill"
 _LENGTH_MAX: Final = 200
 
 

@@ -3,6 +3,7 @@
 import strawberry
 
 from api import reads
+from api.bill_reads import BillQueries
 from api.global_ids import Node
 from api.quotes import QuoteQueries
 from api.request import Info
@@ -11,7 +12,7 @@ from api.viewer import Viewer
 
 
 @strawberry.type
-class Query(QuoteQueries):
+class Query(QuoteQueries, BillQueries):
     """The reads of the driver's schema."""
 
     @strawberry.field(

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
+from api import bill_reads
 from api.config import PAGE_SIZE_MAX
-from api.global_ids import Node, decode_id, decode_keys, encode_id, read_id
+from api.global_ids import BILL_KIND, Node, decode_id, decode_keys, encode_id, read_id
 from api.request import RequestContext
 from api.types.dispute import DISPUTE_KIND, Dispute, DisputeConnection, DisputeEdge
 from api.types.invoice import INVOICE_KIND, Invoice
@@ -118,7 +119,11 @@ async def page_of_disputes(
 async def node(context: RequestContext, driver_id: UUID, global_id: str) -> Node | None:
     """Return one of the driver's things; None for anybody else's, as for none."""
     try:
-        kind, (key,) = read_id(global_id)
+        kind, keys = read_id(global_id)
+        if kind == BILL_KIND:
+            operator_id, bill_id = keys
+            return await bill_reads.find_bill(context, driver_id, operator_id, bill_id)
+        (key,) = keys
     except ValueError:
         return None
     find = _FINDERS.get(kind)

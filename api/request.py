@@ -2,17 +2,19 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID, uuid4
 
 import strawberry
 from starlette.requests import HTTPConnection
 
-from api.config import ApiConfig
+from api.config import RECEIPTS_PER_OPERATION_MAX, ApiConfig
 from api.socket_places import SocketPlace
 from parking.drivers import service as drivers
 from parking.drivers.errors import TokenRefusedError
 from parking.drivers.tokens import DriverIdentity, StaffIdentity
 from parking.flows.context import ParkingContext
+from parking.kit.errors import InvalidInputError
 
 _BEARER = "bearer "
 
@@ -26,6 +28,8 @@ class RequestContext:
         connection_params: What came with `connection_init`, on a WebSocket.
         place: The socket's; None on HTTP.
         correlation_id: In the log and in a masked error, to find the one by the other.
+        receipts: How many this operation has asked for.
+        loaders: What gathers the reads of a list, by name.
     """
 
     parking: ParkingContext
@@ -35,6 +39,8 @@ class RequestContext:
     connection_params: dict[str, object] | None = None
     place: SocketPlace | None = None
     correlation_id: str = field(default_factory=lambda: uuid4().hex)
+    receipts: int = 0
+    loaders: dict[str, Any] = field(default_factory=dict[str, Any])
     _checked: DriverIdentity | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -64,6 +70,16 @@ class RequestContext:
         """Check again that the sign-in stands: a subscription outlives the first check."""
         self._checked = None
         return await self.driver()
+
+    def count_receipt(self) -> None:
+        """Let the operation have one more receipt: each takes a dozen statements and a signature.
+
+        Raises:
+            InvalidInputError: it has had RECEIPTS_PER_OPERATION_MAX.
+        """
+        self.receipts += 1
+        if self.receipts > RECEIPTS_PER_OPERATION_MAX:
+            raise InvalidInputError("receipt", f"at most {RECEIPTS_PER_OPERATION_MAX} at once")
 
     def staff(self) -> StaffIdentity:
         """Return which staff member asks.

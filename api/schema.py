@@ -17,6 +17,7 @@ from api.refusals import Refusal
 from api.subscriptions.session_updated import Subscription
 from api.types.dispute import Dispute
 from api.types.invoice import Invoice
+from api.types.issued_bill import IssuedBill
 from api.types.mandate import Mandate
 from api.types.passes import Pass, PassProduct
 from api.types.place import Place
@@ -46,6 +47,7 @@ def make_schema(*, development: bool) -> strawberry.Schema:
         types=[
             Dispute,
             Invoice,
+            IssuedBill,
             Mandate,
             Pass,
             PassProduct,

@@ -4,7 +4,8 @@ from uuid import UUID
 
 import strawberry
 
-from api import invoice_pages, reads
+from api import bill_reads, invoice_pages, reads
+from api.bill_reads import IssuedBillConnection
 from api.config import PAGE_SIZE
 from api.global_ids import Node, encode_id
 from api.request import Info
@@ -46,6 +47,17 @@ class Viewer(Node):
     async def passes(self, info: Info) -> list[Pass]:
         """Return the driver's passes."""
         return await reads.passes(info.context, self.driver_id)
+
+    @strawberry.field(
+        description="Every issued bill of a stay, a page at a time: those of the newest stay first."
+    )
+    async def bills(
+        self, info: Info, first: int = PAGE_SIZE, after: str | None = None
+    ) -> IssuedBillConnection:
+        """Return a page of bills."""
+        return await bill_reads.page_of_bills(
+            info.context, self.driver_id, first=first, after=after
+        )
 
     @strawberry.field(description="Stays that have not ended, newest first.")
     async def active_sessions(self, info: Info) -> list[Session]:

@@ -5,9 +5,9 @@ from typing import Annotated
 import strawberry
 
 from api.acting import Given, outcome_of, refusable
-from api.global_ids import decode_id, decode_keys
+from api.global_ids import BILL_KIND, decode_id, decode_keys
 from api.request import Info
-from api.types.dispute import BILL_KIND, DISPUTE_KIND, Dispute
+from api.types.dispute import DISPUTE_KIND, Dispute
 from parking.disputes.models import DisputeReason
 from parking.disputes.rules import COMMENT_LENGTH_MAX, DISPUTABLE_FOR
 from parking.flows import dispute_opening, dispute_view

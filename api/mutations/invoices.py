@@ -5,9 +5,8 @@ from typing import Annotated
 import strawberry
 
 from api.acting import Given, outcome_of, refusable
-from api.global_ids import decode_keys
+from api.global_ids import BILL_KIND, decode_keys
 from api.request import Info
-from api.types.dispute import BILL_KIND
 from api.types.invoice import Invoice, InvoiceBuyer
 from parking.flows import invoice_fapiao, invoice_view, invoicing
 from parking.flows.invoicing import BILLS_PER_INVOICE_MAX

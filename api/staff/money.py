@@ -8,9 +8,8 @@ import strawberry
 
 from api.acting import Given, outcome_of, refusable
 from api.config import PAGE_SIZE, PAGE_SIZE_MAX
-from api.global_ids import decode_id, decode_keys, encode_id
+from api.global_ids import BILL_KIND, decode_id, decode_keys, encode_id
 from api.request import Info
-from api.types.dispute import BILL_KIND
 from api.types.money import Money, MoneyInput
 from api.types.refund import REFUND_KIND
 from api.types.session import PageInfo

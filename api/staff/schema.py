@@ -6,6 +6,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from api.limits import QuietSchema, extensions_of
+from api.staff.bills import BillQueries
 from api.staff.claims import ClaimMutations, ClaimQueries
 from api.staff.disputes import DisputeMutations, DisputeQueries
 from api.staff.invoices import InvoiceMutations, InvoiceQueries
@@ -19,6 +20,7 @@ from api.staff.vehicles import VehicleMutations, VehicleQueries
 
 @strawberry.type
 class StaffQuery(
+    BillQueries,
     ClaimQueries,
     DisputeQueries,
     MoneyQueries,

@@ -4,14 +4,13 @@ from datetime import datetime
 
 import strawberry
 
-from api.global_ids import Node, encode_id
+from api.global_ids import BILL_KIND, Node, encode_id
 from api.types.money import Money
 from api.types.session import PageInfo
 from parking.disputes import models
 from parking.flows.dispute_view import DisputeView
 
 DISPUTE_KIND = "Dispute"
-BILL_KIND = "Bill"
 
 strawberry.enum(
     models.DisputeState,

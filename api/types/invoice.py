@@ -4,8 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from api.global_ids import Node, encode_id
-from api.types.dispute import BILL_KIND
+from api.global_ids import BILL_KIND, Node, encode_id
 from api.types.money import Money
 from api.types.session import PageInfo
 from parking.flows import invoice_view

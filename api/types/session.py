@@ -1,13 +1,17 @@
 """Stays as their driver sees them."""
 
 from datetime import datetime
+from uuid import UUID
 
 import strawberry
 
 from api.global_ids import Node, encode_id
+from api.request import Info
 from api.types.bill import Bill
+from api.types.issued_bill import IssuedBill
 from api.types.place import Place
 from api.types.refund import Refund
+from api.types.stay_bills import bills_of_stay
 from parking.flows.driver_view import SessionView
 from parking.sessions import models
 from parking.tariffs.circumstances import Circumstances
@@ -46,6 +50,7 @@ class Vehicle:
 class Session(Node):
     """One stay."""
 
+    key: strawberry.Private[UUID]
     plate: str
     place: Place
     entered_at: datetime
@@ -66,11 +71,19 @@ class Session(Node):
         description="What goes back to you of what you paid, oldest first."
     )
 
+    @strawberry.field(
+        description="Your issued bills of it, newest first; a corrected one stays in the list."
+    )
+    async def bills(self, info: Info) -> list[IssuedBill]:
+        """Return the issued bills."""
+        return await bills_of_stay(info.context, self.key)
+
     @classmethod
     def of(cls, view: SessionView) -> "Session":
         """Return the stay for its driver."""
         return cls(
             id=encode_id("Session", view.id),
+            key=view.id,
             plate=view.plate,
             place=Place.of(view.place),
             entered_at=view.entered_at,

@@ -1,5 +1,6 @@
 """The driver's own list of stays, kept in the transaction of the lane's flow."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -67,6 +68,18 @@ async def give_up_stay(unit: UnitOfWork, driver_id: UUID, session_id: UUID) -> N
 async def find_stay(unit: UnitOfWork, driver_id: UUID, session_id: UUID) -> DriverStay | None:
     """Return the driver's stay; None where it is not theirs."""
     return await unit.session.get(DriverStay, (driver_id, session_id))
+
+
+async def find_stays(
+    unit: UnitOfWork, driver_id: UUID, session_ids: Collection[UUID]
+) -> list[DriverStay]:
+    """Return those of some stays that are the driver's."""
+    statement = (
+        select(DriverStay)
+        .where(col(DriverStay.driver_id) == driver_id)
+        .where(col(DriverStay.session_id).in_(list(session_ids)))
+    )
+    return list(await unit.session.exec(statement))
 
 
 async def list_active(unit: UnitOfWork, driver_id: UUID) -> list[DriverStay]:

@@ -3,7 +3,7 @@
 Whoever holds the facts and the rate table gets the same lines, whatever process they run it in.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -119,6 +119,30 @@ def lines_of(table: RateTable, facts: StayFacts) -> StayLines:
     return StayLines(tuple(lines), stay.total, due, stay.next_change_at)
 
 
+def read_lines(stored: Iterable[Mapping[str, Any]]) -> tuple[BillLine, ...]:
+    """Return the lines that a bill stores; those of a pass say less."""
+    lines: list[BillLine] = []
+    total_minor = 0
+    for line in stored:
+        total_minor += int(line["amount_minor"])
+        lines.append(
+            BillLine(
+                reason=str(line["reason"]),
+                amount_minor=int(line["amount_minor"]),
+                running_total_minor=int(line.get("running_total_minor", total_minor)),
+                starts_at=_instant(line.get("starts_at")),
+                ends_at=_instant(line.get("ends_at")),
+                block_minutes=line.get("block_minutes"),
+                block_count=line.get("block_count"),
+                block_amount_minor=line.get("block_amount_minor"),
+                capped_from_minor=line.get("capped_from_minor"),
+                collection=line.get("collection") or "",
+                note=line.get("note") or "",
+            )
+        )
+    return tuple(lines)
+
+
 def stored_lines(lines: Iterable[BillLine]) -> list[dict[str, Any]]:
     """Return the lines as a bill stores them."""
     return [
@@ -137,6 +161,10 @@ def stored_lines(lines: Iterable[BillLine]) -> list[dict[str, Any]]:
         }
         for line in lines
     ]
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _line(line: PriceLine) -> BillLine:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from api.global_ids import read_id
+from api.global_ids import BILL_KIND, read_id
 from parking.flows.checks import Verification
 from parking.flows.receipt_check import DOCUMENT_BYTES_MAX, check_receipt, read_document
 from parking.flows.receipts import issue_receipt
@@ -29,7 +29,6 @@ from sesame.commands import bill_report
 from sesame.settings import Settings
 from sesame.wiring import open_context, receipt_signer
 
-BILL_KIND = "Bill"
 _BILL_KEYS = 2
 
 bill_app = typer.Typer(
