@@ -19,7 +19,7 @@ from api.invoice_files import InvoiceFileEndpoint
 from api.lingering import LingerOnTooLarge
 from api.metrics import CountRequests, Metrics
 from api.pages.endpoint import PayEndpoint
-from api.receipt_files import RECEIPT_KEYS_PATH, receipt_keys
+from api.receipt_files import RECEIPT_KEYS_PATH, ReceiptFileEndpoint, receipt_keys
 from api.request import open_context
 from api.schema import make_schema
 from api.staff import pictures
@@ -36,6 +36,7 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
     schema = make_schema(development=config.development)
     staff_schema = make_staff_schema(development=config.development)
     sockets = SubscriptionEndpoint(schema, open_request)
+    receipts = ReceiptFileEndpoint(context, config)
     metrics = Metrics()
     metrics.sockets.set_function(lambda: sockets.places.sockets)
     routes = [
@@ -47,6 +48,8 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         Route("/callbacks/{provider}", CallbackEndpoint(context).answer, methods=["POST"]),
         Route("/pay/{token}", PayEndpoint(context).answer, methods=["GET", "POST"]),
         Route("/invoices/{name}", InvoiceFileEndpoint(context, config).answer),
+        Route("/pay/{token}/receipts/{number:int}", receipts.of_link),
+        Route("/receipts/{bill}", receipts.of_driver),
         Route(RECEIPT_KEYS_PATH, partial(receipt_keys, context)),
         Route("/healthz", _healthz),
         Route("/readyz", partial(_readyz, context)),

@@ -5,7 +5,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 
 from api.body import REFUSED_HEADERS, BodyRefusedError, read_body
 from api.pages import pay
-from parking.flows import checkout
+from parking.flows import checkout, receipt_links
 from parking.flows.context import ParkingContext
 from parking.kit.errors import ParkingError, UnavailableError
 from parking.payments.errors import (
@@ -50,5 +50,7 @@ class PayEndpoint:
     async def _show(self, token: str, *, failed: ParkingError | None = None) -> Response:
         page = await checkout.bill_of(self._context, token)
         notice = None if failed is None else "The payment page does not answer. Please try again."
-        html = pay.render(page, address=f"{self._context.public_url}/pay/{token}", notice=notice)
+        receipts = await receipt_links.count_receipts(self._context, token) if page.paid else 0
+        address = f"{self._context.public_url}/pay/{token}"
+        html = pay.render(page, address=address, notice=notice, receipts=receipts)
         return HTMLResponse(html, 200 if failed is None else 503, _HEADERS)

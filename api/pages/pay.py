@@ -35,6 +35,7 @@ CONTENT_SECURITY_POLICY: Final = (
 )
 _REFRESH_S: Final = 5
 _LINES_SHOWN_MAX: Final = 40
+_RECEIPTS_SHOWN_MAX: Final = 20
 
 _REASONS: Final = {
     "free": "Free time",
@@ -47,13 +48,14 @@ _REASONS: Final = {
 }
 
 
-def render(page: PayPage, *, address: str, notice: str | None = None) -> str:
+def render(page: PayPage, *, address: str, notice: str | None = None, receipts: int = 0) -> str:
     """Return the page of a bill.
 
     Args:
         page: The bill.
         address: The page's own address, for the QR code.
         notice: What went wrong with the last attempt to pay, if anything.
+        receipts: How many receipts there are to download.
     """
     zone = ZoneInfo(page.timezone)
     alert = "" if notice is None else f'<p class="alert" role="alert">{escape(notice)}</p>'
@@ -62,7 +64,7 @@ def render(page: PayPage, *, address: str, notice: str | None = None) -> str:
 <span class="note">Entered {_time(page.entered_at, zone)}</span></p>
 {alert}{_state(page, zone)}
 {_table(page, zone)}
-<p class="note">As of {_time(page.as_of, zone)}</p>
+{_receipts(address, receipts)}<p class="note">As of {_time(page.as_of, zone)}</p>
 {_qr(address)}"""
     refresh = f'<meta http-equiv="refresh" content="{_REFRESH_S}">'
     return _document(body, head=refresh if page.state is PayState.IN_PROGRESS else "")
@@ -110,6 +112,15 @@ def _table(page: PayPage, zone: ZoneInfo) -> str:
         f"<tr><td><strong>Total</strong></td><td><strong>{_money(page.total)}</strong></td></tr>"
     )
     return f"<table>{''.join(rows)}</table>"
+
+
+def _receipts(address: str, count: int) -> str:
+    links = (
+        f'<a href="{escape(address)}/receipts/{number}" download>'
+        f"{'Receipt' if count == 1 else f'Receipt {number}'}</a>"
+        for number in range(1, min(count, _RECEIPTS_SHOWN_MAX) + 1)
+    )
+    return f"<p>{', '.join(links)}</p>\n" if count else ""
 
 
 def _row(line: BillLine, currency: str, zone: ZoneInfo) -> str:
