@@ -5,15 +5,14 @@ from uuid import UUID
 
 import strawberry
 
-from api.global_ids import encode_id
+from api.global_ids import BILL_KIND, encode_id
 from api.staff.pictures import picture_url
 from api.types.bill import BillLine, bill_line
-from api.types.dispute import BILL_KIND
+from api.types.issued_bill import VerificationCheck
 from api.types.money import Money
 from parking.disputes.rules import DECIDING_THRESHOLD, ReadFacts
 from parking.flows import dispute_view
 from parking.flows.bill_lines import read_lines
-from parking.flows.checks import Check
 from parking.flows.dispute_evidence import ReadView
 from parking.kit import money
 from parking.payments import models
@@ -91,17 +90,6 @@ class DisputedBill:
     paid_at: datetime | None
 
 
-@strawberry.type(description="One question that checking the bill asks, and its answer.")
-class DisputeCheck:
-    """One question and its answer."""
-
-    name: str
-    ok: bool | None = strawberry.field(description="Null where it could not be asked.")
-    expected: str
-    found: str
-    words: str
-
-
 @strawberry.type(description="A moment of the case.")
 class DisputeMoment:
     """A moment of the case."""
@@ -131,7 +119,7 @@ class DisputeCase:
     later: LaneRead | None = strawberry.field(
         description="The car that read as the plate after the stay had ended."
     )
-    checks: list[DisputeCheck] = strawberry.field(
+    checks: list[VerificationCheck] = strawberry.field(
         description="The disputed bill computed again from what is stored."
     )
     timeline: list[DisputeMoment]
@@ -152,7 +140,7 @@ class DisputeCase:
             entry=_read(case.view.row.operator_id, case.evidence.entry, public_url),
             exit=_read(case.view.row.operator_id, case.evidence.exit, public_url),
             later=_read(case.view.row.operator_id, case.later, public_url),
-            checks=[_check(check) for check in case.checks],
+            checks=[VerificationCheck.of(check) for check in case.checks],
             timeline=[
                 DisputeMoment(at=moment.at, kind=moment.kind, note=moment.note)
                 for moment in case.timeline
@@ -207,14 +195,4 @@ def _read(operator_id: UUID, view: ReadView | None, public_url: str) -> LaneRead
             )
             for picture in view.pictures
         ],
-    )
-
-
-def _check(check: Check) -> DisputeCheck:
-    return DisputeCheck(
-        name=str(check.name),
-        ok=check.ok,
-        expected=check.expected,
-        found=check.found,
-        words=check.words,
     )

@@ -31,9 +31,8 @@ RETRY_AFTER: Final = timedelta(minutes=1)
 TRIES_MAX: Final = 60
 # The frames of a car may come after its read was decided on; they are part of the case.
 LOOK_AFTER: Final = timedelta(seconds=5)
-_DECIDED: Final = frozenset(
-    {DisputeState.AUTO_REFUNDED, DisputeState.ACCEPTED, DisputeState.REJECTED}
-)
+_BY_A_PERSON: Final = frozenset({DisputeState.ACCEPTED, DisputeState.REJECTED})
+_DECIDED: Final = _BY_A_PERSON | {DisputeState.AUTO_REFUNDED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +216,8 @@ async def close(
     dispute.refunded_minor = refunded_minor
     dispute.decided_at = unit.now()
     dispute.next_try_at = None
+    if state in _BY_A_PERSON and dispute.decided_by is not None:
+        _mark_reviewed(dispute, dispute.decided_by, unit.now())
     await repository.close_of_driver(
         unit, dispute, is_automatic=state == DisputeState.AUTO_REFUNDED
     )
@@ -250,10 +251,7 @@ async def review(
     dispute = await repository.lock_dispute(unit, operator_id, dispute_id)
     if dispute is None:
         raise DisputeUnknownError
-    if dispute.is_review_due:
-        dispute.is_review_due = False
-        dispute.reviewed_by = staff_name
-        dispute.reviewed_at = unit.now()
+    _mark_reviewed(dispute, staff_name, unit.now())
     return dispute
 
 
@@ -282,6 +280,13 @@ def words_of(unit: UnitOfWork, dispute: Dispute) -> str | None:
     if dispute.words_sealed is None:
         return None
     return unit.vault.open(dispute.words_sealed, context=WORDS_CONTEXT)
+
+
+def _mark_reviewed(dispute: Dispute, name: str, at: datetime) -> None:
+    if dispute.is_review_due:
+        dispute.is_review_due = False
+        dispute.reviewed_by = name
+        dispute.reviewed_at = at
 
 
 def _is_same(unit: UnitOfWork, dispute: Dispute, decision: NewDecision) -> bool:

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from parking.disputes.models import Dispute, DisputeState
-from parking.flows import dispute_misread
+from parking.flows import dispute_decision, dispute_misread, dispute_view
 from tests.factories.disputes import MISREAD, charged_stay, dispute, leave
 from tests.factories.lane_world import PLATE, LaneWorld
 
@@ -83,6 +83,41 @@ async def test_what_is_not_refunded_by_itself(
         assert found.is_review_due
     assert world.provider.captured("CNY") == 1000
     assert await world.count("refunds") == 0
+
+
+async def test_a_person_looks_at_it_and_the_first_name_stays(world: LaneWorld) -> None:
+    await charged_stay(world, MISREAD)
+    world.wait(minutes=30)
+    await come_late(world)
+    found = await only(world)
+    key = (found.operator_id, found.id)
+    for name in ("Ada", "Bob"):
+        view = await dispute_view.review(world.context, *key, staff_name=name)
+        assert (view.row.is_review_due, view.row.reviewed_by) == (False, "Ada")
+    case = await dispute_view.find_case(world.context, *key)
+    assert case is not None
+    assert case.later is not None
+    assert case.later.facts is not None
+    assert (case.later.facts.text, len(case.later.pictures)) == (PLATE, 1)
+    assert "later_car" in [moment.kind for moment in case.timeline]
+
+
+async def test_whoever_decides_has_looked(world: LaneWorld) -> None:
+    await charged_stay(world, MISREAD)
+    world.wait(minutes=30)
+    await come_late(world, with_picture=False)
+    found = await only(world)
+    decided = await dispute_decision.resolve(
+        world.context,
+        found.operator_id,
+        found.id,
+        kind=dispute_decision.REJECT,
+        remedy=None,
+        words="It was your car.",
+        staff_name="Ada",
+    )
+    assert (decided.state, decided.is_review_due) == (DisputeState.REJECTED, False)
+    assert decided.reviewed_by == "Ada"
 
 
 async def test_a_plate_that_nobody_bound_has_nobody_to_refund(world: LaneWorld) -> None:
