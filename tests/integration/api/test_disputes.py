@@ -77,6 +77,7 @@ mutation Review($id: ID!) {{ reviewDispute(input: {{disputeId: $id}}) {{
   __typename ... on DisputeReviewed {{ dispute {{ isReviewDue reviewedBy }} }} {REFUSAL}
 }} }}
 """
+BILLS = "{ viewer { sessions(first: 5) { edges { node { bills { id } } } } } }"
 NODE = "query Node($id: ID!) { node(id: $id) { __typename } }"
 WORDS = "The bill is corrected."
 LARGE = text("UPDATE frames SET image = repeat('x', 4194305)::bytea WHERE id = :id")
@@ -165,10 +166,11 @@ async def test_a_driver_contests_withdraws_and_contests_again(api: ApiWorld) -> 
 
 
 async def test_a_misread_is_refunded_in_the_answer(api: ApiWorld) -> None:
-    driver_id, session_id = await charged_stay(api.lanes, MISREAD)
+    driver_id, _ = await charged_stay(api.lanes, MISREAD)
     token = await api.token_of(driver_id)
-    bill_id = encode_id("Bill", *await bill_of(api.lanes, session_id))
-    found = (await contest(api, token, bill_id))["dispute"]
+    [stay] = (await api.ask(BILLS, token=token))["viewer"]["sessions"]["edges"]
+    [bill] = stay["node"]["bills"]
+    found = (await contest(api, token, bill["id"]))["dispute"]
     assert (found["state"], found["refunded"]["amountMinor"]) == ("AUTO_REFUNDED", 1000)
     assert found["words"].startswith("The pictures do not prove")
     assert api.lanes.provider.captured("CNY") == 0
