@@ -7,10 +7,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from parking.flows import charging, refunds, settlement
-from parking.flows.refunds import request_refund, retry_refund
+from parking.flows.refunds import lock_paying_attempt, request_refund, retry_refund
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import ParkingError
 from parking.kit.money import Money
+from parking.payments import refunds as payment_refunds
 from parking.payments import repository
 from parking.payments.errors import (
     NothingToRefundError,
@@ -27,7 +28,6 @@ from parking.payments.port import (
     RefundOrder,
     RefundResult,
 )
-from parking.payments.refunds import order_of
 from parking.payments.service import AmountMismatchError
 from parking.payments.versions import lock_newest
 from tests.factories.lane_world import LaneWorld
@@ -172,6 +172,25 @@ async def test_two_rivals_never_give_back_more_than_came_in(world: LaneWorld) ->
     assert world.provider.captured("CNY") == 400
 
 
+async def test_a_payment_never_gives_back_more_than_it_took(world: LaneWorld) -> None:
+    bill = await paid_stay(world)
+
+    async def store(amount_minor: int, cause: str) -> None:
+        async with world.context.database.begin() as unit:
+            newest = await lock_newest(unit, bill.operator_id, bill.id)
+            attempt = await lock_paying_attempt(unit, newest)
+            amount = Money(amount_minor, "CNY")
+            await payment_refunds.store(
+                unit, newest, attempt, amount, cause=cause, reason=REASON, by=BY
+            )
+
+    await store(600, "first")
+    with pytest.raises(RefundTooLargeError):
+        await store(401, "second")
+    await store(400, "third")
+    assert sorted(await state_of(world)) == [("sent", 400), ("sent", 600)]
+
+
 async def test_rivals_with_one_cause_store_one_refund(world: LaneWorld) -> None:
     bill = await paid_stay(world)
     answers = await asyncio.gather(*(ask_for(world, bill, 400) for _ in range(4)))
@@ -223,7 +242,7 @@ async def test_sending_at_the_same_time_gives_back_once(world: LaneWorld) -> Non
 async def test_a_notice_may_come_before_the_answer_and_again(world: LaneWorld) -> None:
     refund = await ask_for(world, await paid_stay(world), 300)
     world.provider.play(Fault.LOSE_ANSWER_AFTER)
-    order = await world.provider.refund(order_of(refund))
+    order = await world.provider.refund(payment_refunds.order_of(refund))
     assert order.status == "unknown"
     notice = notice_of(world)
     await take_notice(world, notice)
@@ -236,7 +255,7 @@ async def test_a_notice_may_come_before_the_answer_and_again(world: LaneWorld) -
 
 async def test_a_notice_about_another_amount_is_not_believed(world: LaneWorld) -> None:
     refund = await ask_for(world, await paid_stay(world), 300)
-    await world.provider.refund(order_of(refund))
+    await world.provider.refund(payment_refunds.order_of(refund))
     verified = world.provider.verify_notice(notice_of(world).headers, notice_of(world).body)
     assert isinstance(verified.result, RefundResult)
     for wrong in (
