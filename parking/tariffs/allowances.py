@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
+from typing import Final
 
 from parking.tariffs.circumstances import Circumstances
 from parking.tariffs.rate_rights import RateAllowance
@@ -9,6 +10,8 @@ from parking.tariffs.rate_table import RateTable
 from parking.tariffs.run import PriceReason, Run
 from parking.tariffs.schedule import next_midnight
 from parking.tariffs.wall_clock import local_day
+
+_NEVER_S: Final = 1 << 62
 
 
 class AllowanceBalance:
@@ -25,6 +28,12 @@ class AllowanceBalance:
 
     def __bool__(self) -> bool:
         return bool(self._allowances)
+
+    def renewed_s(self, at_s: int) -> int:
+        """Return when an allowance begins again after `at_s`."""
+        if any(each.per == "calendar_day" for each in self._allowances):
+            return next_midnight(self._table, at_s)
+        return _NEVER_S
 
     def take(self, from_s: int, until_s: int) -> Run | None:
         """Take free time from `from_s` on, at most until `until_s`; None if nothing is left."""

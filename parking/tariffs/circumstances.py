@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
-from parking.tariffs.model_part import Part, misfit, validated
+from parking.tariffs.model_part import Part, items, misfit, validated
 from parking.tariffs.rate_terms import VehicleClass
 from parking.tariffs.run import PriceReason
 
@@ -31,7 +31,7 @@ def _require_free_reason(reason: PriceReason) -> PriceReason:
 
 
 _Name = Annotated[str, Field(min_length=1, max_length=100)]
-_Names = Annotated[tuple[_Name, ...], Field(strict=False, max_length=GRANTS_MAX)]
+_Names = Annotated[tuple[_Name, ...], items(most=GRANTS_MAX)]
 _Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_require_time)]
 _Seconds = Annotated[int, Field(ge=0, le=_SECONDS_MAX)]
 _Periods = Annotated[dict[_Name, _Seconds], Field(max_length=ALLOWANCE_PERIODS_MAX)]
@@ -85,9 +85,7 @@ class Circumstances(Part):
     vehicle: Vehicle = Vehicle()
     has_pass: bool = False
     merchants: _Names = ()
-    exemptions: Annotated[
-        tuple[Exemption, ...], Field(strict=False, max_length=EXEMPTIONS_MAX)
-    ] = ()
+    exemptions: Annotated[tuple[Exemption, ...], items(most=EXEMPTIONS_MAX)] = ()
     allowances_used_s: Annotated[Mapping[_Name, _Periods], Field(max_length=GRANTS_MAX)] = Field(
         default_factory=dict[str, dict[str, int]]
     )

@@ -97,9 +97,13 @@ class _Walk:
         self._next_s = max(self._next_s, starts_s)
         while self._next_s < ends_s:
             rung = _rung_at(collection, self._next_s - base_s)
-            run = self._taken(tile, collection, rung, base_s, ends_s) if self._balance else None
+            run, run_ends_s = None, ends_s
+            if self._balance:
+                run = self._taken(tile, collection, rung, base_s, ends_s)
+                # What begins after midnight may be free again.
+                run_ends_s = min(ends_s, self._balance.renewed_s(self._next_s))
             if run is None:
-                run = self._run(tile, collection, rung, base_s, ends_s)
+                run = self._run(tile, collection, rung, base_s, run_ends_s)
             elif collection.clock == "charged":
                 taken_s += run.ends_s - run.starts_s
                 base_s += run.ends_s - run.starts_s

@@ -1,19 +1,28 @@
 """What every part of a tariff's data has in common: strict fields, and errors that name a path."""
 
-from typing import TypeVar
+from typing import Any, Final, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from parking.kit.errors import InvalidInputError
 
-_PATH_STEP_CHARACTERS_MAX = 100
-_PLAIN_EXPECTATIONS = {
+_PATH_STEP_CHARACTERS_MAX: Final = 100
+_FIELDS_MAX: Final = 64
+_PLAIN_EXPECTATIONS: Final = {
     "missing": "a value",
     "extra_forbidden": "no field of this name",
     "timezone_aware": "a time with a UTC offset",
+    "model_type": "an object",
+    "dict_type": "an object",
+    "tuple_type": "a list",
+    "string_unicode": "text that can be written as UTF-8",
+    "too_long": "at most {max_length} items",
+    "too_short": "at least {min_length} item",
+    "string_too_long": "at most {max_length} characters",
+    "string_too_short": "at least {min_length} character",
 }
-_PREFIXES = ("Value error, ", "Input should be ", "String should ", "Tuple should ")
+_PREFIXES: Final = ("Value error, ", "Input should be ", "String should ")
 
 
 class Part(BaseModel):
@@ -23,8 +32,36 @@ class Part(BaseModel):
         strict=True, frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _require_fields(cls, data: object) -> object:
+        # Without this a million unknown fields would be a million errors to collect.
+        names = cast("dict[object, object]", data) if isinstance(data, dict) else {}
+        if len(names) > _FIELDS_MAX:
+            raise ValueError(f"at most {_FIELDS_MAX} fields")
+        if not all(isinstance(name, str) and _is_text(name) for name in names):
+            raise ValueError("field names that are text")
+        return cast("object", data)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
 
 PartT = TypeVar("PartT", bound=Part)
+
+
+def items(*, most: int, least: int = 0) -> Any:  # noqa: ANN401 - metadata of a field of any type
+    """Return what a field that holds many parts needs: a list of so many at most.
+
+    JSON has lists where the model has tuples: only the container is lenient, never its items.
+    The first wrong one ends the reading, so that a huge list of them is no work.
+    """
+    return Field(strict=False, fail_fast=True, min_length=least or None, max_length=most)
 
 
 def misfit(expected: str, *path: str | int) -> ValidationError:
@@ -48,6 +85,8 @@ def validated(model: type[PartT], data: object, name: str) -> PartT:
         first = error.errors(include_url=False, include_input=False)[0]
         steps = (str(step)[:_PATH_STEP_CHARACTERS_MAX] for step in (name, *first["loc"]))
         expected = _PLAIN_EXPECTATIONS.get(first["type"], first["msg"])
+        if first["type"] in _PLAIN_EXPECTATIONS:
+            expected = expected.format_map(first.get("ctx", {}))
         for prefix in _PREFIXES:
             expected = expected.removeprefix(prefix)
         raise InvalidInputError(".".join(steps), expected) from error

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from parking.tariffs.model_part import Part, misfit
+from parking.tariffs.model_part import Part, items, misfit
 from parking.tariffs.rate_terms import (
     AmountMinor,
     Days,
@@ -57,7 +57,10 @@ class RateLineCollection(Part):
     clock: Literal["session", "window", "charged"] = "session"
     cap_minor: AmountMinor | None = Field(default=None, alias="cap")
     join_days: bool | None = None
-    lines: Annotated[tuple[RateLine, ...], Field(strict=False, min_length=1, max_length=_LINES_MAX)]
+    lines: Annotated[
+        tuple[RateLine, ...],
+        items(least=1, most=_LINES_MAX),
+    ]
 
     @property
     def is_joined(self) -> bool:

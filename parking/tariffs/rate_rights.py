@@ -5,12 +5,12 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from parking.tariffs.circumstances import Circumstances
-from parking.tariffs.model_part import Part, misfit
+from parking.tariffs.model_part import Part, items, misfit
 from parking.tariffs.rate_terms import AMOUNT_MINOR_MAX, GivenName, Minutes, VehicleClass
 
 PERCENT_MAX: Final = 100
 _NAMES_MAX: Final = 64
-_Some = Field(strict=False, min_length=1, max_length=_NAMES_MAX)
+_Some = items(least=1, most=_NAMES_MAX)
 
 
 class RateEligibility(Part):

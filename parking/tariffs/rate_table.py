@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, model_validator
 
 from parking.tariffs.circumstances import Circumstances
-from parking.tariffs.model_part import Part, misfit, validated
+from parking.tariffs.model_part import Part, items, misfit, validated
 from parking.tariffs.rate_line import RateLine, RateLineCollection
 from parking.tariffs.rate_rights import RateAllowance, RateEligibility, RateValidation
 from parking.tariffs.rate_terms import (
@@ -56,6 +56,7 @@ _VARIANTS_MAX: Final = 16
 _ALLOWANCES_MAX: Final = 8
 _VALIDATIONS_MAX: Final = 64
 _PRIORITY_MAX: Final = 1000
+_VERSION_MAX: Final = 1_000_000_000
 GRACE_AFTER_PAYMENT_MINUTES: Final = 15
 
 
@@ -70,7 +71,7 @@ class RateCap(Part):
     minutes: Minutes | None = None
     amount_minor: AmountMinor = Field(alias="amount")
     once: bool = False
-    collection: Annotated[int, Field(ge=0)] | None = None
+    collection: Annotated[int, Field(ge=0, le=_COLLECTIONS_MAX)] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -96,10 +97,11 @@ _Tick = Literal["second", "minute"]
 _LadderReset = Literal["session", "rolling", "calendar_day"]
 _Straddle = Literal["restart", "continue"]
 _Collections = Annotated[
-    tuple[RateLineCollection, ...], Field(strict=False, min_length=1, max_length=_COLLECTIONS_MAX)
+    tuple[RateLineCollection, ...],
+    items(least=1, most=_COLLECTIONS_MAX),
 ]
-_Caps = Annotated[tuple[RateCap, ...], Field(strict=False, max_length=_CAPS_MAX)]
-_Packages = Annotated[tuple[RatePackage, ...], Field(strict=False, max_length=_PACKAGES_MAX)]
+_Caps = Annotated[tuple[RateCap, ...], items(most=_CAPS_MAX)]
+_Packages = Annotated[tuple[RatePackage, ...], items(most=_PACKAGES_MAX)]
 
 
 class RateVariant(Part):
@@ -154,7 +156,7 @@ class RateTable(Part):
     timezone: ZoneName
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     name: Name = ""
-    version: Annotated[int, Field(ge=1)] | None = None
+    version: Annotated[int, Field(ge=1, le=_VERSION_MAX)] | None = None
     tick: _Tick = "second"
     grace_minutes: MinutesFromZero = Field(default=0, alias="grace")
     free_first_minutes: MinutesFromZero = Field(default=0, alias="free_first")
@@ -167,18 +169,14 @@ class RateTable(Part):
     straddle: _Straddle = "restart"
     holidays: Annotated[
         tuple[LocalDate, ...],
-        Field(strict=False, max_length=_HOLIDAYS_MAX),
+        items(most=_HOLIDAYS_MAX),
     ] = ()
     collections: _Collections
     caps: _Caps = ()
     packages: _Packages = ()
-    variants: Annotated[tuple[RateVariant, ...], Field(strict=False, max_length=_VARIANTS_MAX)] = ()
-    allowances: Annotated[
-        tuple[RateAllowance, ...], Field(strict=False, max_length=_ALLOWANCES_MAX)
-    ] = ()
-    validations: Annotated[
-        tuple[RateValidation, ...], Field(strict=False, max_length=_VALIDATIONS_MAX)
-    ] = ()
+    variants: Annotated[tuple[RateVariant, ...], items(most=_VARIANTS_MAX)] = ()
+    allowances: Annotated[tuple[RateAllowance, ...], items(most=_ALLOWANCES_MAX)] = ()
+    validations: Annotated[tuple[RateValidation, ...], items(most=_VALIDATIONS_MAX)] = ()
 
     @cached_property
     def zone(self) -> ZoneInfo:

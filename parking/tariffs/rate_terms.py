@@ -7,12 +7,15 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
+from parking.tariffs.model_part import items
+
 STAY_DAYS_MAX: Final = 400
 MINUTES_PER_DAY: Final = 1440
 MINUTES_MAX: Final = STAY_DAYS_MAX * MINUTES_PER_DAY
 AMOUNT_MINOR_MAX: Final = 1_000_000_000
 NAME_CHARACTERS_MAX: Final = 100
 _DAYS_MAX: Final = 16
+_ZONE_OF_THE_MACHINE: Final = "localtime"
 _WALL_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
 
 
@@ -33,6 +36,8 @@ def _require_date(text: str) -> str:
 
 
 def _require_zone(name: str) -> str:
+    if name == _ZONE_OF_THE_MACHINE:
+        raise ValueError("a time zone that is the same on every machine")
     try:
         ZoneInfo(name)
     except (KeyError, OSError, ValueError) as error:
@@ -51,7 +56,6 @@ def minute_of_day(wall_time: str) -> int:
     return int(wall_time[:2]) * 60 + int(wall_time[3:])
 
 
-# JSON has lists where the model has tuples; only the container is lenient, never its items.
 Name = Annotated[str, Field(max_length=NAME_CHARACTERS_MAX)]
 GivenName = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
 Minutes = Annotated[int, Field(ge=1, le=MINUTES_MAX)]
@@ -76,5 +80,5 @@ Day = Literal[
     "holiday",
     "noholiday",
 ]
-Days = Annotated[tuple[Day, ...], Field(strict=False, min_length=1, max_length=_DAYS_MAX)]
+Days = Annotated[tuple[Day, ...], items(least=1, most=_DAYS_MAX)]
 VehicleClass = Literal["car", "motorcycle", "van", "truck", "bus", "other"]

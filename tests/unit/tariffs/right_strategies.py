@@ -1,7 +1,7 @@
 """Random rights of stays, and rate tables that know of them."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from hypothesis import strategies as st
 
@@ -9,7 +9,7 @@ from parking.tariffs.rules import Circumstances, Exemption, RateTable, Vehicle
 from tests.unit.tariffs.own_tables import parsed
 from tests.unit.tariffs.strategies import ANCHORS, collections, rate_tables
 
-VALIDATIONS = [
+VALIDATIONS: Final[list[dict[str, Any]]] = [
     {"name": "cinema", "kind": "minutes", "value": 90},
     {"name": "shop", "kind": "amount", "value": 350},
     {"name": "member", "kind": "percent", "value": 15},

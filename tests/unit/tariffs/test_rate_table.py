@@ -70,7 +70,7 @@ PACKAGE = {"enter": ["06:00", "09:00"], "exit": ["15:30", "23:30"], "amount": 1}
         ("collections.0.window", ["8:00", "20:00"], "collections.0.window.0", "a local time"),
         ("collections.0.window", ["24:00", "08:00"], "collections.0.window", "a window that"),
         ("collections.0.days", ["monday"], "collections.0.days.0", "'mon', 'tue', 'wed'"),
-        ("collections.0.days", [], "collections.0.days", "have at least 1 item"),
+        ("collections.0.days", [], "collections.0.days", "at least 1 item"),
         ("collections.0.cap", -5, "collections.0.cap", "greater than or equal to 0"),
         ("collections.0.lines.0.value", 1.0, "collections.0.lines.0.value", "a valid integer"),
         ("collections.0.lines.0.value", -1, "collections.0.lines.0.value", "greater than"),
