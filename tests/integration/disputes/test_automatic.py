@@ -1,6 +1,7 @@
 """A driver says that it was not their car: believed at once, or left to a person."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -47,6 +48,15 @@ async def test_a_sure_read_waits_for_a_person_and_nothing_moves(world: LaneWorld
     assert waiting.staff_cause == StaffCause.EVIDENCE_SUFFICES
     assert await world.balances() == CHARGED
     assert world.provider.captured("CNY") == 1000
+
+
+async def test_a_calibrated_threshold_decides_instead(world: LaneWorld) -> None:
+    driver_id, session_id = await charged_stay(world, PLATE, 0.97)
+    world.context = replace(world.context, deciding_thresholds={"weights-1": 0.97})
+    waiting = await dispute(world, driver_id, session_id)
+    assert waiting.staff_cause == StaffCause.EVIDENCE_SUFFICES
+    assert waiting.evidence["exit"]["threshold"] == 0.97
+    assert await world.balances() == CHARGED
 
 
 async def test_another_reason_waits_for_a_person(world: LaneWorld) -> None:

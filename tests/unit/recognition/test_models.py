@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from recognition.errors import ModelError
-from recognition.models import MODELS_FILE, load_models
+from recognition.models import MODELS_FILE, deciding_thresholds, load_models
 
 ENTRY = """
 [{part}]
@@ -36,6 +36,17 @@ def test_verified_models_have_a_name(tmp_path: Path) -> None:
     models = load_models(folder_with(tmp_path))
     assert models.name == "detector-9+reader-9"
     assert models.reader_file == tmp_path / "reader.onnx"
+
+
+def test_a_calibrated_reader_says_what_decides_a_dispute(tmp_path: Path) -> None:
+    path = folder_with(tmp_path)
+    assert deciding_thresholds(path) == {}
+    # The reader comes last in the file.
+    path.write_text(path.read_text() + "deciding_threshold = 0.93\n")
+    assert deciding_thresholds(path) == {load_models(path).name: 0.93}
+    path.write_text(path.read_text().replace("0.93", "1.5"))
+    with pytest.raises(ModelError, match="deciding_threshold"):
+        deciding_thresholds(path)
 
 
 def test_other_weights_are_refused(tmp_path: Path) -> None:
