@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final, cast
 
 from parking.kit.errors import InvalidInputError
@@ -47,8 +48,13 @@ class NamedTable:
         return ".".join(part for part in (self.path, field) if part)
 
 
-def parse_document(content: bytes, *, name: str) -> object:
+def parse_document(content: bytes, *, name: str, has_fractions: bool = False) -> object:
     """Return the JSON value of a document called `name` in what is wrong with it.
+
+    Args:
+        content: The document.
+        name: What a refusal calls it.
+        has_fractions: Read fractions as `Decimal`, digit by digit; ours have none.
 
     Raises:
         InvalidInputError: it is too large, no JSON, nested too deeply, or names a field twice.
@@ -56,7 +62,8 @@ def parse_document(content: bytes, *, name: str) -> object:
     if len(content) > DOCUMENT_BYTES_MAX:
         raise InvalidInputError(name, f"a file of at most {DOCUMENT_BYTES_MAX} bytes")
     try:
-        return json.loads(content, object_pairs_hook=_unique)
+        parse = Decimal if has_fractions else float
+        return json.loads(content, object_pairs_hook=_unique, parse_float=parse)
     except (RecursionError, ValueError) as error:
         raise InvalidInputError(name, f"JSON ({error})") from error
 

@@ -2,6 +2,7 @@
 
 import typer
 
+from sesame.commands.tariff_exchange import export_command, import_command
 from sesame.commands.tariff_explain import explain_command
 from sesame.commands.tariff_file import FILE_BYTES_MAX
 from sesame.commands.tariff_lint import lint_command
@@ -25,3 +26,5 @@ tariff_app.command("explain")(explain_command)
 tariff_app.command("lint")(lint_command)
 tariff_app.command("publish")(publish_command)
 tariff_app.command("versions")(versions_command)
+tariff_app.command("export")(export_command)
+tariff_app.command("import")(import_command)

@@ -10,8 +10,8 @@ from parking.tariffs.document import DOCUMENT_BYTES_MAX, parse_document
 FILE_BYTES_MAX = DOCUMENT_BYTES_MAX
 
 
-def read_document(path: Path) -> object:
-    """Return the JSON value in the file.
+def read_document(path: Path, *, has_fractions: bool = False) -> object:
+    """Return the JSON value in the file; fractions as `Decimal` where there may be some.
 
     Raises:
         InvalidInputError: the file cannot be read, is too large, or is no JSON.
@@ -21,7 +21,7 @@ def read_document(path: Path) -> object:
             content = file.read(FILE_BYTES_MAX + 1)
     except OSError as error:
         raise InvalidInputError("table", f"a readable file ({error.strerror}: {path})") from error
-    return parse_document(content, name="table")
+    return parse_document(content, name="table", has_fractions=has_fractions)
 
 
 def instant_of(text: str, zone: ZoneInfo, field: str) -> datetime:

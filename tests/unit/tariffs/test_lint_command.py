@@ -23,7 +23,7 @@ CAPPED: Final = table(
 )
 UNSOUND: Final = CAPPED | {"caps": [{"per": "calendar_day", "amount": 50}]}
 EV_HOUR: Final = HOURLY | {
-    "variants": [{"name": "two wheels", "eligibility": {"vehicle_classes": ["motorcycle"]}}] + [],
+    "variants": [{"name": "two wheels", "eligibility": {"vehicle_classes": ["motorcycle"]}}],
     "allowances": [{"name": "first EV hour", "minutes": 60, "eligibility": {"ev": True}}],
     "validations": [{"name": "cinema", "kind": "amount", "value": 50}],
 }
@@ -111,7 +111,7 @@ def test_the_curve_shows_free_time_and_where_a_cap_is_reached() -> None:
         ("at most 5.00 EUR a day", 500)
     ]
     plot = draw_in_terminal(curve).splitlines()
-    assert plot[2].startswith("6.00┤")
+    assert plot[2].startswith("7.00┤")
     assert plot[-4:] == [
         "  entry 2025-03-03 10:00, by the time of the exit",
         "  ░ free",
