@@ -59,6 +59,7 @@ async def purchase(context: ParkingContext, driver_id: UUID, order: PassOrder) -
         PassProductUnknownError: there is no such product.
         PassNotOnSaleError: it is not sold for that day.
         PassSoldOutError: as many are held as there are.
+        PassLimitReachedError: the driver holds as many as one may hold.
         PassPriceChangedError: the price is not what the app showed.
         PassPlateUnknownError: a plate is not bound to this driver.
         PassMandateMissingError: no authorization of the driver may be charged the price.

@@ -27,6 +27,12 @@ class PassSoldOutError(ParkingError):
     code = "PASS_SOLD_OUT"
 
 
+class PassLimitReachedError(ParkingError):
+    """The driver holds as many passes as one may hold."""
+
+    code = "PASS_LIMIT_REACHED"
+
+
 class PassMandateMissingError(ParkingError):
     """The driver has no password-free authorization that may be charged the price."""
 

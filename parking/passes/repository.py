@@ -18,7 +18,7 @@ from parking.passes.models import (
     RightSpace,
     RightSpecification,
 )
-from parking.passes.rules import OPENING_STATES
+from parking.passes.rules import HELD_STATES, OPENING_STATES
 
 PRODUCTS_MAX = 200
 PASSES_PER_DRIVER_MAX = 100
@@ -28,6 +28,7 @@ PLATES_PER_PASS_MAX = 100
 SPACES_PER_PASS_MAX = 50
 DUE_PASSES_MAX = 20
 
+_LOCK_DRIVER = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 _TAKE_DUE = text(
     """
     UPDATE assigned_rights SET next_step_at = :now + :lease
@@ -200,6 +201,27 @@ async def find_request(unit: UnitOfWork, driver_id: UUID, request_key: str) -> D
         col(DriverRight.driver_id) == driver_id, col(DriverRight.request_key) == request_key
     )
     return (await unit.session.exec(statement)).one_or_none()
+
+
+async def lock_purchases_of(unit: UnitOfWork, driver_id: UUID) -> None:
+    """Let one purchase of the driver be stored at a time, until the transaction ends."""
+    await unit.run(_LOCK_DRIVER, {"name": f"driver_rights|{driver_id}"})
+
+
+async def count_held(unit: UnitOfWork, driver_id: UUID) -> int:
+    """Return how many passes a driver holds, of all operators, those not yet paid included."""
+    statement = (
+        select(func.count())
+        .select_from(DriverRight)
+        .join(
+            AssignedRight,
+            (col(AssignedRight.operator_id) == col(DriverRight.operator_id))
+            & (col(AssignedRight.id) == col(DriverRight.right_id)),
+        )
+        .where(col(DriverRight.driver_id) == driver_id)
+        .where(col(AssignedRight.state).in_(HELD_STATES))
+    )
+    return (await unit.session.exec(statement)).one()
 
 
 async def insert_driver_right(unit: UnitOfWork, row: DriverRight) -> bool:

@@ -15,6 +15,7 @@ from parking.passes.windows import Hours
 TELLING_MINUTE: Final = 9 * 60
 PLATE_CHANGES_PER_MONTH_MAX: Final = 3
 LATENESS_MAX: Final = timedelta(days=1)
+HELD_PER_DRIVER_MAX: Final = 20
 # Longer than all of a driver's mandates take to answer, one after the other.
 PURCHASE_PERIOD: Final = timedelta(minutes=2)
 
@@ -96,7 +97,11 @@ def valid_until(right: AssignedRight, product: RightSpecification) -> datetime |
     """
     if right.state not in OPENING_STATES:
         return None
-    return grace_end(right, product) if renews(right, product) else right.paid_until
+    if not renews(right, product):
+        return right.paid_until
+    if right.state == PassState.GRACE:
+        return grace_end(right, product)
+    return _outcome_until(right, product)
 
 
 def grace_end(right: AssignedRight, product: RightSpecification) -> datetime:
@@ -106,12 +111,11 @@ def grace_end(right: AssignedRight, product: RightSpecification) -> datetime:
 
 
 def is_too_late(right: AssignedRight, product: RightSpecification, now: datetime) -> bool:
-    """Return whether the renewal may not be charged any more: no gate opened since the grace.
+    """Return whether a renewal may not be charged any more: the pass has opened no gate since.
 
-    Only where nothing was tried in time, for want of a worker. A product without grace gives the
-    work a day.
+    It was not tried in time, for want of a worker.
     """
-    return now > max(grace_end(right, product), right.paid_until + LATENESS_MAX)
+    return now > _outcome_until(right, product)
 
 
 def next_step(right: AssignedRight, product: RightSpecification) -> Step | None:
@@ -140,6 +144,11 @@ def expected_price(right: AssignedRight, product: RightSpecification) -> int:
     """Return what the next period will cost as things are: the notice may still tell another."""
     is_announced = right.announced_until == right.paid_until
     return next_price(right) if is_announced else product.price_minor
+
+
+def _outcome_until(right: AssignedRight, product: RightSpecification) -> datetime:
+    """Return by when a renewal is charged or refused; a product without grace gives it a day."""
+    return max(grace_end(right, product), right.paid_until + LATENESS_MAX)
 
 
 def _renewal(right: AssignedRight, product: RightSpecification) -> Step:

@@ -12,6 +12,7 @@ from parking.kit.errors import InvalidInputError
 from parking.kit.ids import new_id
 from parking.passes import lifecycle, repository, rules
 from parking.passes.errors import (
+    PassLimitReachedError,
     PassNotOnSaleError,
     PassPlatesExhaustedError,
     PassSoldOutError,
@@ -81,6 +82,7 @@ async def purchase(
     Raises:
         PassNotOnSaleError: the product is withdrawn, or no period of it begins on that day.
         PassSoldOutError: as many are held as there are.
+        PassLimitReachedError: the driver holds as many as one may hold.
         InvalidInputError: the plates or the day do not fit.
     """
     first_day = _checked_day(unit, product, order.first_day)
@@ -94,9 +96,12 @@ async def purchase(
         operator_id=product.operator_id,
         request_key=order.request_key,
     )
-    # First of all: a second request under the same key waits here for the first one's commit.
+    # First of all: a second request of the driver waits here for the first one's commit.
+    await repository.lock_purchases_of(unit, order.driver_id)
     if not await repository.insert_driver_right(unit, listed):
         return None
+    if await repository.count_held(unit, order.driver_id) >= rules.HELD_PER_DRIVER_MAX:
+        raise PassLimitReachedError(f"at most {rules.HELD_PER_DRIVER_MAX} passes at once")
     if not product.is_on_sale or not rules.may_begin(product, first_day):
         raise PassNotOnSaleError("productId: expected one that is on sale for that day")
     await _assign(unit, product, right, order.plates)

@@ -12,6 +12,7 @@ from parking.kit.database import ConflictError
 from parking.kit.errors import InvalidInputError, ParkingError
 from parking.kit.money import Money
 from parking.passes.errors import (
+    PassLimitReachedError,
     PassMandateMissingError,
     PassNotOnSaleError,
     PassPlateUnknownError,
@@ -242,6 +243,19 @@ async def test_tapping_twice_in_the_same_moment_charges_once(
     )
     assert await desk.charges() == [("succeeded", PRICE_MINOR)]
     assert (await world.count("assigned_rights"), await world.count("bills")) == (1, 1)
+
+
+async def test_a_driver_holds_twenty_passes_and_no_more(world: LaneWorld, desk: PassDesk) -> None:
+    driver_id = await world.add_driver(PLATE)
+    product = await desk.add_product(price=Money(0, "CNY"))
+    for number in range(19):
+        await desk.buy(driver_id, product, f"k{number}")
+    outcomes = await asyncio.gather(
+        *(desk.buy(driver_id, product, f"last{number}") for number in range(3)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(outcome, PassLimitReachedError) for outcome in outcomes) == 2
+    assert await world.count("assigned_rights") == 20
 
 
 async def test_a_free_pass_needs_no_authorization(world: LaneWorld, desk: PassDesk) -> None:
