@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "tariff": ("sesame.commands.tariff", "tariff_app"),
     "bill": ("sesame.commands.bill", "bill_app"),
     "place": ("sesame.commands.place", "place_app"),
+    "invoice": ("sesame.commands.invoice", "invoice_app"),
     "staff": ("sesame.commands.staff", "staff_app"),
     "sandbox": ("sesame.commands.sandbox", "sandbox_app"),
     "schema": ("sesame.commands.schema", "schema_command"),
