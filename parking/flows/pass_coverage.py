@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 from parking.events.types import EventType
 from parking.flows.context import ParkingContext
 from parking.kit.database import UnitOfWork
-from parking.passes import lifecycle, repository, rules
+from parking.passes import lifecycle, repository, rules, spaces
 from parking.passes.models import AssignedRight, RightSpecification
-from parking.passes.repository import Standing
+from parking.passes.spaces import Standing
 from parking.passes.windows import covered_ranges
 from parking.places import repository as places
 from parking.places import service as place_service
@@ -71,7 +71,7 @@ async def coverage(
         ranges = () if held is None else _exemptions(held, product, entered_at, zone)
         if held is None or not ranges:
             continue
-        if await repository.take_space(unit, held, standing, spaces=product.spaces):
+        if await spaces.take_space(unit, held, standing, spaces=product.spaces):
             covered.extend(ranges)
         else:
             covered.append(_useless(product, entered_at))
@@ -85,7 +85,7 @@ def is_covered(exemptions: Iterable[Exemption]) -> bool:
 
 async def free(unit: UnitOfWork, session: Session) -> None:
     """Free the spaces of a stay that ends. Called wherever `sessions.end` is."""
-    await repository.free_spaces(unit, session.operator_id, session.id)
+    await spaces.free_spaces(unit, session.operator_id, session.id)
 
 
 async def refresh(context: ParkingContext, operator_id: UUID, right_id: UUID) -> int:
@@ -95,9 +95,9 @@ async def refresh(context: ParkingContext, operator_id: UUID, right_id: UUID) ->
     """
     async with context.database.begin() as unit:
         seen = await repository.find_right(unit, operator_id, right_id)
-        spaces = () if seen is None else await repository.list_spaces(unit, seen)
+        taken = () if seen is None else await spaces.list_spaces(unit, seen)
         locked = [
-            await sessions.lock_session(unit, operator_id, space.session_id) for space in spaces
+            await sessions.lock_session(unit, operator_id, space.session_id) for space in taken
         ]
         right = await repository.lock_right(unit, operator_id, right_id)
         if right is None:
@@ -115,7 +115,7 @@ async def refresh(context: ParkingContext, operator_id: UUID, right_id: UUID) ->
 async def _refresh(unit: UnitOfWork, session: Session) -> None:
     place = await place_service.require_place(unit, session.operator_id, session.place_id)
     covered: list[Exemption] = []
-    for space in await repository.list_spaces_of(unit, session.operator_id, session.id):
+    for space in await spaces.list_spaces_of(unit, session.operator_id, session.id):
         right = await repository.find_right(unit, space.operator_id, space.right_id)
         if right is None:
             continue

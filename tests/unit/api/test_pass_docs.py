@@ -7,7 +7,8 @@ from graphql import build_schema, parse, validate
 
 from api.staff.schema import make_staff_schema
 from parking.passes import rules, service
-from parking.passes.repository import PLATES_PER_PASS_MAX, SPACES_PER_PASS_MAX
+from parking.passes.repository import PLATES_PER_PASS_MAX
+from parking.passes.spaces import SPACES_PER_PASS_MAX
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "passes.md").read_text(encoding="utf-8")
