@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 from parking.flows import bill_lines
-from parking.flows.bill_lines import BillLine, StayFacts, StayLines, lines_of
+from parking.flows.bill_lines import BillLine, StayFacts, lines_of
 from parking.flows.waivers import credits_of, waived_minor
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
@@ -16,12 +17,18 @@ from parking.payments import repository as payments
 from parking.payments.models import Bill, BillState
 from parking.sessions.models import Session
 from parking.tariffs import service as tariffs
-from parking.tariffs.rules import NO_CIRCUMSTANCES, STAY_DAYS_MAX, Circumstances, RateTable
+from parking.tariffs.rules import (
+    NO_CIRCUMSTANCES,
+    STAY_DAYS_MAX,
+    Circumstances,
+    RateTable,
+    steps_after,
+)
 
 # A closed bill is closed at this very instant too; the next one that times can tell apart is not.
 _RESOLUTION: Final = timedelta(microseconds=1)
 # What is credited may hide that many steps of the price before anything is due again.
-_STEPS_AHEAD_MAX: Final = 50
+_STEPS_AHEAD_MAX: Final = 5_000
 
 CURVE_DAYS_MAX: Final = 31
 CURVE_STEPS_MAX: Final = 100
@@ -101,15 +108,19 @@ def bill_of(session: Session, table: RateTable, bills: Sequence[Bill], at: datet
         owed = sum((_amount(bill) for bill in bills if bill.state != BillState.PAID), zero)
         return replace(live, due=owed)
     if closed_until is None:
-        change_at = _next_change(table, facts, stay, stay.next_change_at, longest_at)
-        return replace(live, next_change_at=change_at)
+        change_at = stay.next_change_at
+        if _credits(facts):
+            change_at = _next_change(table, facts, stay.due)
+        return replace(live, next_change_at=_within(change_at, longest_at))
     reopens_at = min(closed_until + _RESOLUTION, longest_at)
-    reopened = lines_of(table, replace(facts, is_grace=False, priced_until=reopens_at))
+    facts = replace(facts, is_grace=False, priced_until=reopens_at)
+    reopened = lines_of(table, facts).due
+    change_at = reopens_at if reopened else _next_change(table, facts, reopened)
     return replace(
         live,
-        next_change_at=_next_change(table, facts, stay, reopens_at, longest_at),
+        next_change_at=_within(change_at, longest_at),
         closed_until=closed_until,
-        reopened_due=reopened.due,
+        reopened_due=reopened,
     )
 
 
@@ -141,33 +152,30 @@ def stored_lines(bill: LiveBill) -> list[dict[str, Any]]:
     return bill_lines.stored_lines(bill.lines)
 
 
-def _next_change(
-    table: RateTable,
-    facts: StayFacts,
-    stay: StayLines,
-    look_at: datetime | None,
-    longest_at: datetime,
-) -> datetime | None:
-    """Return the first instant from `look_at` on, at which something else is due than now.
+def _next_change(table: RateTable, facts: StayFacts, due: Money) -> datetime | None:
+    """Return the first instant after that of the facts at which something else is due than `due`.
 
     The price may change below what is credited, and then nothing else is due.
     """
-    is_credited = (
-        facts.paid_minor
-        or facts.circumstances.billed_before_minor
-        or facts.is_grace
-        or facts.credits
-    )
-    for _ in range(_STEPS_AHEAD_MAX):
-        if look_at is None or look_at >= longest_at:
-            return None
-        if not is_credited:
-            return look_at
-        later = lines_of(table, replace(facts, is_grace=False, priced_until=look_at))
-        if later.due != stay.due:
-            return look_at
-        look_at = later.next_change_at
-    return look_at
+    steps = steps_after(table, facts.priced_from, facts.priced_until, facts.circumstances)
+    credit_minors = _credits(facts)
+    for step in islice(steps, _STEPS_AHEAD_MAX):
+        due_minor = step.total_minor
+        for credit_minor in credit_minors:
+            due_minor = max(due_minor + credit_minor, 0)
+        if due_minor != due.amount_minor:
+            return step.at
+    return None
+
+
+def _credits(facts: StayFacts) -> list[int]:
+    """Return what is added to the price, in the order of the bill's lines."""
+    before = (-facts.circumstances.billed_before_minor, -facts.paid_minor)
+    return [*filter(None, before), *(credit.amount_minor for credit in facts.credits)]
+
+
+def _within(change_at: datetime | None, longest_at: datetime) -> datetime | None:
+    return None if change_at is None or change_at >= longest_at else change_at
 
 
 def _closed_until(session: Session, as_of: datetime) -> datetime | None:

@@ -1,6 +1,6 @@
 """What a stay costs, line by line, and when that changes next: a pure function."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -35,6 +35,7 @@ __all__ = [
     "price_curve",
     "price_with_curve",
     "read_rate_table",
+    "steps_after",
 ]
 
 _DAY_S: Final = 86_400
@@ -127,6 +128,26 @@ def price_curve(
     entered_s, until_s = _seconds(entered_at, until, "until", circumstances)
     effective = table.table_of(table.variant_for(circumstances))
     return _curve(StayMeter(effective, circumstances, entered_s, until_s), until_s)
+
+
+def steps_after(
+    table: RateTable,
+    entered_at: datetime,
+    as_of: datetime,
+    circumstances: Circumstances = NO_CIRCUMSTANCES,
+) -> Iterator[PriceStep]:
+    """Yield the steps of the price after `as_of`, each when it is asked for, to the horizon.
+
+    Raises:
+        InvalidInputError: as `price`.
+    """
+    entered_s, exact_s = _seconds(entered_at, as_of, "as_of", circumstances)
+    effective = table.table_of(table.variant_for(circumstances))
+    meter = StayMeter(effective, circumstances, entered_s, exact_s)
+    change_s = meter.next_change_s(meter.tick_of(exact_s))
+    while change_s is not None:
+        yield PriceStep(instant_of(change_s), meter.total_minor(change_s))
+        change_s = meter.next_change_s(change_s)
 
 
 def _priced(meter: StayMeter, variant: RateVariant | None, exact_s: int) -> PricedStay:
