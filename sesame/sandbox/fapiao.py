@@ -60,7 +60,9 @@ class _Title(_Model):
     tax_number: Annotated[str, Field(pattern=r"^[0-9A-Z]{18}$")] | None
 
 
-class _Application(_Model):
+class ApplicationBody(_Model):
+    """What a call applies for."""
+
     number: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
     red_of: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None
     reason: Annotated[str, Field(max_length=200)]
@@ -116,7 +118,7 @@ class FapiaoStandIn:
         if refusal is not None:
             return refusal
         try:
-            sent = _Application.model_validate_json(body)
+            sent = ApplicationBody.model_validate_json(body)
         except ValidationError:
             return self._signed(request, {"code": "invalid_request"}, 400)
         if not sent.adds_up():
@@ -221,7 +223,7 @@ class FapiaoStandIn:
         return Response(body, status, headers, media_type="application/json")
 
 
-def _application(sent: _Application) -> FapiaoApplication:
+def _application(sent: ApplicationBody) -> FapiaoApplication:
     return FapiaoApplication(
         number=sent.number,
         seller_name=sent.seller.name,
