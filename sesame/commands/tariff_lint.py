@@ -34,15 +34,13 @@ _COLOURS: Final = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.N
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """A rate table of the file and what was found in it."""
+    """A rate table of the file and what was found in it; the title is for people."""
 
     named: NamedTable
     table: RateTable
     findings: tuple[Finding, ...]
 
-    @property
-    def title(self) -> str:
-        return self.named.id or self.table.name or "rate table"
+    title: str
 
 
 def lint_command(
@@ -69,7 +67,7 @@ def lint_command(
     document = read_document(table)
     named = tables_in(document) if table_id is None else [select_table(document, table_id)]
     since = SystemClock().now() if at is None else instant_of(at, ZoneInfo("UTC"), "at")
-    looked = [_look(each, since) for each in named]
+    looked = [_look(each, since, table.name) for each in named]
     if plot is not None:
         _write_plot(looked, since, plot)
     if json_output:
@@ -81,9 +79,10 @@ def lint_command(
         raise typer.Exit(1)
 
 
-def _look(named: NamedTable, since: datetime) -> _Looked:
+def _look(named: NamedTable, since: datetime, file_name: str) -> _Looked:
     table = named.read()
-    return _Looked(named, table, lint(table, since))
+    title = named.id or table.name or file_name
+    return _Looked(named, table, lint(table, since), title)
 
 
 def _report(looked: Sequence[_Looked]) -> dict[str, Any]:

@@ -46,8 +46,15 @@ def _overlaps(table: RateTable, days: Sequence[TriedDay], index: int) -> Iterato
             day, span = shared[0]
             words = times_in_words((day.name, span.starts, span.ends) for day, span in shared)
             stay = worked_stay(table, day.wall_s(table, span.starts), day.wall_s(table, span.ends))
+            # Hours within longer ones that come later in the list are what the order is for.
+            held = all(
+                index in span.collections
+                for day in days
+                for span in day.spans
+                if other in span.collections
+            )
             yield Finding(
-                Severity.WARNING,
+                Severity.NOTE if held else Severity.WARNING,
                 "window_overlap",
                 f"collections.{index}.window",
                 f"{_named(table, other)} covers {words} too: the first of the list wins, so that "

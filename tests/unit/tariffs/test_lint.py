@@ -48,6 +48,10 @@ CASES: Final[dict[str, tuple[dict[str, Any], list[tuple[str, str, str]]]]] = {
         ),
         [("warning", "window_overlap", "collections.1.window")],
     ),
+    "hours within longer ones": (
+        _table({"window": ["12:00", "14:00"], "lines": [increment(200, 60)]}, HOURLY),
+        [("note", "window_overlap", "collections.1.window")],
+    ),
     "a collection behind another that covers it": (
         _table(HOURLY, {"window": ["08:00", "20:00"], "lines": [increment(200, 60)]}),
         [("error", "collection_unreachable", "collections.1")],
