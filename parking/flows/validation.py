@@ -77,7 +77,8 @@ async def validate_stay(
         StayPaidError: nothing is left to take anything off.
         PaymentInProgressError: the driver is paying right now.
     """
-    if merchant is not None and not 0 < len(merchant.strip()) <= MERCHANT_LENGTH_MAX:
+    merchant = None if merchant is None else merchant.strip()
+    if merchant is not None and not 0 < len(merchant) <= MERCHANT_LENGTH_MAX:
         raise InvalidInputError("merchant", f"1 to {MERCHANT_LENGTH_MAX} characters")
     async with context.database.begin() as unit:
         session = await _lock(unit, operator_id, stay)
