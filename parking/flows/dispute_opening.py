@@ -1,5 +1,6 @@
 """Opening a dispute: by a driver, or by the system that found a misread."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from parking.disputes import rules
@@ -16,6 +17,16 @@ from parking.payments.errors import BillUnknownError
 from parking.payments.models import AttemptKind, Bill
 from parking.sessions import service as sessions
 from parking.sessions.models import Session
+
+
+@dataclass(frozen=True, slots=True)
+class _Objection:
+    """What a driver says is wrong."""
+
+    driver_id: UUID
+    reason: DisputeReason
+    comment: str
+    line_index: int | None
 
 
 async def dispute_bill(
@@ -48,7 +59,7 @@ async def dispute_bill(
         DisputesTooManyError: the driver opened too many within a day.
         InvalidInputError: the comment or the line is unusable.
     """
-    comment = rules.check_comment(comment)
+    asked = _Objection(driver_id, reason, rules.check_comment(comment), line_index)
     async with context.database.begin() as unit:
         bill = await _own_bill(unit, driver_id, bill_key)
         rules.check_line(line_index, len(bill.lines))
@@ -56,23 +67,7 @@ async def dispute_bill(
         if standing is not None:
             return standing
         rules.check_age(unit.now() - bill.issued_at)
-        session = await _ended_stay(unit, bill)
-        found = (await dispute_evidence.gather(unit, session, context.deciding_thresholds)).verdict
-        new = disputes.NewDispute(
-            operator_id=bill.operator_id,
-            session_id=session.id,
-            bill_id=bill.id,
-            place_id=session.place_id,
-            driver_id=driver_id,
-            currency=bill.currency,
-            reason=reason,
-            opened_by=Opener.DRIVER,
-            evidence=dispute_evidence.in_numbers(found),
-            comment=comment,
-            line_index=line_index,
-        )
-        caution = await circumspection(unit, session, driver_id)
-        dispute = await open_dispute(unit, new, rules.cause_for_staff(reason, found, caution))
+        dispute = await _object(context, unit, bill, asked)
     if dispute.decision is None:
         return dispute
     return await dispute_decision.carry_out(context, dispute.operator_id, dispute.id)
@@ -101,6 +96,28 @@ async def circumspection(
         is_decided_before=await disputes.is_decided_before(unit, session.operator_id, session.id),
         automatic_refunds=await disputes.automatic_refunds(unit, driver_id),
     )
+
+
+async def _object(
+    context: ParkingContext, unit: UnitOfWork, bill: Bill, asked: _Objection
+) -> Dispute:
+    session = await _ended_stay(unit, bill)
+    found = (await dispute_evidence.gather(unit, session, context.deciding_thresholds)).verdict
+    new = disputes.NewDispute(
+        operator_id=bill.operator_id,
+        session_id=session.id,
+        bill_id=bill.id,
+        place_id=session.place_id,
+        driver_id=asked.driver_id,
+        currency=bill.currency,
+        reason=asked.reason,
+        opened_by=Opener.DRIVER,
+        evidence=dispute_evidence.in_numbers(found),
+        comment=asked.comment,
+        line_index=asked.line_index,
+    )
+    caution = await circumspection(unit, session, asked.driver_id)
+    return await open_dispute(unit, new, rules.cause_for_staff(asked.reason, found, caution))
 
 
 async def _own_bill(unit: UnitOfWork, driver_id: UUID, key: tuple[UUID, UUID]) -> Bill:
