@@ -42,7 +42,8 @@ def check_earlier(
             words = "an earlier bill that it names was not paid"
             return failed(name, "paid", other.state, words)
     found = Money(sum(earlier[bill_id].total_minor for bill_id in named), bill.currency).format()
-    same = f"{len(named)} earlier bills were paid" if named else "nothing was paid before"
+    bills = "1 earlier bill was" if len(named) == 1 else f"{len(named)} earlier bills were"
+    same = f"{bills} paid" if named else "nothing was paid before"
     return compared(name, expected, found, same, "the earlier bills add up to another amount")
 
 

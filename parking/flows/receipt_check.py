@@ -178,7 +178,9 @@ def _check_payment(claims: ReceiptClaims) -> Check:
         owed = (kept - total).format()
         return missing(name, f"{owed} of what was paid is still to be given back")
     back = Money(back_minor, claims.currency)
-    words = f"{claims.payment.provider} took it" + (f", {back.format()} went back" if back else "")
+    took = Money(claims.payment.amount_minor, claims.currency).format()
+    words = f"{claims.payment.provider} took {took}"
+    words += f", {back.format()} went back" if back else ""
     return passed(name, kept.format(), words)
 
 

@@ -142,7 +142,7 @@ async def test_a_refunded_bill_names_its_successor_and_both_verify(world: LaneWo
     for issued in (old, now_old, now_new):
         found = check_receipt(ReceiptDocument(issued.jws, issued.rate_table), SIGNER.keys)
         assert answers(found) == ALL_YES, found
-    assert answer(found, "paid").words == "fake took it, 5.00 CNY went back"
+    assert answer(found, "paid").words == "fake took 15.00 CNY, 5.00 CNY went back"
     assert [item.line["reason"] for item in found.lines][-1] == "waived"
     for version in (first, second):
         stored = await verified(world, version.id)

@@ -72,7 +72,7 @@ async def test_a_bill_that_was_prepaid_and_one_that_followed(world: LaneWorld) -
     assert after.is_verified
     assert answer(before, "exit_time").words.startswith("priced at the moment")
     assert answer(after, "earlier_payments").found == "10.00 CNY"
-    assert answer(after, "earlier_payments").words == "1 earlier bills were paid"
+    assert answer(after, "earlier_payments").words == "1 earlier bill was paid"
 
 
 ENTRY = "id = (SELECT entry_presentation_id FROM sessions)"
