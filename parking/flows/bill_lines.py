@@ -105,16 +105,16 @@ def lines_of(table: RateTable, facts: StayFacts) -> StayLines:
     for item in facts.circumstances.exemptions:
         # Without length it exempts nothing, and says why the pass does not.
         if item.ends_at == item.starts_at:
-            _add(lines, Credit(NO_SPACE_LEFT, 0, item.note))
+            add_credit(lines, Credit(NO_SPACE_LEFT, 0, item.note))
     before = (
         Credit(BILLED_BEFORE, -facts.circumstances.billed_before_minor),
         Credit(PAID_BEFORE, -facts.paid_minor),
     )
     for credit in (*(item for item in before if item.amount_minor), *facts.credits):
-        _add(lines, credit)
+        add_credit(lines, credit)
     due_minor = _running_total(lines)
     if facts.is_grace and due_minor:
-        _add(lines, Credit(GRACE_AFTER_PAYMENT, -due_minor))
+        add_credit(lines, Credit(GRACE_AFTER_PAYMENT, -due_minor))
     due = Money(_running_total(lines), table.currency)
     return StayLines(tuple(lines), stay.total, due, stay.next_change_at)
 
@@ -183,7 +183,8 @@ def _line(line: PriceLine) -> BillLine:
     )
 
 
-def _add(lines: list[BillLine], credit: Credit) -> None:
+def add_credit(lines: list[BillLine], credit: Credit) -> None:
+    """Append a credit; it takes off no more than is left."""
     before = _running_total(lines)
     amount_minor = max(credit.amount_minor, -before)
     lines.append(

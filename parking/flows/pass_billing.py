@@ -1,57 +1,50 @@
-"""The bill of one period of a pass."""
+"""The bill of one period of a pass: issued from its basis, checked by it, given up."""
 
-from datetime import datetime
-
-from parking.flows.bill_lines import BillLine, stored_lines
+from parking.flows.bill_lines import stored_lines
+from parking.flows.checks import (
+    Check,
+    CheckName,
+    LineCheck,
+    check_lines,
+    check_total,
+    missing,
+    passed,
+    unknown_lines,
+)
+from parking.flows.pass_basis import PassBasis, recompute
 from parking.kit.database import UnitOfWork
+from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
+from parking.passes import rules
 from parking.passes.models import AssignedRight, RightSpecification
 from parking.payments import repository as payment_rows
 from parking.payments import service as payments
 from parking.payments.models import Bill, BillState
 
-# The reason of the one line of a pass's bill.
-PERIOD_REASON = "pass_period"
-
 
 async def issue(
-    unit: UnitOfWork,
-    right: AssignedRight,
-    product: RightSpecification,
-    *,
-    total_minor: int,
-    starts_at: datetime,
-    ends_at: datetime,
+    unit: UnitOfWork, right: AssignedRight, product: RightSpecification, *, price_minor: int
 ) -> Bill:
     """Issue the bill of the locked pass's next period; one over nothing is paid at once.
 
-    Its basis says how the amount follows: the price of a whole period, and which period it is.
+    Args:
+        unit: The transaction.
+        right: Locked.
+        product: What it is a pass of.
+        price_minor: Of a whole period; a first one that is prorated costs its share.
     """
-    line = BillLine(
-        reason=PERIOD_REASON,
-        amount_minor=total_minor,
-        running_total_minor=total_minor,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        note=product.name,
-    )
+    basis = PassBasis.of(right, product, price_minor)
+    computed = recompute(basis)
     bill = await payments.issue_bill(
         unit,
         payments.NewBill(
             operator_id=right.operator_id,
             pass_id=right.id,
             driver_id=right.driver_id,
-            total=Money(total_minor, product.currency),
-            lines=stored_lines([line]),
-            priced_until=ends_at,
-            basis={
-                "description": product.name,
-                "specification_id": str(product.id),
-                "price_minor": right.price_minor,
-                "is_prorated": product.is_prorated,
-                "first_day": right.first_day.isoformat(),
-                "period": right.periods + 1,
-            },
+            total=computed.due,
+            lines=stored_lines(computed.lines),
+            priced_until=rules.period_end(product, right.first_day, right.periods + 1),
+            basis=basis.to_json(),
         ),
     )
     right.bill_id = bill.id
@@ -66,7 +59,12 @@ async def standing(unit: UnitOfWork, right: AssignedRight) -> Bill | None:
     bill = await payment_rows.find_bill(unit, right.operator_id, right.bill_id)
     if bill is None or bill.state != BillState.ISSUED:
         return None
-    return bill if bill.basis.get("period") == right.periods + 1 else None
+    return bill if period_of(bill) == right.periods + 1 else None
+
+
+def period_of(bill: Bill) -> int:
+    """Return which period of its pass a bill is for, from 1; 0 for none."""
+    return int(bill.basis.get("period", 0))
 
 
 async def give_up(unit: UnitOfWork, right: AssignedRight) -> bool:
@@ -84,3 +82,24 @@ async def give_up(unit: UnitOfWork, right: AssignedRight) -> bool:
         return False
     await payments.void_bill(unit, locked)
     return True
+
+
+def check(bill: Bill) -> tuple[list[Check], tuple[LineCheck, ...]]:
+    """Compare a pass's bill with what follows from its basis."""
+    total = Money(bill.total_minor, bill.currency)
+    try:
+        computed = recompute(PassBasis.from_json(bill.basis))
+    except InvalidInputError as error:
+        words = f"the stored basis cannot be read: {error}"
+        line_check, lines = unknown_lines(bill.lines, words)
+        return [
+            missing(CheckName.BASIS, words),
+            line_check,
+            check_total(total, bill.lines, None),
+        ], lines
+    line_check, lines = check_lines(bill.lines, computed, bill.currency)
+    return [
+        passed(CheckName.BASIS, "pass format 1", "it stores the terms and the period"),
+        line_check,
+        check_total(total, bill.lines, computed),
+    ], lines

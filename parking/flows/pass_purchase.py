@@ -10,17 +10,17 @@ from parking.flows.context import ParkingContext
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
-from parking.passes import lifecycle, periods, products, repository, rules, service
+from parking.passes import lifecycle, products, repository, service
 from parking.passes.errors import (
     PassMandateMissingError,
     PassPlateUnknownError,
     PassPriceChangedError,
     PassRequestReusedError,
 )
-from parking.passes.models import AssignedRight, DriverRight, PassState, RightSpecification
+from parking.passes.models import AssignedRight, DriverRight, PassState
 from parking.passes.service import NamedPlate, Purchase
 from parking.payments import service as payments
-from parking.payments.models import Bill, BillState
+from parking.payments.models import BillState
 from parking.plates import service as plates
 
 NOT_PAID = "the purchase was not paid"
@@ -137,7 +137,7 @@ async def _store(unit: UnitOfWork, driver_id: UUID, order: PassOrder) -> Assigne
     )
     if right is None:
         return None
-    bill = await _bill(unit, right, product)
+    bill = await pass_billing.issue(unit, right, product, price_minor=right.price_minor)
     price = Money(bill.total_minor, bill.currency)
     if order.price is not None and order.price != price:
         raise PassPriceChangedError(f"price: it is {price.format()} now")
@@ -146,15 +146,3 @@ async def _store(unit: UnitOfWork, driver_id: UUID, order: PassOrder) -> Assigne
     elif not await payments.choose_mandates(unit, bill):
         raise PassMandateMissingError("no authorization may be charged this price")
     return right
-
-
-async def _bill(unit: UnitOfWork, right: AssignedRight, product: RightSpecification) -> Bill:
-    terms = rules.terms_of(product)
-    return await pass_billing.issue(
-        unit,
-        right,
-        product,
-        total_minor=periods.first_price(terms, right.first_day, right.price_minor),
-        starts_at=right.starts_at,
-        ends_at=right.paid_until,
-    )

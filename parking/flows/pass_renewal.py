@@ -112,7 +112,7 @@ async def _return_late_payment(unit: UnitOfWork, right: AssignedRight) -> UUID |
     bill = await payment_rows.find_bill(unit, right.operator_id, right.bill_id)
     if bill is None or bill.state != BillState.PAID or not bill.total_minor:
         return None
-    if int(bill.basis.get("period", 0)) <= right.periods:
+    if pass_billing.period_of(bill) <= right.periods:
         return None
     refund = await refunds.request_refund(
         unit,
@@ -131,14 +131,7 @@ async def _renewal_bill(
     standing = await pass_billing.standing(unit, right)
     if standing is not None:
         return standing
-    return await pass_billing.issue(
-        unit,
-        right,
-        product,
-        total_minor=rules.next_price(right),
-        starts_at=right.paid_until,
-        ends_at=rules.period_end(product, right.first_day, right.periods + 1),
-    )
+    return await pass_billing.issue(unit, right, product, price_minor=rules.next_price(right))
 
 
 async def _end(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from parking.flows import lane_checks, money_checks
+from parking.flows import lane_checks, money_checks, pass_billing
 from parking.flows.bill_basis import BillBasis, Evidence, StoredCredit
 from parking.flows.checks import (
     Check,
@@ -83,12 +83,9 @@ async def verify(unit: UnitOfWork, operator_id: UUID, bill_id: UUID) -> Verifica
     checks: list[Check] = []
     timezone = "UTC"
     lines: tuple[LineCheck, ...]
+    corrections: list[BillCorrection] = []
     if bill.session_id is None or bill.rate_table_id is None:
-        words = "a pass is billed by its product, without a rate table"
-        line_check, lines = unknown_lines(bill.lines, words)
-        checks += [missing(CheckName.BASIS, words), line_check]
-        checks.append(check_total(_total(bill), bill.lines, None))
-        corrections: list[BillCorrection] = []
+        checks, lines = pass_billing.check(bill)
     else:
         record = await _read(unit, bill, versions, bill.session_id, bill.rate_table_id)
         corrections = record.corrections
