@@ -20,7 +20,8 @@ PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 def test_the_examples_are_valid() -> None:
     schema = build_schema((ROOT / "schema.graphql").read_text(encoding="utf-8"))
     examples = re.findall(r"```graphql\n(.*?)```", PAGE, re.DOTALL)
-    assert len(examples) == 8
+    # None may get lost; more may come.
+    assert len(examples) >= 10
     for example in examples:
         assert validate(schema, parse(example)) == [], example
 
