@@ -88,7 +88,7 @@ class Viewer(Node):
         )
 
     @strawberry.field(
-        description="Paid bills of your newest 100 stays that stand on no invoice yet."
+        description="Paid bills of your newest stays and passes that stand on no invoice yet."
     )
     async def invoiceable_bills(self, info: Info) -> list[InvoiceableBill]:
         """Return what an invoice can be asked for."""

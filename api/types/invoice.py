@@ -6,6 +6,7 @@ import strawberry
 
 from api.global_ids import BILL_KIND, Node, encode_id
 from api.types.money import Money
+from api.types.passes import RIGHT_ID
 from api.types.session import PageInfo
 from parking.flows import invoice_view
 from parking.invoices import models, parties
@@ -129,17 +130,19 @@ class InvoiceableBill:
 
     bill_id: strawberry.ID = strawberry.field(description="Give it to `requestInvoice`.")
     session_id: strawberry.ID | None
-    place_name: str
+    pass_id: strawberry.ID | None
+    place_name: str = strawberry.field(description="Empty for a pass's.")
     total: Money
     paid_at: datetime
 
     @classmethod
     def of(cls, bill: invoice_view.InvoiceableBill) -> "InvoiceableBill":
         """Return the bill for its driver."""
-        session_id = bill.session_id
+        session_id, pass_id = bill.session_id, bill.pass_id
         return cls(
             bill_id=encode_id(BILL_KIND, bill.operator_id, bill.id),
             session_id=None if session_id is None else encode_id("Session", session_id),
+            pass_id=None if pass_id is None else encode_id(RIGHT_ID, pass_id),
             place_name=bill.place_name,
             total=Money.of(bill.total),
             paid_at=bill.paid_at,

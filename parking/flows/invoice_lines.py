@@ -81,12 +81,15 @@ def _line(
 
 
 def _name(labels: Labels, bill: Bill, place: Place | None, *, any_script: bool) -> str:
-    name = labels.parking if bill.pass_id is None else labels.parking_pass
+    if bill.pass_id is not None:
+        product = str(bill.basis.get("description") or "")
+        is_named = bool(product) and (any_script or can_draw(product))
+        return f"{labels.parking_pass}, {product}" if is_named else labels.parking_pass
     if place is None:
-        return name
+        return labels.parking
     # A name that the font cannot draw is replaced by what still tells the place from others.
     is_shown = any_script or can_draw(place.name)
-    return f"{name}, {place.name if is_shown else place.id.hex[-12:]}"
+    return f"{labels.parking}, {place.name if is_shown else place.id.hex[-12:]}"
 
 
 def _detail(line: Mapping[str, Any], *, any_script: bool) -> DetailLine:

@@ -15,6 +15,7 @@ from parking.invoices import repository, service
 from parking.invoices.models import FapiaoOrder, FapiaoState, Invoice, InvoiceKind
 from parking.kit.database import UnitOfWork
 from parking.kit.money import Money
+from parking.passes import repository as passes
 from parking.payments import repository as payments
 from parking.payments.models import Bill, BillState
 from parking.places import repository as places
@@ -65,11 +66,16 @@ class InvoiceView:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceableBill:
-    """A paid bill that stands on no invoice yet."""
+    """A paid bill that stands on no invoice yet.
+
+    Attributes:
+        place_name: Empty for a pass's.
+    """
 
     operator_id: UUID
     id: UUID
     session_id: UUID | None
+    pass_id: UUID | None
     place_name: str
     total: Money
     paid_at: datetime
@@ -119,17 +125,12 @@ async def find_of_operator(
 
 
 async def list_invoiceable(context: ParkingContext, driver_id: UUID) -> list[InvoiceableBill]:
-    """Return the paid bills of a driver's newest stays that stand on no invoice."""
+    """Return the paid bills of a driver's newest stays and passes that stand on no invoice."""
     async with context.database.begin() as unit:
-        listed = await stays.list_page(unit, driver_id, first=STAYS_LOOKED_AT_MAX, after=None)
-        keys = [(stay.operator_id, stay.session_id) for stay in listed]
-        if not keys:
-            return []
-        found = await payments.find_bills_of(unit, keys)
+        found = await _bills_of(unit, driver_id)
         bills = [
             bill
-            for of_stay in found.values()
-            for bill in of_stay
+            for bill in found
             if bill.state == BillState.PAID and bill.total_minor and bill.driver_id == driver_id
         ]
         free = await _free(unit, bills)
@@ -141,12 +142,23 @@ async def list_invoiceable(context: ParkingContext, driver_id: UUID) -> list[Inv
             operator_id=bill.operator_id,
             id=bill.id,
             session_id=bill.session_id,
+            pass_id=bill.pass_id,
             place_name=grounds[bill.operator_id, bill.place_id].name if bill.place_id else "",
             total=Money(bill.total_minor, bill.currency),
             paid_at=bill.paid_at or bill.issued_at,
         )
         for bill in free
     ]
+
+
+async def _bills_of(unit: UnitOfWork, driver_id: UUID) -> list[Bill]:
+    listed = await stays.list_page(unit, driver_id, first=STAYS_LOOKED_AT_MAX, after=None)
+    keys = [(stay.operator_id, stay.session_id) for stay in listed]
+    of_stays = await payments.find_bills_of(unit, keys) if keys else {}
+    rights = await passes.list_rights_of_driver(unit, driver_id)
+    held = [(right.operator_id, right.id) for right in rights]
+    of_passes = await payments.find_bills_of_passes(unit, held) if held else ()
+    return [*(bill for bills in of_stays.values() for bill in bills), *of_passes]
 
 
 async def _free(unit: UnitOfWork, bills: Sequence[Bill]) -> list[Bill]:

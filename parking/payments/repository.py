@@ -153,6 +153,21 @@ async def find_pass_bills(unit: UnitOfWork, operator_id: UUID, pass_id: UUID) ->
     return (await unit.session.exec(statement)).all()
 
 
+async def find_bills_of_passes(
+    unit: UnitOfWork, keys: Collection[tuple[UUID, UUID]]
+) -> Sequence[Bill]:
+    """Return the newest bills that count of many passes, by (operator, pass), newest first."""
+    statement = (
+        select(Bill)
+        .where(col(Bill.operator_id).in_({operator_id for operator_id, _ in keys}))
+        .where(col(Bill.pass_id).in_({pass_id for _, pass_id in keys}))
+        .where(col(Bill.state).not_in(REPLACED))
+        .order_by(col(Bill.id).desc())
+        .limit(PASS_BILLS_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
 async def find_bill(unit: UnitOfWork, operator_id: UUID, bill_id: UUID) -> Bill | None:
     """Return a bill, a corrected or voided one too, as it is stored now."""
     statement = (

@@ -21,6 +21,7 @@ from parking.invoices.errors import (
 from parking.invoices.models import InvoiceKind
 from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
+from parking.payments import service as payments
 from parking.payments.models import Bill, BillState
 from tests.factories.invoices import BUYER, SELLER
 from tests.factories.invoicing import TEN, THREE_FEN, THREE_FIFTY, InvoiceWorld, open_invoice_world
@@ -295,3 +296,36 @@ async def test_a_place_whose_name_cannot_be_drawn_is_told_by_its_id(world: Invoi
     await world.lanes.rows_changed("UPDATE places SET name = '河畔'")
     document = await world.document(await ask(world, await world.paid_bill()))
     assert document.lines[0].name == f"Parken, {world.lanes.entry.place_id.hex[-12:]}"
+
+
+async def test_a_pass_s_bill_is_invoiced_for_its_period(world: InvoiceWorld) -> None:
+    starts_at = world.lanes.clock.now()
+    ends_at = starts_at + timedelta(days=30)
+    async with world.context.database.begin() as unit:
+        bill = await payments.issue_bill(
+            unit,
+            payments.NewBill(
+                operator_id=world.operator_id,
+                pass_id=uuid4(),
+                driver_id=world.driver_id,
+                total=Money(0, "CNY"),
+                lines=[
+                    {
+                        "reason": "pass_period",
+                        "starts_at": starts_at.isoformat(),
+                        "ends_at": ends_at.isoformat(),
+                        "amount_minor": 11_900,
+                        "note": "Monthly",
+                    }
+                ],
+                priced_until=ends_at,
+                basis={"description": "Monthly"},
+            ),
+        )
+        bill.total_minor = 11_900
+    key = await ask(world, (world.operator_id, bill.id))
+    document = await world.document(key)
+    (line,) = document.lines
+    assert (line.name, line.timezone) == ("Dauerparken, Monthly", "Europe/Berlin")
+    assert (line.starts_at, line.ends_at) == (starts_at, ends_at)
+    assert (document.net_minor, document.vat_minor) == (10_000, 1_900)
