@@ -61,6 +61,38 @@ class BenchInstallation:
         return int(sums.get(currency, {}).get("captured_minor", 0))
 
 
+@dataclass(frozen=True, slots=True)
+class BenchServers:
+    """PostgreSQL and Valkey alone, with a migrated database.
+
+    Attributes:
+        settings: What opens the domain on them.
+        database_url: The administrator's.
+    """
+
+    settings: Settings
+    database_url: str
+
+
+@asynccontextmanager
+async def servers_alone(
+    folder: Path | None, *, migrate: Migrate, on_step: Callable[[str], None]
+) -> AsyncGenerator[BenchServers]:
+    """Start the servers on a fresh folder, and take all away again.
+
+    Args:
+        folder: Where to make the temporary data folder; the system's place if None.
+        migrate: Brings the database at a URL to the newest schema.
+        on_step: Called with what is being started.
+    """
+    async with AsyncExitStack() as undo:
+        stack = await _started_stack(undo, folder, on_step)
+        await migrate(stack.endpoints.database_url)
+        given = _without_settings(os.environ)
+        installation = install(stack.folder, stack.endpoints, given | own_ports(stack.folder))
+        yield BenchServers(_settings(installation.environment), stack.endpoints.database_url)
+
+
 @asynccontextmanager
 async def running(
     folder: Path | None,
@@ -80,16 +112,8 @@ async def running(
         on_step: Called with what is being started.
     """
     async with AsyncExitStack() as undo:
-        data = Path(
-            undo.enter_context(tempfile.TemporaryDirectory(prefix="sesame-bench-", dir=folder))
-        )
-        undo.callback(_remove_moved_data, data)
-        on_step("PostgreSQL and Valkey")
-        # Servers of their own, whatever the environment names: a bench fills them.
+        stack = await _started_stack(undo, folder, on_step)
         given = _without_settings(os.environ)
-        stack = Stack(data, settings={})
-        await asyncio.to_thread(stack.start)
-        undo.push_async_callback(asyncio.to_thread, stack.stop)
         supervisor = await undo.enter_async_context(Supervisor(stack.folder.logs(), on_line))
         await migrate(stack.endpoints.database_url)
         on_step("stand-in, gate bridge and recogniser")
@@ -114,6 +138,19 @@ async def running(
                 **{each.name: supervisor.pid(each.name) for each in (spec, *processes)},
             },
         )
+
+
+async def _started_stack(
+    undo: AsyncExitStack, folder: Path | None, on_step: Callable[[str], None]
+) -> Stack:
+    """Start servers of their own, whatever the environment names: a bench fills them."""
+    data = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="sesame-bench-", dir=folder)))
+    undo.callback(_remove_moved_data, data)
+    on_step("PostgreSQL and Valkey")
+    stack = Stack(data, settings={})
+    await asyncio.to_thread(stack.start)
+    undo.push_async_callback(asyncio.to_thread, stack.stop)
+    return stack
 
 
 def _processes(

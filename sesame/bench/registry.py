@@ -1,7 +1,7 @@
 """The benches by name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -11,12 +11,12 @@ class BenchEntry:
     """A bench as `--list` shows it.
 
     Attributes:
-        exits: Cars at each rate, by default; together under half a minute.
+        exits: Cars at each rate, by default, together under half a minute; empty without cars.
     """
 
     name: str
     measures: str
-    exits: Mapping[float, int]
+    exits: Mapping[float, int] = field(default_factory=dict[float, int])
 
 
 EXIT: Final = BenchEntry(
@@ -24,4 +24,10 @@ EXIT: Final = BenchEntry(
     measures="frame at the bridge to order to open, by step, at 1 and at 20 exits a second",
     exits=MappingProxyType({1.0: 20, 20.0: 100}),
 )
-BENCHES: Final[Mapping[str, BenchEntry]] = MappingProxyType({EXIT.name: EXIT})
+TARIFF: Final = BenchEntry(
+    name="tariff",
+    measures="quotes of one day and of 30 with their price curves; open stays that nobody watches",
+)
+BENCHES: Final[Mapping[str, BenchEntry]] = MappingProxyType(
+    {entry.name: entry for entry in (EXIT, TARIFF)}
+)

@@ -14,17 +14,20 @@ from parking.kit.errors import InvalidInputError
 from sesame.bench.exit_bench import ExitPlan, measure_exits
 from sesame.bench.exit_report import ExitReport, print_report
 from sesame.bench.machine import use_cores
-from sesame.bench.registry import BENCHES, EXIT
+from sesame.bench.registry import BENCHES, EXIT, TARIFF
+from sesame.bench.standing import STAYS_MAX
+from sesame.bench.tariff_bench import TariffPlan, measure_tariff, print_tariff_report
 from sesame.commands.migrate import migrate
 
 RATE_PER_S_MAX: Final = 200.0
 EXITS_MAX: Final = 5000
+OPEN_STAYS: Final = 1_000_000
 TERMINATED: Final = 128 + signal.SIGTERM
 # For a rate that has no number of cars of its own.
 SECONDS_OF_ANY_RATE: Final = 10
 
 
-def bench_command(
+def bench_command(  # noqa: PLR0913 - one for each option
     name: Annotated[str | None, typer.Argument(help="What to measure; see --list.")] = None,
     *,
     list_benches: Annotated[bool, typer.Option("--list", help="Say what can be measured.")] = False,
@@ -47,6 +50,18 @@ def bench_command(
             exists=True, file_okay=False, help="Where the temporary data goes: on a real disk."
         ),
     ] = None,
+    tables: Annotated[
+        Path | None,
+        typer.Option(help="tariff: a JSON file with the rate tables to quote from."),
+    ] = None,
+    open_stays: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=STAYS_MAX,
+            help="tariff: how many open stays to fill a database with; 0: none.",
+        ),
+    ] = OPEN_STAYS,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure a path with real servers and processes; exit code 1 if anything came out wrong."""
@@ -57,6 +72,9 @@ def bench_command(
         raise InvalidInputError("NAME", f"one of {', '.join(BENCHES)}")
     if cores is not None:
         use_cores(cores)
+    if name == TARIFF.name:
+        _measure_tariff(TariffPlan(tables, open_stays, folder), json_output=json_output)
+        return
     plan = ExitPlan(exits=_exits(rate, exits), recognizers=recognizers, folder=folder)
     with _ProgressBar(sum(plan.exits.values()) + plan.warm_up_exits) as progress:
         try:
@@ -67,6 +85,20 @@ def bench_command(
         typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
     else:
         print_report(report, Console())
+    if not report.is_right:
+        raise typer.Exit(1)
+
+
+def _measure_tariff(plan: TariffPlan, *, json_output: bool) -> None:
+    console = Console(stderr=True)
+    try:
+        report = asyncio.run(measure_tariff(plan, migrate, console.print))
+    except asyncio.CancelledError:
+        raise typer.Exit(TERMINATED) from None
+    if json_output:
+        typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
+    else:
+        print_tariff_report(report, Console())
     if not report.is_right:
         raise typer.Exit(1)
 

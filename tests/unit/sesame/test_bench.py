@@ -110,10 +110,12 @@ def test_the_list_names_every_bench() -> None:
     result = CliRunner().invoke(app, ["bench", "--list"])
     assert (result.exit_code, result.stdout) == (
         0,
-        "exit: frame at the bridge to order to open, by step, at 1 and at 20 exits a second\n",
+        "exit: frame at the bridge to order to open, by step, at 1 and at 20 exits a second\n"
+        "tariff: quotes of one day and of 30 with their price curves; "
+        "open stays that nobody watches\n",
     )
     result = CliRunner().invoke(app, ["bench", "--list", "--json"])
-    assert list(json.loads(result.stdout)) == ["exit"]
+    assert list(json.loads(result.stdout)) == ["exit", "tariff"]
 
 
 def test_a_bench_must_be_named() -> None:
@@ -123,4 +125,4 @@ def test_a_bench_must_be_named() -> None:
 def test_an_unknown_bench_is_refused_by_name() -> None:
     result = CliRunner().invoke(app, ["bench", "entry"])
     assert isinstance(result.exception, InvalidInputError)
-    assert str(result.exception) == "NAME: expected one of exit"
+    assert str(result.exception) == "NAME: expected one of exit, tariff"
