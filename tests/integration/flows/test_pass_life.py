@@ -169,6 +169,19 @@ async def test_two_workers_charge_a_renewal_once(world: LaneWorld, desk: PassDes
     assert (await desk.told()).count("PassRenewed") == 1
 
 
+async def test_two_workers_count_a_refused_renewal_once(world: LaneWorld, desk: PassDesk) -> None:
+    right = await bought(desk)
+    key = (right["operator_id"], right["id"])
+    await desk.wait_until(right["paid_until"].astimezone(SHANGHAI).date() - timedelta(days=1))
+    world.wait(days=1, minutes=1)
+    world.provider.play(*[Fault.DECLINE] * 5)
+    await asyncio.gather(*(pass_renewal.advance(world.context, *key) for _ in range(5)))
+    row = await desk.right(right["id"])
+    assert (row["state"], row["tries"]) == ("grace", 1)
+    assert (await desk.told()).count("PassRenewalFailed") == 1
+    assert world.provider.captured("CNY") == PRICE_MINOR
+
+
 @pytest.mark.parametrize("status", [OrderStatus.SUCCEEDED, OrderStatus.FAILED])
 async def test_an_unknown_renewal_is_never_charged_twice(
     world: LaneWorld, desk: PassDesk, status: OrderStatus
