@@ -110,9 +110,11 @@ def test_the_list_names_every_bench() -> None:
     result = CliRunner().invoke(app, ["bench", "--list"])
     assert (result.exit_code, result.stdout) == (
         0,
-        "exit: frame at the bridge to order to open, by step, at 1 and at 20 exits a second\n"
-        "tariff: quotes of one day and of 30 with their price curves; "
-        "open stays that nobody watches\n",
+        (
+            "exit: frame at the bridge to order to open, by step, at 1 and at 20 exits a second\n"
+            "tariff: quotes of one day and of 30 with their price curves; "
+            "open stays that nobody watches\n"
+        ),
     )
     result = CliRunner().invoke(app, ["bench", "--list", "--json"])
     assert list(json.loads(result.stdout)) == ["exit", "tariff"]
