@@ -121,7 +121,11 @@ async def _check_stay(
     checks += check_lane(
         lane_checks.ENTRY,
         entry,
-        BilledTime(basis.entered_at, basis.entry.observation_id, correction=record.correction),
+        BilledTime(
+            basis.entered_at,
+            basis.entry.observation_id,
+            correction=_entry_correction(record, basis),
+        ),
     )
     checks += await _check_exit(unit, record, basis)
     checks.append(check_rate_table(basis, record.rate_table.body))
@@ -137,6 +141,18 @@ async def _check_stay(
     else:
         line_check, lines = check_lines(bill.lines, found, bill.currency)
     return [*checks, line_check, check_total(_total(bill), bill.lines, found)], lines
+
+
+def _entry_correction(record: _Record, basis: BillBasis) -> str:
+    """Return why the stay's entry was set to just that time; empty where it was not.
+
+    Bills that are issued after such a correction follow it, in their first version already.
+    """
+    for item in record.corrections:
+        text = item.changes.get("entered_at")
+        if isinstance(text, str) and datetime.fromisoformat(text) == basis.entered_at:
+            return item.reason
+    return ""
 
 
 async def _basis_of(unit: UnitOfWork, record: _Record) -> tuple[BillBasis | None, list[Check]]:
@@ -235,10 +251,13 @@ def _other_ends(
 async def _check_in_force(
     unit: UnitOfWork, record: _Record, basis: BillBasis, entry: Presentation | None
 ) -> Check:
-    """The version in force when the car came, or when its entry was decided a moment later."""
+    """The version in force when the car came, or when its entry was decided a moment later.
+
+    A stay that continues others keeps the version of the first.
+    """
     name = CheckName.RATE_TABLE_IN_FORCE
     table, place_id = record.rate_table, record.session.place_id
-    moments = [basis.entered_at]
+    moments = [basis.priced_from, basis.entered_at]
     if entry is not None:
         moments += [entry.occupied_at]
         moments += [entry.decided_at] if entry.decided_at is not None else []
