@@ -18,7 +18,7 @@ from api.types.passes import MINUTES_PER_HOUR, PRODUCT_ID, Weekday
 from parking.flows import pass_changes, pass_products, pass_view
 from parking.kit.errors import InvalidInputError
 from parking.passes.errors import PassProductUnknownError, PassUnknownError
-from parking.passes.models import PeriodKind
+from parking.passes.periods import PeriodKind
 from parking.passes.products import NewProduct
 
 _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")

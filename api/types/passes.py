@@ -26,7 +26,7 @@ strawberry.enum(
     "the operator. More values may come: treat an unknown one as not valid.",
 )
 strawberry.enum(
-    models.PeriodKind,
+    periods.PeriodKind,
     name="PassPeriod",
     description="What one price pays for: a calendar month, or a number of days.",
 )
@@ -59,7 +59,7 @@ class PassProduct(Node):
         description="Local time up to `24:00`; not later than `hoursFrom` is on the next day."
     )
     price: Money = strawberry.field(description="Of a whole period.")
-    period: models.PeriodKind
+    period: periods.PeriodKind
     period_days: int | None = strawberry.field(description="For periods of DAYS.")
     is_prorated: bool = strawberry.field(
         description="Periods are the calendar's months, and the first one costs its share."
@@ -95,7 +95,7 @@ class PassProduct(Node):
             hours_from=clock_text(row.from_minute),
             hours_to=clock_text(row.to_minute),
             price=Money.of(money.Money(row.price_minor, row.currency)),
-            period=models.PeriodKind(row.period),
+            period=periods.PeriodKind(row.period),
             period_days=row.period_days,
             is_prorated=row.is_prorated,
             plates_max=row.plates_max,

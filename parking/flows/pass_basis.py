@@ -11,8 +11,8 @@ from parking.flows.bill_basis import CREDITS_MAX, StoredCredit
 from parking.flows.bill_lines import BillLine, Credit, StayLines, add_credit
 from parking.kit.money import Money
 from parking.passes.local_time import midnight
-from parking.passes.models import AssignedRight, PeriodKind, RightSpecification
-from parking.passes.periods import PeriodTerms, boundary, first_price
+from parking.passes.models import AssignedRight, RightSpecification
+from parking.passes.periods import PeriodKind, PeriodTerms, boundary, first_price
 from parking.passes.products import PERIOD_DAYS_MAX, PRICE_MINOR_MAX
 from parking.tariffs.model_part import Part, validated
 

@@ -11,13 +11,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index,
 from sqlmodel import Field
 
 from parking.kit.columns import Json, Row, Timestamp, text_enum
-
-
-class PeriodKind(StrEnum):
-    """What one price pays for."""
-
-    CALENDAR_MONTH = "calendar_month"
-    DAYS = "days"
+from parking.passes.periods import PeriodKind
 
 
 class PassState(StrEnum):

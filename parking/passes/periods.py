@@ -3,10 +3,16 @@
 import calendar
 from dataclasses import dataclass
 from datetime import date, timedelta
-
-from parking.passes.models import PeriodKind
+from enum import StrEnum
 
 MONTHS_PER_YEAR = 12
+
+
+class PeriodKind(StrEnum):
+    """What one price pays for."""
+
+    CALENDAR_MONTH = "calendar_month"
+    DAYS = "days"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from parking.kit.money import Money
 from parking.passes import repository
 from parking.passes.errors import PassProductUnknownError
 from parking.passes.local_time import MINUTES_PER_DAY
-from parking.passes.models import PeriodKind, RightSpecification
+from parking.passes.models import RightSpecification
+from parking.passes.periods import PeriodKind
 from parking.passes.repository import PLATES_PER_PASS_MAX, PRODUCTS_MAX
 from parking.passes.spaces import SPACES_PER_PASS_MAX
 from parking.passes.windows import WHOLE_WEEK

@@ -7,8 +7,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from parking.passes.local_time import instant_of, local_day, midnight
-from parking.passes.models import AssignedRight, PassState, PeriodKind, RightSpecification
-from parking.passes.periods import PeriodTerms, boundary
+from parking.passes.models import AssignedRight, PassState, RightSpecification
+from parking.passes.periods import PeriodKind, PeriodTerms, boundary
 from parking.passes.windows import Hours
 
 # Nobody wants to hear of a payment at midnight.

@@ -9,7 +9,7 @@ import pytest
 from parking.flows import pass_changes, verification
 from parking.flows.pass_basis import PassBasis, recompute
 from parking.kit.errors import InvalidInputError
-from parking.passes.models import PeriodKind
+from parking.passes.periods import PeriodKind
 from tests.factories.lane_world import LaneWorld
 from tests.factories.pass_desk import PRICE_MINOR, PassDesk
 

@@ -17,7 +17,8 @@ from parking.passes.errors import (
     PassPlateUnknownError,
     PassTransfersExhaustedError,
 )
-from parking.passes.models import PeriodKind, RightSpecification
+from parking.passes.models import RightSpecification
+from parking.passes.periods import PeriodKind
 from parking.places import service as places
 from parking.places.models import Direction, IdentifiedArea
 from tests.factories.lane_world import PLATE, LaneWorld, read_of

@@ -7,8 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parking.passes.models import PeriodKind
-from parking.passes.periods import PeriodTerms, boundary, first_price, prorate, unused_price
+from parking.passes.periods import (
+    PeriodKind,
+    PeriodTerms,
+    boundary,
+    first_price,
+    prorate,
+    unused_price,
+)
 
 MONTH = PeriodTerms(PeriodKind.CALENDAR_MONTH)
 PRORATED = PeriodTerms(PeriodKind.CALENDAR_MONTH, is_prorated=True)

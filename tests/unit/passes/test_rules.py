@@ -6,7 +6,8 @@ from uuid import UUID
 import pytest
 
 from parking.passes import rules
-from parking.passes.models import AssignedRight, PassState, PeriodKind, RightSpecification
+from parking.passes.models import AssignedRight, PassState, RightSpecification
+from parking.passes.periods import PeriodKind
 from parking.passes.rules import Step, StepKind
 
 SHANGHAI_MIDNIGHT = timedelta(hours=16)
