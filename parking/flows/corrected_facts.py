@@ -57,32 +57,40 @@ class Correction:
         return {name: value for name, value in said.items() if value is not None}
 
 
-async def write_facts(unit: UnitOfWork, session: Session, correction: Correction) -> StayFacts:
-    """Write the right facts into a locked stay's rows, and return them.
+def corrected_facts(session: Session, correction: Correction) -> StayFacts:
+    """Return what a stay is priced by once it is corrected; nothing is written.
 
     Raises:
-        InvalidInputError: they contradict what is recorded.
+        InvalidInputError: the correction contradicts what is recorded.
     """
     _check_times(session, correction)
     circumstances = correction.circumstances or live_bill.circumstances_of(session)
     if correction.vehicle is not None:
         circumstances = circumstances.model_copy(update={"vehicle": correction.vehicle})
-    if correction.circumstances is not None or correction.vehicle is not None:
-        corrections.correct_circumstances(unit, session, circumstances.to_json())
-    if correction.entered_at is not None or correction.left_at is not None:
-        await corrections.correct_times(
-            unit, session, entered_at=correction.entered_at, left_at=correction.left_at
-        )
-        if session.driver_id is not None:
-            await stays.correct_stay_times(
-                unit,
-                session.driver_id,
-                session.id,
-                entered_at=session.entered_at,
-                left_at=session.left_at,
-            )
-    priced_from = circumstances.continues_from or session.entered_at
+    entered_at = correction.entered_at or session.entered_at
+    priced_from = circumstances.continues_from or entered_at
     return StayFacts(priced_from=priced_from, priced_until=priced_from, circumstances=circumstances)
+
+
+async def write_facts(
+    unit: UnitOfWork, session: Session, correction: Correction, facts: StayFacts
+) -> None:
+    """Write what `corrected_facts` gave into a locked stay's rows."""
+    if correction.circumstances is not None or correction.vehicle is not None:
+        corrections.correct_circumstances(unit, session, facts.circumstances.to_json())
+    if correction.entered_at is None and correction.left_at is None:
+        return
+    await corrections.correct_times(
+        unit, session, entered_at=correction.entered_at, left_at=correction.left_at
+    )
+    if session.driver_id is not None:
+        await stays.correct_stay_times(
+            unit,
+            session.driver_id,
+            session.id,
+            entered_at=session.entered_at,
+            left_at=session.left_at,
+        )
 
 
 def _check_times(session: Session, correction: Correction) -> None:

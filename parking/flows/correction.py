@@ -15,9 +15,9 @@ from parking.flows import refunds, settlement
 from parking.flows.bill_basis import BillBasis, Evidence, StoredCredit
 from parking.flows.bill_lines import StayFacts, stored_lines
 from parking.flows.context import ParkingContext
-from parking.flows.corrected_facts import Correction, find_waiver, write_facts
+from parking.flows.corrected_facts import Correction, corrected_facts, find_waiver, write_facts
 from parking.flows.invoicing import credit_for_refund
-from parking.flows.repricing import CorrectedBill, Waiver, reprice
+from parking.flows.repricing import CorrectedBill, price_minor, reprice
 from parking.flows.waivers import credits_of
 from parking.kit.database import ConflictError, UnitOfWork
 from parking.kit.errors import InvalidInputError
@@ -154,9 +154,19 @@ async def correct_in(
     if correction.bill_id is None and correction.waived_lines and bills:
         correction = replace(correction, bill_id=bills[-1].id)
     waiver = await find_waiver(unit, session, correction, reason)
-    facts = await write_facts(unit, session, correction)
+    facts = corrected_facts(session, correction)
     table = await tariffs.load(unit, operator_id, session.rate_table_id)
-    changed = _reprice(table, facts, bills, waiver, correction.left_at) if bills else []
+    changed: list[CorrectedBill] = []
+    is_dearer = False
+    if bills:
+        facts = _whole(facts, bills, correction.left_at)
+        totals_minor = [bill.total_minor for bill in bills]
+        grace_until = _grace_until(table, bills)
+        changed = reprice(table, facts, totals_minor, waiver, grace_until=grace_until)
+        is_dearer = price_minor(table, facts) > sum(totals_minor)
+    if session.left_at is None or not is_dearer:
+        # A stay that ended keeps facts that agree with its bills: those never become more.
+        await write_facts(unit, session, correction, facts)
     made = await _replace(unit, session, table, bills, changed)
     sent = await _repay(unit, made, cause=f"correction:{row_id}", reason=reason, by=by)
     zero = Money.zero(table.currency)
@@ -185,24 +195,14 @@ async def _lock_bills(unit: UnitOfWork, session: Session) -> Sequence[Bill]:
     return bills
 
 
-def _reprice(
-    table: RateTable,
-    facts: StayFacts,
-    bills: Sequence[Bill],
-    waiver: Waiver | None,
-    left_at: datetime | None,
-) -> list[CorrectedBill]:
+def _whole(facts: StayFacts, bills: Sequence[Bill], left_at: datetime | None) -> StayFacts:
+    """Return the facts until the end of what is billed, with what its bills gave up."""
     # The price of the exit lane, not of the arm: what the newest bill was priced until counts.
-    priced_until = (
-        bills[-1].priced_until if left_at is None else min(left_at, bills[-1].priced_until)
+    billed_until = bills[-1].priced_until
+    priced_until = billed_until if left_at is None else min(left_at, billed_until)
+    return replace(
+        facts, priced_until=max(priced_until, facts.priced_from), credits=credits_of(bills)
     )
-    whole = replace(
-        facts,
-        priced_until=max(priced_until, facts.priced_from),
-        credits=credits_of(bills),
-    )
-    totals_minor = [bill.total_minor for bill in bills]
-    return reprice(table, whole, totals_minor, waiver, grace_until=_grace_until(table, bills))
 
 
 def _grace_until(table: RateTable, bills: Sequence[Bill]) -> datetime | None:

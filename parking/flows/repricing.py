@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from parking.flows.bill_lines import Credit, StayFacts, StayLines, lines_of
-from parking.flows.waivers import WAIVED, waived_minor
+from parking.flows.waivers import WAIVED
 from parking.tariffs.rules import RateTable
 
 
@@ -56,10 +56,9 @@ def reprice(
         waiver: What is given up on top.
         grace_until: Until when the payments before the newest bill allowed leaving.
     """
-    price_minor = lines_of(table, replace(facts, credits=())).due.amount_minor
-    given = _with_waiver(facts.credits, waiver, price_minor)
+    given = _with_waiver(facts.credits, waiver, price_minor(table, facts))
     billed_minor = sum(totals_minor)
-    target_minor = min(billed_minor, max(price_minor - waived_minor(given), 0))
+    target_minor = min(billed_minor, price_minor(table, replace(facts, credits=given)))
     is_grace = grace_until is not None and facts.priced_until <= grace_until
     if is_grace:
         # The car left within the time that its payment before had bought.
@@ -79,6 +78,11 @@ def reprice(
     return corrected
 
 
+def price_minor(table: RateTable, facts: StayFacts) -> int:
+    """Return what a stay costs, less what was given up of it; `paid_minor` must be 0."""
+    return lines_of(table, facts).due.amount_minor
+
+
 def shrunk(totals_minor: Sequence[int], target_minor: int) -> list[int]:
     """Return the totals lowered to `target_minor` in sum, the last ones first."""
     excess_minor = max(sum(totals_minor) - target_minor, 0)
@@ -91,11 +95,9 @@ def shrunk(totals_minor: Sequence[int], target_minor: int) -> list[int]:
 
 
 def _with_waiver(
-    given: tuple[Credit, ...], waiver: Waiver | None, price_minor: int
+    given: tuple[Credit, ...], waiver: Waiver | None, rest_minor: int
 ) -> tuple[Credit, ...]:
     if waiver is None:
         return given
-    amount_minor = waiver.amount_minor
-    if amount_minor is None:
-        amount_minor = max(price_minor - waived_minor(given), 0)
+    amount_minor = rest_minor if waiver.amount_minor is None else waiver.amount_minor
     return (*given, Credit(WAIVED, -amount_minor, waiver.note)) if amount_minor else given

@@ -19,6 +19,8 @@ from parking.payments.errors import BillUnknownError, PaymentInProgressError
 from parking.payments.fake import Fault
 from parking.payments.port import OrderStatus
 from parking.sessions.errors import SessionUnknownError
+from parking.tariffs import service as tariffs
+from parking.tariffs.rules import Vehicle
 from tests.factories.lane_world import PLATE, RATE_TABLE, LaneWorld, read_of
 
 BY = "desk:mei"
@@ -200,6 +202,35 @@ async def test_lines_are_given_up_once(world: LaneWorld) -> None:
     assert more.after.amount_minor == outcome.after.amount_minor - first
     assert_adds_up((await bills_of(world))[-1])
     assert (await world.balances())["receivable", "CNY"] == 0
+
+
+async def test_the_right_vehicle_has_its_own_price(world: LaneWorld) -> None:
+    cheaper = {
+        "name": "motorcycles",
+        "eligibility": {"vehicle_classes": ["motorcycle"]},
+        "collections": [{"lines": [{"kind": "increment", "value": 200, "block": 30, "from": 0}]}],
+    }
+    table = RATE_TABLE | {"variants": [cheaper]}
+    lane = world.entry
+    async with world.context.database.begin() as unit:
+        await tariffs.publish(unit, lane.operator_id, lane.place_id, currency="CNY", body=table)
+    world.wait(seconds=1)
+    stay = await paid_stay(world)
+    vehicle = Vehicle(vehicle_class="motorcycle")
+    outcome = await correct(world, stay, Correction(vehicle=vehicle))
+    assert (outcome.before.amount_minor, outcome.after.amount_minor) == (2000, 800)
+    new = (await bills_of(world))[-1]
+    assert recompute(BillBasis.from_json(new["basis"]), table).due == outcome.after
+    [session] = await world.rows("SELECT circumstances FROM sessions")
+    assert session["circumstances"] == {"vehicle": {"vehicle_class": "motorcycle"}}
+    view = await find_session(world.context, stay.driver_id, stay.session_id)
+    assert view is not None
+    assert (view.bill.total, view.bill.paid) == (outcome.after, outcome.after)
+    # A dearer class is no reason to ask for more.
+    dearer = Correction(vehicle=Vehicle(vehicle_class="truck"))
+    assert (await correct(world, stay, dearer, correction_id="c2")).bills == ()
+    assert await world.rows("SELECT circumstances FROM sessions") == [session]
+    assert world.provider.captured("CNY") == 800
 
 
 async def test_an_earlier_exit_counts(world: LaneWorld) -> None:
