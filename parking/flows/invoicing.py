@@ -133,8 +133,6 @@ async def credit_for_refund(unit: UnitOfWork, refund: Refund) -> Invoice | None:
         return None
     earlier = await repository.find_credits(unit, [invoice.operator_id], [invoice.id])
     less_minor = service.left_of(invoice, earlier)[root.id] - newest.total_minor
-    if less_minor <= 0:
-        return None
     note = await service.credit(
         unit,
         invoice,
