@@ -1,5 +1,6 @@
 """What a stay is priced by, fixed when it begins: its vehicle and passes, and what it continues."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import get_args
 from uuid import UUID
@@ -12,7 +13,6 @@ from parking.flows.reentry import set_aside
 from parking.kit.database import UnitOfWork
 from parking.lanes.models import Presentation
 from parking.payments import repository as payments
-from parking.places import service as places
 from parking.plates import vehicles
 from parking.plates.vehicles import KnownVehicle
 from parking.sessions import repository as session_rows
@@ -25,14 +25,29 @@ from parking.tariffs.circumstances import Circumstances, Exemption, Vehicle
 from parking.tariffs.rate_terms import VehicleClass
 
 
-async def open_stay(
-    unit: UnitOfWork, lane: Lane, presentation: Presentation, plate: str, plate_index: UUID
-) -> Session:
+@dataclass(frozen=True, slots=True)
+class CarAtEntry:
+    """A car whose plate was read.
+
+    Attributes:
+        presentation: Locked.
+        zone: The place's.
+    """
+
+    presentation: Presentation
+    plate: str
+    plate_index: UUID
+    zone: ZoneInfo
+
+
+async def open_stay(unit: UnitOfWork, lane: Lane, car: CarAtEntry) -> Session:
     """Open the stay of a car at an entry, with everything that its price will depend on."""
-    entered_at = min(presentation.occupied_at, unit.now())
-    await set_aside(unit, lane.operator_id, lane.place_id, plate_index)
-    known = await vehicles.known_vehicle(unit, lane.operator_id, plate_index, plate, entered_at)
-    vehicle = VehicleAtPlace(lane.operator_id, lane.place_id, plate_index)
+    entered_at = min(car.presentation.occupied_at, unit.now())
+    await set_aside(unit, lane.operator_id, lane.place_id, car.plate_index)
+    known = await vehicles.known_vehicle(
+        unit, lane.operator_id, car.plate_index, car.plate, entered_at
+    )
+    vehicle = VehicleAtPlace(lane.operator_id, lane.place_id, car.plate_index)
     left = await traces.find_traces(unit, vehicle, entered_at)
     earlier = await _earlier(unit, lane.operator_id, left, entered_at)
     session = await sessions.begin(
@@ -41,9 +56,9 @@ async def open_stay(
             operator_id=lane.operator_id,
             place_id=lane.place_id,
             area_id=lane.area_id,
-            presentation_id=presentation.id,
-            plate_index=plate_index,
-            plate_text=plate,
+            presentation_id=car.presentation.id,
+            plate_index=car.plate_index,
+            plate_text=car.plate,
             driver_id=known.driver_id,
             rate_table_id=(
                 await tariffs.id_in_force(unit, lane.operator_id, lane.place_id, unit.now())
@@ -53,7 +68,7 @@ async def open_stay(
             entered_at=entered_at,
         ),
     )
-    covered = await _coverage(unit, lane, session)
+    covered = await _coverage(unit, lane, session, car.zone)
     new = _circumstances(known, left, covered)
     if earlier is not None:
         bills = await payments.find_bills(unit, earlier.operator_id, earlier.id)
@@ -74,8 +89,9 @@ async def _earlier(
     return earlier if may_continue(earlier, entered_at) else None
 
 
-async def _coverage(unit: UnitOfWork, lane: Lane, session: Session) -> tuple[Exemption, ...]:
-    place = await places.require_place(unit, lane.operator_id, lane.place_id)
+async def _coverage(
+    unit: UnitOfWork, lane: Lane, session: Session, zone: ZoneInfo
+) -> tuple[Exemption, ...]:
     return await pass_coverage.coverage(
         unit,
         operator_id=lane.operator_id,
@@ -84,7 +100,7 @@ async def _coverage(unit: UnitOfWork, lane: Lane, session: Session) -> tuple[Exe
         session_id=session.id,
         plate_index=session.plate_index,
         entered_at=session.entered_at,
-        zone=ZoneInfo(place.timezone),
+        zone=zone,
     )
 
 

@@ -1,11 +1,12 @@
 """A car at an entry: one transaction from the read to the order to open."""
 
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from parking.drivers import stays
 from parking.events.types import EventType
 from parking.flows import display
-from parking.flows.arrival import open_stay
+from parking.flows.arrival import CarAtEntry, open_stay
 from parking.flows.lane_types import Action, Decision, Lane
 from parking.flows.release import release
 from parking.flows.step import opened
@@ -31,7 +32,9 @@ async def decide(
     if read.confidence < CONFIDENCE_MIN:
         lanes.decide(unit, presentation, action=Action.REFUSE, reason=PLATE_UNSURE)
         return Decision(Action.REFUSE, PLATE_UNSURE, None, display.refused(PLATE_UNSURE))
-    session = await open_stay(unit, lane, presentation, read.text, plate_index)
+    place = await places.require_place(unit, lane.operator_id, lane.place_id)
+    car = CarAtEntry(presentation, read.text, plate_index, ZoneInfo(place.timezone))
+    session = await open_stay(unit, lane, car)
     if session.driver_id is not None:
         await stays.begin_stay(
             unit,
@@ -42,7 +45,6 @@ async def decide(
         )
     presentation.session_id = session.id
     command = await release(unit, session, presentation, reason=ENTERED)
-    place = await places.require_place(unit, lane.operator_id, lane.place_id)
     payload = {
         "place_name": place.name,
         "timezone": place.timezone,
