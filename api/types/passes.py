@@ -8,6 +8,9 @@ from uuid import UUID
 import strawberry
 
 from api.global_ids import Node, encode_id
+from api.request import Info
+from api.types.issued_bill import IssuedBill
+from api.types.listed_bills import bills_of_pass
 from api.types.money import Money
 from parking.flows.pass_view import PassView
 from parking.kit import money
@@ -124,6 +127,8 @@ class PassProduct(Node):
 class Pass(Node):
     """A pass that the driver bought."""
 
+    operator_key: strawberry.Private[UUID]
+    key: strawberry.Private[UUID]
     product: PassProduct
     state: models.PassState
     plates: list[str] = strawberry.field(description="The plates on it, oldest first.")
@@ -146,11 +151,20 @@ class Pass(Node):
     ended_at: datetime | None
     end_reason: str | None = strawberry.field(description="Why it ended, in English.")
 
+    @strawberry.field(
+        description="What its newest periods cost, newest first; ask for an invoice by their ids."
+    )
+    async def bills(self, info: Info) -> list[IssuedBill]:
+        """Return the bills."""
+        return await bills_of_pass(info.context, self.operator_key, self.key)
+
     @classmethod
     def of(cls, view: PassView) -> "Pass":
         """Return the pass for its driver."""
         return cls(
             id=encode_id(RIGHT_ID, view.id),
+            operator_key=view.product.operator_id,
+            key=view.id,
             product=PassProduct.of(view.product),
             state=view.state,
             plates=list(view.plates),

@@ -9,9 +9,9 @@ from api.global_ids import Node, encode_id
 from api.request import Info
 from api.types.bill import Bill
 from api.types.issued_bill import IssuedBill
+from api.types.listed_bills import bills_of_stay
 from api.types.place import Place
 from api.types.refund import Refund
-from api.types.stay_bills import bills_of_stay
 from parking.flows.driver_view import SessionView
 from parking.sessions import models
 from parking.tariffs.circumstances import Circumstances
@@ -66,6 +66,9 @@ class Session(Node):
         description="Number of the place's rate table that counts: the one of the entry."
     )
     vehicle: Vehicle = strawberry.field(description="What the price takes the car for.")
+    validations: list[str] = strawberry.field(
+        description="Names of the coupons that count for the stay."
+    )
     bill: Bill = strawberry.field(description="As of now while the stay lasts.")
     refunds: list[Refund] = strawberry.field(
         description="What goes back to you of what you paid, oldest first."
@@ -93,6 +96,7 @@ class Session(Node):
             version=view.version,
             rate_table_version=view.rate_table_version,
             vehicle=Vehicle.of(view.bill.circumstances),
+            validations=list(view.bill.circumstances.validations),
             bill=Bill.of(view.bill),
             refunds=[Refund.of(refund) for refund in view.refunds],
         )

@@ -68,6 +68,27 @@ async def bills_of_stays(
     return by_session
 
 
+async def bills_of_passes(
+    context: ParkingContext, driver_id: UUID, keys: Collection[tuple[UUID, UUID]]
+) -> dict[UUID, list[IssuedBillView]]:
+    """Return the driver's newest bills that count of some passes, newest first.
+
+    Args:
+        context: The domain's surroundings.
+        driver_id: Whose.
+        keys: (operator, pass).
+    """
+    async with context.database.begin() as unit:
+        bills = await payments.find_bills_of_passes(unit, keys)
+        own = [bill for bill in bills if bill.driver_id == driver_id]
+        views = await _views(unit, own)
+    by_pass: dict[UUID, list[IssuedBillView]] = {pass_id: [] for _, pass_id in keys}
+    for bill, view in zip(own, views, strict=True):
+        if bill.pass_id is not None:
+            by_pass[bill.pass_id].append(view)
+    return by_pass
+
+
 async def page_bills(
     context: ParkingContext, driver_id: UUID, *, first: int, after: tuple[UUID, UUID] | None
 ) -> list[IssuedBillView]:
