@@ -111,8 +111,12 @@ async def correct_stay(
                 raise
     else:
         raise ConflictError("session: it changed under every try")
+    if not outcome.refunds:
+        return outcome
     await refunds.send_all(context, operator_id, [refund.id for refund in outcome.refunds])
-    return outcome
+    async with context.database.begin() as unit:
+        sent = await _find_refunds(unit, operator_id, [one.id for one in outcome.refunds])
+    return replace(outcome, refunds=sent)
 
 
 async def session_of_bill(context: ParkingContext, operator_id: UUID, bill_id: UUID) -> UUID:
@@ -316,16 +320,20 @@ async def _outcome_of(unit: UnitOfWork, known: BillCorrection) -> CorrectionOutc
         await repository.find_bill(unit, known.operator_id, UUID(bill_id))
         for bill_id in known.bill_ids
     ]
-    sent = [
-        await repository.find_refund(unit, known.operator_id, UUID(refund_id))
-        for refund_id in known.refund_ids
-    ]
+    refund_ids = [UUID(refund_id) for refund_id in known.refund_ids]
     return CorrectionOutcome(
         tuple(bill for bill in bills if bill is not None),
-        tuple(refund for refund in sent if refund is not None),
+        await _find_refunds(unit, known.operator_id, refund_ids),
         Money(known.before_minor, known.currency),
         Money(known.after_minor, known.currency),
     )
+
+
+async def _find_refunds(
+    unit: UnitOfWork, operator_id: UUID, refund_ids: Sequence[UUID]
+) -> tuple[Refund, ...]:
+    found = [await repository.find_refund(unit, operator_id, one) for one in refund_ids]
+    return tuple(refund for refund in found if refund is not None)
 
 
 async def _tell(unit: UnitOfWork, session: Session, outcome: CorrectionOutcome) -> None:

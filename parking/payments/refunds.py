@@ -62,13 +62,12 @@ async def store(
         by: Who asked for it.
 
     Raises:
-        RefundTooLargeError: with it, more would go back than the attempt took.
+        RefundTooLargeError: more would go back than the attempt took.
     """
     held = attempt.amount_minor - await repository.refunded_minor(unit, attempt)
     if amount.amount_minor > held or amount.currency != attempt.currency:
-        raise RefundTooLargeError(
-            f"amount: expected at most {Money(held, attempt.currency).format()}"
-        )
+        most = Money(held, attempt.currency).format()
+        raise RefundTooLargeError(f"amount: expected at most {most}")
     if not reason.strip():
         raise InvalidInputError("reason", "what the payer reads")
     refund_id = derive_id(attempt.id, f"refund:{cause}")

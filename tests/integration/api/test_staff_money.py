@@ -99,6 +99,7 @@ async def test_a_correction_reprices_and_repays(api: ApiWorld, staff: str) -> No
     done = await do(api, CORRECT, staff, input=asked)
     assert (done["before"]["amountMinor"], done["after"]["amountMinor"]) == (2000, 1000)
     [refund] = done["refunds"]
+    assert refund["state"] == "SUCCEEDED"
     assert refund["billId"] == done["billIds"][0]
     assert (await do(api, CORRECT, staff, input=asked))["billIds"] == done["billIds"]
     assert api.lanes.provider.captured("CNY") == 1000
