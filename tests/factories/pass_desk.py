@@ -131,7 +131,7 @@ class PassDesk:
         clock = self.world.clock
         target = datetime(day.year, day.month, day.day, hour, minute, tzinfo=SHANGHAI)
         while clock.now() < target:
-            clock.advance(min(timedelta(hours=12), target - clock.now()))
+            clock.advance(min(timedelta(days=1), target - clock.now()))
             await self.work()
 
     def today(self) -> date:
