@@ -15,6 +15,8 @@ from parking.tariffs.rules import NO_CIRCUMSTANCES, Circumstances, PriceLine, Ra
 BILLED_BEFORE: Final = "billed_before"
 PAID_BEFORE: Final = "paid_before"
 GRACE_AFTER_PAYMENT: Final = "grace_after_payment"
+# The stay was cancelled at the entry, or another stay continues it and bills it.
+NOT_BILLED: Final = "not_billed"
 # A pass was of no use: cars stood on all of its spaces. Its note names the pass.
 NO_SPACE_LEFT: Final = "no_space_left"
 

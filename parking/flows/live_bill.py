@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, Final
 
 from parking.flows import bill_lines
-from parking.flows.bill_lines import BillLine, StayFacts, lines_of
+from parking.flows.bill_lines import NOT_BILLED, BillLine, Credit, StayFacts, lines_of
 from parking.flows.waivers import credits_of, waived_minor
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
@@ -91,6 +91,9 @@ def bill_of(session: Session, table: RateTable, bills: Sequence[Bill], at: datet
         credits=credits_of(bills),
     )
     stay = lines_of(table, facts)
+    if session.left_at is not None and not bills and stay.due:
+        taken_off = Credit(NOT_BILLED, -stay.due.amount_minor)
+        stay = lines_of(table, replace(facts, credits=(*facts.credits, taken_off)))
     variant = table.variant_for(circumstances)
     live = LiveBill(
         lines=stay.lines,

@@ -161,6 +161,11 @@ async def test_plate_shown_at_the_entry_does_not_end_a_long_stay_for_nothing(
     )
     assert datetime.fromisoformat(left["circumstances"]["continues_from"]) == entered_at
     assert await world.count("payment_attempts") == 1
+    # In the driver's list the earlier stays say that another one bills them.
+    views = await driver_view.page_sessions(world.context, driver_id, first=10, before=None)
+    for view in views:
+        assert sum(line.amount_minor for line in view.bill.lines) == view.bill.due.amount_minor == 0
+    assert views[-1].bill.lines[-1].reason == "not_billed"
 
 
 async def test_plate_shown_at_the_entry_while_its_car_stands_at_the_exit(world: LaneWorld) -> None:

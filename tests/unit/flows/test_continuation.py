@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parking.flows.bill_lines import StayFacts, lines_of
@@ -75,6 +75,7 @@ PIECES = st.lists(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(rightful_tables(with_packages=False), entries(), circumstances(), PIECES)
 def test_cutting_a_stay_into_pieces_changes_no_sum(
     table: RateTable, entered_at: datetime, known: Circumstances, pieces: Pieces
@@ -89,6 +90,7 @@ def test_cutting_a_stay_into_pieces_changes_no_sum(
     assert last.billed_before_minor == sum(billed[:-1])
 
 
+@settings(deadline=None, max_examples=50)
 @given(rightful_tables(with_packages=True), entries(), circumstances(), PIECES)
 def test_no_piece_is_ever_billed_less_than_nothing(
     table: RateTable, entered_at: datetime, known: Circumstances, pieces: Pieces
