@@ -1,6 +1,8 @@
 """Issuing the bill that a stay has to pay now."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from parking.flows import live_bill
@@ -8,11 +10,25 @@ from parking.flows.bill_basis import BillBasis, Evidence, StoredCredit
 from parking.flows.live_bill import LiveBill
 from parking.flows.waivers import credits_of
 from parking.kit.database import UnitOfWork
+from parking.lanes import repository as lanes
 from parking.payments import repository as payment_rows
 from parking.payments import service as payments
 from parking.payments.models import Bill, BillState
 from parking.sessions.models import Session
 from parking.tariffs import fingerprints
+
+# A car that was last seen at an exit longer ago than this has left it unseen.
+AT_EXIT_MAX: Final = timedelta(minutes=10)
+
+
+async def priced_at(unit: UnitOfWork, session: Session) -> datetime:
+    """Return when to price a stay that is paid now: waiting at an exit costs nothing."""
+    now, exit_id = unit.now(), session.exit_presentation_id
+    if exit_id is None:
+        return now
+    seen = await lanes.find_presentation(unit, session.operator_id, exit_id)
+    is_there = seen is not None and seen.cleared_at is None and now - seen.occupied_at < AT_EXIT_MAX
+    return min(seen.occupied_at, now) if seen is not None and is_there else now
 
 
 async def current_bill(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from parking.drivers import stays
 from parking.flows import checkout, live_bill
-from parking.flows.billing import current_bill
+from parking.flows.billing import current_bill, priced_at
 from parking.flows.charging import call_provider, new_charge
 from parking.flows.context import ParkingContext
 from parking.flows.step import NewCharge
@@ -72,7 +72,7 @@ async def _next_charge(
         session = await sessions.lock_session(unit, operator_id, session_id)
         if session is None or session.driver_id != driver_id:
             raise SessionUnknownError("sessionId: expected one of yours")
-        live = await live_bill.compute(unit, session, unit.now())
+        live = await live_bill.compute(unit, session, await priced_at(unit, session))
         if session.left_at is not None or not live.due:
             raise NothingDueError("sessionId: nothing is due")
         bill = await current_bill(unit, session, live, session.exit_presentation_id)

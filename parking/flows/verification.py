@@ -8,6 +8,7 @@ from uuid import UUID
 
 from parking.flows import lane_checks, money_checks, pass_billing
 from parking.flows.bill_basis import BillBasis, Evidence, StoredCredit
+from parking.flows.billing import AT_EXIT_MAX
 from parking.flows.checks import (
     Check,
     CheckName,
@@ -241,7 +242,10 @@ def _other_ends(
     """
     longest_at = basis.priced_from + timedelta(days=STAY_DAYS_MAX)
     others = [(longest_at, "it is the longest that a stay is priced for")]
-    is_away = seen is not None and seen.cleared_at is not None and seen.cleared_at < issued_at
+    is_away = seen is not None and (
+        issued_at - seen.occupied_at >= AT_EXIT_MAX
+        or (seen.cleared_at is not None and seen.cleared_at < issued_at)
+    )
     if is_away and timedelta(0) <= issued_at - basis.priced_until <= lane_checks.ISSUING_TIME_MAX:
         words = "priced at the moment that it was issued, after the car had left the exit again"
         others.append((basis.priced_until, words))

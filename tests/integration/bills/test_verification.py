@@ -78,7 +78,7 @@ async def test_a_bill_that_was_prepaid_and_one_that_followed(world: LaneWorld) -
 ENTRY = "id = (SELECT entry_presentation_id FROM sessions)"
 EXIT = "id = (SELECT exit_presentation_id FROM sessions)"
 SEEN_LATER = "UPDATE presentations SET occupied_at = occupied_at + interval '1 s' WHERE "
-SEEN_EARLIER = "UPDATE presentations SET occupied_at = occupied_at - interval '1 h' WHERE "
+SEEN_EARLIER = "UPDATE presentations SET occupied_at = occupied_at - interval '6 m' WHERE "
 BASIS = "UPDATE bills SET basis = "
 LINES = "UPDATE bills SET lines = "
 HALF_AN_HOUR_LATER = "to_jsonb((SELECT entered_at + interval '30 m' FROM sessions))"
@@ -256,3 +256,19 @@ async def test_checking_changes_nothing(world: LaneWorld) -> None:
     before = [await world.rows(f"SELECT * FROM {name} ORDER BY id") for name in tables]  # noqa: S608
     await verified(world, bill_id)
     assert [await world.rows(f"SELECT * FROM {name} ORDER BY id") for name in tables] == before  # noqa: S608
+
+
+async def test_waiting_at_the_exit_costs_nothing_and_the_bill_says_so(world: LaneWorld) -> None:
+    driver_id = await world.add_driver()
+    session_id = await world.drive_in()
+    world.wait(minutes=29)
+    assert (await world.drive_out()).action == "pay"
+    await world.permit(driver_id)
+    # The next half hour begins while the car stands at the gate and its driver takes out the phone.
+    world.wait(minutes=2)
+    paid = await prepay.prepay(world.context, driver_id, session_id)
+    assert (paid.status, paid.amount.amount_minor) == ("succeeded", 500)
+    [bill] = await bills_of(world)
+    found = await verified(world, bill.id)
+    assert found.is_verified
+    assert answer(found, "exit_time").words == "it is when the car came onto the loop at the exit"

@@ -9,6 +9,7 @@ import pytest
 from parking.flows import charging, checkout, desk_refund, prepay, refunds, settlement
 from parking.flows.correction import Correction, correct_stay
 from parking.flows.pay_link import pay_token
+from parking.flows.verification import verify
 from parking.kit.errors import ParkingError
 from parking.kit.money import Money
 from parking.payments.fake import Fault
@@ -161,6 +162,7 @@ async def test_books_hold_after_a_random_day(world: LaneWorld, seed: int) -> Non
         await assert_books(world)
     await come_to_rest(world)
     await assert_books(world)
+    await assert_proven(world)
     limbo = "SELECT number FROM payment_attempts WHERE state NOT IN ('succeeded', 'failed')"
     assert await world.rows(limbo) == []
     assert await world.rows(limbo.replace("payment_attempts", "refunds")) == []
@@ -223,6 +225,14 @@ async def assert_books(world: LaneWorld) -> None:
         " AND NOT EXISTS (SELECT 1 FROM bills b WHERE b.session_id = s.id AND b.state = 'paid')"
     )
     assert unpaid_exits == []
+
+
+async def assert_proven(world: LaneWorld) -> None:
+    """Every bill, corrected and voided ones too, follows from what is stored."""
+    for row in await world.rows("SELECT operator_id, id FROM bills"):
+        async with world.context.database.begin() as unit:
+            found = await verify(unit, row["operator_id"], row["id"])
+        assert found.is_verified, (found.title, found.first_problem)
 
 
 async def test_open_page_expires_and_its_bill_can_be_paid_again(world: LaneWorld) -> None:
