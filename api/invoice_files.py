@@ -51,9 +51,13 @@ class InvoiceFileEndpoint:
 
     async def _open(self, request: Request, name: str, kind: FileKind) -> InvoiceFile:
         async with self._places:
-            if "authorization" in request.headers:
+            try:
+                key = read_link_token(self._parking.vault, name, self._parking.clock.now())
+            except InvoiceUnknownError:
+                if "authorization" not in request.headers:
+                    raise
                 return await self._open_with_token(request, name, kind)
-            key = read_link_token(self._parking.vault, name, self._parking.clock.now())
+            # A link opens for whoever has it, also for an app that sends its token with everything.
             return await invoice_files.open_file(self._parking, *key, kind)
 
     async def _open_with_token(self, request: Request, name: str, kind: FileKind) -> InvoiceFile:
