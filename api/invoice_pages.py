@@ -63,9 +63,8 @@ async def buyer(context: RequestContext, driver_id: UUID) -> InvoiceBuyer | None
 
 
 def _before(first: int, after: str | None) -> UUID | None:
-    # One row more than a page is read, to know whether there is another.
-    if not 0 <= first < PAGE_SIZE_MAX:
-        raise InvalidInputError("first", f"0 to {PAGE_SIZE_MAX - 1}")
+    if not 0 <= first <= PAGE_SIZE_MAX:
+        raise InvalidInputError("first", f"0 to {PAGE_SIZE_MAX}")
     return None if after is None else decode_id(after, kind=_CURSOR, field="after")
 
 

@@ -21,7 +21,8 @@ from parking.invoices.models import (
 from parking.kit.database import UnitOfWork
 from parking.kit.locks import lock
 
-PAGE_MAX: Final = 100
+# A page that clients may ask for, and one more to tell whether there is a next.
+PAGE_MAX: Final = 101
 CREDITS_MAX: Final = 10_000
 DUE_ORDERS_MAX: Final = 20
 

@@ -155,6 +155,15 @@ def test_the_pdf_carries_the_xml_and_says_so() -> None:
     ):
         assert part in metadata
     etree.fromstring(metadata[metadata.index("<x:xmpmeta") : metadata.index("<?xpacket end")])
+    # PDF/A: readable metadata, an identifier, nothing encrypted, nothing that runs.
+    assert "/Filter" not in root["/Metadata"]
+    trailer: Any = PdfReader(BytesIO(pdf)).trailer
+    assert "/ID" in trailer
+    assert "/Encrypt" not in trailer
+    assert "/JavaScript" not in root["/Names"]
+    attached = root["/AF"][0].get_object()["/EF"]["/F"].get_object()
+    assert attached["/Subtype"] == "/text/xml"
+    assert attached["/Params"]["/ModDate"] == "D:20261123233000Z"
     assert root["/OutputIntents"][0].get_object()["/S"] == "/GTS_PDFA1"
 
 
