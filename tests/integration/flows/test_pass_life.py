@@ -9,6 +9,7 @@ import pytest
 from parking.flows import charging, pass_changes, pass_products, pass_renewal, settlement
 from parking.flows.binding import unbind
 from parking.kit.money import Money
+from parking.passes import repository
 from parking.passes.errors import PassEndedError, PassUnknownError
 from parking.payments.errors import PaymentInProgressError
 from parking.payments.fake import Fault
@@ -201,6 +202,22 @@ async def test_workers_that_were_away_through_the_grace_charge_nothing(
     await desk.work()
     assert await desk.state(right["id"]) == "lapsed"
     assert await desk.charges() == [("succeeded", PRICE_MINOR)]
+
+
+async def test_more_passes_than_one_batch_renew_in_one_sweep(
+    world: LaneWorld, desk: PassDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "DUE_PASSES_MAX", 2)
+    driver_id = await desk.buyer()
+    product = await desk.add_product()
+    for number in range(5):
+        await desk.buy(driver_id, product, f"k{number}")
+    [row] = await world.rows("SELECT DISTINCT paid_until FROM assigned_rights")
+    world.clock.advance(row["paid_until"] - world.clock.now() + timedelta(minutes=1))
+    assert await pass_renewal.sweep(world.context) >= 5
+    renewed = await world.rows("SELECT 1 FROM assigned_rights WHERE periods = 2")
+    assert len(renewed) == 5
+    assert world.provider.captured("CNY") == 10 * PRICE_MINOR
 
 
 async def test_a_pass_without_renewal_ends_with_its_period(
