@@ -33,7 +33,7 @@ class Charge(NamedTuple):
     def step_count_max(self, until_s: int) -> int:
         """Return how often the charge may cost more until `until_s`, at most."""
         if self.run.reason is PriceReason.INCREMENT:
-            return self.run.block_count
+            return self.run.started_count(until_s) or 0
         return min(self.final_minor, max(until_s - self.run.starts_s, 0))
 
     def steps(self, before_minor: int, until_s: int) -> list[tuple[int, int]]:

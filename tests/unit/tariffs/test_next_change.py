@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from parking.tariffs.rules import price
+from parking.tariffs.rules import price, price_curve
 from tests.unit.tariffs.own_tables import (
     DAY_AND_NIGHT,
     HOURLY,
@@ -75,3 +75,22 @@ def test_a_timer_that_fires_at_the_change_finds_another_price() -> None:
         assert priced.next_change_at > at
         at = priced.next_change_at
     assert totals == [0, *range(200, 2201, 200), 2700, 2900, 3100, 3300, 3500]
+
+
+def test_the_curve_has_one_step_at_the_end_of_grace_and_at_each_edge_of_a_package() -> None:
+    entered_at = local("2025-03-03T09:00")
+    minutes = parsed(table({"lines": [increment(5, 1)]}, grace=10))
+    assert price_curve(minutes, entered_at, local("2025-03-03T09:11:30")) == (
+        (entered_at, 0),
+        (local("2025-03-03T09:10:01"), 55),
+        (local("2025-03-03T09:11:01"), 60),
+    )
+    assert price_curve(minutes, entered_at, local("2025-03-03T09:10")) == ((entered_at, 0),)
+    nights = price_curve(parsed(PACKAGES), local("2025-03-03T19:00"), local("2025-03-04T11:30"))
+    assert nights[11:] == (
+        (local("2025-03-04T05:00:01"), 3300),
+        (local("2025-03-04T06:00"), 900),
+        (local("2025-03-04T10:00"), 4500),
+        (local("2025-03-04T10:00:01"), 4800),
+        (local("2025-03-04T11:00:01"), 5100),
+    )

@@ -117,10 +117,12 @@ def test_a_right_never_costs_anything(
     table: RateTable, entered_at: datetime, duration: timedelta, rights: Circumstances
 ) -> None:
     plain = rights.model_copy(update={"exemptions": (), "validations": ()})
+    plain_table = table.model_copy(update={"allowances": ()})
     left_at = entered_at + duration
-    assert _amount(price(table, entered_at, left_at, rights)) <= _amount(
-        price(table, entered_at, left_at, plain)
-    )
+    with_all = price(table, entered_at, left_at, rights)
+    with_allowances = price(table, entered_at, left_at, plain)
+    with_none = price(plain_table, entered_at, left_at, plain)
+    assert _amount(with_all) <= _amount(with_allowances) <= _amount(with_none)
 
 
 @many

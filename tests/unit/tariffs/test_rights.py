@@ -65,6 +65,16 @@ def test_a_pass_in_the_middle_begins_no_block_and_ends_none_that_was_paid() -> N
     assert _minor(HOURLY, "2025-03-03T09:00", "2025-03-03T11:00", short) == 200
 
 
+def test_a_pass_in_the_middle_stops_the_charged_clock_but_for_a_block_that_was_paid() -> None:
+    data = table({"clock": "charged", "lines": [increment(100, 60, 0, 60), increment(300, 60, 60)]})
+    short = _pass("2025-03-03T09:30", "2025-03-03T09:45")
+    # The first hour is paid until 10:00, then the second tier begins.
+    assert _minor(data, "2025-03-03T09:00", "2025-03-03T10:20", short) == 400
+    long = _pass("2025-03-03T09:30", "2025-03-03T12:30")
+    assert _minor(data, "2025-03-03T09:00", "2025-03-03T12:30", long) == 100
+    assert _minor(data, "2025-03-03T09:00", "2025-03-03T13:30", long) == 400
+
+
 def test_a_pass_without_an_end_covers_all_that_follows() -> None:
     monthly = _pass("2025-03-03T10:00", None)
     priced = price(parsed(HOURLY), at("2025-03-03T09:00"), at("2026-03-03T09:00"), monthly)
