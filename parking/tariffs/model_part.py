@@ -3,7 +3,6 @@
 from typing import Any, Final, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from parking.kit.errors import InvalidInputError
 
@@ -66,10 +65,9 @@ def items(*, most: int, least: int = 0) -> Any:  # noqa: ANN401 - metadata of a 
 
 def misfit(expected: str, *path: str | int) -> ValidationError:
     """Return the error that `expected` does not hold for the field at `path` of the part."""
-    # The text goes into a template of its own: braces in it are no placeholders.
-    cause = PydanticCustomError("misfit", "{expected}", {"expected": expected})
+    cause = ValueError(expected)
     return ValidationError.from_exception_data(
-        "misfit", [InitErrorDetails(type=cause, loc=path, input=None)]
+        "misfit", [{"type": "value_error", "loc": path, "input": None, "ctx": {"error": cause}}]
     )
 
 
