@@ -1,6 +1,7 @@
 """Issued bills, their proof and their receipts over the API, and who must not get them."""
 
 import json
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,7 +10,8 @@ import pytest
 
 from api.config import RECEIPTS_PER_OPERATION_MAX
 from api.global_ids import encode_id
-from parking.flows import refunds
+from parking.flows import bill_view, refunds
+from parking.flows.context import ParkingContext
 from parking.flows.pay_link import pay_token
 from parking.flows.receipt_check import check_receipt, read_document
 from parking.kit.ids import new_id
@@ -92,6 +94,28 @@ async def test_a_driver_pages_through_their_bills(api: ApiWorld) -> None:
     sessions = (await api.ask(SESSIONS, token=token))["viewer"]["sessions"]["edges"]
     assert [len(edge["node"]["bills"]) for edge in sessions] == [2, 1, 1]
     assert sessions[0]["node"]["bills"][0]["id"] == lowered["id"]
+
+
+async def test_the_bills_of_a_list_of_stays_are_read_at_once(
+    api: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver_id, _ = await api.add_driver()
+    await api.lanes.permit(driver_id)
+    for _ in range(3):
+        await stay(api, minutes=20)
+        api.lanes.wait(hours=2)
+    token = await api.token_of(driver_id)
+    reads: list[int] = []
+    read = bill_view.bills_of_stays
+
+    async def counted(context: ParkingContext, driver: UUID, keys: Collection[UUID]) -> Any:  # noqa: ANN401 - as it returns
+        reads.append(len(keys))
+        return await read(context, driver, keys)
+
+    monkeypatch.setattr(bill_view, "bills_of_stays", counted)
+    sessions = (await api.ask(SESSIONS, token=token))["viewer"]["sessions"]["edges"]
+    assert [len(edge["node"]["bills"]) for edge in sessions] == [1, 1, 1]
+    assert reads == [3]
 
 
 async def test_a_bill_is_proven_over_the_api(api: ApiWorld) -> None:
