@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from parking.drivers.tokens import TokenIssuer
 from parking.events.bus import Bus, open_valkey
 from parking.flows.context import ParkingContext
 from parking.invoices.fapiao.adapter import FapiaoSettings, HttpFapiaoService
@@ -118,3 +119,23 @@ def _payment_providers(settings: Settings, *, clock: SystemClock) -> list[Paymen
             )
         )
     return providers
+
+
+def token_issuer(settings: Settings) -> TokenIssuer:
+    """Return what signs tokens with the key of SESAME_TOKEN_KEY_FILE.
+
+    Raises:
+        InvalidInputError: the key is missing, unreadable, or of another kind.
+    """
+    path = settings.token_key_file
+    if path is None:
+        raise InvalidInputError(
+            "SESAME_TOKEN_KEY_FILE", "a value in the environment; `sesame up` sets one"
+        )
+    try:
+        key = path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(
+            "SESAME_TOKEN_KEY_FILE", f"a readable file, {error.strerror}"
+        ) from error
+    return TokenIssuer(key, clock=SystemClock())

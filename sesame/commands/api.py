@@ -18,9 +18,8 @@ from notifications.sms import WebhookSmsSender
 from parking.drivers.port import NullSmsSender, SmsSender
 from parking.drivers.texting import CODES_PER_HOUR_MAX, SmsPolicy, read_countries
 from parking.kit.clock import SystemClock
-from sesame.commands.staff import token_issuer
 from sesame.settings import Settings
-from sesame.wiring import open_context
+from sesame.wiring import open_context, token_issuer
 
 SHUTDOWN_TIMEOUT_S: Final = 10
 KEEP_ALIVE_S: Final = 30

@@ -6,10 +6,9 @@ from uuid import UUID
 
 import typer
 
-from parking.drivers.tokens import TokenIssuer
-from parking.kit.clock import SystemClock
 from parking.kit.errors import InvalidInputError
 from sesame.settings import Settings
+from sesame.wiring import token_issuer
 
 NAME_LENGTH_MAX: Final = 80
 
@@ -39,23 +38,3 @@ def token_command(
         typer.echo(json.dumps({"token": token, "expires_at": expires_at.isoformat()}))
     else:
         typer.echo(token)
-
-
-def token_issuer(settings: Settings) -> TokenIssuer:
-    """Return what signs tokens with the key of SESAME_TOKEN_KEY_FILE.
-
-    Raises:
-        InvalidInputError: the key is missing, unreadable, or of another kind.
-    """
-    path = settings.token_key_file
-    if path is None:
-        raise InvalidInputError(
-            "SESAME_TOKEN_KEY_FILE", "a value in the environment; `sesame up` sets one"
-        )
-    try:
-        key = path.read_bytes()
-    except OSError as error:
-        raise InvalidInputError(
-            "SESAME_TOKEN_KEY_FILE", f"a readable file, {error.strerror}"
-        ) from error
-    return TokenIssuer(key, clock=SystemClock())

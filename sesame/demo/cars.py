@@ -1,4 +1,4 @@
-"""Who plays in the demo: five cars, and one of them seen wrongly on its way out."""
+"""Who plays in the demo: seven cars, and one of them seen wrongly on its way out."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from sesame.demo.dirt import dirty_copies
 from sesame.demo.photographs import SeenCar, cars_of
 
 RENDERED: Final = Path(__file__).parent / "pictures"
-CARS: Final = 5
+CARS: Final = 7
 # Cars whose photographs are dirtied before the project's own picture is taken.
 DIRTIED_MAX: Final = 3
 
@@ -59,6 +59,8 @@ class Cast:
     temporary: DemoCar
     declined: DemoCar
     frozen: DemoCar
+    commuter: DemoCar
+    contested: DemoCar
     misread: Misread
 
 
@@ -85,15 +87,17 @@ def choose_cast(photos: Path | None, workshop: Path) -> Cast:
     others = [car for car in everybody if car.plate != misread.car.plate]
     if len(others) < CARS - 1:
         raise CastMissingError(f"photos: expected {CARS} different plates that can be read")
-    # A plate that is all Latin drives in the European place, if the photographs show one.
+    # Plates that are all Latin drive in the European place, if the photographs show some.
     pool = others if photos is None else others[: CARS - 1]
-    declined, frozen, *rest = sorted(pool, key=lambda car: not car.plate.isascii())
-    bound, temporary = [car for car in pool if car in rest][:2]
+    declined, frozen, commuter, *rest = sorted(pool, key=lambda car: not car.plate.isascii())
+    bound, temporary, contested = [car for car in pool if car in rest][:3]
     return Cast(
         bound=_demo_car(bound),
         temporary=_demo_car(temporary),
         declined=_demo_car(declined),
         frozen=_demo_car(frozen),
+        commuter=_demo_car(commuter),
+        contested=_demo_car(contested),
         misread=misread,
     )
 

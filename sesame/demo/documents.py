@@ -6,6 +6,7 @@ _REFUSALS: Final = """
     ... on InvalidInput { code message }
     ... on Refused { code message }
 """
+_HELD: Final = "id state bills { id total { amountMinor currency } }"
 _SESSION: Final = """
     id plate state version enteredAt leftAt
     place { name currency }
@@ -36,17 +37,60 @@ AUTHORIZE: Final = _mutation(
     "authorizePasswordFree", "... on PasswordFreeStarted { mandate { id confirmationUrl } }"
 )
 
+BUY_HELD: Final = _mutation(
+    "purchasePass",
+    "... on PassPurchased { pass { id state bills { id total { amountMinor currency } } } }",
+)
+REQUEST_INVOICE: Final = _mutation(
+    "requestInvoice",
+    "... on InvoiceRequested { invoice { number pdfUrl gross { amountMinor currency } } }",
+)
+DISPUTE_BILL: Final = _mutation("disputeBill", "... on BillDisputed { dispute { id state } }")
+# What staff do.
+SELL_HELD: Final = _mutation("createPassProduct", "... on PassProductStored { product { id } }")
+SET_SELLER: Final = _mutation(
+    "setInvoiceSeller", "... on InvoiceSellerSet { seller { legalName } }"
+)
+RESOLVE_DISPUTE: Final = _mutation(
+    "resolveDispute", "... on DisputeResolved { dispute { state refunded { amountMinor } } }"
+)
+
+OFFERED_PASSES: Final = """
+query ($placeId: ID!, $day: Date!) {
+  passProducts(placeId: $placeId) {
+    id name firstPrice(startsOn: $day) { amountMinor currency }
+  }
+}"""
+
 VIEWER: Final = f"""
 query {{
   viewer {{
     plates {{ id text }}
     mandates {{ id state }}
+    passes {{ {_HELD} }}
     activeSessions {{ {_SESSION} }}
   }}
 }}"""
 
 SESSION: Final = f"""
 query ($id: ID!) {{ node(id: $id) {{ ... on Session {{ {_SESSION} }} }} }}"""
+
+SESSION_BILLS: Final = """
+query ($id: ID!) {
+  node(id: $id) {
+    ... on Session {
+      bills {
+        id version state total { amountMinor currency }
+        lines { reason note amount { amountMinor } }
+      }
+    }
+  }
+}"""
+
+VERIFY_BILL: Final = """
+query ($billId: ID!) {
+  verifyBill(billId: $billId) { verified firstProblem { words } checks { name ok } }
+}"""
 
 SESSION_UPDATED: Final = f"""
 subscription ($sessionId: ID!) {{

@@ -1,8 +1,9 @@
-"""A client of the driver API over real HTTP and graphql-transport-ws."""
+"""A client of the API over real HTTP and graphql-transport-ws."""
 
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 import httpx
@@ -15,6 +16,8 @@ HTTP_TIMEOUT_S: Final = 20.0
 OPEN_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 1.0
 MESSAGE_BYTES_MAX: Final = 1024 * 1024
+DRIVER_PATH: Final = "/graphql"
+STAFF_PATH: Final = "/staff/graphql"
 SUBPROTOCOL: Final = Subprotocol("graphql-transport-ws")
 
 Json = dict[str, Any]
@@ -31,12 +34,13 @@ class ApiRefusedError(ParkingError):
 
 
 class GraphQLClient:
-    """One phone's connection; `token` is sent once it is known."""
+    """One person's connection; `token` is sent once it is known."""
 
-    def __init__(self, api_url: str) -> None:
+    def __init__(self, api_url: str, path: str = DRIVER_PATH) -> None:
         self.token: str | None = None
+        self._path = path
         self._client = httpx.AsyncClient(base_url=api_url, timeout=HTTP_TIMEOUT_S, trust_env=False)
-        self._socket_url = f"{api_url.replace('http', 'ws', 1)}/graphql"
+        self._socket_url = f"{api_url.replace('http', 'ws', 1)}{path}"
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -48,10 +52,33 @@ class GraphQLClient:
         Raises:
             ApiRefusedError: the answer is a refusal, or carries errors.
         """
-        headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         body = {"query": document, "variables": variables}
-        answer = await self._client.post("/graphql", json=body, headers=headers)
+        answer = await self._client.post(self._path, json=body, headers=self._headers())
         return _only_field(answer.json())
+
+    async def run_list(self, document: str, **variables: object) -> list[Json]:
+        """Run a query whose only field is a list.
+
+        Raises:
+            ApiRefusedError: the answer carries errors.
+        """
+        body = {"query": document, "variables": variables}
+        answer = await self._client.post(self._path, json=body, headers=self._headers())
+        return list(_field(answer.json()))
+
+    async def download(self, url: str) -> bytes:
+        """Return what an address of this API answers with.
+
+        Raises:
+            ApiRefusedError: it does not answer with 200.
+        """
+        answer = await self._client.get(url, headers=self._headers())
+        if answer.status_code != HTTPStatus.OK:
+            raise ApiRefusedError(str(answer.status_code), url)
+        return answer.content
+
+    def _headers(self) -> dict[str, str]:
+        return {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
 
     @asynccontextmanager
     async def follow(
@@ -107,10 +134,15 @@ async def _send(socket: ClientConnection, message: Json) -> None:
     await socket.send(json.dumps(message))
 
 
-def _only_field(answer: Json) -> Json:
+def _field(answer: Json) -> Any:  # noqa: ANN401 - whatever the document asked for
     if answer.get("errors"):
         raise _failure(answer["errors"])
     (value,) = answer["data"].values()
+    return value
+
+
+def _only_field(answer: Json) -> Json:
+    value = _field(answer)
     if value.get("__typename") in {"InvalidInput", "Refused"}:
         raise ApiRefusedError(value["code"], value["message"])
     return dict(value)

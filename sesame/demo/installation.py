@@ -5,16 +5,18 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
+from uuid import UUID
 
 from parking.flows.context import ParkingContext
 from sesame.demo import stand_ins
 from sesame.demo.desk import AcquirerDesk
 from sesame.demo.gate_agents import gate_agent
+from sesame.demo.graphql_client import STAFF_PATH, GraphQLClient
 from sesame.demo.inboxes import PushInbox, SmsInbox
 from sesame.demo.lane import LaneClient, Report
 from sesame.demo.phone import Phone
@@ -27,10 +29,11 @@ from sesame.process_spec import ProcessSpec
 from sesame.processes import application_processes
 from sesame.settings import Settings
 from sesame.supervisor import Echo, Supervisor
-from sesame.wiring import open_context
+from sesame.wiring import open_context, token_issuer
 
 TOWN_FILE: Final = "town.json"
 CONNECTIONS_MAX: Final = 4
+STAFF_NAME: Final = "Demo staff"
 
 ReportListener = Callable[[str, Report], None]
 ChildListener = Callable[[str, str], None]
@@ -82,7 +85,6 @@ class DemoInstallation:
             data: The data folder, kept for the next time.
             durable: False for throw-away data; see `Stack`.
             given: The environment to start from; this process's own if None.
-            agent_options: More options of `sesame gate-agent`, for every lane.
             agent_options: Further options of every `sesame gate-agent`.
             on_line: Called with a child's name and each line of its log.
             on_report: Called with a lane's key and each report of its agent.
@@ -92,7 +94,6 @@ class DemoInstallation:
         self._data = data
         self._durable = durable
         self._given = _without_own_settings(os.environ if given is None else given)
-        self._agent_options = agent_options
         self._agent_options = agent_options
         self._on_line = on_line
         self._on_report = on_report
@@ -125,6 +126,16 @@ class DemoInstallation:
         """Return somebody's phone; the same owner has the same number each time."""
         keychain = self.stack.folder.root / "phones"
         return Phone(self.api_url, keychain, owner, self._sms)
+
+    @asynccontextmanager
+    async def staff(self, operator_id: UUID) -> AsyncGenerator[GraphQLClient]:
+        """Let somebody who works for an operator use the staff's API."""
+        client = GraphQLClient(self.api_url, STAFF_PATH)
+        client.token, _ = self._tokens.issue_staff(operator_id, STAFF_NAME)
+        try:
+            yield client
+        finally:
+            await client.close()
 
     @property
     def children(self) -> Sequence[str]:
@@ -191,6 +202,7 @@ class DemoInstallation:
         self, undo: AsyncExitStack, installation: Installation, outside: dict[str, StandIn]
     ) -> None:
         settings = _settings(installation.environment)
+        self._tokens = token_issuer(settings)
         self.context = await undo.enter_async_context(
             open_context(settings, connections_max=CONNECTIONS_MAX)
         )

@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator
+import secrets
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Final, Self
@@ -142,6 +144,45 @@ class Phone:
     async def session(self, session_id: str) -> Json:
         """Return one of the driver's stays, an ended one too."""
         return await self._api.run(documents.SESSION, id=session_id)
+
+    async def bills(self, session_id: str) -> list[Json]:
+        """Return the issued bills of a stay, newest first, corrected ones too."""
+        return list((await self._api.run(documents.SESSION_BILLS, id=session_id))["bills"])
+
+    async def verify(self, bill_id: str) -> Json:
+        """Let the API recompute a bill; `verified`, `firstProblem` and `checks`."""
+        return await self._api.run(documents.VERIFY_BILL, billId=bill_id)
+
+    async def download(self, url: str) -> bytes:
+        """Return what an address of the API answers with."""
+        return await self._api.download(url)
+
+    async def dispute(self, bill_id: str, reason: str, comment: str) -> Json:
+        """Contest a bill; returns the dispute's `id` and `state`."""
+        wanted = {"billId": bill_id, "reason": reason, "comment": comment}
+        return dict((await self._api.run(documents.DISPUTE_BILL, input=wanted))["dispute"])
+
+    async def pass_products(self, place_id: str, day: date) -> list[Json]:
+        """Return what passes a place sells, with what the first period from `day` costs."""
+        return await self._api.run_list(
+            documents.OFFERED_PASSES, placeId=place_id, day=day.isoformat()
+        )
+
+    async def buy_pass(self, product: Json, plate: str) -> Json:
+        """Buy a pass for a bound plate at the price that was shown; returns the pass."""
+        plates = (await self.viewer())["plates"]
+        wanted = {
+            "productId": product["id"],
+            "plateIds": [bound["id"] for bound in plates if bound["text"] == plate],
+            "idempotencyKey": secrets.token_hex(8),
+            "price": product["firstPrice"],
+        }
+        return dict((await self._api.run(documents.BUY_PASS, input=wanted))["pass"])
+
+    async def invoice(self, bill_ids: Sequence[str], buyer: Json) -> Json:
+        """Ask for one invoice over paid bills; returns its `number`, `gross` and `pdfUrl`."""
+        wanted = {"billIds": list(bill_ids), "buyer": buyer}
+        return dict((await self._api.run(documents.REQUEST_INVOICE, input=wanted))["invoice"])
 
     def follow(self, session_id: str) -> AbstractAsyncContextManager[AsyncGenerator[Json]]:
         """Subscribe to a stay; each update has `reason`, `version`, `event` and `session`."""

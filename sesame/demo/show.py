@@ -15,7 +15,7 @@ from sesame.demo.feed import Feed
 from sesame.demo.graphql_client import Json
 from sesame.demo.installation import DemoInstallation
 from sesame.demo.report import DemoReport, facts_line
-from sesame.demo.scenarios import Stage
+from sesame.demo.scenarios import SCENARIOS, Stage
 from sesame.demo.watch import Watch
 from sesame.demo.witness import Witness
 
@@ -109,7 +109,7 @@ class Show:
         self._feed.lane_keys = {str(lane.lane_id)[-4:]: lane.key for lane in town.town.lanes}
         self._setup_s = round(time.monotonic() - self._began_s, 2)
         while True:
-            self._step(f"round {len(self._rounds) + 1}: five scenarios at once")
+            self._step(f"round {len(self._rounds) + 1}: {len(SCENARIOS)} scenarios at once")
             self._rounds.append(await play_round(stage, self._on_step, self._on_outcome))
             if self._options.once:
                 return

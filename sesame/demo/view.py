@@ -38,7 +38,7 @@ def render(feed: Feed) -> RenderableType:
     layout = Layout()
     layout.split_column(
         Layout(_header(feed), size=3),
-        Layout(_panel("Scenarios", _scenarios(feed)), size=7),
+        Layout(_panel("Scenarios", _scenarios(feed)), size=len(SCENARIOS) + 2),
         Layout(name="lanes", size=9),
         Layout(name="money", size=8),
         Layout(name="log"),

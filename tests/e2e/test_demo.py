@@ -15,6 +15,8 @@ SCENARIOS: Final = {
     "temporary_user": "0.",
     "declined_payment": "EUR",
     "misread_plate": "0.",
+    "pass_holder": "0.00 EUR",
+    "contested_bill": "0.",
     "frozen_gate": "EUR",
 }
 
@@ -58,6 +60,9 @@ async def test_demo_keeps_every_promise_once() -> None:
         assert part in scenarios[name]["facts"]["paid"]
     assert scenarios["bound_driver"]["facts"]["ticks"] >= 3
     assert scenarios["frozen_gate"]["facts"]["refused"] == "expired"
+    assert scenarios["pass_holder"]["facts"]["pass"] == "90.00 EUR"
+    assert scenarios["pass_holder"]["facts"]["invoice"].endswith("-000001")
+    assert scenarios["contested_bill"]["facts"]["refunded"].endswith(" CNY")
     assert scenarios["misread_plate"]["facts"]["read_as"] not in {"", "None"}
     books = report["books"]
     assert books["agree"] is True

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from sesame.demo.scenarios import bound, declined, frozen, misread, temporary
+from sesame.demo.scenarios import bound, commuter, contested, declined, frozen, misread, temporary
 from sesame.demo.scenarios.act import Act, ScenarioFailedError, StepListener
 from sesame.demo.scenarios.stage import Stage
 
@@ -25,5 +25,7 @@ SCENARIOS: Final = (
     Scenario("temporary_user", "Temporary user pays by QR", temporary.play),
     Scenario("declined_payment", "Declined payment, then QR", declined.play),
     Scenario("misread_plate", "Misread plate finds its stay", misread.play),
+    Scenario("pass_holder", "Monthly pass, and its invoice", commuter.play),
+    Scenario("contested_bill", "Bill proven, contested, refunded", contested.play),
     Scenario("frozen_gate", "Gate frozen while it opens", frozen.play),
 )

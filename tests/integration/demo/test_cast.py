@@ -28,7 +28,15 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Cast:
 
 
 def cars(cast: Cast) -> list[DemoCar]:
-    return [cast.bound, cast.temporary, cast.declined, cast.frozen, cast.misread.car]
+    return [
+        cast.bound,
+        cast.temporary,
+        cast.declined,
+        cast.frozen,
+        cast.commuter,
+        cast.contested,
+        cast.misread.car,
+    ]
 
 
 def lane_read(recognizer: Recognizer, pictures: tuple[Path, ...]) -> PlateRead:
@@ -43,8 +51,8 @@ def session_id(index: int) -> UUID:
     return UUID(int=index)
 
 
-def test_five_different_plates_are_read_right(rendered: Cast, recognizer: Recognizer) -> None:
-    assert len({car.plate for car in cars(rendered)}) == 5
+def test_seven_different_plates_are_read_right(rendered: Cast, recognizer: Recognizer) -> None:
+    assert len({car.plate for car in cars(rendered)}) == 7
     for car in cars(rendered):
         assert fold_plate(lane_read(recognizer, car.pictures).text) == car.plate
 
@@ -70,7 +78,7 @@ def test_few_photographs_are_completed_with_our_own(tmp_path: Path) -> None:
     cast = choose_cast(photos, tmp_path / "workshop")
     mine = [car for car in cars(cast) if any(photos in path.parents for path in car.pictures)]
     assert [car.plate for car in mine] == ["MKL4731"]
-    assert len({car.plate for car in cars(cast)}) == 5
+    assert len({car.plate for car in cars(cast)}) == 7
 
 
 def test_manifest_outweighs_the_reader(tmp_path: Path, recognizer: Recognizer) -> None:
