@@ -11,15 +11,9 @@ from parking.kit.errors import InvalidInputError
 from parking.places import service as places
 from parking.tariffs import service as tariffs
 from parking.tariffs.explain.explainer import Explanation, explain
+from parking.tariffs.first_steps import first_steps
 from parking.tariffs.models import RateTableVersion
-from parking.tariffs.rules import (
-    Circumstances,
-    PricedStay,
-    PriceStep,
-    RateTable,
-    price,
-    price_curve,
-)
+from parking.tariffs.rules import Circumstances, PricedStay, PriceStep, RateTable, price
 
 QUOTE_MINUTES: Final = 15
 QUOTED_DAYS_MAX: Final = 31
@@ -77,7 +71,9 @@ async def quote(
         table = await tariffs.load(unit, operator_id, version.id)
     priced = price(table, entered_at, left_at, circumstances)
     # Steps by the second take a while; nobody else's request waits for them.
-    curve = await asyncio.to_thread(_curve, table, entered_at, left_at, circumstances)
+    curve = await asyncio.to_thread(
+        first_steps, table, entered_at, left_at, circumstances, steps_max=CURVE_STEPS_MAX
+    )
     is_whole = len(curve) < CURVE_STEPS_MAX
     return Quote(
         version=version,
@@ -109,24 +105,3 @@ def _require_range(now: datetime, entered_at: datetime, left_at: datetime) -> No
         raise InvalidInputError("left_at", "a time not before enteredAt")
     if left_at - entered_at > timedelta(days=QUOTED_DAYS_MAX):
         raise InvalidInputError("left_at", f"a stay of at most {QUOTED_DAYS_MAX} days")
-
-
-def _curve(
-    table: RateTable, entered_at: datetime, left_at: datetime, circumstances: Circumstances
-) -> tuple[PriceStep, ...]:
-    """Return the first CURVE_STEPS_MAX steps of the price."""
-    if not _changes_by_the_second(table):
-        return price_curve(table, entered_at, left_at, circumstances)[:CURVE_STEPS_MAX]
-    steps: list[PriceStep] = []
-    at: datetime | None = entered_at
-    while at is not None and at <= left_at and len(steps) < CURVE_STEPS_MAX:
-        priced = price(table, entered_at, at, circumstances)
-        steps.append(PriceStep(at, priced.total.amount_minor))
-        at = priced.next_change_at
-    return tuple(steps)
-
-
-def _changes_by_the_second(table: RateTable) -> bool:
-    tables = [table, *(table.table_of(variant) for variant in table.variants)]
-    collections = [collection for each in tables for collection in each.collections]
-    return any(line.kind == "per_second" for each in collections for line in each.lines)

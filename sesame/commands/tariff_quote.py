@@ -14,20 +14,13 @@ from rich.text import Text
 from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
 from parking.tariffs.document import select_table
-from parking.tariffs.rules import (
-    Circumstances,
-    PricedStay,
-    PriceLine,
-    PriceStep,
-    RateTable,
-    price,
-    price_curve,
-)
+from parking.tariffs.first_steps import first_steps
+from parking.tariffs.rules import Circumstances, PricedStay, PriceLine, RateTable, price
 from sesame.commands.tariff_circumstances import circumstances_of
 from sesame.commands.tariff_file import instant_of, local_text, read_document
 from sesame.price_plots.curve import curve_of
 
-CURVE_STEPS_MAX: Final = 5000
+CURVE_STEPS_MAX: Final = 2000
 
 
 def quote_command(  # noqa: PLR0913 - one parameter for each command-line option
@@ -77,13 +70,10 @@ def quote_command(  # noqa: PLR0913 - one parameter for each command-line option
     entered_at = instant_of(entry, rate_table.zone, "entry")
     left_at = instant_of(exit_, rate_table.zone, "exit")
     priced = _priced(rate_table, entered_at, left_at, circumstances)
-    steps = price_curve(rate_table, entered_at, left_at, circumstances) if curve else ()
-    if len(steps) > CURVE_STEPS_MAX:
-        raise InvalidInputError("exit", f"a price that changes at most {CURVE_STEPS_MAX} times")
     if json_output:
         report = quote_report(priced, rate_table.zone)
         if curve:
-            report["curve"] = [step_report(step, rate_table.zone) for step in steps]
+            report["curve"] = _curve_report(rate_table, entered_at, left_at, circumstances)
         typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
         return
     _show(priced, rate_table)
@@ -108,9 +98,16 @@ def quote_report(priced: PricedStay, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def step_report(step: PriceStep, zone: ZoneInfo) -> dict[str, Any]:
-    """Return a step of the price curve as JSON values."""
-    return {"at": local_text(step.at, zone), "total_minor": step.total_minor}
+def _curve_report(
+    table: RateTable, entered_at: datetime, left_at: datetime, circumstances: Circumstances
+) -> list[dict[str, Any]]:
+    limit = CURVE_STEPS_MAX + 1
+    steps = first_steps(table, entered_at, left_at, circumstances, steps_max=limit)
+    if len(steps) == limit:
+        raise InvalidInputError("exit", f"a price that changes at most {CURVE_STEPS_MAX} times")
+    return [
+        {"at": local_text(step.at, table.zone), "total_minor": step.total_minor} for step in steps
+    ]
 
 
 def _priced(

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money, minor_digits
+from parking.tariffs.first_steps import changes_by_the_second
 from parking.tariffs.rules import (
     NO_CIRCUMSTANCES,
     Circumstances,
@@ -19,7 +19,7 @@ from parking.tariffs.rules import (
     price_curve,
 )
 
-STEPS_MAX: Final = 20_000
+POINTS: Final = 400
 CAP_LINES_MAX: Final = 6
 _MINUTES_PER_HOUR: Final = 60
 _FREE_REASONS: Final = frozenset(
@@ -95,11 +95,9 @@ def curve_of(
     """Return the curve of stays that begin at `entered_at` and end by `until`.
 
     Raises:
-        InvalidInputError: the price changes more often than can be drawn, or as `price`.
+        InvalidInputError: as `price`.
     """
-    steps = price_curve(table, entered_at, until, circumstances)
-    if len(steps) > STEPS_MAX:
-        raise InvalidInputError("rate_table", f"a price that changes at most {STEPS_MAX} times")
+    steps = _steps(table, entered_at, until, circumstances)
     return PlottedCurve(
         title=title or table.name,
         zone=table.zone,
@@ -109,6 +107,19 @@ def curve_of(
         steps=steps,
         caps=_levels(table.table_of(table.variant_for(circumstances))),
         stretches=tuple(_stretches(table, entered_at, until, circumstances)),
+    )
+
+
+def _steps(
+    table: RateTable, entered_at: datetime, until: datetime, circumstances: Circumstances
+) -> tuple[PriceStep, ...]:
+    """Return the steps, or as many points as can be told apart where there is one a second."""
+    if not changes_by_the_second(table):
+        return price_curve(table, entered_at, until, circumstances)
+    moments = (entered_at + (until - entered_at) * index / POINTS for index in range(POINTS + 1))
+    return tuple(
+        PriceStep(at, price(table, entered_at, at, circumstances).total.amount_minor)
+        for at in moments
     )
 
 
@@ -148,7 +159,7 @@ def _stretches(
     """Yield what the lines of the stay say; a package would leave only one line."""
     variants = tuple(each.model_copy(update={"packages": None}) for each in table.variants)
     plain = table.model_copy(update={"packages": (), "variants": variants})
-    rises = [step.at for step in price_curve(plain, entered_at, until, circumstances)]
+    rises = [step.at for step in _steps(plain, entered_at, until, circumstances)]
     for line in price(plain, entered_at, until, circumstances).lines:
         if line.reason in _FREE_REASONS:
             yield Stretch(line.starts_at, line.ends_at, StretchKind.FREE)

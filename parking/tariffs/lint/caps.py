@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from parking.kit.money import Money
+from parking.tariffs.lint.budget import Budget
 from parking.tariffs.lint.findings import Finding, Severity, worked_stay
 from parking.tariffs.lint.week import TriedDay
 from parking.tariffs.rate_table import RateLineCollection, RateTable
@@ -15,7 +16,7 @@ _ENTRIES_MAX: Final = 40
 _WHOLE_CHARGES: Final = frozenset({"increment", "flat"})
 
 
-def cap_findings(table: RateTable, days: Sequence[TriedDay]) -> Iterator[Finding]:
+def cap_findings(table: RateTable, days: Sequence[TriedDay], budget: Budget) -> Iterator[Finding]:
     """Yield the caps that do something other than their author can mean."""
     for index, cap in enumerate(table.caps):
         counted = (
@@ -24,7 +25,7 @@ def cap_findings(table: RateTable, days: Sequence[TriedDay]) -> Iterator[Finding
         path = f"caps.{index}"
         yield from _below_block(table, days, counted, f"{path}.amount", cap.amount_minor)
         rest = tuple(other for number, other in enumerate(table.caps) if number != index)
-        yield from _unreachable(table, table.model_copy(update={"caps": rest}), days, path)
+        yield from _unreachable(table, table.model_copy(update={"caps": rest}), days, path, budget)
     for index, collection in enumerate(table.collections):
         if collection.cap_minor is None:
             continue
@@ -37,7 +38,8 @@ def cap_findings(table: RateTable, days: Sequence[TriedDay]) -> Iterator[Finding
         others = tuple(
             uncapped if number == index else other for number, other in enumerate(table.collections)
         )
-        yield from _unreachable(table, table.model_copy(update={"collections": others}), days, path)
+        without = table.model_copy(update={"collections": others})
+        yield from _unreachable(table, without, days, path, budget)
 
 
 def _below_block(
@@ -76,13 +78,15 @@ def _below_block(
 
 
 def _unreachable(
-    table: RateTable, without: RateTable, days: Sequence[TriedDay], path: str
+    table: RateTable, without: RateTable, days: Sequence[TriedDay], path: str, budget: Budget
 ) -> Iterator[Finding]:
     starts = sorted({day.wall_s(table, span.starts) for day in days for span in day.spans})
     entries = starts[:: -(-len(starts) // _ENTRIES_MAX)]
     for entered_s in entries:
         for length in _PROBE_DAYS:
             left_s = entered_s + length * _DAY_S
+            if not budget.allows(table, 2 * length * _DAY_S):
+                return
             if worked_stay(table, entered_s, left_s) != worked_stay(without, entered_s, left_s):
                 return
     yield Finding(

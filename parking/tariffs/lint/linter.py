@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from parking.tariffs.lint.budget import Budget
 from parking.tariffs.lint.caps import cap_findings
 from parking.tariffs.lint.clocks import clock_findings
 from parking.tariffs.lint.coverage import coverage_findings
@@ -44,8 +45,16 @@ def _of_one(table: RateTable, at: datetime) -> Iterator[Finding]:
     days = tried_days(table, at)
     yield from coverage_findings(table, days)
     yield from ladder_findings(table, days)
-    yield from cap_findings(table, days)
-    yield from package_findings(table, days)
+    budget = Budget()
+    yield from cap_findings(table, days, budget)
+    yield from package_findings(table, days, budget)
+    if budget.is_spent:
+        yield Finding(
+            Severity.NOTE,
+            "not_all_tried",
+            "",
+            "the table has so many parts that not every stay of the week was tried",
+        )
     yield from rounding_findings(table, days)
     yield from holiday_findings(table, at)
     yield from clock_findings(table, at)

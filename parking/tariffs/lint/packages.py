@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from parking.kit.money import Money
+from parking.tariffs.lint.budget import Budget
 from parking.tariffs.lint.findings import Finding, Severity, WorkedStay, worked_stay
 from parking.tariffs.lint.week import TriedDay
 from parking.tariffs.packages import PackageOffer, package_offers
@@ -12,15 +13,11 @@ from parking.tariffs.rate_table import MINUTES_PER_DAY, RatePackage, RateTable, 
 from parking.tariffs.rules import price_curve
 from parking.tariffs.wall_clock import instant_of
 
-ENTRIES_MAX: Final = 400
-ENTRIES_MIN: Final = 16
-_MINUTE_S: Final = 60
+ENTRIES_MAX: Final = 200
 _DAY_S: Final = 86_400
-# Packages reach over at most a month; a plain ladder shows its nature within two days.
+# A ladder and its caps show their nature within two days.
 _PLAIN_DAYS: Final = 2
-_COARSE_MINUTES: Final = 60
-_COARSE_MINUTES_PLAIN: Final = 360
-_SAMPLED_EVERY_S: Final = 3600
+_COARSE_MINUTES: Final = 360
 
 
 class _Drop(NamedTuple):
@@ -34,37 +31,51 @@ class _Drop(NamedTuple):
         return self.before.amount_minor - self.after.amount_minor
 
 
-def package_findings(table: RateTable, days: Sequence[TriedDay]) -> Iterator[Finding]:
+def package_findings(
+    table: RateTable, days: Sequence[TriedDay], budget: Budget
+) -> Iterator[Finding]:
     """Yield the packages without a use and the prices that fall as a stay grows."""
     for index, package in enumerate(table.packages):
         entries = sorted(_package_entries(table, package, days))
-        if not any(_is_used(table, index, entered_s) for entered_s in entries):
+        if not any(_is_used(table, index, entered_s, budget) for entered_s in entries):
             yield _unreachable(table, entries, index)
-    worst: dict[int | None, _Drop] = {}
+        drops = [
+            drop
+            for entered_s in entries
+            if (drop := _drop_at(table, index, entered_s, budget)) is not None
+        ]
+        if drops:
+            yield _falls(table, index, max(drops, key=lambda drop: drop.saved_minor))
+    yield from _plain_falls(table, days, budget)
+
+
+def _plain_falls(table: RateTable, days: Sequence[TriedDay], budget: Budget) -> Iterator[Finding]:
+    """Yield a price that falls though no package makes it: ladders and caps must never do that."""
+    if any(line.kind == "per_second" for each in table.collections for line in each.lines):
+        # Its curve has a step a second, and each second adds.
+        return
+    plain = table.model_copy(update={"packages": ()})
+    length_s = _PLAIN_DAYS * _DAY_S
     for entered_s in _entries(table, days):
-        for drop in _drops(table, entered_s):
-            culprit = _culprit(table, entered_s, drop)
-            known = worst.get(culprit)
-            if known is None or drop.saved_minor > known.saved_minor:
-                worst[culprit] = drop
-    for culprit, drop in sorted(worst.items(), key=lambda item: -1 if item[0] is None else item[0]):
-        yield _falls(table, culprit, drop)
+        if not budget.allows(plain, length_s):
+            return
+        steps = price_curve(plain, instant_of(entered_s), instant_of(entered_s + length_s))
+        for lower, upper in pairwise(steps):
+            if upper.total_minor < lower.total_minor:
+                left_s = int(upper.at.timestamp())
+                before, after = (worked_stay(plain, entered_s, at) for at in (left_s - 1, left_s))
+                yield _falls(table, None, _Drop(before, after))
+                return
 
 
 def _entries(table: RateTable, days: Sequence[TriedDay]) -> list[int]:
-    """Return instants of entry through the week: where packages begin and end, and some others."""
-    needed: set[int] = set()
-    for package in table.packages:
-        needed |= set(_package_entries(table, package, days))
+    """Return instants of entry through the week, about every edge of a window."""
     edges = {minute_of_day(text) for each in table.collections for text in each.window}
     minutes = {edge + step for edge in edges for step in (-1, 0, 1)}
-    minutes |= set(range(0, MINUTES_PER_DAY, _coarse_minutes(table)))
+    minutes |= set(range(0, MINUTES_PER_DAY, _COARSE_MINUTES))
     inside = sorted(minute for minute in minutes if 0 <= minute < MINUTES_PER_DAY)
-    others = [day.wall_s(table, minute) for day in days for minute in inside]
-    # A table of many parts takes longer to price: it is tried less often.
-    parts = len(table.collections) + len(table.caps) + len(table.packages)
-    wanted = max(ENTRIES_MAX // parts, ENTRIES_MIN)
-    return sorted(needed | set(others[:: -(-len(others) // wanted)]))
+    entries = [day.wall_s(table, minute) for day in days for minute in inside]
+    return entries[:: -(-len(entries) // ENTRIES_MAX)]
 
 
 def _package_entries(
@@ -77,17 +88,15 @@ def _package_entries(
             yield day.wall_s(table, minute)
 
 
-def _coarse_minutes(table: RateTable) -> int:
-    return _COARSE_MINUTES if table.packages else _COARSE_MINUTES_PLAIN
-
-
-def _is_used(table: RateTable, index: int, entered_s: int) -> bool:
+def _is_used(table: RateTable, index: int, entered_s: int, budget: Budget) -> bool:
     """Whether a stay that enters then can end in the package."""
     offer = _offer(table, index, entered_s)
     if offer is None or offer.until_s <= max(offer.from_s, entered_s):
         return False
     # The ladder only rises, so that the package is worth most to the longest stay it is for.
     last_s = offer.until_s - 1
+    if not budget.allows(table, 2 * (last_s - entered_s)):
+        return True
     others = tuple(each for number, each in enumerate(table.packages) if number != index)
     without = table.model_copy(update={"packages": others})
     return worked_stay(table, entered_s, last_s) != worked_stay(without, entered_s, last_s)
@@ -121,42 +130,16 @@ def _unreachable(table: RateTable, tried_s: Sequence[int], index: int) -> Findin
     )
 
 
-def _drops(table: RateTable, entered_s: int) -> Iterator[_Drop]:
-    for lower, upper in pairwise(_prices(table, entered_s)):
-        if upper.amount_minor < lower.amount_minor:
-            left_s = int(upper.left_at.timestamp())
-            yield _Drop(worked_stay(table, entered_s, left_s - 1), upper)
-
-
-def _prices(table: RateTable, entered_s: int) -> list[WorkedStay]:
-    """Return the stay at instants between which its price does not fall unseen."""
-    offers = package_offers(table, entered_s)
-    until_s = max(
-        [entered_s + _PLAIN_DAYS * _DAY_S, *(offer.until_s + _MINUTE_S for offer in offers)]
-    )
-    if not _changes_by_the_second(table):
-        entered_at = instant_of(entered_s)
-        steps = price_curve(table, entered_at, instant_of(until_s))
-        return [WorkedStay(entered_at, step.at, step.total_minor) for step in steps]
-    instants = set(range(entered_s, until_s, _SAMPLED_EVERY_S))
-    for offer in offers:
-        instants |= {offer.from_s - 1, offer.from_s, offer.until_s - 1, offer.until_s}
-    return [worked_stay(table, entered_s, at) for at in sorted(instants) if at >= entered_s]
-
-
-def _changes_by_the_second(table: RateTable) -> bool:
-    return any(line.kind == "per_second" for each in table.collections for line in each.lines)
-
-
-def _culprit(table: RateTable, entered_s: int, drop: _Drop) -> int | None:
-    """Return which package makes the longer stay cheaper; None where none does."""
-    left_s = int(drop.after.left_at.timestamp())
-    for index, package in enumerate(table.packages):
-        offer = _offer(table, index, entered_s)
-        is_paid = package.amount_minor == drop.after.amount_minor
-        if is_paid and offer is not None and offer.from_s <= left_s < offer.until_s:
-            return index
-    return None
+def _drop_at(table: RateTable, index: int, entered_s: int, budget: Budget) -> _Drop | None:
+    """Return how the price falls where the package begins: elsewhere it can only rise."""
+    offer = _offer(table, index, entered_s)
+    if offer is None or not entered_s < offer.from_s < offer.until_s:
+        return None
+    if not budget.allows(table, 2 * (offer.from_s - entered_s)):
+        return None
+    before, after = (worked_stay(table, entered_s, at) for at in (offer.from_s - 1, offer.from_s))
+    is_paid = after.amount_minor == offer.amount_minor
+    return _Drop(before, after) if is_paid and after.amount_minor < before.amount_minor else None
 
 
 def _falls(table: RateTable, culprit: int | None, drop: _Drop) -> Finding:

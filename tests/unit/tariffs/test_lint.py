@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 
+from parking.tariffs.lint import budget
 from parking.tariffs.lint.findings import Severity
 from parking.tariffs.lint.linter import lint
 from parking.tariffs.rules import RateTable, price
@@ -262,6 +263,12 @@ def test_windows_whose_edge_the_clocks_skip_or_show_twice_are_named() -> None:
 def test_a_day_of_25_hours_is_longer_than_a_ladder_of_24() -> None:
     data = table({"lines": [flat(500, 0, 1440)]}, ladder_reset="calendar_day")
     assert _found(data) == [("note", "clock_change_ladder", "collections.0.lines.0.to")]
+
+
+def test_a_look_at_a_large_table_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "UNITS_MAX", 2)
+    data = CASES["a package with which staying longer costs less"][0]
+    assert _found(data) == [("note", "not_all_tried", "")]
 
 
 SHARED: Final = Path(__file__).parents[3].parent / "shared" / "tariffs" / "vectors.json"

@@ -160,6 +160,20 @@ def test_an_option_that_would_do_nothing_is_refused_by_name(
     assert str(result.exception).startswith(message)
 
 
+def test_a_price_that_changes_every_second_is_drawn_and_its_steps_are_bounded(
+    tmp_path: Path,
+) -> None:
+    data = table({"lines": [{"kind": "per_second", "value": 600, "block": 1}]})
+    words = ["quote", "--table", _file(tmp_path, data), "--entry", "2025-03-03T09:00", "--curve"]
+    drawn = CliRunner().invoke(tariff_app, [*words, "--exit", "2026-03-03T09:00"])
+    assert drawn.exit_code == 0
+    assert "3153600.00┤" in drawn.stdout
+    short = CliRunner().invoke(tariff_app, [*words, "--exit", "2025-03-03T09:00:02", "--json"])
+    assert [each["total_minor"] for each in json.loads(short.stdout)["curve"]] == [0, 10, 20]
+    long = CliRunner().invoke(tariff_app, [*words, "--exit", "2025-03-03T11:00", "--json"])
+    assert str(long.exception) == "exit: expected a price that changes at most 2000 times"
+
+
 def _changed(path: tuple[str | int, ...], value: object) -> dict[str, Any]:
     """Return the table of day and night with one value changed."""
     data: Any = json.loads(json.dumps(DAY_AND_NIGHT))
