@@ -173,31 +173,30 @@ async def test_nobody_reads_or_invoices_what_is_another_s(stage: Stage) -> None:
     assert await stage.api.lanes.count("invoices") == 1
 
 
-@pytest.mark.parametrize(
-    ("buyer", "field"),
-    [
-        ({"name": "x" * 10_240}, "buyer.name"),
-        ({"name": "A\x00B"}, "buyer.name"),
-        ({"name": "A\u202eB"}, "buyer.name"),
-        ({"name": "你好"}, "buyer.name"),
-        ({"street": "A\nB"}, "buyer.street"),
-        ({"vatId": "DE1"}, "buyer.vatId"),
-        ({"country": "XX"}, "buyer.country"),
-        ({"email": "x@y"}, "buyer.email"),
-    ],
+BAD_BUYERS: Final = (
+    ({"name": "x" * 10_240}, "buyer.name"),
+    ({"name": "A\x00B"}, "buyer.name"),
+    ({"name": "A\u202eB"}, "buyer.name"),
+    ({"name": "你好"}, "buyer.name"),
+    ({"street": "A\nB"}, "buyer.street"),
+    ({"vatId": "DE1"}, "buyer.vatId"),
+    ({"country": "XX"}, "buyer.country"),
+    ({"email": "x@y"}, "buyer.email"),
 )
-async def test_a_bad_buyer_is_named_and_takes_no_number(
-    stage: Stage, buyer: dict[str, str], field: str
-) -> None:
-    answer = await stage.request(await stage.bill(), **buyer)
-    assert (answer["__typename"], answer["field"]) == ("InvalidInput", field)
+
+
+async def test_a_bad_buyer_is_named_and_takes_no_number(stage: Stage) -> None:
+    bill = await stage.bill()
+    for buyer, field in BAD_BUYERS:
+        answer = await stage.request(bill, **buyer)
+        assert (answer["__typename"], answer["field"]) == ("InvalidInput", field)
     assert await stage.api.lanes.count("invoice_counters") == 0
 
 
-@pytest.mark.parametrize("ids", [[], ["x"], ["x"] * 101, [encode_id("Session", uuid4())]])
-async def test_bad_bill_ids_are_refused(stage: Stage, ids: list[str]) -> None:
-    answer = await stage.request(*ids)
-    assert (answer["__typename"], answer["field"]) == ("InvalidInput", "billIds")
+async def test_bad_bill_ids_are_refused(stage: Stage) -> None:
+    for ids in ([], ["x"], ["x"] * 101, [encode_id("Session", uuid4())]):
+        answer = await stage.request(*ids)
+        assert (answer["__typename"], answer["field"]) == ("InvalidInput", "billIds")
 
 
 async def test_a_saved_buyer_is_used(stage: Stage) -> None:

@@ -61,18 +61,15 @@ async def test_asking_again_returns_the_same_invoice(world: InvoiceWorld) -> Non
     assert await world.lanes.count("invoices") == 1
 
 
-@pytest.mark.parametrize("case", ["other buyer", "fewer bills", "more bills"])
-async def test_a_bill_stands_on_one_invoice(world: InvoiceWorld, case: str) -> None:
+async def test_a_bill_stands_on_one_invoice(world: InvoiceWorld) -> None:
     bills = [await world.paid_bill(), await world.paid_bill()]
     await ask(world, *bills)
+    third = await world.paid_bill()
+    for asked in (bills[:1], [*bills, third], [bills[1], third]):
+        with pytest.raises(InvoiceExistsError, match="000001"):
+            await ask(world, *asked)
     with pytest.raises(InvoiceExistsError, match="000001"):
-        match case:
-            case "other buyer":
-                await ask(world, *bills, name="Somebody else")
-            case "fewer bills":
-                await ask(world, bills[0])
-            case _:
-                await ask(world, *bills, await world.paid_bill())
+        await ask(world, *bills, name="Somebody else")
     assert await world.lanes.count("invoices") == 1
     assert await world.lanes.count("invoiced_bills") == 2
 
@@ -167,15 +164,16 @@ async def test_numbers_begin_anew_each_local_year(world: InvoiceWorld) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "sql",
-    ["UPDATE invoices SET gross_minor = 1, net_minor = 1, vat_minor = 0", "DELETE FROM invoices"],
-)
-async def test_an_invoice_cannot_be_changed(world: InvoiceWorld, sql: str) -> None:
+async def test_an_invoice_cannot_be_changed(world: InvoiceWorld) -> None:
     key = await ask(world, await world.paid_bill())
     before = await world.invoice(key)
-    with pytest.raises(DBAPIError, match="never changed or deleted"):
-        await world.lanes.rows_changed(sql)
+    for sql in (
+        "UPDATE invoices SET gross_minor = 1, net_minor = 1, vat_minor = 0",
+        "UPDATE invoices SET number = 'PM-2026-000099'",
+        "DELETE FROM invoices",
+    ):
+        with pytest.raises(DBAPIError, match="never changed or deleted"):
+            await world.lanes.rows_changed(sql)
     assert await world.invoice(key) == before
 
 

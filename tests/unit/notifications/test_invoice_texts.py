@@ -51,8 +51,10 @@ def test_each_kind_has_its_message(kind: str, template: Template) -> None:
         (
             "zh",
             "发票已开具",
-            "Parkhaus {number} GmbH为您开具的发票 "
-            "PM-2026-000001（16.03 EUR）可在应用内查看和下载。",  # noqa: RUF001 - Chinese brackets
+            (
+                "Parkhaus {number} GmbH为您开具的发票 "
+                "PM-2026-000001（16.03 EUR）可在应用内查看和下载。"  # noqa: RUF001 - Chinese brackets
+            ),
         ),
     ],
 )
