@@ -69,6 +69,8 @@ class RequestContext:
     async def recheck(self) -> DriverIdentity:
         """Check again that the sign-in stands: a subscription outlives the first check."""
         self._checked = None
+        # Each look of a subscription is an operation of its own.
+        self.receipts = 0
         return await self.driver()
 
     def count_receipt(self) -> None:

@@ -34,7 +34,7 @@ def report(found: Verification) -> dict[str, Any]:
 
 def show(found: Verification, console: Console) -> None:
     """Print the lines, the answers, and the verdict."""
-    console.print(Text(_capitalised(found.title), style="bold"))
+    console.print(_plain(_capitalised(found.title), style="bold"))
     if found.lines:
         console.print(_lines_table(found))
     console.print(_checks_table(found))
@@ -44,9 +44,9 @@ def show(found: Verification, console: Console) -> None:
         words = (
             "Verified." if not open_count else f"Verified, but for {open_count} of the questions."
         )
-        console.print(Text(f"✓ {words}", style="bold green"))
+        console.print(_plain(f"✓ {words}", style="bold green"))
         return
-    console.print(Text(f"✗ Not verified: {_question(problem)}, {problem.words}.", "bold red"))
+    console.print(_plain(f"✗ Not verified: {_question(problem)}, {problem.words}.", "bold red"))
 
 
 def show_lines(lines: list[dict[str, Any]], currency: str, timezone: str) -> Table:
@@ -75,22 +75,22 @@ def _lines_table(found: Verification) -> Table:
 def _checks_table(found: Verification) -> Table:
     table = Table("", "Question", "Answer")
     for check in found.checks:
-        answer = Text(check.words)
+        answer = _plain(check.words)
         if check.ok is False and (check.expected or check.found):
-            answer.append(f"\nexpected {check.expected or 'nothing'}", style="green")
-            answer.append(f"\nfound    {check.found or 'nothing'}", style="red")
-        table.add_row(_sign(ok=check.ok), Text(_question(check)), answer)
+            answer.append_text(_plain(f"\nexpected {check.expected or 'nothing'}", "green"))
+            answer.append_text(_plain(f"\nfound    {check.found or 'nothing'}", "red"))
+        table.add_row(_sign(ok=check.ok), _plain(_question(check)), answer)
     return table
 
 
 def _cells(line: Mapping[str, Any], currency: str, zone: ZoneInfo) -> list[Text]:
     running = line.get("running_total_minor")
     return [
-        Text(_time(line.get("starts_at"), zone)),
-        Text(_time(line.get("ends_at"), zone)),
-        Text(_words(line, currency)),
-        Text(Money(int(line["amount_minor"]), currency).format()),
-        Text("" if type(running) is not int else Money(running, currency).format()),
+        _plain(_time(line.get("starts_at"), zone)),
+        _plain(_time(line.get("ends_at"), zone)),
+        _plain(_words(line, currency)),
+        _plain(Money(int(line["amount_minor"]), currency).format()),
+        _plain("" if type(running) is not int else Money(running, currency).format()),
     ]
 
 
@@ -121,9 +121,15 @@ def _question(check: Check) -> str:
     return str(check.name).replace("_", " ")
 
 
+def _plain(text: str, style: str = "") -> Text:
+    """Return text for a terminal: a forged receipt may hold escape sequences."""
+    shown = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+    return Text(shown, style=style)
+
+
 def _sign(*, ok: bool | None) -> Text:
     sign, style = _SIGNS[ok]
-    return Text(sign, style=style)
+    return _plain(sign, style=style)
 
 
 def _time(text: object, zone: ZoneInfo) -> str:

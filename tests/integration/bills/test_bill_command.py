@@ -138,6 +138,20 @@ async def test_anybody_proves_a_receipt_without_settings_or_servers(
     assert json.loads(altered.stdout)["first_problem"]["name"] == "rate_table"
 
 
+async def test_a_forged_receipt_does_not_write_to_the_terminal(bill: Bill, tmp_path: Path) -> None:
+    file = json.loads((await sesame_bill("receipt", str(bill.id))).stdout)
+    head, body, signature = file["receipt"].split(".")
+    claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    claims["operator"]["name"] = claims["lines"][0]["note"] = "\x1b[2J\x1b]0;Verified\x07"
+    forged = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    path = tmp_path / "forged.json"
+    path.write_text(json.dumps(file | {"receipt": f"{head}.{forged}.{signature}"}))
+    result = await sesame_bill("verify", "--receipt", str(path))
+    assert result.exit_code == 1
+    assert "\x1b" not in result.stdout
+    assert "?[2J?]0;Verified?" in result.stdout
+
+
 async def test_what_cannot_be_meant_is_refused(bill: Bill, tmp_path: Path) -> None:
     for words, field in [
         (["verify"], "bill_id"),
