@@ -5,21 +5,14 @@ from datetime import datetime
 import strawberry
 
 from api.global_ids import decode_keys
-from api.request import Info, RequestContext
-from api.types.tariff import Quote, QuotedVehicleInput, Tariff
+from api.request import Info
+from api.types.tariff import Quote, QuotedVehicleInput
 from parking.flows import quotes
 from parking.kit.errors import InvalidInputError
 from parking.tariffs.rules import Circumstances
 
 PLACE: str = "Place"
 _MODEL_FIELD = "circumstances.vehicle"
-
-
-async def tariff_of(context: RequestContext, place_id: str, locale: str) -> Tariff:
-    """Return what the place charges now; every driver may know it."""
-    operator_id, place_key = decode_keys(place_id, kind=PLACE, count=2, field="placeId")
-    told = await quotes.tell_tariff(context.parking, operator_id, place_key, locale=locale)
-    return Tariff.of(told)
 
 
 def circumstances_of(vehicle: QuotedVehicleInput | None) -> Circumstances:

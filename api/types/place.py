@@ -4,11 +4,13 @@ from typing import Annotated
 
 import strawberry
 
-from api.global_ids import Node, encode_id
-from api.quotes import tariff_of
+from api.global_ids import Node, decode_keys, encode_id
 from api.request import Info
 from api.types.tariff import Tariff
 from parking.flows.driver_view import PlaceView
+from parking.flows.quotes import tell_tariff
+
+_PLACE = "Place"
 
 
 @strawberry.type(description="A car park or a street zone.")
@@ -28,13 +30,15 @@ class Place(Node):
         locale: Annotated[str, strawberry.argument(description="`en`, `de` or `zh`.")] = "en",
     ) -> Tariff:
         """Return what the place charges."""
-        return await tariff_of(info.context, self.id, locale)
+        operator_id, place_id = decode_keys(self.id, kind=_PLACE, count=2, field="id")
+        parking = info.context.parking
+        return Tariff.of(await tell_tariff(parking, operator_id, place_id, locale=locale))
 
     @classmethod
     def of(cls, view: PlaceView) -> "Place":
         """Return the place for a client."""
         return cls(
-            id=encode_id("Place", view.operator_id, view.id),
+            id=encode_id(_PLACE, view.operator_id, view.id),
             name=view.name,
             timezone=view.timezone,
             currency=view.currency,
