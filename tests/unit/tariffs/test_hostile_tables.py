@@ -1,13 +1,17 @@
 """Rate tables that were made to break the reader: refused at once, by the path in the file."""
 
+import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from parking.kit.errors import InvalidInputError
 from parking.tariffs.rules import Circumstances, read_rate_table
 from tests.unit.tariffs.own_tables import HOURLY, flat, increment
+from tests.unit.tariffs.right_strategies import VALIDATIONS
 
 LADDER = HOURLY["collections"][0]
 ITSELF: list[Any] = []
@@ -184,3 +188,62 @@ def test_so_are_circumstances(data: object, field: str, expected: str) -> None:
         Circumstances.from_json(data)
     assert caught.value.field == f"circumstances{field}"
     assert caught.value.expected.startswith(expected)
+
+
+# Not the very same objects: a change of one place must be a change of one place.
+COPIES: list[Any] = copy.deepcopy([LADDER])
+RICH: dict[str, Any] = HOURLY | {
+    "caps": [{"per": "rolling", "minutes": 60, "amount": 100, "collection": 0}],
+    "packages": [{"enter": ["06:00", "09:00"], "exit": ["15:30", "23:30"], "amount": 1}],
+    "variants": [{"name": "EV", "eligibility": {"ev": True}, "collections": COPIES}],
+    "allowances": [{"name": "first hour", "minutes": 60, "eligibility": {"resident": True}}],
+    "validations": VALIDATIONS,
+    "holidays": ["2025-12-25"],
+}
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.sampled_from(("flat", "free", "rolling", "session", "24:00", "mon", "continue", "from")),
+)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+def _places(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:  # noqa: ANN401 - JSON
+    """Yield the path of everything that a JSON value holds."""
+    parts: list[tuple[str | int, Any]] = []
+    if isinstance(value, dict):
+        parts = list(cast("dict[str | int, Any]", value).items())
+    elif isinstance(value, list):
+        parts = list(enumerate(cast("list[Any]", value)))
+    for key, part in parts:
+        yield (*path, key)
+        yield from _places(part, (*path, key))
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.sampled_from(list(_places(RICH, ()))), JSON)
+def test_whatever_stands_anywhere_is_read_or_refused_by_its_path(
+    path: tuple[str | int, ...], value: object
+) -> None:
+    data: Any = copy.deepcopy(RICH)
+    place = data
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    refused: InvalidInputError | None = None
+    try:
+        read_rate_table(data)
+    except InvalidInputError as error:
+        refused = error
+    # A value that another part depends on may be refused there: always in the same branch.
+    branch = f"rate_table.{path[0]}"
+    assert refused is None or refused.field.startswith((branch, "rate_table.caps", "rate_table.v"))
