@@ -102,7 +102,7 @@ async def request_invoice(
     view = await invoice_view.find_of_driver(info.context.parking, driver_id, invoice_id)
     if view is not None and view.kind == InvoiceKind.FAPIAO and view.number is None:
         # Mostly issued at once; what is not, the sweep asks about.
-        await invoice_fapiao.send(info.context.parking, operator_id, invoice_id)
+        await invoice_fapiao.send(info.context.parking, operator_id, invoice_id, only_new=True)
         view = await invoice_view.find_of_driver(info.context.parking, driver_id, invoice_id)
     if view is None:
         raise InvoiceUnknownError

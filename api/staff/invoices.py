@@ -156,7 +156,7 @@ async def cancel_invoice(
     _, note_id = await invoicing.cancel(parking, operator_id, invoice_id, reason=given.reason)
     view = await invoice_view.find_of_operator(parking, operator_id, note_id)
     if view is not None and view.kind == InvoiceKind.RED_FAPIAO and view.number is None:
-        await invoice_fapiao.send(parking, operator_id, note_id)
+        await invoice_fapiao.send(parking, operator_id, note_id, only_new=True)
         view = await invoice_view.find_of_operator(parking, operator_id, note_id)
     if view is None:
         raise InvoiceUnknownError

@@ -59,6 +59,10 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("driver_id", name=op.f("pk_buyer_profiles")),
     )
+    _create_fapiao_orders()
+
+
+def _create_fapiao_orders() -> None:
     op.create_table(
         "fapiao_orders",
         sa.Column("operator_id", sa.Uuid(), nullable=False),

@@ -33,10 +33,19 @@ LIVE: Final = frozenset({FapiaoState.WAITING, FapiaoState.SENT, FapiaoState.APPL
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-async def send(context: ParkingContext, operator_id: UUID, invoice_id: UUID) -> FapiaoState:
+async def send(
+    context: ParkingContext, operator_id: UUID, invoice_id: UUID, *, only_new: bool = False
+) -> FapiaoState:
     """Send an application, or ask about it, and write down what came of it.
 
     The number is always the same, so that sending twice issues once.
+
+    Args:
+        context: The domain's surroundings.
+        operator_id: The application's owner.
+        invoice_id: The application.
+        only_new: Leave one that was sent before to the sweep: a client may ask as often as it
+            likes, the service is asked when it is due.
 
     Raises:
         FapiaoUnavailableError: no service is set up here.
@@ -50,7 +59,7 @@ async def send(context: ParkingContext, operator_id: UUID, invoice_id: UUID) -> 
             raise InvoiceUnknownError
         if order.state == FapiaoState.WAITING and not await _is_ready(unit, order):
             return FapiaoState(order.state)
-        if order.state not in LIVE:
+        if order.state not in LIVE or (only_new and order.queries):
             return FapiaoState(order.state)
         is_known = order.queries > 0
         order.queries += 1

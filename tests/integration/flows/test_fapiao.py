@@ -92,6 +92,16 @@ async def test_a_lost_answer_is_asked_about_not_guessed(world: InvoiceWorld) -> 
     assert len(world.fapiao.books) == 1
 
 
+async def test_a_client_that_asks_often_does_not_ask_the_service(world: InvoiceWorld) -> None:
+    key = await ask(world, await world.paid_bill())
+    world.fapiao.issues_on_query = True
+    for _ in range(3):
+        state = await invoice_fapiao.send(world.context, *key, only_new=True)
+        assert state == FapiaoState.APPLIED
+    assert await sweep_later(world) == 1
+    assert await state_of(world, key) == InvoiceState.ISSUED
+
+
 async def test_what_never_arrived_is_sent_again(world: InvoiceWorld) -> None:
     key = await ask(world, await world.paid_bill())
     world.fapiao.is_down = True
