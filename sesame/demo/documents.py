@@ -37,7 +37,7 @@ AUTHORIZE: Final = _mutation(
     "authorizePasswordFree", "... on PasswordFreeStarted { mandate { id confirmationUrl } }"
 )
 
-BUY_HELD: Final = _mutation(
+BUY_PASS: Final = _mutation(
     "purchasePass",
     "... on PassPurchased { pass { id state bills { id total { amountMinor currency } } } }",
 )
@@ -47,7 +47,7 @@ REQUEST_INVOICE: Final = _mutation(
 )
 DISPUTE_BILL: Final = _mutation("disputeBill", "... on BillDisputed { dispute { id state } }")
 # What staff do.
-SELL_HELD: Final = _mutation("createPassProduct", "... on PassProductStored { product { id } }")
+SELL_PASS: Final = _mutation("createPassProduct", "... on PassProductStored { product { id } }")
 SET_SELLER: Final = _mutation(
     "setInvoiceSeller", "... on InvoiceSellerSet { seller { legalName } }"
 )
