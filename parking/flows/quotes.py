@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -19,6 +19,9 @@ QUOTE_MINUTES: Final = 15
 QUOTED_DAYS_MAX: Final = 31
 ENTRY_DAYS_AWAY_MAX: Final = 366
 CURVE_STEPS_MAX: Final = 300
+TOLD_MAX: Final = 512
+# A version never changes, nor does what it says.
+_told: dict[tuple[UUID, UUID, str, date], Explanation] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,22 @@ async def tell_tariff(
     async with context.database.begin() as unit:
         version = await tariffs.in_force(unit, operator_id, place_id, now)
         table = await tariffs.load(unit, operator_id, version.id)
-    return ToldTariff(version, table, explain(table, now, locale=locale))
+    return ToldTariff(version, table, _explained(version, table, now, locale))
+
+
+def _explained(
+    version: RateTableVersion, table: RateTable, now: datetime, locale: str
+) -> Explanation:
+    """Return a version in words; a page of a hundred stays asks for the same ones."""
+    # The examples are of a week from today on, so that words last for a day.
+    key = (version.operator_id, version.id, locale, now.astimezone(table.zone).date())
+    explanation = _told.get(key)
+    if explanation is None:
+        explanation = explain(table, now, locale=locale)
+        if len(_told) >= TOLD_MAX:
+            _told.pop(next(iter(_told)))
+        _told[key] = explanation
+    return explanation
 
 
 def _require_range(now: datetime, entered_at: datetime, left_at: datetime) -> None:

@@ -20,7 +20,7 @@ from parking.tariffs.versions import VersionInForce, when_in_force
 
 PARSED_TABLES_MAX = 512
 BODY_BYTES_MAX = 256 * 1024
-VERSIONS_LISTED_MAX = 200
+VERSIONS_LISTED_MAX = 50
 EFFECTIVE_DAYS_AHEAD_MAX = 5 * 366
 # A version never changes once it is committed, so that it is read once a process.
 _versions: dict[tuple[UUID, UUID], RateTable] = {}

@@ -1,6 +1,7 @@
 """`sesame tariff explain`: a rate table in plain words."""
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -38,14 +39,17 @@ def explain_command(
     explanation = explain(rate_table, since, locale=locale)
     if json_output:
         typer.echo(json.dumps(_report(explanation, rate_table), ensure_ascii=False, indent=2))
-    else:
-        _show(explanation, rate_table)
+        return
+    console = Console(soft_wrap=True)
+    for line, style in _lines(explanation, rate_table):
+        console.print(Text(line, style=style))
 
 
 def _report(explanation: Explanation, table: RateTable) -> dict[str, Any]:
     return {
         "locale": explanation.locale,
         "currency": table.currency,
+        "text": "\n".join(line for line, _ in _lines(explanation, table)),
         "sections": [
             {"heading": section.heading, "lines": list(section.lines)}
             for section in explanation.sections
@@ -62,18 +66,18 @@ def _report(explanation: Explanation, table: RateTable) -> dict[str, Any]:
     }
 
 
-def _show(explanation: Explanation, table: RateTable) -> None:
-    console = Console(soft_wrap=True)
+def _lines(explanation: Explanation, table: RateTable) -> Iterator[tuple[str, str]]:
+    """Yield the lines that people read, each with its style."""
     if table.name:
-        console.print(Text(table.name, style="bold"))
+        yield table.name, "bold"
     for section in explanation.sections:
         if section.heading:
-            console.print(Text(section.heading, style="bold"))
+            yield section.heading, "bold"
         for line in section.lines:
-            console.print(Text(f"  {line}"))
+            yield f"  {line}", ""
     wording = Wording.of(explanation.locale, table.currency)
     for example in explanation.examples:
-        console.print(Text(_example(example, wording, table.zone)))
+        yield _example(example, wording, table.zone), ""
 
 
 def _example(example: WorkedExample, wording: Wording, zone: ZoneInfo) -> str:

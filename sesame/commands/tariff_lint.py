@@ -87,20 +87,18 @@ def _look(named: NamedTable, since: datetime, file_name: str) -> _Looked:
 
 def _report(looked: Sequence[_Looked]) -> dict[str, Any]:
     counted = Counter(finding.severity for each in looked for finding in each.findings)
+    findings = [
+        {"table": each.named.id or None}
+        | finding_report(finding, each.named.path_of(finding.path), each.table)
+        for each in looked
+        for finding in each.findings
+    ]
     return {
+        "tables": len(looked),
         "errors": counted[Severity.ERROR],
         "warnings": counted[Severity.WARNING],
         "notes": counted[Severity.NOTE],
-        "tables": [
-            {
-                "id": each.named.id or None,
-                "findings": [
-                    finding_report(finding, each.named.path_of(finding.path), each.table)
-                    for finding in each.findings
-                ],
-            }
-            for each in looked
-        ],
+        "findings": findings,
     }
 
 

@@ -47,10 +47,14 @@ def test_a_list_is_looked_at_table_by_table_and_an_error_ends_with_1(tmp_path: P
     assert result.exit_code == 1
     report = json.loads(result.stdout)
     assert (report["errors"], report["warnings"], report["notes"]) == (1, 2, 0)
-    good, bad = report["tables"]
-    assert (good["id"], bad["id"]) == ("good", "bad")
-    assert [each["path"] for each in good["findings"]] == ["0.rate_table.collections"]
-    assert bad["findings"][0] == {
+    assert report["tables"] == 2
+    assert [(each["table"], each["path"]) for each in report["findings"]] == [
+        ("good", "0.rate_table.collections"),
+        ("bad", "1.caps.0.amount"),
+        ("bad", "1.collections"),
+    ]
+    assert report["findings"][1] == {
+        "table": "bad",
         "severity": "error",
         "code": "cap_below_block",
         "path": "1.caps.0.amount",
