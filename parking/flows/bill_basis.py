@@ -23,7 +23,10 @@ def _read_instant(value: object) -> object:
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     if not isinstance(moment, datetime) or moment.tzinfo is None:
         raise ValueError("a time such as 2025-03-03T09:00:00+00:00")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("a time from year 1 to 9999 in UTC") from error
 
 
 _Id = Annotated[UUID, Field(strict=False)]

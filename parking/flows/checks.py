@@ -146,6 +146,9 @@ def recomputed(basis: BillBasis, rate_table: Mapping[str, Any]) -> tuple[StayLin
         return recompute(basis, rate_table), ""
     except InvalidInputError as error:
         return None, str(error)
+    except (ArithmeticError, LookupError, ValueError):
+        # A forged receipt may name any time and any zone.
+        return None, "its times or its zone are beyond what can be computed"
 
 
 def check_lines(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
+from parking.flows import pass_basis
 from parking.flows.bill_basis import BillBasis
 from parking.flows.checks import (
     Check,
@@ -22,6 +23,7 @@ from parking.flows.checks import (
     recomputed,
     unknown_lines,
 )
+from parking.flows.pass_basis import PassBasis
 from parking.flows.receipt_claims import ReceiptClaims
 from parking.kit.canonical_json import read_strictly
 from parking.kit.errors import InvalidInputError
@@ -125,6 +127,8 @@ def _check_bill(
     claims: ReceiptClaims, rate_table: Mapping[str, Any] | None
 ) -> tuple[list[Check], tuple[LineCheck, ...]]:
     total = Money(claims.total_minor, claims.currency)
+    if claims.basis is not None and "pass_format" in claims.basis:
+        return _check_pass(claims, claims.basis)
     if claims.basis is None or rate_table is None:
         words = (
             "it says nothing of what the lines follow from"
@@ -150,6 +154,23 @@ def _check_bill(
         line_check, lines = check_lines(claims.lines, found, claims.currency)
     checks = [times, check_rate_table(basis, rate_table), line_check]
     return [*checks, check_total(total, claims.lines, found)], lines
+
+
+def _check_pass(
+    claims: ReceiptClaims, stored: Mapping[str, Any]
+) -> tuple[list[Check], tuple[LineCheck, ...]]:
+    """Compare the lines of a pass's period with its terms, which stand in the receipt."""
+    total = Money(claims.total_minor, claims.currency)
+    try:
+        found = pass_basis.recompute(PassBasis.from_json(stored))
+    except (InvalidInputError, ArithmeticError, LookupError, ValueError) as error:
+        words = f"what the lines follow from cannot be computed: {type(error).__name__}"
+        line_check, lines = unknown_lines(claims.lines, words)
+        unread = failed(CheckName.BASIS, "the terms of a pass", "", words)
+        return [unread, line_check, check_total(total, claims.lines, None)], lines
+    line_check, lines = check_lines(claims.lines, found, claims.currency)
+    basis = passed(CheckName.BASIS, "pass format 1", "it holds the terms and the period")
+    return [basis, line_check, check_total(total, claims.lines, found)], lines
 
 
 def _check_times(claims: ReceiptClaims, basis: BillBasis) -> Check:

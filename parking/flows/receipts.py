@@ -90,6 +90,7 @@ async def _claims(
     if plate is not None and not with_plate:
         plate = mask_plate(plate)
     basis = await _basis(unit, bill)
+    stored = bill.basis if bill.session_id is None else None
     operator = await places.find_operator(unit, bill.operator_id)
     payment, refunds = await _payment(unit, bill)
     left_at = None if basis is None or basis.exit is None else basis.priced_until.isoformat()
@@ -111,7 +112,7 @@ async def _claims(
         total_minor=bill.total_minor,
         payment=payment,
         refunds=refunds,
-        basis=None if basis is None else basis.to_json(),
+        basis=stored if basis is None else basis.to_json(),
     )
 
 

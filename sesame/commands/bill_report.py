@@ -135,7 +135,7 @@ def _sign(*, ok: bool | None) -> Text:
 def _time(text: object, zone: ZoneInfo) -> str:
     try:
         return f"{datetime.fromisoformat(str(text)).astimezone(zone):%Y-%m-%d %H:%M:%S}"
-    except ValueError:
+    except (OverflowError, ValueError):
         return ""
 
 

@@ -1,20 +1,26 @@
 """Receipts: made once, checked by anybody without a database, and not to be altered."""
 
+import io
 import json
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, cast
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from rich.console import Console
 
 from parking.flows import prepay, refunds
 from parking.flows.receipt_check import ReceiptDocument, check_receipt, read_document
 from parking.flows.receipt_claims import mask_plate
+from parking.flows.receipts import IssuedReceipt
 from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
 from parking.payments.errors import ReceiptNotReadyError, ReceiptsUnavailableError
 from parking.payments.models import Bill
 from parking.payments.receipt import ReceiptSigner, open_receipt
+from sesame.commands import bill_report
 from tests.factories.lane_world import PLATE, RATE_TABLE, SIGNER, LaneWorld
+from tests.factories.pass_desk import PassDesk
 from tests.factories.receipts import (
     Receipt,
     answer,
@@ -262,3 +268,65 @@ def test_what_is_no_receipt_does_not_verify(raw: bytes) -> None:
 )
 def test_a_mask_never_shows_most_of_a_plate(plate: str, masked: str) -> None:
     assert mask_plate(plate) == masked
+
+
+JUNK: Final[tuple[Any, ...]] = (
+    None,
+    True,
+    -1,
+    1e300,
+    2**53 - 1,
+    "",
+    "x" * 600,
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59+00:00",
+    "../etc/passwd",
+    [],
+    [[]],
+    {},
+)
+
+
+def paths_of(value: object, path: str = "") -> Iterator[str]:
+    """Yield the path of everything in a JSON value."""
+    if path:
+        yield path
+    items: Iterable[tuple[object, object]] = ()
+    if isinstance(value, dict):
+        items = cast("dict[object, object]", value).items()
+    elif isinstance(value, list):
+        items = enumerate(cast("list[object]", value))
+    for name, member in items:
+        yield from paths_of(member, f"{path}.{name}".lstrip("."))
+
+
+async def assert_junk_is_refused(issued: IssuedReceipt) -> None:
+    claims = open_receipt(issued.jws, SIGNER.keys)
+    for path in paths_of(claims):
+        for value in JUNK:
+            changed = Receipt(claims, {}).changed(path, value)
+            if changed.claims == claims:
+                continue
+            document = ReceiptDocument(SIGNER.sign(changed.claims), issued.rate_table)
+            found = check_receipt(document, SIGNER.keys)
+            assert not found.is_verified, (path, value)
+            bill_report.show(found, Console(file=io.StringIO()))
+
+
+async def test_no_forgery_crashes_the_check(world: LaneWorld) -> None:
+    await assert_junk_is_refused(await receipt_of(world, await paid_bill(world)))
+
+
+async def test_a_pass_has_a_receipt_that_needs_no_rate_table(world: LaneWorld) -> None:
+    desk = PassDesk(world)
+    await desk.buy(await desk.buyer(), await desk.add_product(is_prorated=True))
+    [bill] = await bills_of(world)
+    issued = await receipt_of(world, bill)
+    assert issued.rate_table is None
+    found = check_receipt(ReceiptDocument(issued.jws, None), SIGNER.keys)
+    wanted = dict(ALL_YES)
+    del wanted["rate_table"]
+    assert answers(found) == wanted
+    assert [item.is_same for item in found.lines] == [True]
+    assert open_receipt(issued.jws, SIGNER.keys)["plate"] is None
+    await assert_junk_is_refused(issued)
