@@ -28,12 +28,15 @@ class QuoteFigures:
 
     Attributes:
         taken: Over all tables and entries.
+        processor: The same by the thread's processor time: what other work on the machine took
+            is not in it.
         raw: A plain loop that adds up the quarter hours of such a stay and keeps each sum.
         target_us: What p50 may be.
         p50_by_table: By the name of the table.
     """
 
     taken: Spread
+    processor: Spread
     raw: Spread
     target_us: float
     p50_by_table: Mapping[str, float]
@@ -47,6 +50,7 @@ class QuoteFigures:
         """Return the figures."""
         return {
             "quote_us": self.taken.to_json(),
+            "quote_processor_us": self.processor.to_json(),
             "raw_us": self.raw.to_json(),
             "times_raw_limit": round(self.taken.p50 / self.raw.p50, 2),
             "target_p50_us": self.target_us,
@@ -58,7 +62,7 @@ class QuoteFigures:
 def measure_parsing(tables: Mapping[str, Any]) -> Spread:
     """Return what it takes to read and check a table, in microseconds."""
     taken = [
-        _taken_us(lambda data=data: read_rate_table(data))
+        _taken_us(lambda data=data: read_rate_table(data))[0]
         for data in tables.values()
         for _ in range(PARSINGS)
     ]
@@ -69,22 +73,26 @@ def measure_quotes(
     tables: Mapping[str, RateTable], stay: timedelta, *, entries: int, target_us: float
 ) -> QuoteFigures:
     """Price stays of one length that enter hour by hour, in every table."""
-    by_table: dict[str, list[float]] = {}
+    by_table: dict[str, list[tuple[float, float]]] = {}
     for name, table in tables.items():
         # The first one fills what a table keeps of the days: the second one is like all later.
         _quote_us(table, FIRST_ENTRY, stay)
         by_table[name] = [
             _quote_us(table, FIRST_ENTRY + timedelta(hours=hour), stay) for hour in range(entries)
         ]
+    taken = [each for quotes in by_table.values() for each in quotes]
     return QuoteFigures(
-        taken=_spread([us for each in by_table.values() for us in each]),
-        raw=_spread([_taken_us(lambda: _add_up(stay)) for _ in range(RAW_ROUNDS)]),
+        taken=_spread([us for us, _ in taken]),
+        processor=_spread([us for _, us in taken]),
+        raw=_spread([_taken_us(lambda: _add_up(stay))[0] for _ in range(RAW_ROUNDS)]),
         target_us=target_us,
-        p50_by_table={name: _spread(each).p50 for name, each in by_table.items()},
+        p50_by_table={
+            name: _spread([us for us, _ in quotes]).p50 for name, quotes in by_table.items()
+        },
     )
 
 
-def _quote_us(table: RateTable, entered_at: datetime, stay: timedelta) -> float:
+def _quote_us(table: RateTable, entered_at: datetime, stay: timedelta) -> tuple[float, float]:
     left_at = entered_at + stay
     return _taken_us(lambda: price_with_curve(table, entered_at, left_at))
 
@@ -99,10 +107,13 @@ def _add_up(stay: timedelta) -> list[tuple[int, int]]:
     return steps
 
 
-def _taken_us(call: Callable[[], object]) -> float:
+def _taken_us(call: Callable[[], object]) -> tuple[float, float]:
+    """Return the time that passed and the processor's, in microseconds."""
+    processor_ns = time.thread_time_ns()
     started_ns = time.perf_counter_ns()
     call()
-    return (time.perf_counter_ns() - started_ns) / 1000
+    passed_ns = time.perf_counter_ns() - started_ns
+    return passed_ns / 1000, (time.thread_time_ns() - processor_ns) / 1000
 
 
 def _spread(values: list[float]) -> Spread:

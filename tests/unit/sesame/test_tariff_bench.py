@@ -42,6 +42,7 @@ def test_quotes_are_reported_with_their_raw_limit_and_parsing_by_itself(tmp_path
         figures = report[part]
         assert list(figures["p50_by_table_us"]) == ["garage"]
         assert figures["quote_us"]["max"] >= figures["quote_us"]["p99"] > 0
+        assert figures["quote_processor_us"]["p99"] > 0
         ratio = figures["quote_us"]["p50"] / figures["raw_us"]["p50"]
         assert figures["times_raw_limit"] == pytest.approx(ratio, abs=0.01)
     assert report["parse_us"]["p50"] > 0
