@@ -1,5 +1,6 @@
 """The operator's rate tables: look at one, try it, publish it, see which is in force when."""
 
+import asyncio
 from datetime import datetime
 from typing import Annotated, Any, Final, cast
 
@@ -184,7 +185,9 @@ class RateTableQueries:
         info.context.staff()
         table = _table(body)
         _require_stay(entered_at, left_at)
-        priced = price(table, entered_at, left_at, circumstances_of(vehicle))
+        given = circumstances_of(vehicle)
+        # Anybody's table may take long: other requests do not wait for it.
+        priced = await asyncio.to_thread(price, table, entered_at, left_at, given)
         return TriedPrice(
             total=Money.of(priced.total),
             lines=[QuoteLine.of(line, table.currency) for line in priced.lines],

@@ -72,8 +72,8 @@ async def quote(
         await places.require_place(unit, operator_id, place_id)
         version = await tariffs.in_force(unit, operator_id, place_id, entered_at)
         table = await tariffs.load(unit, operator_id, version.id)
-    priced = price(table, entered_at, left_at, circumstances)
-    # Steps by the second take a while; nobody else's request waits for them.
+    # A long stay or steps by the second take a while; nobody else's request waits for them.
+    priced = await asyncio.to_thread(price, table, entered_at, left_at, circumstances)
     curve = await asyncio.to_thread(
         first_steps, table, entered_at, left_at, circumstances, steps_max=CURVE_STEPS_MAX
     )

@@ -1,8 +1,9 @@
 """The beginning of a price curve, also of one that has a step every second."""
 
 from datetime import datetime
+from itertools import chain, islice, takewhile
 
-from parking.tariffs.rules import Circumstances, PriceStep, RateTable, price, price_curve
+from parking.tariffs.rules import Circumstances, PriceStep, RateTable, price, steps_after
 
 
 def changes_by_the_second(table: RateTable) -> bool:
@@ -25,12 +26,9 @@ def first_steps(
     Raises:
         InvalidInputError: as `price`.
     """
-    if not changes_by_the_second(table):
-        return price_curve(table, entered_at, until, circumstances)[:steps_max]
-    steps: list[PriceStep] = []
-    at: datetime | None = entered_at
-    while at is not None and at <= until and len(steps) < steps_max:
-        priced = price(table, entered_at, at, circumstances)
-        steps.append(PriceStep(at, priced.total.amount_minor))
-        at = priced.next_change_at
-    return tuple(steps)
+    at_entry = price(table, entered_at, entered_at, circumstances).total.amount_minor
+    steps = chain(
+        (PriceStep(entered_at, at_entry),),
+        steps_after(table, entered_at, entered_at, circumstances),
+    )
+    return tuple(islice(takewhile(lambda step: step.at <= until, steps), steps_max))

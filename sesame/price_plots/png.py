@@ -1,5 +1,6 @@
 """Price curves drawn into a PNG file."""
 
+import warnings
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -43,7 +44,10 @@ def draw_png(curves: Sequence[PlottedCurve], path: Path) -> None:
     shown = curves[:PANELS_MAX]
     rows = -(-len(shown) // _COLUMNS)
     columns = min(_COLUMNS, len(shown))
-    with _mpl.rc_context({"font.family": "sans-serif", "font.sans-serif": _installed_fonts()}):
+    fonts = {"font.family": "sans-serif", "font.sans-serif": _installed_fonts()}
+    with _mpl.rc_context(fonts), warnings.catch_warnings():
+        # A name in a script that no installed font has is drawn as boxes; the prices are readable.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         # A figure without a window: the canvas that draws PNG files (Agg) is made when saving.
         figure: Any = Figure(
             figsize=(_PANEL_INCHES[0] * columns, _PANEL_INCHES[1] * rows), layout="constrained"

@@ -81,7 +81,10 @@ def test_warnings_end_with_0_and_people_see_the_curve(tmp_path: Path) -> None:
 
 def test_the_plot_is_a_png_with_two_panels(tmp_path: Path) -> None:
     target = tmp_path / "curve.png"
-    assert _lint(tmp_path, CAPPED, "--json", "--plot", str(target)).exit_code == 0
+    # A name that no installed font may have, and no warning about it.
+    named = CAPPED | {"name": "停车场"}
+    result = _lint(tmp_path, named, "--json", "--plot", str(target))
+    assert result.exit_code == 0, result.exception
     content = target.read_bytes()
     assert content.startswith(b"\x89PNG\r\n\x1a\n")
     width, height = struct.unpack(">II", content[16:24])
