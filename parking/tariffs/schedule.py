@@ -10,7 +10,8 @@ from parking.tariffs.wall_clock import local_day, wall_seconds
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WORKDAYS_PER_WEEK = 5
-_DAYS_CACHED_MAX = 1000
+# Hundreds of tables may be in memory, each with a cache of its own.
+_DAYS_CACHED_MAX = 128
 
 
 class Tile(NamedTuple):
