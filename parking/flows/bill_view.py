@@ -7,11 +7,11 @@ from uuid import UUID
 
 from parking.drivers import stays
 from parking.flows.bill_lines import BillLine, read_lines
+from parking.flows.bill_proof import prove
 from parking.flows.checks import Verification
 from parking.flows.context import ParkingContext
 from parking.flows.driver_view import PlaceView
 from parking.flows.receipts import IssuedReceipt, issue_receipt
-from parking.flows.verification import verify
 from parking.kit.database import UnitOfWork
 from parking.kit.money import Money
 from parking.payments import bill_history
@@ -133,7 +133,7 @@ async def verify_own(
     """Check one of a driver's bills; None for anybody else's, as for none."""
     async with context.database.begin() as unit:
         bill = await _own_bill(unit, driver_id, operator_id, bill_id)
-        return None if bill is None else await verify(unit, operator_id, bill_id)
+        return None if bill is None else await prove(context, unit, operator_id, bill_id)
 
 
 async def own_receipt(
@@ -172,7 +172,7 @@ async def verify_of_operator(
     """Check one of an operator's bills; None where there is none."""
     async with context.database.begin() as unit:
         bill = await payments.find_bill(unit, operator_id, bill_id)
-        return None if bill is None else await verify(unit, operator_id, bill_id)
+        return None if bill is None else await prove(context, unit, operator_id, bill_id)
 
 
 async def receipt_of_operator(

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.text import Text
 
 from api.global_ids import BILL_KIND, read_id
+from parking.flows.bill_proof import prove
 from parking.flows.checks import Verification
 from parking.flows.receipt_check import DOCUMENT_BYTES_MAX, check_receipt, read_document
 from parking.flows.receipts import issue_receipt
-from parking.flows.verification import verify
 from parking.kit.canonical_json import read_strictly
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
@@ -122,7 +122,7 @@ def keys_command() -> None:
 
 async def _verify(settings: Settings, text: str) -> Verification:
     async with open_context(settings) as context, context.database.begin() as unit:
-        return await verify(unit, *await _key(unit, text))
+        return await prove(context, unit, *await _key(unit, text))
 
 
 async def _load(settings: Settings, text: str) -> tuple[Bill, str]:

@@ -218,6 +218,10 @@ async def test_an_unpaid_bill_has_no_receipt_yet(api: ApiWorld) -> None:
     assert edge["node"]["state"] == "ISSUED"
     node = (await api.ask(NODE, {"id": bill_id, "plate": False}, token=token))["node"]
     assert node["receipt"] is None
+    found = (await api.ask(VERIFY, {"id": bill_id}, token=token))["verifyBill"]
+    assert found["verified"] is True
+    assert found["checks"][-1]["ok"] is None
+    assert found["checks"][-1]["words"] == "it is not paid, and has no receipt yet"
     answer = await api.http.get(
         f"/receipts/{bill_id}", headers={"authorization": f"Bearer {token}"}
     )

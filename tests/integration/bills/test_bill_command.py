@@ -72,6 +72,8 @@ async def test_a_bill_is_proven_and_shown(bill: Bill) -> None:
     assert told["verified"] is True
     assert told["first_problem"] is None
     assert {check["ok"] for check in told["checks"]} == {True}
+    assert told["checks"][-1]["name"] == "receipt"
+    assert told["checks"][-1]["words"].startswith("its receipt is signed")
     assert told["lines"] == [bill.lines[0] | {"same": True}]
     by_api_id = encode_id("Bill", bill.operator_id, bill.id)
     result = await sesame_bill("verify", by_api_id)
