@@ -62,9 +62,8 @@ class _Record:
     @property
     def correction(self) -> str:
         """Return why the bill was corrected; empty where it was not."""
-        mine = {str(version.id) for version in self.versions if version.version > 1}
-        mine &= {str(self.bill.id)} | {
-            str(version.id) for version in self.versions if version.version <= self.bill.version
+        mine = {
+            str(version.id) for version in self.versions if 1 < version.version <= self.bill.version
         }
         made = [item for item in self.corrections if mine & set(item.bill_ids)]
         # Who did it is the operator's affair: a driver reads this too.
