@@ -14,6 +14,8 @@ _DAYS_AHEAD: Final = 400
 _WEEK_DAYS: Final = 7
 _NOON: Final = 720
 _HOUR: Final = 60
+# A day without an edge has none that could be moved.
+_WHOLE_DAY: Final = ("00:00", "24:00")
 
 
 class _Change(NamedTuple):
@@ -54,9 +56,10 @@ def _changes(table: RateTable, at: datetime) -> Iterator[_Change]:
 
 
 def _change_on(table: RateTable, day: int) -> _Change | None:
-    lower, upper = wall_seconds(table.zone, day, 0), wall_seconds(table.zone, day + 1, 0)
+    # From just before midnight on: some clocks change at midnight itself.
+    lower, upper = wall_seconds(table.zone, day, 0) - 1, wall_seconds(table.zone, day + 1, 0) - 1
     before = _offset(table, lower)
-    if _offset(table, upper - 1) == before:
+    if _offset(table, upper) == before:
         return None
     while upper - lower > 1:
         middle = (lower + upper) // 2
@@ -129,7 +132,7 @@ def _windows(table: RateTable, change: _Change) -> Iterator[Finding]:
         named += [(f"packages.{index}.exit", package.exit)]
     low, high = change.span
     for path, window in named:
-        for text in window:
+        for text in window if window != _WHOLE_DAY else ():
             if low <= minute_of_day(text) < high:
                 yield _window_finding(table, change, path, text)
 

@@ -247,6 +247,20 @@ def test_a_change_of_the_clocks_is_compared_with_the_week_before() -> None:
     )
 
 
+def test_clocks_that_change_at_midnight_or_by_half_an_hour_are_seen_too() -> None:
+    back, forward = lint(parsed(table(HOURLY, timezone="America/Santiago")), AT)
+    assert back.words == (
+        "on 2025-04-05 the clocks are set back: from Sat 22:00 to Sun 01:00 costs 4.00 EUR, more "
+        "than the 3.00 EUR of a week before"
+    )
+    assert forward.words == (
+        "on 2025-09-07 the clocks are set forward: from Sun 01:00 to Sun 02:00 costs 1.00 EUR, "
+        "less than the 2.00 EUR of a week before"
+    )
+    lord_howe = table({"lines": [increment(100, 30)]}, timezone="Australia/Lord_Howe")
+    assert [each.code for each in lint(parsed(lord_howe), AT)] == ["clock_change_price"] * 2
+
+
 def test_windows_whose_edge_the_clocks_skip_or_show_twice_are_named() -> None:
     data = table(
         {"window": ["06:00", "02:30"], "lines": [flat(0)]},
