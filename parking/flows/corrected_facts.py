@@ -1,5 +1,6 @@
 """What is corrected of a stay, checked against what is recorded and written into its rows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -13,12 +14,14 @@ from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
 from parking.payments import repository
 from parking.payments.errors import BillUnknownError
-from parking.payments.models import Bill
 from parking.sessions import corrections
 from parking.sessions.models import Session
 from parking.tariffs.rules import Circumstances, Vehicle
 
 WAIVED_LINES_MAX: Final = 1_000
+
+_LineName = tuple[str, str | None, str]
+"""The reason of a line, when its time begins, and its collection: the same on every bill."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +29,7 @@ class Correction:
     """What was wrong with a stay; what is left out stays as it is.
 
     Attributes:
-        entered_at: Not before the recorded entry.
+        entered_at: Not before the recorded entry, and not in the future.
         left_at: Not after the recorded exit; only of a stay that ended.
         vehicle: What the vehicle really is.
         circumstances: All of them, where more than the vehicle was wrong.
@@ -57,13 +60,13 @@ class Correction:
         return {name: value for name, value in said.items() if value is not None}
 
 
-def corrected_facts(session: Session, correction: Correction) -> StayFacts:
+def corrected_facts(session: Session, correction: Correction, now: datetime) -> StayFacts:
     """Return what a stay is priced by once it is corrected; nothing is written.
 
     Raises:
         InvalidInputError: the correction contradicts what is recorded.
     """
-    _check_times(session, correction)
+    _check_times(session, correction, now)
     circumstances = correction.circumstances or live_bill.circumstances_of(session)
     if correction.vehicle is not None:
         circumstances = circumstances.model_copy(update={"vehicle": correction.vehicle})
@@ -93,10 +96,13 @@ async def write_facts(
         )
 
 
-def _check_times(session: Session, correction: Correction) -> None:
+def _check_times(session: Session, correction: Correction, now: datetime) -> None:
     entered_at = correction.entered_at or session.entered_at
     if entered_at.tzinfo is None or entered_at < session.entered_at:
         raise InvalidInputError("enteredAt", "an aware time, not before the recorded entry")
+    if session.left_at is None and correction.entered_at is not None and entered_at > now:
+        # The stay would cost nothing until then.
+        raise InvalidInputError("enteredAt", "a time that is not in the future")
     left_at = correction.left_at
     if left_at is not None and (session.left_at is None or left_at.tzinfo is None):
         raise InvalidInputError("leftAt", "an aware time, of a stay that has ended")
@@ -131,16 +137,32 @@ async def find_waiver(
     indexes = correction.waived_lines
     if len(indexes) > WAIVED_LINES_MAX or any(not 0 <= one < len(bill.lines) for one in indexes):
         raise InvalidInputError("waivedLines", "lines of the bill, counted from 0")
-    waived = set(indexes) - await _waived_before(unit, session, bill)
-    return Waiver(sum(max(bill.lines[index]["amount_minor"], 0) for index in waived), note)
+    given = await _given_before(unit, session)
+    lines = [bill.lines[index] for index in sorted(set(indexes))]
+    left = (line["amount_minor"] - given.get(_name_of(line), 0) for line in lines)
+    return Waiver(sum(max(amount_minor, 0) for amount_minor in left), note)
 
 
-async def _waived_before(unit: UnitOfWork, session: Session, bill: Bill) -> set[int]:
-    """Return the lines of a bill that an earlier correction gave up: nobody gets them twice."""
-    earlier = await repository.find_corrections(unit, session.operator_id, session.id)
-    return {
-        int(index)
-        for item in earlier
-        if item.changes.get("bill_id") == str(bill.id)
-        for index in item.changes.get("waived_lines", [])
-    }
+async def _given_before(unit: UnitOfWork, session: Session) -> dict[_LineName, int]:
+    """Return how much of each line earlier corrections gave up: nobody gets it twice.
+
+    Versions of a bill repeat its lines, and later bills of a stay those of the earlier ones.
+    """
+    given: dict[_LineName, int] = {}
+    for item in await repository.find_corrections(unit, session.operator_id, session.id):
+        indexes = item.changes.get("waived_lines")
+        if not indexes:
+            continue
+        bill = await repository.find_bill(
+            unit, session.operator_id, UUID(str(item.changes["bill_id"]))
+        )
+        if bill is None:
+            continue
+        for line in (bill.lines[int(index)] for index in indexes):
+            name = _name_of(line)
+            given[name] = max(given.get(name, 0), int(line["amount_minor"]))
+    return given
+
+
+def _name_of(line: Mapping[str, Any]) -> _LineName:
+    return line["reason"], line["starts_at"], line["collection"]

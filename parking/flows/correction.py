@@ -18,7 +18,7 @@ from parking.flows.context import ParkingContext
 from parking.flows.corrected_facts import Correction, corrected_facts, find_waiver, write_facts
 from parking.flows.invoicing import credit_for_refund
 from parking.flows.repricing import CorrectedBill, price_minor, reprice
-from parking.flows.waivers import credits_of
+from parking.flows.waivers import credits_of, require_room
 from parking.kit.database import ConflictError, UnitOfWork
 from parking.kit.errors import InvalidInputError
 from parking.kit.ids import derive_id
@@ -153,17 +153,20 @@ async def correct_in(
     row_id = derive_id(session.id, f"correction:{correction_id}")
     known = await repository.find_correction(unit, operator_id, row_id)
     if known is not None:
+        _check_same(known, correction)
         return await _outcome_of(unit, known)
     bills = await _lock_bills(unit, session)
     if correction.bill_id is None and correction.waived_lines and bills:
         correction = replace(correction, bill_id=bills[-1].id)
     waiver = await find_waiver(unit, session, correction, reason)
-    facts = corrected_facts(session, correction)
+    facts = corrected_facts(session, correction, unit.now())
     table = await tariffs.load(unit, operator_id, session.rate_table_id)
     changed: list[CorrectedBill] = []
     is_dearer = False
     if bills:
         facts = _whole(facts, bills, correction.left_at)
+        if waiver is not None:
+            require_room(facts.credits)
         totals_minor = [bill.total_minor for bill in bills]
         grace_until = _grace_until(table, bills)
         changed = reprice(table, facts, totals_minor, waiver, grace_until=grace_until)
@@ -187,6 +190,15 @@ def _check_names(correction_id: str, reason: str) -> None:
         raise InvalidInputError("correctionId", f"1 to {CORRECTION_ID_LENGTH_MAX} characters")
     if not 0 < len(reason.strip()) <= REASON_LENGTH_MAX:
         raise InvalidInputError("reason", f"1 to {REASON_LENGTH_MAX} characters")
+
+
+def _check_same(known: BillCorrection, correction: Correction) -> None:
+    changes = correction.to_json()
+    if "waived_lines" in changes and correction.bill_id is None:
+        # What was the newest bill then may not be it any more.
+        changes["bill_id"] = known.changes.get("bill_id")
+    if changes != known.changes:
+        raise InvalidInputError("correctionId", "a new one: it named another correction before")
 
 
 async def _lock_bills(unit: UnitOfWork, session: Session) -> Sequence[Bill]:

@@ -17,7 +17,7 @@ from parking.events.envelope import Event
 from parking.events.types import EventType
 from parking.flows.context import ParkingContext
 from parking.flows.invoicing import credit_for_refund
-from parking.flows.waivers import WAIVED
+from parking.flows.waivers import WAIVED, credits_of, require_room, words_of_refund
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
 from parking.kit.ids import new_id
@@ -64,6 +64,7 @@ async def request_refund(
         NothingToRefundError: the bill was not paid, or took no money.
         RefundTooLargeError: the bill holds less.
         RefundConflictError: the cause was refunded with another amount.
+        InvalidInputError: the amount is nothing, or so much was given up that a bill cannot say it.
     """
     if amount.amount_minor <= 0:
         raise InvalidInputError("amount", "more than nothing")
@@ -75,7 +76,7 @@ async def request_refund(
     total = Money(newest.total_minor, newest.currency)
     if amount.currency != total.currency or amount.amount_minor > total.amount_minor:
         raise RefundTooLargeError(f"amount: expected at most {total.format()}")
-    lowered = await versions.replace(unit, newest, _lowered(newest, amount, reason))
+    lowered = await versions.replace(unit, newest, await _lowered(unit, newest, amount, reason))
     refund = await refunds.store(unit, lowered, attempt, amount, cause=cause, reason=reason, by=by)
     await credit_for_refund(unit, refund)
     return refund
@@ -201,8 +202,13 @@ async def _send_batch(context: ParkingContext, batch: list[tuple[UUID, UUID]]) -
                     await refunds.postpone(unit, operator_id, refund_id)
 
 
-def _lowered(bill: Bill, amount: Money, reason: str) -> NewVersion:
-    note = reason.strip()[:NOTE_LENGTH_MAX]
+async def _lowered(unit: UnitOfWork, bill: Bill, amount: Money, reason: str) -> NewVersion:
+    stay = [bill]
+    if bill.session_id is not None:
+        stay = await repository.find_bills(unit, bill.operator_id, bill.session_id)
+    require_room(credits_of(stay))
+    others = [other for other in stay if other.id != bill.id]
+    note = words_of_refund(reason.strip()[:NOTE_LENGTH_MAX], amount.amount_minor, others)
     credit: dict[str, Any] = {"reason": WAIVED, "amount_minor": -amount.amount_minor, "note": note}
     total = Money(bill.total_minor, bill.currency) - amount
     line: dict[str, Any] = {

@@ -1,9 +1,12 @@
 """What of a stay's price was given up, as its bills say it."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
+from parking.flows.bill_basis import CREDITS_MAX
 from parking.flows.bill_lines import Credit
+from parking.kit.errors import InvalidInputError
 from parking.payments.models import Bill
 
 # What a bill calls an amount that was given up for a reason that no rate table knows.
@@ -11,11 +14,40 @@ WAIVED: Final = "waived"
 
 
 def credits_of(bills: Iterable[Bill]) -> tuple[Credit, ...]:
-    """Return the credits of a stay: each version of its bills carries on those before it.
+    """Return the credits of a stay, each once, however many of its bills carry it.
 
-    Where one of several bills was lowered, it is the one that gives up the most.
+    A bill carries those that the stay had when it was issued or corrected. A refund adds one to
+    its own bill alone, by words that no other bill has for that amount: see `words_of_refund`.
     """
-    return max((_credits(bill.basis) for bill in bills), key=waived_minor, default=())
+    found: list[Credit] = []
+    for bill in bills:
+        known = Counter(found)
+        for credit in _credits(bill.basis):
+            if known[credit]:
+                known[credit] -= 1
+            else:
+                found.append(credit)
+    return tuple(found)
+
+
+def words_of_refund(note: str, amount_minor: int, others: Iterable[Bill]) -> str:
+    """Return the note of a refund, numbered where another bill gave up as much in these words."""
+    given = {credit for bill in others for credit in _credits(bill.basis)}
+    words, number = note, 1
+    while Credit(WAIVED, -amount_minor, words) in given:
+        number += 1
+        words = f"{note} ({number})"
+    return words
+
+
+def require_room(given: Collection[Credit]) -> None:
+    """Refuse one more credit than the stay's next bill could carry on.
+
+    Raises:
+        InvalidInputError: there are as many as a bill can hold.
+    """
+    if len(given) >= CREDITS_MAX:
+        raise InvalidInputError("billId", f"one with fewer than {CREDITS_MAX} refunds and waivers")
 
 
 def waived_minor(given: Iterable[Credit]) -> int:

@@ -15,6 +15,7 @@ from parking.flows.correction import Correction, CorrectionOutcome, correct_stay
 from parking.flows.driver_view import find_session
 from parking.flows.pay_link import pay_token
 from parking.kit.errors import InvalidInputError, ParkingError
+from parking.kit.money import Money
 from parking.payments.errors import BillUnknownError, PaymentInProgressError
 from parking.payments.fake import Fault
 from parking.payments.port import OrderStatus
@@ -138,6 +139,19 @@ async def test_the_same_correction_changes_nothing_again(world: LaneWorld) -> No
     assert len(await told(world, "BillCorrected")) == 1
 
 
+async def test_a_name_is_not_taken_for_another_correction(world: LaneWorld) -> None:
+    stay = await paid_stay(world)
+    await correct(world, stay, Correction(waived_lines=(0,)))
+    await correct(world, stay, Correction(waived_lines=(0,)))
+    before = await bills_of(world)
+    for other in (WAIVE, Correction(waived_lines=(0, 1)), await late(world, stay, minutes=45)):
+        with pytest.raises(InvalidInputError) as refusal:
+            await correct(world, stay, other)
+        assert refusal.value.field == "correctionId"
+    assert await bills_of(world) == before
+    assert await world.count("bill_corrections") == 1
+
+
 async def test_rivals_with_one_correction_repay_once(world: LaneWorld) -> None:
     stay = await paid_stay(world)
     outcomes = await asyncio.gather(*(correct(world, stay, WAIVE) for _ in range(4)))
@@ -202,6 +216,27 @@ async def test_lines_are_given_up_once(world: LaneWorld) -> None:
     assert more.after.amount_minor == outcome.after.amount_minor - first
     assert_adds_up((await bills_of(world))[-1])
     assert (await world.balances())["receivable", "CNY"] == 0
+
+
+async def test_a_line_is_given_up_once_whichever_bill_names_it(world: LaneWorld) -> None:
+    stay = await enter(world)
+    world.wait(days=2)
+    assert (await prepay.prepay(world.context, stay.driver_id, stay.session_id)).amount
+    world.wait(days=2)
+    assert (await world.drive_out()).reason == "paid"
+    older, newer = await bills_of(world)
+    index = next(at for at, line in enumerate(older["lines"]) if line["amount_minor"] == 3000)
+    assert newer["lines"][index] == older["lines"][index]
+    outcome = await correct(
+        world, stay, Correction(waived_lines=(index,), bill_id=older["id"]), correction_id="old"
+    )
+    assert outcome.before - outcome.after == Money(3000, "CNY")
+    corrected = outcome.bills[-1]
+    assert corrected.lines[index] == older["lines"][index]
+    for bill_id in (newer["id"], corrected.id):
+        again = Correction(waived_lines=(index,), bill_id=bill_id)
+        assert not (await correct(world, stay, again, correction_id=str(bill_id))).bills
+    assert world.provider.captured("CNY") == outcome.after.amount_minor
 
 
 async def test_the_right_vehicle_has_its_own_price(world: LaneWorld) -> None:
@@ -302,6 +337,16 @@ async def test_a_running_stay_is_corrected_and_its_bill_ticks_on(world: LaneWorl
     [session] = await world.rows("SELECT entered_at FROM sessions")
     [segment] = await world.rows("SELECT started_at FROM segments")
     assert segment["started_at"] == session["entered_at"]
+
+
+async def test_a_stay_that_goes_on_did_not_begin_in_the_future(world: LaneWorld) -> None:
+    stay = await enter(world)
+    world.wait(minutes=45)
+    with pytest.raises(InvalidInputError) as refusal:
+        await correct(world, stay, await late(world, stay, minutes=46))
+    assert refusal.value.field == "enteredAt"
+    assert (await world.drive_out()).reason == "paid"
+    assert world.provider.captured("CNY") == 1000
 
 
 async def test_what_was_given_up_stays_given_up_while_the_stay_goes_on(world: LaneWorld) -> None:

@@ -6,10 +6,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from parking.flows import charging, refunds, settlement
+from parking.flows import charging, prepay, refunds, settlement, waivers
+from parking.flows.bill_basis import BillBasis, recompute
+from parking.flows.bill_lines import stored_lines
+from parking.flows.correction import Correction, correct_stay
 from parking.flows.refunds import lock_paying_attempt, request_refund, retry_refund
 from parking.kit.database import UnitOfWork
-from parking.kit.errors import ParkingError
+from parking.kit.errors import InvalidInputError, ParkingError
 from parking.kit.money import Money
 from parking.payments import refunds as payment_refunds
 from parking.payments import repository
@@ -30,7 +33,7 @@ from parking.payments.port import (
 )
 from parking.payments.service import AmountMismatchError
 from parking.payments.versions import lock_newest
-from tests.factories.lane_world import LaneWorld
+from tests.factories.lane_world import RATE_TABLE, LaneWorld
 
 BY = "desk:mei"
 REASON = "Barrier opened late"
@@ -189,6 +192,70 @@ async def test_a_payment_never_gives_back_more_than_it_took(world: LaneWorld) ->
         await store(401, "second")
     await store(400, "third")
     assert sorted(await state_of(world)) == [("sent", 400), ("sent", 600)]
+
+
+async def prepaid_twice(world: LaneWorld) -> tuple[Bill, Bill]:
+    """Let a driver pay 5.00 after 25 minutes and 10.00 after 85, and stay on."""
+    driver_id = await world.add_driver()
+    await world.permit(driver_id)
+    session_id = await world.drive_in()
+    for minutes in (25, 60):
+        world.wait(minutes=minutes)
+        await prepay.prepay(world.context, driver_id, session_id)
+    async with world.context.database.begin() as unit:
+        older, newer = await repository.find_bills(unit, world.entry.operator_id, session_id)
+    assert (older.total_minor, newer.total_minor) == (500, 1000)
+    return older, newer
+
+
+@pytest.mark.parametrize("amounts", [(300, 500), (200, 200)])
+async def test_refunds_of_several_bills_are_not_charged_again(
+    world: LaneWorld, amounts: tuple[int, int]
+) -> None:
+    # Of equal amounts and words too.
+    for bill, amount_minor in zip(await prepaid_twice(world), amounts, strict=True):
+        refund = await ask_for(world, bill, amount_minor)
+        assert await refunds.send(world.context, refund.operator_id, refund.id) == "succeeded"
+    assert world.provider.captured("CNY") == 1500 - sum(amounts)
+    world.wait(minutes=60)
+    assert (await world.drive_out()).reason == "paid"
+    # 145 minutes cost 25.00, and what was given up of them stays given up.
+    assert world.provider.captured("CNY") == 2500 - sum(amounts)
+    for row in await world.rows("SELECT basis, lines, total_minor FROM bills"):
+        again = recompute(BillBasis.from_json(row["basis"]), RATE_TABLE)
+        assert again.due.amount_minor == row["total_minor"]
+        assert stored_lines(again.lines) == row["lines"]
+    assert (await world.balances())["receivable", "CNY"] == 0
+
+
+async def test_no_more_is_given_up_than_a_bill_can_say(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waivers, "CREDITS_MAX", 3)
+    older, newer = await prepaid_twice(world)
+    for cause, bill in (("c1", older), ("c2", newer), ("c3", newer)):
+        await ask_for(world, bill, 1, cause=cause)
+    for bill in (older, newer):
+        with pytest.raises(InvalidInputError):
+            await ask_for(world, bill, 1, cause="c4")
+    with pytest.raises(InvalidInputError):
+        await correct_stay(
+            world.context,
+            newer.operator_id,
+            _session_of(newer),
+            Correction(waive=True),
+            correction_id="c1",
+            by=BY,
+            reason=REASON,
+        )
+    assert await world.count("refunds") == 3
+    world.wait(minutes=60)
+    assert (await world.drive_out()).reason == "paid"
+
+
+def _session_of(bill: Bill) -> UUID:
+    assert bill.session_id is not None
+    return bill.session_id
 
 
 async def test_rivals_with_one_cause_store_one_refund(world: LaneWorld) -> None:
