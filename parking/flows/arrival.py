@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from parking.flows import pass_coverage
 from parking.flows.continuation import billed_in, continue_stay, may_continue
 from parking.flows.lane_types import Lane
+from parking.flows.pass_coverage import Coverage
 from parking.flows.reentry import set_aside
 from parking.kit.database import UnitOfWork
 from parking.lanes.models import Presentation
@@ -21,7 +22,7 @@ from parking.sessions import traces
 from parking.sessions.models import Session, SessionState
 from parking.sessions.traces import Traces, VehicleAtPlace
 from parking.tariffs import service as tariffs
-from parking.tariffs.circumstances import Circumstances, Exemption, Vehicle
+from parking.tariffs.circumstances import Circumstances, Vehicle
 from parking.tariffs.rate_terms import VehicleClass
 
 
@@ -89,9 +90,7 @@ async def _earlier(
     return earlier if may_continue(earlier, entered_at) else None
 
 
-async def _coverage(
-    unit: UnitOfWork, lane: Lane, session: Session, zone: ZoneInfo
-) -> tuple[Exemption, ...]:
+async def _coverage(unit: UnitOfWork, lane: Lane, session: Session, zone: ZoneInfo) -> Coverage:
     return await pass_coverage.coverage(
         unit,
         operator_id=lane.operator_id,
@@ -104,17 +103,15 @@ async def _coverage(
     )
 
 
-def _circumstances(
-    known: KnownVehicle, left: Traces, covered: tuple[Exemption, ...]
-) -> Circumstances:
+def _circumstances(known: KnownVehicle, left: Traces, covered: Coverage) -> Circumstances:
     return Circumstances(
         vehicle=Vehicle(
             vehicle_class=_vehicle_class(known.vehicle_class),
             is_ev=known.is_ev,
             is_resident=known.is_resident,
         ),
-        has_pass=pass_coverage.is_covered(covered),
-        exemptions=covered,
+        has_pass=covered.has_pass,
+        exemptions=covered.exemptions,
         allowances_used_s=left.used_s,
     )
 

@@ -149,10 +149,20 @@ async def sweep(context: ParkingContext) -> int:
     for operator_id, dispute_id in due:
         try:
             await carry_out(context, operator_id, dispute_id)
-        except ParkingError as error:
-            # One that cannot be done must not keep the others waiting.
+        except Exception as error:  # noqa: BLE001 - one that fails must not keep the others waiting
             _log.warning("dispute.not_done", dispute=str(dispute_id), error=repr(error))
+            await _give_up(context, operator_id, dispute_id)
     return len(due)
+
+
+async def _give_up(context: ParkingContext, operator_id: UUID, dispute_id: UUID) -> None:
+    """Let a person go on with a decision that failed too often."""
+    async with context.database.begin() as unit:
+        dispute = await repository.lock_dispute(unit, operator_id, dispute_id)
+        if dispute is not None and dispute.decision is not None:
+            is_open = dispute.state == DisputeState.OPEN
+            if is_open and not disputes.postpone(dispute, unit.now()):
+                disputes.release(dispute, StaffCause.NOT_POSSIBLE)
 
 
 async def _correct(

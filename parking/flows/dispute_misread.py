@@ -19,7 +19,6 @@ from parking.flows.dispute_decision import LEASE
 from parking.flows.dispute_evidence import StayEvidence
 from parking.flows.dispute_opening import circumspection, open_dispute
 from parking.kit.database import UnitOfWork
-from parking.kit.errors import ParkingError
 from parking.lanes import repository as lanes
 from parking.lanes.models import Observation, Presentation
 from parking.payments import repository as payments
@@ -43,10 +42,10 @@ async def sweep(context: ParkingContext) -> int:
     for operator_id, presentation_id, tries in due:
         try:
             await look_into(context, operator_id, presentation_id)
-        except ParkingError as error:
-            # One that cannot be looked into must not keep the others waiting, nor come for ever.
+        except Exception as error:  # noqa: BLE001 - one that fails must not keep the others waiting
             _log.warning("misread.not_done", presentation=str(presentation_id), error=repr(error))
             if tries >= TRIES_MAX:
+                # Nor does it come for ever.
                 async with context.database.begin() as unit:
                     await repository.drop_suspicion(unit, operator_id, presentation_id)
     return len(due)

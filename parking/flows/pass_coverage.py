@@ -6,6 +6,7 @@ the stay's circumstances; when a pass renews or ends, the stays under way on it 
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -26,6 +27,21 @@ from parking.sessions.models import Session
 from parking.tariffs.circumstances import Circumstances, Exemption
 
 
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What the passes of a plate are to a stay that begins.
+
+    Attributes:
+        exemptions: Ranges that do not overlap, oldest first. A range without length says that a
+            pass was of no use because cars stand on all of its spaces.
+        has_pass: Whether one of the passes that cover the car has begun. One that begins later
+            gives no right to another rate: cancelled before that, it costs nothing.
+    """
+
+    exemptions: tuple[Exemption, ...] = ()
+    has_pass: bool = False
+
+
 async def coverage(
     unit: UnitOfWork,
     *,
@@ -36,7 +52,7 @@ async def coverage(
     plate_index: UUID,
     entered_at: datetime,
     zone: ZoneInfo,
-) -> tuple[Exemption, ...]:
+) -> Coverage:
     """Return what the plate's passes cover of a stay that begins, and take their spaces.
 
     One statement for a plate without a pass. Again returns the same: the stay keeps its space.
@@ -50,17 +66,14 @@ async def coverage(
         plate_index: The plate as it was read.
         entered_at: When the stay began.
         zone: The place's time zone: the hours of a pass are those of its wall clock.
-
-    Returns:
-        Ranges that do not overlap, oldest first. A range without length says that a pass was of
-        no use because cars stand on all of its spaces; see `is_covered`.
     """
     found = await repository.find_rights_of_plate(unit, operator_id, plate_index)
     if not found:
-        return ()
+        return Coverage()
     driver_id = await plates.active_binding(unit, plate_index)
     standing = Standing(operator_id, place_id, area_id, session_id)
     covered: list[Exemption] = []
+    has_pass = False
     for right, product in found:
         # A binding that ended takes the plate off the pass at the next gate, which is this one.
         if right.driver_id is not None and right.driver_id != driver_id:
@@ -73,14 +86,10 @@ async def coverage(
             continue
         if await spaces.take_space(unit, held, standing, spaces=product.spaces):
             covered.extend(ranges)
+            has_pass = has_pass or held.starts_at <= entered_at
         else:
             covered.append(_useless(product, entered_at))
-    return _disjoint(covered)
-
-
-def is_covered(exemptions: Iterable[Exemption]) -> bool:
-    """Return whether a pass covers any part of the stay."""
-    return any(item.ends_at is None or item.starts_at < item.ends_at for item in exemptions)
+    return Coverage(_disjoint(covered), has_pass)
 
 
 async def free(unit: UnitOfWork, session: Session) -> None:
@@ -128,7 +137,10 @@ async def _refresh(unit: UnitOfWork, session: Session) -> None:
     earlier = (item for item in before.exemptions if item.starts_at < session.entered_at)
     exemptions = (*earlier, *_disjoint(covered))
     after = before.model_copy(
-        update={"exemptions": exemptions, "has_pass": is_covered(exemptions)}
+        update={
+            "exemptions": exemptions,
+            "has_pass": before.has_pass and _is_covered(exemptions),
+        }
     ).to_json()
     if after != session.circumstances:
         session.circumstances = after
@@ -156,6 +168,10 @@ def _exemptions(
     return tuple(
         Exemption(starts_at=begins, ends_at=ends, note=product.name) for begins, ends in ranges
     )
+
+
+def _is_covered(exemptions: Iterable[Exemption]) -> bool:
+    return any(item.ends_at is None or item.starts_at < item.ends_at for item in exemptions)
 
 
 def _useless(product: RightSpecification, at: datetime) -> Exemption:

@@ -1,19 +1,23 @@
 """Decisions across crashes and rivals."""
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from parking.disputes import service as disputes
 from parking.disputes.errors import DisputeDecidedError, DisputeUnknownError
 from parking.disputes.models import Dispute, DisputeReason, DisputeState
 from parking.flows import dispute_decision, dispute_view
+from parking.flows.context import ParkingContext
+from parking.flows.correction import CorrectionOutcome
 from parking.flows.dispute_decision import ACCEPT_FULL, REJECT
 from parking.kit.database import ConflictError
 from parking.kit.errors import ParkingError
 from parking.sessions.errors import SessionUnknownError
 from tests.factories.disputes import MISREAD, charged_stay, dispute
-from tests.factories.lane_world import LaneWorld
+from tests.factories.lane_world import PLATE, LaneWorld
 
 
 async def decide(world: LaneWorld, found: Dispute, kind: str, name: str = "Ada") -> Dispute:
@@ -31,6 +35,43 @@ async def decide(world: LaneWorld, found: Dispute, kind: str, name: str = "Ada")
 async def state_of(world: LaneWorld) -> tuple[str, int | None]:
     [row] = await world.rows("SELECT state, refunded_minor FROM disputes")
     return row["state"], row["refunded_minor"]
+
+
+async def test_a_decision_that_breaks_keeps_no_other_waiting_and_comes_back_to_staff(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken: list[UUID] = []
+
+    async def break_first(
+        context: ParkingContext, row: Dispute, decision: dict[str, Any]
+    ) -> CorrectionOutcome | None:
+        if not broken:
+            broken.append(row.id)
+        if row.id in broken or is_opening:
+            raise RuntimeError("a defect")
+        return await carried_out(context, row, decision)
+
+    carried_out = dispute_decision._correct  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(dispute_decision, "_correct", break_first)
+    is_opening = True
+    for plate, misread in ((PLATE, MISREAD), ("沪B12345", "沪812345")):
+        driver_id, session_id = await charged_stay(world, misread, plate=plate)
+        with pytest.raises(RuntimeError, match="a defect"):
+            await dispute(world, driver_id, session_id)
+    is_opening = False
+    # Whichever of them comes first.
+    broken.clear()
+    world.wait(minutes=1)
+    assert await dispute_decision.sweep(world.context) == 2
+    states = await world.rows("SELECT id, state, decision IS NULL AS is_free FROM disputes")
+    assert {row["state"] for row in states if row["id"] not in broken} == {"auto_refunded"}
+    assert [row["is_free"] for row in states if row["id"] in broken] == [False]
+    for _ in range(disputes.TRIES_MAX):
+        world.wait(minutes=2)
+        await dispute_decision.sweep(world.context)
+    rows = "SELECT staff_cause, decision FROM disputes WHERE state = 'open'"
+    assert await world.rows(rows) == [{"staff_cause": "not_possible", "decision": None}]
+    assert world.provider.captured("CNY") == 1000
 
 
 @pytest.mark.parametrize("dies_in", ["_correct", "_finish"])

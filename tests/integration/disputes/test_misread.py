@@ -6,6 +6,7 @@ import pytest
 
 from parking.disputes.models import Dispute, DisputeState
 from parking.flows import dispute_decision, dispute_misread, dispute_view
+from parking.flows.context import ParkingContext
 from tests.factories.disputes import MISREAD, charged_stay, dispute, leave
 from tests.factories.lane_world import PLATE, LaneWorld
 
@@ -151,3 +152,22 @@ async def test_two_workers_look_into_it_once(world: LaneWorld) -> None:
         await dispute_misread.look_into(world.context, *key)
     assert await world.count("disputes") == 1
     assert await world.count("refunds") == 1
+
+
+async def test_a_car_that_breaks_the_search_keeps_no_other_waiting(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for plate in (PLATE, "沪B12345"):
+        await leave(world, plate)
+    looked_at: list[UUID] = []
+
+    async def break_down(context: ParkingContext, operator_id: UUID, presentation_id: UUID) -> None:
+        looked_at.append(presentation_id)
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(dispute_misread, "look_into", break_down)
+    for _ in range(dispute_misread.TRIES_MAX):
+        world.wait(minutes=1)
+        assert await dispute_misread.sweep(world.context) == 2
+    assert len(set(looked_at)) == 2
+    assert await world.count("misread_suspicions") == 0

@@ -21,7 +21,8 @@ from parking.passes.models import RightSpecification
 from parking.passes.periods import PeriodKind
 from parking.places import service as places
 from parking.places.models import Direction, IdentifiedArea
-from tests.factories.lane_world import PLATE, LaneWorld, read_of
+from parking.tariffs import service as tariffs
+from tests.factories.lane_world import PLATE, RATE_TABLE, LaneWorld, read_of
 from tests.factories.pass_desk import PRICE_MINOR, SHANGHAI, PassDesk
 
 SECOND, THIRD = "AB22222", "AB33333"
@@ -123,6 +124,38 @@ async def test_hours_outside_the_pass_are_charged(world: LaneWorld, desk: PassDe
     assert (await world.drive_out()).reason == "paid"
     # Covered until 19:00, then 45 minutes in two blocks.
     assert await stay_lines(world) == [("pass", 0, "Month"), ("increment", 1000, "")]
+
+
+HOLDERS = {
+    "name": "holders",
+    "eligibility": {"pass_holder": True},
+    "collections": [{"lines": [{"kind": "increment", "value": 100, "block": 30, "from": 0}]}],
+}
+
+
+@pytest.mark.parametrize(("days_ahead", "price_minor"), [(0, 100), (2, 500)])
+async def test_a_pass_gives_its_holders_rate_once_it_has_begun(
+    world: LaneWorld, desk: PassDesk, days_ahead: int, price_minor: int
+) -> None:
+    operator_id, place_id = world.entry.operator_id, world.entry.place_id
+    async with world.context.database.begin() as unit:
+        body = RATE_TABLE | {"variants": [HOLDERS], "grace": 0}
+        await tariffs.publish(unit, operator_id, place_id, currency="CNY", body=body)
+    driver_id = await desk.buyer()
+    # Of no hours today, so that the stay costs something with it too.
+    tomorrow = (desk.today() + timedelta(days=1)).weekday()
+    product = await desk.add_product(weekdays=frozenset({tomorrow}))
+    first_day = desk.today() + timedelta(days=days_ahead)
+    right_id = await desk.buy(driver_id, product, first_day=first_day)
+    world.wait(seconds=1)
+    await world.drive_in()
+    world.wait(seconds=1)
+    assert (await world.drive_out()).reason == "paid"
+    assert world.provider.captured("CNY") == PRICE_MINOR + price_minor
+    if days_ahead:
+        # Given back before it began, a pass was never of any use.
+        gone = await pass_changes.cancel(world.context, driver_id, right_id, immediately=True)
+        assert gone.refund_minor == PRICE_MINOR
 
 
 async def test_a_renewal_during_the_stay_extends_what_is_covered(
