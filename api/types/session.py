@@ -32,7 +32,7 @@ class Vehicle:
     )
     is_ev: bool
     is_resident: bool
-    has_pass: bool = strawberry.field(description="Whether a pass that had begun covers some of it.")
+    has_pass: bool = strawberry.field(description="Whether a pass that had begun covers it.")
 
     @classmethod
     def of(cls, circumstances: Circumstances) -> "Vehicle":
