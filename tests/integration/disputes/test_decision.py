@@ -63,9 +63,9 @@ async def test_a_decision_that_breaks_keeps_no_other_waiting_and_comes_back_to_s
     broken.clear()
     world.wait(minutes=1)
     assert await dispute_decision.sweep(world.context) == 2
-    states = await world.rows("SELECT id, state, decision IS NULL AS is_free FROM disputes")
+    states = await world.rows("SELECT id, state, decision FROM disputes")
     assert {row["state"] for row in states if row["id"] not in broken} == {"auto_refunded"}
-    assert [row["is_free"] for row in states if row["id"] in broken] == [False]
+    assert [row["decision"] for row in states if row["id"] in broken] == [{"kind": "automatic"}]
     for _ in range(disputes.TRIES_MAX):
         world.wait(minutes=2)
         await dispute_decision.sweep(world.context)
