@@ -63,7 +63,9 @@ def charges(table: RateTable, source: Iterable[Run], from_s: int) -> Iterator[Ch
         for index, collection in enumerate(table.collections)
         if collection.cap_minor is not None
     ]
-    caps += [_PeriodCap(table, cap, from_s) for cap in table.caps]
+    # What the cap of a day takes off must not fill that of its week, whichever is named first.
+    by_amount = sorted(table.caps, key=lambda cap: cap.amount_minor)
+    caps += [_PeriodCap(table, cap, from_s) for cap in by_amount]
     for run in source:
         if not caps or not run.amount_minor:
             # A stretch that costs nothing begins no period of a cap.

@@ -32,7 +32,9 @@ def agreed(table: dict[str, Any]) -> dict[str, Any]:
     is_prorated = any(
         line["kind"] == "per_second" for each in collections for line in each["lines"]
     )
-    caps = [] if is_prorated else [_from_first_block(cap) for cap in table["caps"]]
+    # What a cap takes off fills those that come before it in the list.
+    by_amount = sorted(table["caps"], key=lambda cap: cap["amount"])
+    caps = [] if is_prorated else [_from_first_block(cap) for cap in by_amount]
     packages = [
         package
         for package in table["packages"]

@@ -81,6 +81,20 @@ NIGHT = {"name": "night", "enter": ["18:00", "02:00"], "exit": ["06:00", "10:00"
         ),
         pytest.param(
             table(
+                {"lines": [increment(200, 60)]},
+                caps=[
+                    {"per": "rolling", "minutes": 10080, "amount": 7000},
+                    {"per": "rolling", "minutes": 1440, "amount": 1500},
+                ],
+            ),
+            "2025-03-03T09:00",
+            "2025-03-10T09:00",
+            7000,
+            3000,
+            id="what the cap of a day takes off fills the cap of the week before it in the list",
+        ),
+        pytest.param(
+            table(
                 {"window": ["12:00", "13:00"], "lines": [{"kind": "free"}]},
                 {"window": ["08:00", "18:00"], "cap": 500, "lines": [increment(200, 60)]},
             ),

@@ -9,6 +9,7 @@ import pytest
 
 from parking.kit.money import Money
 from parking.tariffs.rules import price
+from tests.unit.tariffs.city_tables import CITIES
 from tests.unit.tariffs.own_tables import WORKED, WorkedStay, local, parsed
 
 VECTORS = Path(__file__).parents[4] / "shared" / "tariffs" / "vectors.json"
@@ -32,7 +33,7 @@ def _published() -> list[Any]:
 def _own() -> list[Any]:
     return [
         pytest.param(data, stay, id=f"{name}-{stay.entry}-{stay.exit}")
-        for name, (data, stays) in WORKED.items()
+        for name, (data, stays) in (WORKED | CITIES).items()
         for stay in stays
     ]
 
