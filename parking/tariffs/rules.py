@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from parking.kit.errors import InvalidInputError
@@ -92,7 +92,7 @@ def price(
         InvalidInputError: a time is naive, the exit comes before the entry, or the stay is
             longer than `STAY_DAYS_MAX`.
     """
-    entered_s, exact_s = _seconds(entered_at, as_of, "as_of", circumstances)
+    entered_s, exact_s = _seconds(table, entered_at, as_of, "as_of", circumstances)
     variant = table.variant_for(circumstances)
     meter = StayMeter(table.table_of(variant), circumstances, entered_s, exact_s)
     return _priced(meter, variant, exact_s)
@@ -105,7 +105,7 @@ def price_with_curve(
     circumstances: Circumstances = NO_CIRCUMSTANCES,
 ) -> tuple[PricedStay, tuple[PriceStep, ...]]:
     """Return `price` and `price_curve` until then, for the cost of little more than one."""
-    entered_s, exact_s = _seconds(entered_at, as_of, "as_of", circumstances)
+    entered_s, exact_s = _seconds(table, entered_at, as_of, "as_of", circumstances)
     variant = table.variant_for(circumstances)
     meter = StayMeter(table.table_of(variant), circumstances, entered_s, exact_s)
     return _priced(meter, variant, exact_s), _curve(meter, exact_s)
@@ -125,7 +125,7 @@ def price_curve(
     Raises:
         InvalidInputError: as `price`.
     """
-    entered_s, until_s = _seconds(entered_at, until, "until", circumstances)
+    entered_s, until_s = _seconds(table, entered_at, until, "until", circumstances)
     effective = table.table_of(table.variant_for(circumstances))
     return _curve(StayMeter(effective, circumstances, entered_s, until_s), until_s)
 
@@ -141,7 +141,7 @@ def steps_after(
     Raises:
         InvalidInputError: as `price`.
     """
-    entered_s, exact_s = _seconds(entered_at, as_of, "as_of", circumstances)
+    entered_s, exact_s = _seconds(table, entered_at, as_of, "as_of", circumstances)
     effective = table.table_of(table.variant_for(circumstances))
     meter = StayMeter(effective, circumstances, entered_s, exact_s)
     change_s = meter.next_change_s(meter.tick_of(exact_s))
@@ -167,7 +167,11 @@ def _curve(meter: StayMeter, until_s: int) -> tuple[PriceStep, ...]:
 
 
 def _seconds(
-    entered_at: datetime, until: datetime, name: str, circumstances: Circumstances
+    table: RateTable,
+    entered_at: datetime,
+    until: datetime,
+    name: str,
+    circumstances: Circumstances,
 ) -> tuple[int, int]:
     """Return entry and end of what is priced, in whole seconds since 1970."""
     entered_s = seconds_of(entered_at, "entered_at")
@@ -179,6 +183,18 @@ def _seconds(
         if continued_s > entered_s:
             raise InvalidInputError("circumstances.continues_from", "a time not after entered_at")
         entered_s = continued_s
-    if until_s - entered_s > STAY_DAYS_MAX * _DAY_S:
+    if _is_too_long(table, entered_s, until_s):
         raise InvalidInputError(name, f"a stay of at most {STAY_DAYS_MAX} days")
     return entered_s, until_s
+
+
+def _is_too_long(table: RateTable, entered_s: int, until_s: int) -> bool:
+    """Whether the stay is longer than `STAY_DAYS_MAX`, be they days of 24 hours or local days."""
+    if until_s - entered_s <= STAY_DAYS_MAX * _DAY_S:
+        return False
+    # Where clocks went back once more than forward, so many local days have an hour more.
+    entered, until = (
+        instant_of(at_s).astimezone(table.zone).replace(tzinfo=None)
+        for at_s in (entered_s, until_s)
+    )
+    return until - entered > timedelta(days=STAY_DAYS_MAX)

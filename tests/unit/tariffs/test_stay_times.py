@@ -39,6 +39,17 @@ def test_the_longest_stay_is_priced() -> None:
     assert len(priced.lines) == 1
 
 
+def test_the_longest_stay_may_have_an_hour_more_where_clocks_went_back_twice() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    entered_at = datetime(2025, 10, 20, 12, tzinfo=berlin)
+    left_at = datetime(2026, 11, 24, 12, tzinfo=berlin)
+    priced = price(parsed(HOURLY), entered_at, left_at)
+    assert priced.total.amount_minor == (400 * 24 + 1) * 100
+    with pytest.raises(InvalidInputError) as caught:
+        price(parsed(HOURLY), entered_at, left_at + timedelta(seconds=1))
+    assert caught.value.expected == "a stay of at most 400 days"
+
+
 def test_the_work_for_one_stay_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ladder_meter, "CHARGES_MAX", 30)
     table = parsed(HOURLY | {"ladder_reset": "rolling", "ladder_minutes": 60})
