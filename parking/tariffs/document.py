@@ -7,11 +7,13 @@ from decimal import Decimal
 from typing import Any, Final, cast
 
 from parking.kit.errors import InvalidInputError
+from parking.tariffs.model_part import path_step
 from parking.tariffs.rate_table import RateTable, read_rate_table
 
 DOCUMENT_BYTES_MAX: Final = 4 * 1024 * 1024
 TABLES_MAX: Final = 500
 IDS_SHOWN_MAX: Final = 30
+_INTEGER_CHARACTERS_MAX: Final = 4300
 _MODEL = "rate_table"
 
 
@@ -61,11 +63,31 @@ def parse_document(content: bytes, *, name: str, has_fractions: bool = False) ->
     """
     if len(content) > DOCUMENT_BYTES_MAX:
         raise InvalidInputError(name, f"a file of at most {DOCUMENT_BYTES_MAX} bytes")
+    parse = Decimal if has_fractions else float
+    repeated: list[dict[str, Any]] = []
+
+    def unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+        # A name that comes twice would silently lose one of its values.
+        result = dict(pairs)
+        if len(result) == len(pairs):
+            return result
+        repeated.append(_Repeated(pairs))
+        return repeated[-1]
+
+    def integer(digits: str) -> object:
+        # What is too long for Python is left to the model, which refuses it by its path.
+        return int(digits) if len(digits) <= _INTEGER_CHARACTERS_MAX else parse(digits)
+
     try:
-        parse = Decimal if has_fractions else float
-        return json.loads(content, object_pairs_hook=_unique, parse_float=parse)
+        document = json.loads(
+            content, object_pairs_hook=unique, parse_float=parse, parse_int=integer
+        )
     except (RecursionError, ValueError) as error:
         raise InvalidInputError(name, f"JSON ({error})") from error
+    if repeated:
+        expected = "one value: the name comes twice in one object"
+        raise InvalidInputError(_path_of_repeated(document), expected)
+    return document
 
 
 def tables_in(document: object) -> list[NamedTable]:
@@ -89,19 +111,26 @@ def select_table(document: object, table_id: str | None) -> NamedTable:
         InvalidInputError: there is no such table, or it is not said which of a list.
     """
     if not isinstance(document, list):
-        if table_id is not None:
-            raise InvalidInputError("id", "no value: the file is not a list of rate tables")
-        return _named(document, "")
-    entries = [
-        (str(index), cast("Mapping[str, object]", entry))
-        for index, entry in enumerate(cast("list[object]", document))
-        if isinstance(entry, Mapping)
-    ]
-    for path, entry in entries:
-        if table_id is not None and entry.get("id") == table_id:
-            return _named(entry, path)
-    known = ", ".join(str(entry.get("id")) for _, entry in entries[:IDS_SHOWN_MAX])
+        table = _named(document, "")
+        if table_id not in {None, table.id}:
+            known = f"{path_step(table.id)} or no value" if table.id else "no value"
+            raise InvalidInputError("id", f"{known}: the file is not a list of rate tables")
+        return table
+    entries = cast("list[object]", document)
+    tables = [_named(entry, str(index)) for index, entry in enumerate(entries)]
+    if table_id is None and len(tables) == 1:
+        return tables[0]
+    named = [table for table in tables if table.id and table.id == table_id]
+    if len(named) > 1:
+        raise InvalidInputError("id", f"an id that one table has: {_paths(named)} have this one")
+    if named:
+        return named[0]
+    known = ", ".join([path_step(table.id) for table in tables if table.id][:IDS_SHOWN_MAX])
     raise InvalidInputError("id", f"one of {known or 'the ids in the file, which has none'}")
+
+
+def _paths(tables: Sequence[NamedTable]) -> str:
+    return ", ".join(table.path for table in tables[:IDS_SHOWN_MAX])
 
 
 def _named(entry: object, path: str) -> NamedTable:
@@ -112,7 +141,7 @@ def _named(entry: object, path: str) -> NamedTable:
     name = fields.get("id")
     shown = name if isinstance(name, str) else ""
     if _MODEL not in fields:
-        return NamedTable(shown, path, _without_id(fields) if path else fields)
+        return NamedTable(shown, path, _without_id(fields))
     return NamedTable(shown, f"{path}.{_MODEL}".lstrip("."), fields[_MODEL])
 
 
@@ -120,11 +149,31 @@ def _without_id(fields: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in fields.items() if name != "id"}
 
 
-def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object; a name that comes twice would silently lose one of its values."""
-    result: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in result:
-            raise ValueError(f"the name {name!r} comes twice in one object")
-        result[name] = value
-    return result
+class _Repeated(dict[str, Any]):
+    """An object in which the name `twice` comes twice."""
+
+    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        seen = set[str]()
+        self.twice = next(name for name, _ in pairs if name in seen or seen.add(name))
+
+
+def _path_of_repeated(document: object) -> str:
+    """Return where in the document a name comes twice; empty if it does nowhere."""
+    waiting: list[tuple[str, object]] = [("", document)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, _Repeated):
+            return _joined(path, value.twice)
+        if isinstance(value, dict):
+            parts = cast("Mapping[str, object]", value).items()
+        else:
+            parts = enumerate(cast("list[object]", value))
+        waiting += [
+            (_joined(path, step), part) for step, part in parts if isinstance(part, dict | list)
+        ]
+    return ""
+
+
+def _joined(path: str, step: str | int) -> str:
+    return f"{path}.{path_step(step)}".lstrip(".")

@@ -71,6 +71,12 @@ def misfit(expected: str, *path: str | int) -> ValidationError:
     )
 
 
+def path_step(name: object) -> str:
+    """Return a name or number of a path in a few characters that stay on one line."""
+    shown = str(name)[:_PATH_STEP_CHARACTERS_MAX]
+    return "".join(character if character.isprintable() else "?" for character in shown)
+
+
 def validated(model: type[PartT], data: object, name: str) -> PartT:
     """Return the part that the JSON value `data` describes.
 
@@ -81,7 +87,7 @@ def validated(model: type[PartT], data: object, name: str) -> PartT:
         return model.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        steps = (str(step)[:_PATH_STEP_CHARACTERS_MAX] for step in (name, *first["loc"]))
+        steps = (path_step(step) for step in (name, *first["loc"]))
         expected = _PLAIN_EXPECTATIONS.get(first["type"], first["msg"])
         if first["type"] in _PLAIN_EXPECTATIONS:
             expected = expected.format_map(first.get("ctx", {}))

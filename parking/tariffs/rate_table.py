@@ -17,6 +17,7 @@ from parking.tariffs.rate_terms import (
     MINUTES_PER_DAY,
     STAY_DAYS_MAX,
     AmountMinor,
+    CurrencyCode,
     Days,
     GivenName,
     LocalDate,
@@ -154,7 +155,7 @@ class RateTable(Part):
     """
 
     timezone: ZoneName
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    currency: CurrencyCode
     name: Name = ""
     version: Annotated[int, Field(ge=1, le=_VERSION_MAX)] | None = None
     tick: _Tick = "second"

@@ -16,12 +16,19 @@ AMOUNT_MINOR_MAX: Final = 1_000_000_000
 NAME_CHARACTERS_MAX: Final = 100
 _DAYS_MAX: Final = 16
 _ZONE_OF_THE_MACHINE: Final = "localtime"
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _WALL_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
 
 
 def _require_wall_time(text: str) -> str:
     if not _WALL_TIME.fullmatch(text):
         raise ValueError("a local time from 00:00 to 24:00")
+    return text
+
+
+def _require_currency(text: str) -> str:
+    if not _CURRENCY.fullmatch(text):
+        raise ValueError("a currency code such as EUR")
     return text
 
 
@@ -61,6 +68,7 @@ GivenName = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
 Minutes = Annotated[int, Field(ge=1, le=MINUTES_MAX)]
 MinutesFromZero = Annotated[int, Field(ge=0, le=MINUTES_MAX)]
 AmountMinor = Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX)]
+CurrencyCode = Annotated[str, AfterValidator(_require_currency)]
 LocalDate = Annotated[str, AfterValidator(_require_date)]
 ZoneName = Annotated[str, Field(max_length=64), AfterValidator(_require_zone)]
 WallTime = Annotated[str, AfterValidator(_require_wall_time)]

@@ -51,6 +51,23 @@ def test_it_prints_the_amount_and_the_lines(tmp_path: Path) -> None:
     }
 
 
+def test_one_rate_table_needs_no_id_and_may_be_given_it(tmp_path: Path) -> None:
+    named = {"id": "hourly", "rate_table": HOURLY}
+    for content, options in (
+        ([named], ()),
+        ([HOURLY], ()),
+        (named, ()),
+        (named, ("--id", "hourly")),
+        ({"id": "hourly"} | HOURLY, ("--id", "hourly")),
+    ):
+        result = CliRunner().invoke(
+            tariff_app,
+            ["quote", "--table", _file(tmp_path, content), *options, *STAY, "--json"],
+        )
+        assert result.exit_code == 0
+        assert json.loads(result.stdout)["amount_minor"] == 1500
+
+
 def test_it_prints_a_table_for_people(tmp_path: Path) -> None:
     result = CliRunner().invoke(
         tariff_app, ["quote", "--table", _file(tmp_path, DAY_AND_NIGHT), *STAY]
@@ -91,7 +108,16 @@ def test_a_local_time_that_comes_twice_is_the_first_and_an_offset_names_the_othe
     ("content", "options", "message"),
     [
         ("{", STAY, "table: expected JSON (Expecting property name"),
-        ('{"a": 1, "a": 2}', STAY, "table: expected JSON (the name 'a' comes twice"),
+        ('{"a": 1, "a": 2}', STAY, "a: expected one value: the name comes twice"),
+        ('[{"x": [0, {"b\\n": 1, "b\\n": 2}]}]', STAY, "0.x.1.b?: expected one value"),
+        (
+            json.dumps(HOURLY)[:-1] + ', "grace": 1' + "0" * 5000 + "}",
+            STAY,
+            "rate_table.grace: expected a valid integer",
+        ),
+        (HOURLY | {"a\nb": 1}, STAY, "rate_table.a?b: expected no field of this name"),
+        ([{"id": "a"}, {"id": "a"}], (*STAY, "--id", "a"), "id: expected an id that one table has"),
+        ({"id": "a"}, (*STAY, "--id", "b"), "id: expected a or no value: the file is not a list"),
         ("[" * 100_000, STAY, "table: expected JSON"),
         (" " * (FILE_BYTES_MAX + 1), STAY, "table: expected a file of at most"),
         ([{"id": "a"}, 7], STAY, "id: expected one of a"),

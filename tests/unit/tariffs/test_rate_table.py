@@ -43,7 +43,7 @@ PACKAGE = {"enter": ["06:00", "09:00"], "exit": ["15:30", "23:30"], "amount": 1}
         ("timezone", "Mars/Olympus", "timezone", "a time zone such as Europe/Berlin"),
         ("timezone", "Europe", "timezone", "a time zone such as Europe/Berlin"),
         ("timezone", "../../etc/passwd", "timezone", "a time zone such as Europe/Berlin"),
-        ("currency", "eur", "currency", "match pattern '^[A-Z]{3}$'"),
+        ("currency", "eur", "currency", "a currency code such as EUR"),
         ("colour", "red", "colour", "no field of this name"),
         ("grace", -1, "grace", "greater than or equal to 0"),
         ("grace", 1.5, "grace", "a valid integer"),
