@@ -221,9 +221,11 @@ async def _finish(unit: UnitOfWork, dispute: Dispute, outcome: CorrectionOutcome
     if locked.state != DisputeState.OPEN or locked.decision is None:
         return locked
     state = _STATES[locked.decision["kind"]]
-    refunded_minor = (
-        None if outcome is None else sum(refund.amount_minor for refund in outcome.refunds)
-    )
+    refunded_minor = None
+    if outcome is not None:
+        # Another driver of the plate may have paid for a part of the stay: that is not told.
+        own = (one for one in outcome.refunds if one.driver_id == locked.driver_id)
+        refunded_minor = sum(refund.amount_minor for refund in own)
     await disputes.close(unit, locked, state, refunded_minor=refunded_minor)
     place = await places.require_place(unit, locked.operator_id, locked.place_id)
     payload = {

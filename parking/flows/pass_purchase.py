@@ -63,7 +63,7 @@ async def purchase(context: ParkingContext, driver_id: UUID, order: PassOrder) -
         PassPriceChangedError: the price is not what the app showed.
         PassPlateUnknownError: a plate is not bound to this driver.
         PassMandateMissingError: no authorization of the driver may be charged the price.
-        PassRequestReusedError: the key belongs to a purchase of another product.
+        PassRequestReusedError: the key belongs to a purchase of another product or day.
     """
     if not 0 < len(order.request_key) <= service.REQUEST_KEY_LENGTH_MAX:
         raise InvalidInputError(
@@ -117,7 +117,9 @@ async def own_plates(
 
 async def _known(unit: UnitOfWork, listed: DriverRight, order: PassOrder) -> AssignedRight | None:
     right = await repository.find_right(unit, listed.operator_id, listed.right_id)
-    if right is None or right.specification_id != order.product_id:
+    is_same = right is not None and right.specification_id == order.product_id
+    # The plates and the renewal may have been changed since; the day never is.
+    if right is None or not is_same or order.first_day not in {None, right.first_day}:
         raise PassRequestReusedError("idempotencyKey: expected one of a single purchase")
     return right
 

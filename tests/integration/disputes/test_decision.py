@@ -9,14 +9,14 @@ import pytest
 from parking.disputes import service as disputes
 from parking.disputes.errors import DisputeDecidedError, DisputeUnknownError
 from parking.disputes.models import Dispute, DisputeReason, DisputeState
-from parking.flows import dispute_decision, dispute_view
+from parking.flows import binding, dispute_decision, dispute_view, prepay
 from parking.flows.context import ParkingContext
 from parking.flows.correction import CorrectionOutcome
 from parking.flows.dispute_decision import ACCEPT_FULL, REJECT
 from parking.kit.database import ConflictError
 from parking.kit.errors import ParkingError
 from parking.sessions.errors import SessionUnknownError
-from tests.factories.disputes import MISREAD, charged_stay, dispute
+from tests.factories.disputes import MISREAD, charged_stay, dispute, leave
 from tests.factories.lane_world import PLATE, LaneWorld
 
 
@@ -150,6 +150,27 @@ async def test_withdrawing_and_deciding_at_once_is_one_of_them(world: LaneWorld)
     assert (await state_of(world))[0] in {"rejected", "withdrawn"}
     told = await world.rows("SELECT 1 AS one FROM outbox WHERE type = 'DisputeDecided'")
     assert len(told) == (1 if (await state_of(world))[0] == "rejected" else 0)
+
+
+async def test_each_of_two_drivers_is_told_of_their_own_money(world: LaneWorld) -> None:
+    first = await world.add_driver()
+    await world.permit(first)
+    session_id = await world.drive_in()
+    world.wait(minutes=25)
+    await prepay.prepay(world.context, first, session_id)
+    [bound] = await world.rows("SELECT binding_id FROM driver_plates")
+    await binding.unbind(world.context, first, bound["binding_id"])
+    await world.permit(await world.add_driver())
+    world.wait(minutes=60)
+    assert (await leave(world)).reason == "paid"
+    assert world.provider.captured("CNY") == 1500
+    found = await dispute(world, first, session_id, DisputeReason.OTHER)
+    decided = await decide(world, found, ACCEPT_FULL)
+    # The stay costs nothing, and 10.00 of it went to whoever paid them.
+    assert (decided.state, decided.refunded_minor) == (DisputeState.ACCEPTED, 500)
+    assert world.provider.captured("CNY") == 0
+    [told] = await world.rows("SELECT payload FROM outbox WHERE type = 'DisputeDecided'")
+    assert (told["payload"]["driver_id"], told["payload"]["amount_minor"]) == (str(first), 500)
 
 
 async def test_nobody_withdraws_what_the_system_found_or_what_is_not_theirs(

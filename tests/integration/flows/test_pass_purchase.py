@@ -208,9 +208,12 @@ async def test_a_refused_purchase_moves_nothing(world: LaneWorld, desk: PassDesk
 async def test_a_key_is_one_purchase_of_one_product(world: LaneWorld, desk: PassDesk) -> None:
     driver_id = await desk.buyer()
     product, other = await desk.add_product(), await desk.add_product(name="Year")
-    await desk.buy(driver_id, product)
+    bought = await desk.buy(driver_id, product)
     with pytest.raises(PassRequestReusedError):
         await desk.buy(driver_id, other)
+    with pytest.raises(PassRequestReusedError):
+        await desk.buy(driver_id, product, first_day=desk.today() + timedelta(days=1))
+    assert await desk.buy(driver_id, product, first_day=desk.today()) == bought
     assert world.provider.captured("CNY") == PRICE_MINOR
 
 
