@@ -112,23 +112,6 @@ async def open_page(context: ParkingContext, operator_id: UUID, session_id: UUID
     return await _page(context, attempt, pay_url(context, operator_id, session_id))
 
 
-async def open_bill_page(
-    context: ParkingContext, operator_id: UUID, bill_id: UUID, *, return_url: str
-) -> str:
-    """Return the provider's payment page for an unpaid bill without a stay; again, the same page.
-
-    Raises:
-        NothingDueError: there is no such bill, or it is paid.
-        PaymentInProgressError: the driver's account is being charged for it.
-        PaymentUnavailableError: the provider opened no page.
-    """
-    async with context.database.begin() as unit:
-        attempt = await _begin_for(
-            context, unit, await repository.lock_bill(unit, operator_id, bill_id)
-        )
-    return await _page(context, attempt, return_url)
-
-
 async def _page(context: ParkingContext, attempt: PaymentAttempt, return_url: str) -> str:
     operator_id = attempt.operator_id
     if attempt.checkout_url is not None:

@@ -43,12 +43,6 @@ class InvoiceExistsError(ParkingError):
         )
 
 
-class CreditExceedsInvoiceError(ParkingError):
-    """More would be credited than the invoice says: a defect of whoever refunds."""
-
-    code = "CREDIT_EXCEEDS_INVOICE"
-
-
 class InvoiceCancelledError(ParkingError):
     """Nothing is left of the invoice to cancel."""
 

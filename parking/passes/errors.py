@@ -63,12 +63,6 @@ class PassEndedError(ParkingError):
     code = "PASS_ENDED"
 
 
-class PassGrantedError(ParkingError):
-    """Staff granted the pass: only they can change it."""
-
-    code = "PASS_GRANTED"
-
-
 class PassRequestReusedError(ParkingError):
     """The idempotency key belongs to another purchase."""
 

@@ -141,18 +141,6 @@ async def find_bills_of(
     return found
 
 
-async def find_pass_bills(unit: UnitOfWork, operator_id: UUID, pass_id: UUID) -> Sequence[Bill]:
-    """Return a pass's newest bills that count, newest first."""
-    statement = (
-        select(Bill)
-        .where(col(Bill.operator_id) == operator_id, col(Bill.pass_id) == pass_id)
-        .where(col(Bill.state).not_in(REPLACED))
-        .order_by(col(Bill.id).desc())
-        .limit(PASS_BILLS_MAX)
-    )
-    return (await unit.session.exec(statement)).all()
-
-
 async def find_bills_of_passes(
     unit: UnitOfWork, keys: Collection[tuple[UUID, UUID]]
 ) -> Sequence[Bill]:

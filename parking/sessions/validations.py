@@ -1,16 +1,12 @@
 """Validations that were granted to stays: every query about them."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import derive_id
 from parking.sessions.models import Session, SessionValidation
-
-VALIDATIONS_MAX = 32
 
 
 def validation_id(session_id: UUID, name: str) -> UUID:
@@ -40,17 +36,3 @@ async def find(unit: UnitOfWork, session: Session, name: str) -> SessionValidati
     """Return what is kept of a stay's validation."""
     key = (session.operator_id, validation_id(session.id, name))
     return await unit.session.get(SessionValidation, key)
-
-
-async def list_of(
-    unit: UnitOfWork, operator_id: UUID, session_id: UUID
-) -> Sequence[SessionValidation]:
-    """Return a stay's validations, oldest first."""
-    statement = (
-        select(SessionValidation)
-        .where(col(SessionValidation.operator_id) == operator_id)
-        .where(col(SessionValidation.session_id) == session_id)
-        .order_by(col(SessionValidation.granted_at), col(SessionValidation.name))
-        .limit(VALIDATIONS_MAX)
-    )
-    return (await unit.session.exec(statement)).all()

@@ -32,7 +32,6 @@ REFRESH: Final = _mutation("refreshSignIn", "... on SignedIn { accessToken refre
 REGISTER_DEVICE: Final = _mutation("registerDevice", "... on DeviceRegistered { deviceId }")
 BIND_PLATE: Final = _mutation("bindPlate", "... on PlateClaimed { claim { id text } }")
 CONFIRM_PLATE: Final = _mutation("confirmPlateBinding", "... on PlateBound { plate { id text } }")
-UNBIND_PLATE: Final = _mutation("unbindPlate", "... on PlateUnbound { plateId }")
 AUTHORIZE: Final = _mutation(
     "authorizePasswordFree", "... on PasswordFreeStarted { mandate { id confirmationUrl } }"
 )

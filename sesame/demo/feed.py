@@ -77,7 +77,6 @@ class Feed:
 
     headline: str = "Starting"
     urls: dict[str, str] = field(default_factory=dict[str, str])
-    round_number: int = 0
     began_s: float = field(default_factory=time.monotonic)
     plays: dict[str, PlayView] = field(default_factory=dict[str, PlayView])
     lane_keys: dict[str, str] = field(default_factory=dict[str, str])
