@@ -11,7 +11,12 @@ from typing import Final
 from parking.flows.live_bill import circumstances_of
 from parking.payments.models import Bill
 from parking.sessions.models import Session
-from parking.tariffs.circumstances import EXEMPTIONS_MAX, Circumstances, Exemption
+from parking.tariffs.circumstances import (
+    EXEMPTIONS_MAX,
+    GRANTS_MAX,
+    Circumstances,
+    Exemption,
+)
 
 # A chain of re-entries must not outgrow the longest stay that can be priced.
 CHAIN_AGE_MAX: Final = timedelta(days=200)
@@ -95,4 +100,5 @@ def _covers(item: Exemption, at: datetime) -> bool:
 
 
 def _union(left: Sequence[str], right: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*left, *right)))
+    # More of them could not be read again, and the car would never get out.
+    return tuple(dict.fromkeys((*left, *right)))[:GRANTS_MAX]

@@ -188,7 +188,11 @@ def _check_period(new: NewProduct) -> None:
 
 def _check_renewal(new: NewProduct) -> None:
     _require(0 < new.notice_days <= NOTICE_DAYS_MAX, "noticeDays", f"1 to {NOTICE_DAYS_MAX}")
-    _require(0 <= new.grace_days <= GRACE_DAYS_MAX, "graceDays", f"0 to {GRACE_DAYS_MAX}")
+    grace_max = GRACE_DAYS_MAX
+    if new.period == PeriodKind.DAYS:
+        # Whoever lets a pass lapse and buys it again would park longer in its grace than they paid.
+        grace_max = min(GRACE_DAYS_MAX, (new.period_days or 1) - 1)
+    _require(0 <= new.grace_days <= grace_max, "graceDays", f"0 to {grace_max}")
     retries = list(new.retry_days)
     _require(len(retries) <= RETRIES_MAX, "retryDays", f"at most {RETRIES_MAX}")
     _require(retries == sorted(set(retries)), "retryDays", "days one after the other")

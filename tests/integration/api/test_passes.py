@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from api.global_ids import encode_id, read_id
+from parking.flows import bill_view
 from parking.places import service as places
 from tests.factories.api import ApiWorld
 from tests.factories.lane_world import PLATE
@@ -221,6 +222,8 @@ BAD_PRODUCTS: tuple[tuple[dict[str, object], str], ...] = (
     ({"period": "DAYS", "periodDays": 367}, "periodDays"),
     ({"period": "DAYS", "periodDays": 7, "isProrated": True}, "prorated"),
     ({"periodDays": 7}, "periodDays"),
+    ({"period": "DAYS", "periodDays": 5, "isProrated": False}, "graceDays"),
+    ({"period": "DAYS", "periodDays": 1, "isProrated": False, "graceDays": 1}, "graceDays"),
     ({"platesMax": 0}, "platesMax"),
     ({"spaces": 2}, "spaces"),
     ({"noticeDays": 0}, "noticeDays"),
@@ -363,3 +366,23 @@ async def books(api: ApiWorld) -> list[Any]:
         await api.lanes.rows(f"SELECT * FROM {table}")  # noqa: S608 - our own names
         for table in ("assigned_rights", "right_plates", "right_specifications", "bills")
     ]
+
+
+async def test_a_pass_shows_a_driver_only_their_own_bills(api: ApiWorld) -> None:
+    desk = PassDesk(api.lanes)
+    driver_id = await desk.buyer()
+    pass_id = await desk.buy(driver_id, await desk.add_product())
+    [bill] = await api.lanes.rows("SELECT operator_id, id FROM bills")
+    bill_id = encode_id("Bill", bill["operator_id"], bill["id"])
+    mine = "{ viewer { passes { bills { id total { amountMinor } } } } }"
+    token = await api.token_of(driver_id)
+    [held] = (await api.ask(mine, token=token))["viewer"]["passes"]
+    assert held["bills"] == [{"id": bill_id, "total": {"amountMinor": PRICE_MINOR}}]
+    stranger_id, stranger = await api.add_driver("京B00001")
+    assert (await api.ask(mine, token=stranger))["viewer"]["passes"] == []
+    key = (bill["operator_id"], pass_id)
+    assert await bill_view.bills_of_passes(api.lanes.context, stranger_id, [key]) == {pass_id: []}
+    # The pass goes on to somebody else, and what was paid for it does not.
+    await api.lanes.rows_changed("UPDATE bills SET driver_id = :other", other=stranger_id)
+    [held] = (await api.ask(mine, token=token))["viewer"]["passes"]
+    assert held["bills"] == []

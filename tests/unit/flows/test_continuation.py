@@ -17,7 +17,13 @@ from parking.flows.continuation import (
 from parking.kit.ids import new_id
 from parking.payments.models import Bill, BillState
 from parking.sessions.models import Session, SessionState
-from parking.tariffs.circumstances import NO_CIRCUMSTANCES, Circumstances, Exemption, Vehicle
+from parking.tariffs.circumstances import (
+    GRANTS_MAX,
+    NO_CIRCUMSTANCES,
+    Circumstances,
+    Exemption,
+    Vehicle,
+)
 from parking.tariffs.rules import RateTable, price, read_rate_table
 from tests.factories.lane_world import RATE_TABLE
 from tests.unit.tariffs.right_strategies import circumstances, rightful_tables
@@ -176,3 +182,16 @@ def test_bills_that_count_are_added_up() -> None:
         for amount_minor in (500, 250)
     ]
     assert billed_in(bills) == 750
+
+
+def test_a_stay_that_continues_others_can_always_be_read_again() -> None:
+    old, new = (
+        Circumstances(merchants=names, validations=names)
+        for names in (
+            tuple(f"{which} {number}" for number in range(GRANTS_MAX)) for which in ("old", "new")
+        )
+    )
+    earlier = stay(ENTRY, ENTRY + timedelta(hours=1), old)
+    continued = continue_stay(earlier, new, ENTRY + timedelta(hours=2), billed_minor=0)
+    again = Circumstances.from_json(continued.to_json())
+    assert (again.merchants, again.validations) == (old.merchants, old.validations)
