@@ -43,7 +43,7 @@ def circumstances_of(
 
 def _vehicle(given: Sequence[str]) -> dict[str, Any]:
     facts: dict[str, Any] = {}
-    words = [word.strip() for text in given for word in text.split(",")]
+    words = [word.strip().lower() for text in given for word in text.split(",")]
     for word in words:
         name = word.removeprefix("class=")
         if word in {"ev", "resident"}:

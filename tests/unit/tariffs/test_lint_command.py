@@ -138,7 +138,7 @@ def test_a_quote_goes_by_vehicle_and_grants(tmp_path: Path) -> None:
 
     assert quoted()["amount_minor"] == 300
     assert quoted("--vehicle", "class=motorcycle,resident")["variant"] == "two wheels"
-    electric = quoted("--vehicle", "van,ev", "--validation", "cinema", "--pass")
+    electric = quoted("--vehicle", "Van, EV", "--validation", "cinema", "--pass")
     assert electric["amount_minor"] == 150
     assert electric["allowances_taken_s"] == {"first EV hour": {"2025-03-03": 3600}}
     used = quoted("--vehicle", "ev", "--used", "first EV hour=2025-03-03:1800")
