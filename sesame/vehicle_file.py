@@ -4,13 +4,13 @@ import csv
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from parking.kit.errors import InvalidInputError, ParkingError
 from parking.plates.normalise import normalise_plate
-from parking.plates.vehicles import NOTE_LENGTH_MAX, VEHICLE_CLASSES, VehicleEntry
+from parking.plates.vehicles import NOTE_EXPECTED, VEHICLE_CLASSES, VehicleEntry, is_note
 
 FILE_BYTES_MAX: Final = 8 << 20
 ROWS_MAX: Final = 50_000
@@ -145,8 +145,8 @@ def _entry(
         expected = f"one of {', '.join(VEHICLE_CLASSES)}"
         problems.append(cells["vehicle_class"].problem(expected))
     note = cells["note"].text if "note" in cells else ""
-    if len(note) > NOTE_LENGTH_MAX:
-        problems.append(cells["note"].problem(f"at most {NOTE_LENGTH_MAX} characters"))
+    if not is_note(note):
+        problems.append(cells["note"].problem(NOTE_EXPECTED))
     is_ev = _flag(cells.get("is_ev"), problems)
     is_resident = _flag(cells.get("is_resident"), problems)
     valid_from = _instant(cells.get("valid_from"), zone, problems)
@@ -186,7 +186,10 @@ def _instant(cell: _Cell | None, zone: ZoneInfo | None, problems: list[str]) -> 
     if cell is None or not cell.text:
         return None
     try:
-        return _parsed(cell.text, zone)
+        return _parsed(cell.text, zone).astimezone(UTC)
+    except OverflowError:
+        problems.append(cell.problem("a time from year 1 to 9999 in UTC"))
+        return None
     except ValueError as error:
         problems.append(cell.problem(str(error)))
         return None

@@ -1,7 +1,7 @@
 """The operator's rate tables: look at one, try it, publish it, see which is in force when."""
 
 import asyncio
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, cast
 
 import orjson
@@ -237,7 +237,10 @@ def _require_stay(entered_at: datetime, left_at: datetime) -> None:
 def _aware(moment: datetime | None) -> datetime | None:
     if moment is not None and moment.utcoffset() is None:
         raise InvalidInputError("effective_at", "a time with a UTC offset")
-    return moment
+    try:
+        return None if moment is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidInputError("effective_at", "a time from year 1 to 9999 in UTC") from error
 
 
 def _shown(stay: WorkedStay, currency: str) -> ShownStay:

@@ -6,8 +6,9 @@ see it. What is recorded applies from the vehicle's next entry on.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
+from unicodedata import category
 from uuid import UUID
 
 from sqlalchemy import delete, text
@@ -24,6 +25,7 @@ from parking.plates.service import PLATE_CONTEXT, STAFF_NAME_LENGTH_MAX, plate_i
 
 VEHICLE_CLASSES: Final = ("car", "motorcycle", "van", "truck", "bus", "other")
 NOTE_LENGTH_MAX: Final = 200
+NOTE_EXPECTED: Final = f"at most {NOTE_LENGTH_MAX} characters in one line"
 PAGE_MAX: Final = 100
 # Bound parameters of one statement are limited to 32,767; a record has eleven.
 _ROWS_AT_ONCE_MAX: Final = 1000
@@ -174,14 +176,27 @@ async def forget_vehicle(unit: UnitOfWork, operator_id: UUID, plate: str) -> boo
     return (await unit.run(statement)).rowcount == 1
 
 
+def is_note(text: str) -> bool:
+    """Return whether a text can be kept with a record: a database keeps no null character."""
+    return len(text) <= NOTE_LENGTH_MAX and not any(category(char) == "Cc" for char in text)
+
+
+def _in_utc(field: str, moment: datetime | None) -> datetime | None:
+    try:
+        return None if moment is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidInputError(field, "a time from year 1 to 9999 in UTC") from error
+
+
 def _row(unit: UnitOfWork, operator_id: UUID, entry: VehicleEntry, by: str) -> dict[str, object]:
     plate = normalise_plate(entry.plate)
     if entry.vehicle_class not in VEHICLE_CLASSES:
         raise InvalidInputError("vehicle_class", f"one of {', '.join(VEHICLE_CLASSES)}")
-    if len(entry.note) > NOTE_LENGTH_MAX:
-        raise InvalidInputError("note", f"at most {NOTE_LENGTH_MAX} characters")
-    valid_from = entry.valid_from or unit.now()
-    if entry.valid_until is not None and entry.valid_until <= valid_from:
+    if not is_note(entry.note):
+        raise InvalidInputError("note", NOTE_EXPECTED)
+    valid_from = _in_utc("valid_from", entry.valid_from) or unit.now()
+    valid_until = _in_utc("valid_until", entry.valid_until)
+    if valid_until is not None and valid_until <= valid_from:
         raise InvalidInputError("valid_until", "a time later than valid_from")
     return {
         "operator_id": operator_id,
@@ -192,7 +207,7 @@ def _row(unit: UnitOfWork, operator_id: UUID, entry: VehicleEntry, by: str) -> d
         "is_resident": entry.is_resident,
         "note": entry.note,
         "valid_from": valid_from,
-        "valid_until": entry.valid_until,
+        "valid_until": valid_until,
         "recorded_by": by[:STAFF_NAME_LENGTH_MAX],
         "recorded_at": unit.now(),
         "keeps_start": entry.valid_from is None,

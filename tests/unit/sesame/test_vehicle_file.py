@@ -101,3 +101,12 @@ def test_a_file_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(problems("plate\n" + "!\n" * 10)) == 3
     monkeypatch.setattr(vehicle_file, "FILE_BYTES_MAX", 10)
     assert problems("plate\nA1\nA2\nA3\n") == ["file: expected at most 10 bytes"]
+
+
+def test_what_no_database_keeps_is_a_bad_cell() -> None:
+    text = 'plate,note,valid_from\nAB123,a\x00b,\nCD456,"a\nb",\nEF789,,0001-01-01\n'
+    assert problems(text, zone=ZoneInfo("Asia/Shanghai")) == [
+        "line 2, column note: expected at most 200 characters in one line, got 'a\\x00b'",
+        "line 4, column note: expected at most 200 characters in one line, got 'a\\nb'",
+        "line 5, column valid_from: expected a time from year 1 to 9999 in UTC, got '0001-01-01'",
+    ]
