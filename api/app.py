@@ -48,7 +48,7 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         Route("/callbacks/{provider}", CallbackEndpoint(context).answer, methods=["POST"]),
         Route("/pay/{token}", PayEndpoint(context).answer, methods=["GET", "POST"]),
         Route("/invoices/{name}", InvoiceFileEndpoint(context, config).answer),
-        Route("/pay/{token}/receipts/{number:int}", receipts.of_link),
+        Route("/pay/{token}/receipts/{number}", receipts.of_link),
         Route("/receipts/{bill}", receipts.of_driver),
         Route(RECEIPT_KEYS_PATH, partial(receipt_keys, context)),
         Route("/healthz", _healthz),

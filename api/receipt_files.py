@@ -1,5 +1,6 @@
 """The keys that receipts are checked with, and receipts to keep as a file."""
 
+import re
 from typing import Final
 
 import orjson
@@ -25,6 +26,8 @@ KEY_SET_TYPE: Final = "application/jwk-set+json"
 # A new key is known everywhere after an hour; a receipt it has signed asks for it by name.
 KEYS_AGE_MAX_S: Final = 3600
 FULL_PLATE: Final = "full"
+# A stay has few bills, and Python reads no number of thousands of digits.
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
 async def receipt_keys(context: ParkingContext, request: Request) -> Response:
@@ -71,9 +74,11 @@ class ReceiptFileEndpoint:
 
     async def of_link(self, request: Request) -> Response:
         """Answer `/pay/{token}/receipts/{number}`: the address is the proof."""
-        token, number = str(request.path_params["token"]), int(request.path_params["number"])
+        token, number = str(request.path_params["token"]), str(request.path_params["number"])
+        if _NUMBER.fullmatch(number) is None:
+            return _problem(404, BillUnknownError())
         try:
-            return _file(await receipt_links.open_receipt_link(self._parking, token, number))
+            return _file(await receipt_links.open_receipt_link(self._parking, token, int(number)))
         except ParkingError as error:
             return _refusal(error)
 
