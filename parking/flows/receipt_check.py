@@ -80,11 +80,11 @@ def check_receipt(document: ReceiptDocument, keys: PublicKeys | None) -> Verific
         return Verification("receipt", "XXX", (signature,))
     try:
         claims = validated(ReceiptClaims, data, "receipt")
+        number = _check_number(claims)
     except InvalidInputError as error:
         words = f"it does not say what a receipt says: {error}"
         unreadable = failed(CheckName.RECEIPT, "a receipt of format 1", "", words)
         return Verification("receipt", "XXX", (signature, unreadable))
-    number = _check_number(claims)
     bill_checks, lines = _check_bill(claims, document.rate_table)
     checks = (signature, *number, *bill_checks, _check_payment(claims), _check_version(claims))
     timezone = "UTC" if claims.place is None else claims.place.timezone

@@ -77,7 +77,8 @@ def verify_command(
     else:
         found = asyncio.run(_verify(Settings(), bill_id or ""))
     if json_output:
-        typer.echo(json.dumps(bill_report.report(found), ensure_ascii=False))
+        # In ASCII: a forged receipt may hold escape sequences for a terminal.
+        typer.echo(json.dumps(bill_report.report(found)))
     else:
         bill_report.show(found, Console())
     raise typer.Exit(0 if found.is_verified else 1)

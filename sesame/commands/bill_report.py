@@ -142,7 +142,8 @@ def _time(text: object, zone: ZoneInfo) -> str:
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, OSError, ValueError):
+        # `Europe` is a folder of zones; a forged receipt may name that, or anything.
         return ZoneInfo("UTC")
 
 

@@ -152,6 +152,14 @@ async def test_a_forged_receipt_does_not_write_to_the_terminal(bill: Bill, tmp_p
     assert result.exit_code == 1
     assert "\x1b" not in result.stdout
     assert "?[2J?]0;Verified?" in result.stdout
+    # One that is not 7 bits wide begins a sequence too.
+    claims["lines"][0]["note"] = "\x9b2J"
+    forged = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    path.write_text(json.dumps(file | {"receipt": f"{head}.{forged}.{signature}"}))
+    result = await sesame_bill("verify", "--receipt", str(path), "--json")
+    assert result.exit_code == 1
+    assert result.stdout.isascii()
+    assert json.loads(result.stdout)["lines"][0]["note"] == "\x9b2J"
 
 
 async def test_what_cannot_be_meant_is_refused(bill: Bill, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Receipts: made once, checked by anybody without a database, and not to be altered."""
 
+import base64
 import io
 import json
 from collections.abc import Iterable, Iterator
@@ -311,6 +312,38 @@ async def assert_junk_is_refused(issued: IssuedReceipt) -> None:
             found = check_receipt(document, SIGNER.keys)
             assert not found.is_verified, (path, value)
             bill_report.show(found, Console(file=io.StringIO()))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("lines.0.amount_minor", 10**4000),
+        ("lines.0.running_total_minor", 2**53),
+        ("iat", 10**400),
+        ("operator.name", "\ud800"),
+        ("lines.0.note", "\udc00"),
+    ],
+)
+async def test_what_has_no_canonical_form_is_no_receipt(
+    world: LaneWorld, path: str, value: object
+) -> None:
+    issued = await receipt_of(world, await paid_bill(world))
+    head, _, signature = issued.jws.split(".")
+    claims = Receipt.of(issued).changed(path, value).claims
+    body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    document = ReceiptDocument(f"{head}.{body}.{signature}", issued.rate_table)
+    found = check_receipt(document, SIGNER.keys)
+    assert answers(found) == {"receipt": False}
+    bill_report.show(found, Console(file=io.StringIO()))
+
+
+@pytest.mark.parametrize("timezone", ["Europe", "A" * 400, "../x", "", "\x00"])
+async def test_a_zone_that_is_none_is_read_in_utc(world: LaneWorld, timezone: str) -> None:
+    issued = await receipt_of(world, await paid_bill(world))
+    forged = Receipt.of(issued).changed("place.timezone", timezone).signed()
+    shown = io.StringIO()
+    bill_report.show(check_receipt(forged, SIGNER.keys), Console(file=shown))
+    assert "Not verified" in shown.getvalue()
 
 
 async def test_no_forgery_crashes_the_check(world: LaneWorld) -> None:
