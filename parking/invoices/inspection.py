@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from importlib.resources import as_file, files
 from io import BytesIO
 from typing import Any, Final
@@ -60,7 +60,7 @@ def inspect(content: bytes) -> Inspection:
         problems += _metadata_problems(metadata)
     try:
         problems += _sum_problems(root)
-    except InvalidOperation:
+    except ArithmeticError:
         problems.append("an amount is no number")
     return Inspection(
         number=_text(root, f".//{_RAM}ID", skip=1),

@@ -186,9 +186,19 @@ def _checked_zone(timezone: str) -> str:
 def _checked_place_rates(rates: Mapping[str, int]) -> dict[str, int]:
     if len(rates) > PLACE_RATES_MAX:
         raise InvalidInputError("placeVat", f"at most {PLACE_RATES_MAX} places")
-    for rate in rates.values():
+    checked: dict[str, int] = {}
+    for place_id, rate in rates.items():
         _check_rate("placeVat", rate)
-    return dict(sorted(rates.items()))
+        checked[_checked_place(place_id)] = rate
+    return dict(sorted(checked.items()))
+
+
+def _checked_place(place_id: str) -> str:
+    """Return a place's id in the spelling that `rate_at` looks for."""
+    try:
+        return str(UUID(place_id))
+    except ValueError as error:
+        raise InvalidInputError("placeVat", "places by their UUIDs") from error
 
 
 def _check_rate(name: str, basis_points: int) -> None:

@@ -21,6 +21,9 @@ _MARGIN_MM: Final = 20.0
 _WIDTH_MM: Final = 210.0 - 2 * _MARGIN_MM
 _FOOTER_MM: Final = 26.0
 _INK, _GREY, _RULE, _SHADE = (26, 32, 38), (104, 112, 120), (205, 210, 214), (243, 245, 246)
+# Becomes the count of pages, of up to three digits, wherever it stands: characters for private use,
+# so that no name can hold it.
+_PAGES: Final = "\ue000" * 3
 # Number, description, VAT rate, net, gross.
 _COLUMNS_MM: Final = (10.0, 90.0, 18.0, 26.0, 26.0)
 
@@ -66,6 +69,7 @@ class _Page(FPDF):
         self.set_margins(_MARGIN_MM, _MARGIN_MM)
         self.set_auto_page_break(auto=True, margin=_FOOTER_MM)
         self.c_margin = 0.0
+        self.alias_nb_pages(_PAGES)
         self.add_page()
 
     def _describe(self) -> None:
@@ -108,7 +112,7 @@ class _Page(FPDF):
         self.ln(3.6)
         self._fitted(" · ".join(numbers), 7, _WIDTH_MM - 24)
         self._ink(7, _GREY)
-        self.cell(24, 3.6, f"{labels.page} {self.page_no()} / {{nb}}", align="R")
+        self.cell(24, 3.6, f"{labels.page} {self.page_no()} / {_PAGES}", align="R")
 
     def write_head(self) -> None:
         """Write who sells, what it is, and whom it is for."""

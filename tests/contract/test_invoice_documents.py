@@ -210,3 +210,12 @@ def test_the_same_document_gives_the_same_bytes(name: str) -> None:
     xml = write_xml(made)
     assert write_xml(made) == xml
     assert write_pdf(made, xml) == write_pdf(made, xml)
+
+
+def test_what_a_library_replaces_in_text_stands_as_it_was_written() -> None:
+    made = document(buyer=buyer(name="{nb} **Acme** __GmbH__", street="{nb}"))
+    [page] = PdfReader(BytesIO(write_pdf(made, write_xml(made)))).pages
+    rows = page.extract_text().splitlines()
+    assert "{nb} **Acme** __GmbH__" in rows
+    assert "{nb}" in rows
+    assert any("1 / 1" in row for row in rows)

@@ -44,6 +44,7 @@ def test_a_pdf_of_ours_is_valid() -> None:
         (b"<ram:TypeCode>380</ram:TypeCode>", b"", "schema, line"),
         (b"urn:cen.eu:en16931:2017", b"urn:other", "guideline"),
         (b"16.03</ram:GrandTotal", b"x</ram:GrandTotal", "an amount is no number"),
+        (b"19.00</ram:Rate", b"1E999999</ram:Rate", "an amount is no number"),
     ],
 )
 def test_what_is_wrong_is_named(old: bytes, new: bytes, problem: str) -> None:

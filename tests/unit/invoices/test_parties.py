@@ -2,6 +2,7 @@ from dataclasses import replace
 from importlib.resources import files
 from io import BytesIO
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fontTools.ttLib import TTFont
@@ -111,3 +112,11 @@ def test_a_fapiao_needs_a_title_and_a_company_its_code() -> None:
     assert checked_buyer(company, CHINESE_SELLER).vat_id == "91110000600037341L"
     with pytest.raises(InvalidInputError, match="unified social credit code"):
         checked_buyer(BUYER, CHINESE_SELLER)
+
+
+def test_rates_of_places_are_found_however_their_ids_are_spelled() -> None:
+    place_id = UUID("0199c1a2-b3c4-7d5e-8f90-a1b2c3d4e5f6")
+    for spelled in (str(place_id).upper(), place_id.hex):
+        assert seller(place_vat={spelled: 700}).rate_at(place_id) == 700
+    with pytest.raises(InvalidInputError, match="placeVat: expected places by their UUIDs"):
+        seller(place_vat={"Riverside": 700})
