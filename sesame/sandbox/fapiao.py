@@ -20,6 +20,7 @@ from parking.invoices.fapiao.port import (
     FapiaoResult,
     FapiaoStatus,
 )
+from parking.invoices.parties import EMAIL_LENGTH_MAX
 from parking.kit.clock import Clock
 from sesame.sandbox.loopback import read_body, refuse_remote
 
@@ -68,7 +69,7 @@ class ApplicationBody(_Model):
     reason: Annotated[str, Field(max_length=200)]
     seller: _Seller
     title: _Title
-    email: _Text | None
+    email: Annotated[str, Field(min_length=1, max_length=EMAIL_LENGTH_MAX)] | None
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     lines: Annotated[list[_Line], Field(min_length=1, max_length=100)]
     gross_minor: _Minor

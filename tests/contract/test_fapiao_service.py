@@ -19,6 +19,7 @@ from parking.invoices.fapiao.port import (
     FapiaoService,
     FapiaoStatus,
 )
+from parking.invoices.parties import EMAIL_LENGTH_MAX, NAME_LENGTH_MAX
 from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.errors import InvalidInputError
 from sesame.sandbox.fapiao import FapiaoStandIn
@@ -82,6 +83,21 @@ async def test_an_application_is_taken_and_later_issued(stage: Stage) -> None:
     assert result.pdf_url is not None
     assert result.pdf_url.startswith("https://fapiao.example/")
     assert result.issued_at == stage.clock.now()
+
+
+async def test_the_longest_that_a_buyer_may_give_is_taken(stage: Stage) -> None:
+    email = "a" * (EMAIL_LENGTH_MAX - len("@example.cn")) + "@example.cn"
+    application = replace(BLUE, title="某" * NAME_LENGTH_MAX, email=email)
+    assert (await stage.service.apply(application)).status == FapiaoStatus.APPLIED
+
+
+async def test_an_address_that_no_database_keeps_is_no_answer(clock: ManualClock) -> None:
+    stand_in = FapiaoStandIn("sesame", SECRET, clock, public_url=f"{BASE_URL}/\x00")
+    service = adapter(stand_in, clock)
+    await service.apply(BLUE)
+    result = await service.query(BLUE.number)
+    assert (result.status, result.failure_code) == (FapiaoStatus.UNKNOWN, "answer_mismatch")
+    await service.aclose()
 
 
 async def test_the_same_number_is_applied_for_once(stage: Stage) -> None:

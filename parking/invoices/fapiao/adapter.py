@@ -44,7 +44,7 @@ class _Answer(BaseModel):
     status: Literal["applied", "issued", "failed"]
     gross_minor: Annotated[int, Field(gt=0, lt=2**53)]
     fapiao_number: Annotated[str, Field(pattern=r"^[0-9A-Z]{8,32}$")] | None = None
-    pdf_url: Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\s]+$")] | None = None
+    pdf_url: Annotated[str, Field(max_length=2000, pattern=r"^https?://[!-~]+$")] | None = None
     issued_at: AwareDatetime | None = None
     failure_code: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,60}$")] | None = None
 
