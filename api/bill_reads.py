@@ -49,11 +49,8 @@ async def page_of_bills(
     ]
     return IssuedBillConnection(
         edges=edges,
-        page_info=PageInfo(
-            has_next_page=len(views) > first,
-            has_previous_page=after is not None,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
+        page_info=PageInfo.of(
+            [edge.cursor for edge in edges], has_more=len(views) > first, after=after
         ),
     )
 

@@ -35,7 +35,7 @@ async def page_of_driver(
     views = await invoice_view.page_of_driver(
         context.parking, driver_id, first=first + 1, before=before
     )
-    return _page(views, first=first, before=before)
+    return _page(views, first=first, after=after)
 
 
 async def page_of_operator(
@@ -46,7 +46,7 @@ async def page_of_operator(
     views = await invoice_view.page_of_operator(
         context.parking, operator_id, first=first + 1, before=before
     )
-    return _page(views, first=first, before=before)
+    return _page(views, first=first, after=after)
 
 
 async def invoiceable_bills(context: RequestContext, driver_id: UUID) -> list[InvoiceableBill]:
@@ -68,17 +68,14 @@ def _before(first: int, after: str | None) -> UUID | None:
     return None if after is None else decode_id(after, kind=_CURSOR, field="after")
 
 
-def _page(views: Sequence[InvoiceView], *, first: int, before: UUID | None) -> InvoiceConnection:
+def _page(views: Sequence[InvoiceView], *, first: int, after: str | None) -> InvoiceConnection:
     edges = [
         InvoiceEdge(cursor=encode_id(_CURSOR, view.id), node=Invoice.of(view))
         for view in views[:first]
     ]
     return InvoiceConnection(
         edges=edges,
-        page_info=PageInfo(
-            has_next_page=len(views) > first,
-            has_previous_page=before is not None,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
+        page_info=PageInfo.of(
+            [edge.cursor for edge in edges], has_more=len(views) > first, after=after
         ),
     )

@@ -82,11 +82,8 @@ async def page_of_sessions(
     ]
     return SessionConnection(
         edges=edges,
-        page_info=PageInfo(
-            has_next_page=len(views) > first,
-            has_previous_page=before is not None,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
+        page_info=PageInfo.of(
+            [edge.cursor for edge in edges], has_more=len(views) > first, after=after
         ),
     )
 
@@ -107,11 +104,8 @@ async def page_of_disputes(
     ]
     return DisputeConnection(
         edges=edges,
-        page_info=PageInfo(
-            has_next_page=len(views) > first,
-            has_previous_page=before is not None,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
+        page_info=PageInfo.of(
+            [edge.cursor for edge in edges], has_more=len(views) > first, after=after
         ),
     )
 

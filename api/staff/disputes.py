@@ -116,11 +116,10 @@ class DisputeQueries:
         shown = views[:first]
         return DisputePage(
             nodes=[DisputeSummary.of(view) for view in shown],
-            page_info=PageInfo(
-                has_next_page=len(views) > first,
-                has_previous_page=before is not None,
-                start_cursor=encode_id(_CURSOR, shown[0].row.id) if shown else None,
-                end_cursor=encode_id(_CURSOR, shown[-1].row.id) if shown else None,
+            page_info=PageInfo.of(
+                [encode_id(_CURSOR, view.row.id) for view in shown],
+                has_more=len(views) > first,
+                after=after,
             ),
         )
 

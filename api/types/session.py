@@ -1,6 +1,8 @@
 """Stays as their driver sees them."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Self
 from uuid import UUID
 
 import strawberry
@@ -118,6 +120,16 @@ class PageInfo:
     has_previous_page: bool
     start_cursor: str | None
     end_cursor: str | None
+
+    @classmethod
+    def of(cls, cursors: Sequence[str], *, has_more: bool, after: str | None) -> Self:
+        """Return where the page with these cursors stands; `after` is what it was asked for."""
+        return cls(
+            has_next_page=has_more,
+            has_previous_page=after is not None,
+            start_cursor=cursors[0] if cursors else None,
+            end_cursor=cursors[-1] if cursors else None,
+        )
 
 
 @strawberry.type(description="A page of the driver's stays, newest first.")
