@@ -1,16 +1,23 @@
 """Places as drivers see them."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Final
+from uuid import UUID
 
 import strawberry
+from strawberry.dataloader import DataLoader
 
 from api.global_ids import Node, decode_keys, encode_id
-from api.request import Info
+from api.request import Info, RequestContext
 from api.types.tariff import Tariff
 from parking.flows.driver_view import PlaceView
 from parking.flows.quotes import tell_tariff
+from parking.kit.errors import ParkingError
 
 _PLACE = "Place"
+_LOADER: Final = "tariffs"
+# Operator, place, locale.
+_Asked = tuple[UUID, UUID, str]
 
 
 @strawberry.type(description="A car park or a street zone.")
@@ -31,8 +38,7 @@ class Place(Node):
     ) -> Tariff:
         """Return what the place charges."""
         operator_id, place_id = decode_keys(self.id, kind=_PLACE, count=2, field="id")
-        parking = info.context.parking
-        return Tariff.of(await tell_tariff(parking, operator_id, place_id, locale=locale))
+        return await _tariff(info.context, operator_id, place_id, locale)
 
     @classmethod
     def of(cls, view: PlaceView) -> "Place":
@@ -43,3 +49,32 @@ class Place(Node):
             timezone=view.timezone,
             currency=view.currency,
         )
+
+
+async def _tariff(
+    context: RequestContext, operator_id: UUID, place_id: UUID, locale: str
+) -> Tariff:
+    """Return a place's tariff; a list of stays at one place costs what one of them does."""
+    loader: DataLoader[_Asked, Tariff] | None = context.loaders.get(_LOADER)
+    if loader is None:
+
+        async def load(asked: list[_Asked]) -> Sequence[Tariff | BaseException]:
+            told: dict[_Asked, Tariff | BaseException] = {}
+            for each in asked:
+                if each not in told:
+                    told[each] = await _told(context, each)
+            return [told[each] for each in asked]
+
+        # Without a cache: another version may come into force while a subscription goes on.
+        loader = DataLoader(load_fn=load, cache=False)
+        context.loaders[_LOADER] = loader
+    return await loader.load((operator_id, place_id, locale))
+
+
+async def _told(context: RequestContext, asked: _Asked) -> Tariff | BaseException:
+    operator_id, place_id, locale = asked
+    try:
+        return Tariff.of(await tell_tariff(context.parking, operator_id, place_id, locale=locale))
+    except ParkingError as error:
+        # Of this place only: the others are told all the same.
+        return error

@@ -21,6 +21,7 @@ from parking.payments.receipt_keys import read_key_set
 from tests.factories.api import ApiWorld
 from tests.factories.lane_world import PLATE, SIGNER
 from tests.factories.receipts import bills_of
+from tests.factories.statements import collected
 
 STAFF = "/staff/graphql"
 KEYS = "/.well-known/sesame-receipt-keys.json"
@@ -116,6 +117,26 @@ async def test_the_bills_of_a_list_of_stays_are_read_at_once(
     sessions = (await api.ask(SESSIONS, token=token))["viewer"]["sessions"]["edges"]
     assert [len(edge["node"]["bills"]) for edge in sessions] == [1, 1, 1]
     assert reads == [3]
+
+
+async def test_the_tariff_of_a_list_of_stays_is_told_once(api: ApiWorld) -> None:
+    driver_id, _ = await api.add_driver()
+    await api.lanes.permit(driver_id)
+    place = "place { tariff { version examples { words } rateTable } }"
+    document = (
+        f"{{ viewer {{ sessions {{ edges {{ node {{ {place} bills {{ {place} }} }} }} }} }} }}"
+    )
+    statements: list[int] = []
+    for stays in (1, 3):
+        for _ in range(stays):
+            await stay(api, minutes=20)
+            api.lanes.wait(hours=2)
+        token = await api.token_of(driver_id)
+        with collected(api.lanes.context.database) as seen:
+            found = (await api.ask(document, token=token))["viewer"]["sessions"]["edges"]
+        assert [edge["node"]["place"]["tariff"]["version"] for edge in found] == [1] * len(found)
+        statements.append(len(seen))
+    assert statements[0] == statements[1]
 
 
 async def test_a_bill_is_proven_over_the_api(api: ApiWorld) -> None:
