@@ -1,12 +1,25 @@
 """Random days at one place, with a provider that fails in every way: the books hold."""
 
 import random
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
-from parking.flows import charging, checkout, desk_refund, prepay, refunds, settlement
+from parking.disputes.models import DisputeReason
+from parking.flows import (
+    charging,
+    checkout,
+    desk_refund,
+    dispute_decision,
+    dispute_opening,
+    pass_changes,
+    pass_renewal,
+    prepay,
+    refunds,
+    settlement,
+)
 from parking.flows.correction import Correction, correct_stay
 from parking.flows.pay_link import pay_token
 from parking.flows.verification import verify
@@ -15,6 +28,7 @@ from parking.kit.money import Money
 from parking.payments.fake import Fault
 from parking.payments.port import OrderStatus
 from tests.factories.lane_world import LaneWorld, read_of
+from tests.factories.pass_desk import PassDesk
 
 PLATES = ("京A88731", "沪B12345", "粤C70707")
 STEPS = 40
@@ -32,12 +46,26 @@ class Day:
     def __init__(self, world: LaneWorld, seed: int) -> None:
         self._world = world
         self._random = random.Random(seed)  # noqa: S311 - a test's own dice
-        self._drivers: dict[str, object] = {}
+        self._drivers: list[UUID] = []
+        self._desk = PassDesk(world)
+        self._others: dict[str, Callable[[], Awaitable[None]]] = {
+            "pay": self._end_an_order,
+            "settle": self._end_an_order,
+            "notice": self._deliver_a_notice,
+            "refund": self._refund,
+            "correct": self._correct,
+            "dispute": self._dispute,
+            "decide": self._decide,
+            "buy": self._buy,
+            "cancel": self._cancel,
+        }
 
     async def begin(self) -> None:
         for plate in PLATES[:2]:
             driver_id = await self._world.add_driver(plate)
             await self._world.permit(driver_id)
+            self._drivers.append(driver_id)
+        self._product = await self._desk.add_product()
 
     async def step(self) -> None:
         world, dice = self._world, self._random
@@ -45,7 +73,7 @@ class Day:
         action = dice.choice(
             (
                 *("in", "out", "out", "prepay", "page", "pay", "notice", "settle", "sweep"),
-                *("fault", "refund", "correct"),
+                *("fault", "refund", "correct", "dispute", "decide", "buy", "cancel"),
             )
         )
         world.wait(minutes=dice.choice((0, 1, 7, 20, 45)))
@@ -58,14 +86,10 @@ class Day:
         elif action == "sweep":
             await settlement.sweep(world.context)
             await refunds.sweep(world.context)
-        elif action == "refund":
-            await self._refund()
-        elif action == "correct":
-            await self._correct()
-        elif action in {"pay", "settle"}:
-            await self._end_an_order()
-        elif action == "notice":
-            await self._deliver_a_notice()
+            await dispute_decision.sweep(world.context)
+            await pass_renewal.sweep(world.context)
+        elif action in self._others:
+            await self._others[action]()
         else:
             await self._pay_before_leaving(action)
 
@@ -118,6 +142,55 @@ class Day:
             )
         )
 
+    async def _dispute(self) -> None:
+        bills = await self._world.rows(
+            "SELECT * FROM bills WHERE driver_id IS NOT NULL ORDER BY id"
+        )
+        if not bills:
+            return
+        bill = self._random.choice(bills)
+        if self._random.choice((True, False)):
+            # Reads that prove nothing: the stay is refunded at once.
+            await self._world.rows_changed("UPDATE observations SET confidence = 0.9")
+        key = (bill["operator_id"], bill["id"])
+        reason = self._random.choice((DisputeReason.WRONG_VEHICLE, DisputeReason.OTHER))
+        await self._try(
+            dispute_opening.dispute_bill(self._world.context, bill["driver_id"], key, reason=reason)
+        )
+
+    async def _decide(self) -> None:
+        disputes = await self._world.rows("SELECT operator_id, id FROM disputes ORDER BY id")
+        if not disputes:
+            return
+        dispute = self._random.choice(disputes)
+        await self._try(
+            dispute_decision.resolve(
+                self._world.context,
+                dispute["operator_id"],
+                dispute["id"],
+                kind=self._random.choice((dispute_decision.ACCEPT_FULL, dispute_decision.REJECT)),
+                remedy=None,
+                words="As said.",
+                staff_name="y",
+            )
+        )
+
+    async def _buy(self) -> None:
+        driver_id = self._random.choice(self._drivers)
+        key = str(self._random.randrange(5))
+        await self._try(self._desk.buy(driver_id, self._product, key))
+
+    async def _cancel(self) -> None:
+        passes = await self._world.rows("SELECT id, driver_id FROM assigned_rights ORDER BY id")
+        if not passes:
+            return
+        held = self._random.choice(passes)
+        await self._try(
+            pass_changes.cancel(
+                self._world.context, held["driver_id"], held["id"], immediately=True
+            )
+        )
+
     async def _try(self, asked: Awaitable[object]) -> None:
         try:
             await asked
@@ -166,6 +239,8 @@ async def test_books_hold_after_a_random_day(world: LaneWorld, seed: int) -> Non
     limbo = "SELECT number FROM payment_attempts WHERE state NOT IN ('succeeded', 'failed')"
     assert await world.rows(limbo) == []
     assert await world.rows(limbo.replace("payment_attempts", "refunds")) == []
+    undone = "SELECT id FROM disputes WHERE state = 'open' AND next_try_at IS NOT NULL"
+    assert await world.rows(undone) == []
     captured = (await world.balances()).get(("provider:fake", "CNY"), 0)
     assert captured == world.provider.captured("CNY")
 
@@ -181,6 +256,8 @@ async def come_to_rest(world: LaneWorld) -> None:
         world.wait(minutes=40)
         await settlement.sweep(world.context)
         await refunds.sweep(world.context)
+        await dispute_decision.sweep(world.context)
+        await pass_renewal.sweep(world.context)
 
 
 async def assert_books(world: LaneWorld) -> None:
