@@ -14,6 +14,7 @@ from parking.invoices import service
 from parking.invoices.inspection import FILE_BYTES_MAX, Inspection, inspect
 from parking.invoices.parties import SELLER, Seller
 from parking.kit.errors import InvalidInputError
+from parking.places import service as places
 from sesame.settings import Settings
 from sesame.wiring import open_context
 
@@ -70,6 +71,7 @@ def seller_command(
 
 async def _set_seller(settings: Settings, operator_id: UUID, given: Seller, by: str) -> Seller:
     async with open_context(settings) as context, context.database.begin() as unit:
+        await places.require_operator(unit, operator_id)
         return await service.set_seller(unit, operator_id, given, by)
 
 
