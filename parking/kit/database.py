@@ -92,6 +92,8 @@ class Database:
             max_overflow=0,
             pool_timeout=POOL_WAIT_S,
             connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": STATEMENT_TIMEOUT_S},
+            # An error names the statement, and never what somebody wrote: it goes to the log.
+            hide_parameters=True,
         )
 
     @asynccontextmanager

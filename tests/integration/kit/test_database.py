@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from parking.drivers.models import SignIn
 from parking.kit.clock import ManualClock, SystemClock
@@ -55,6 +56,14 @@ async def test_constraint_is_a_conflict_that_may_be_tried_again(database: Databa
             unit.session.add(Operator(id=row.id, name="B", created_at=unit.now()))
     assert caught.value.retryable
     assert await operators(database) == 1
+
+
+async def test_an_error_does_not_tell_what_somebody_wrote(database: Database) -> None:
+    with pytest.raises(DBAPIError) as caught:
+        async with database.begin() as unit:
+            await unit.run(text("SELECT 1 / (length(:given) - 8)"), {"given": "京A·88731"})
+    assert "division by zero" in str(caught.value)
+    assert "88731" not in str(caught.value)
 
 
 async def test_lost_connection_is_named_and_the_next_one_works(database: Database) -> None:
