@@ -34,7 +34,9 @@ class Charge(NamedTuple):
         """Return how often the charge may cost more until `until_s`, at most."""
         if self.run.reason is PriceReason.INCREMENT:
             return self.run.started_count(until_s) or 0
-        return min(self.final_minor, max(until_s - self.run.starts_s, 0))
+        if self.run.reason is PriceReason.PER_SECOND:
+            return min(self.net_minor(until_s), max(until_s - self.run.starts_s, 0))
+        return 1
 
     def steps(self, before_minor: int, until_s: int) -> list[tuple[int, int]]:
         """Return when the charge costs more, until `until_s`, and `before_minor` and what then."""

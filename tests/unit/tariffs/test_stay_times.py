@@ -1,13 +1,14 @@
 """Times of a stay: what is refused, and how the local wall clock maps to instants."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from parking.kit.errors import InvalidInputError
 from parking.tariffs import ladder_meter
-from parking.tariffs.rules import price
+from parking.tariffs.rules import price, price_curve
 from parking.tariffs.wall_clock import instant_of, wall_seconds
 from tests.unit.tariffs.own_tables import HOURLY, parsed
 
@@ -57,6 +58,35 @@ def test_the_work_for_one_stay_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(InvalidInputError) as caught:
         price(table, NOON, NOON + timedelta(hours=40))
     assert caught.value.field == "rate_table"
+
+
+@pytest.mark.parametrize(
+    ("line", "days", "steps"),
+    [
+        # One step for a high amount; one for each cent, of which the whole horizon has more.
+        ({"kind": "flat", "value": 300_000}, 4, 1),
+        ({"kind": "per_second", "value": 40, "block": 60}, 31, 31 * 24 * 40),
+    ],
+)
+def test_a_curve_of_few_steps_is_drawn_however_long(
+    line: dict[str, Any], days: int, steps: int
+) -> None:
+    table = parsed(HOURLY | {"collections": [{"lines": [line]}]})
+    curve = price_curve(table, NOON, NOON + timedelta(days=days))
+    assert len(curve) == 1 + steps
+    assert (
+        curve[-1].total_minor == price(table, NOON, NOON + timedelta(days=days)).total.amount_minor
+    )
+
+
+def test_a_curve_of_a_step_each_second_is_refused_after_so_many() -> None:
+    line = {"kind": "per_second", "value": 600, "block": 1}
+    table = parsed(HOURLY | {"collections": [{"lines": [line]}]})
+    steps_max = timedelta(seconds=ladder_meter.STEPS_MAX)
+    assert len(price_curve(table, NOON, NOON + steps_max)) == ladder_meter.STEPS_MAX + 1
+    with pytest.raises(InvalidInputError) as caught:
+        price_curve(table, NOON, NOON + steps_max + timedelta(seconds=1))
+    assert caught.value.field == "until"
 
 
 def test_the_same_instants_in_another_zone_cost_the_same() -> None:
