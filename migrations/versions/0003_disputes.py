@@ -63,6 +63,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_disputes_review", "disputes", ["operator_id", "id"], postgresql_where="is_review_due"
     )
+    # Rows whose id carries a time outside every month: a gate with a wrong clock.
     op.execute("CREATE TABLE disputes_default PARTITION OF disputes DEFAULT")
     op.create_table(
         "driver_disputes",

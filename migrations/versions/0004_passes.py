@@ -1,6 +1,6 @@
 """passes
 
-Revision: 0004, after 0003, 2026-11-23 06:06:00.000000.
+Revision: 0004, after 0003, 2026-11-23 06:06:00.
 """
 
 import sqlalchemy as sa
