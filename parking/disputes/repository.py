@@ -19,6 +19,7 @@ from parking.kit.database import UnitOfWork
 from parking.kit.locks import lock
 
 DUE_MAX: Final = 50
+# A page, and one row more that tells whether another page follows.
 PAGE_MAX: Final = 100
 # More disputes of one stay than this are no list that anybody reads.
 DISPUTES_PER_STAY_MAX: Final = 20
@@ -117,7 +118,7 @@ async def page_of_driver(
     listed = select(DriverDispute).where(col(DriverDispute.driver_id) == driver_id)
     if before is not None:
         listed = listed.where(col(DriverDispute.dispute_id) < before)
-    newest = listed.order_by(col(DriverDispute.dispute_id).desc()).limit(min(first, PAGE_MAX))
+    newest = listed.order_by(col(DriverDispute.dispute_id).desc()).limit(min(first, PAGE_MAX + 1))
     keys = [(row.operator_id, row.dispute_id) for row in await unit.session.exec(newest)]
     if not keys:
         return []
@@ -186,7 +187,7 @@ async def page(
         statement = statement.where(col(Dispute.is_review_due) == is_review_due)
     if before is not None:
         statement = statement.where(col(Dispute.id) < before)
-    newest = statement.order_by(col(Dispute.id).desc()).limit(min(first, PAGE_MAX))
+    newest = statement.order_by(col(Dispute.id).desc()).limit(min(first, PAGE_MAX + 1))
     return (await unit.session.exec(newest)).all()
 
 

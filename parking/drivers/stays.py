@@ -12,6 +12,7 @@ from parking.drivers.models import DriverStay
 from parking.kit.database import UnitOfWork
 
 ACTIVE_STAYS_MAX = 50
+# A page, and one row more that tells whether another page follows.
 PAGE_MAX = 100
 
 
@@ -100,5 +101,5 @@ async def list_page(
     statement = select(DriverStay).where(col(DriverStay.driver_id) == driver_id)
     if after is not None:
         statement = statement.where(col(DriverStay.session_id) < after)
-    newest = statement.order_by(col(DriverStay.session_id).desc()).limit(min(first, PAGE_MAX))
+    newest = statement.order_by(col(DriverStay.session_id).desc()).limit(min(first, PAGE_MAX + 1))
     return list(await unit.session.exec(newest))
