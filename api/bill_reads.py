@@ -10,7 +10,7 @@ from api.global_ids import BILL_KIND, decode_keys, encode_id
 from api.request import Info, RequestContext
 from api.types.issued_bill import BillVerification, IssuedBill, IssuedBillEdge
 from api.types.session import PageInfo
-from parking.flows import bill_view
+from parking.flows.proof import bill_view
 from parking.kit.errors import InvalidInputError
 
 _CURSOR: Final = "BillCursor"

@@ -15,8 +15,8 @@ from api.types.invoice import (
     InvoiceEdge,
 )
 from api.types.session import PageInfo
-from parking.flows import invoice_view
-from parking.flows.invoice_view import InvoiceView
+from parking.flows.invoices import invoice_view
+from parking.flows.invoices.invoice_view import InvoiceView
 from parking.invoices import service
 from parking.kit.errors import InvalidInputError
 

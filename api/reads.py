@@ -14,9 +14,12 @@ from api.types.mandate import Mandate
 from api.types.passes import RIGHT_ID, Pass, PassProduct
 from api.types.plate import Plate, PlateClaim
 from api.types.session import PageInfo, Session, SessionConnection, SessionEdge
-from parking.flows import dispute_view, driver_view, invoice_view, pass_view
-from parking.flows import mandates as mandate_flows
-from parking.flows import pass_products as pass_product_flows
+from parking.flows import driver_view
+from parking.flows.disputes import dispute_view
+from parking.flows.invoices import invoice_view
+from parking.flows.passes import pass_products as pass_product_flows
+from parking.flows.passes import pass_view
+from parking.flows.payments import mandates as mandate_flows
 from parking.kit.errors import InvalidInputError
 from parking.plates import service as plate_service
 

@@ -11,17 +11,12 @@ from prometheus_client import Gauge
 
 from parking.events import outbox
 from parking.events.outage import Outage
-from parking.flows import (
-    dispute_decision,
-    dispute_misread,
-    invoice_fapiao,
-    mandates,
-    pass_renewal,
-    refunds,
-    settlement,
-)
 from parking.flows.context import ParkingContext
+from parking.flows.disputes import dispute_decision, dispute_misread
 from parking.flows.housekeeping import purge_expired
+from parking.flows.invoices import invoice_fapiao
+from parking.flows.passes import pass_renewal
+from parking.flows.payments import mandates, refunds, settlement
 from parking.kit.partitions import ensure_partitions
 
 DAY_S: Final = 24 * 3600.0

@@ -10,7 +10,7 @@ from api.request import Info
 from api.types.dispute import DISPUTE_KIND, Dispute
 from parking.disputes.models import DisputeReason
 from parking.disputes.rules import COMMENT_LENGTH_MAX, DISPUTABLE_FOR
-from parking.flows import dispute_opening, dispute_view
+from parking.flows.disputes import dispute_opening, dispute_view
 
 
 @strawberry.type(description="The bill is contested.")

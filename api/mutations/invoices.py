@@ -8,8 +8,8 @@ from api.acting import Given, outcome_of, refusable
 from api.global_ids import BILL_KIND, decode_keys
 from api.request import Info
 from api.types.invoice import Invoice, InvoiceBuyer
-from parking.flows import invoice_fapiao, invoice_view, invoicing
-from parking.flows.invoicing import BILLS_PER_INVOICE_MAX
+from parking.flows.invoices import invoice_fapiao, invoice_view, invoicing
+from parking.flows.invoices.invoicing import BILLS_PER_INVOICE_MAX
 from parking.invoices import service
 from parking.invoices.errors import InvoiceUnknownError
 from parking.invoices.models import InvoiceKind

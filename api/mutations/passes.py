@@ -11,7 +11,7 @@ from api.global_ids import decode_id, decode_keys
 from api.request import Info
 from api.types.money import Money, MoneyInput, checked_money
 from api.types.passes import PRODUCT_ID, RIGHT_ID, Pass
-from parking.flows import pass_changes, pass_purchase, pass_view
+from parking.flows.passes import pass_changes, pass_purchase, pass_view
 from parking.passes.errors import PassUnknownError
 
 

@@ -10,7 +10,7 @@ from api.global_ids import decode_id
 from api.request import Info
 from api.types.mandate import Mandate
 from api.types.money import Money, MoneyInput, checked_money
-from parking.flows import mandates, prepay
+from parking.flows.payments import mandates, prepay
 from parking.kit.errors import InvalidInputError
 
 URL_LENGTH_MAX = 500

@@ -5,8 +5,9 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 
 from api.body import REFUSED_HEADERS, BodyRefusedError, read_body
 from api.pages import pay
-from parking.flows import checkout, receipt_links
 from parking.flows.context import ParkingContext
+from parking.flows.payments import checkout
+from parking.flows.proof import receipt_links
 from parking.kit.errors import ParkingError, UnavailableError
 from parking.payments.errors import (
     BillUnknownError,

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import segno
 
-from parking.flows.checkout import PayPage, PayState
-from parking.flows.live_bill import BillLine
+from parking.flows.bills.live_bill import BillLine
+from parking.flows.payments.checkout import PayPage, PayState
 from parking.kit.money import Money
 
 STYLE: Final = """

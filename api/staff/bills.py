@@ -7,7 +7,7 @@ import strawberry
 from api.global_ids import BILL_KIND, decode_id, decode_keys
 from api.request import Info
 from api.types.issued_bill import BillReceipt, BillVerification, IssuedBillFacts
-from parking.flows import bill_view
+from parking.flows.proof import bill_view
 
 BillId = Annotated[strawberry.ID, strawberry.argument(description="Of your operator.")]
 

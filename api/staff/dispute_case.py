@@ -11,9 +11,9 @@ from api.types.bill import BillLine, bill_line
 from api.types.issued_bill import VerificationCheck
 from api.types.money import Money
 from parking.disputes.rules import DECIDING_THRESHOLD, ReadFacts
-from parking.flows import dispute_view
-from parking.flows.bill_lines import read_lines
-from parking.flows.dispute_evidence import ReadView
+from parking.flows.bills.bill_lines import read_lines
+from parking.flows.disputes import dispute_view
+from parking.flows.disputes.dispute_evidence import ReadView
 from parking.kit import money
 from parking.payments import models
 

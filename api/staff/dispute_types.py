@@ -12,8 +12,8 @@ from api.types.money import Money
 from api.types.session import PageInfo
 from parking.disputes import models
 from parking.disputes.rules import WORDS_LENGTH_MAX
-from parking.flows.dispute_decision import ACCEPT_FULL, CORRECT, REJECT, Remedy
-from parking.flows.dispute_view import DisputeView
+from parking.flows.disputes.dispute_decision import ACCEPT_FULL, CORRECT, REJECT, Remedy
+from parking.flows.disputes.dispute_view import DisputeView
 from parking.kit.errors import InvalidInputError
 from parking.tariffs.model_part import validated
 from parking.tariffs.rules import Vehicle

@@ -26,7 +26,7 @@ from api.types.money import Money
 from api.types.session import PageInfo
 from parking.disputes import models
 from parking.drivers.tokens import StaffIdentity
-from parking.flows import dispute_decision, dispute_preview, dispute_view
+from parking.flows.disputes import dispute_decision, dispute_preview, dispute_view
 from parking.kit.errors import InvalidInputError
 
 _CURSOR = "DisputeCursor"

@@ -11,7 +11,7 @@ from api.config import PAGE_SIZE
 from api.global_ids import decode_id, decode_keys, encode_id
 from api.request import Info
 from api.types.invoice import INVOICE_KIND, Invoice, InvoiceConnection
-from parking.flows import invoice_fapiao, invoice_view, invoicing
+from parking.flows.invoices import invoice_fapiao, invoice_view, invoicing
 from parking.invoices import service
 from parking.invoices.errors import InvoiceUnknownError
 from parking.invoices.models import InvoiceKind

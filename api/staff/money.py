@@ -14,14 +14,14 @@ from api.types.money import Money, MoneyInput
 from api.types.refund import REFUND_KIND
 from api.types.session import PageInfo
 from parking.drivers.tokens import StaffIdentity
-from parking.flows import desk_refund, refund_view
-from parking.flows.correction import (
+from parking.flows.payments import desk_refund, refund_view
+from parking.flows.payments.correction import (
     Correction,
     CorrectionOutcome,
     correct_stay,
     session_of_bill,
 )
-from parking.flows.refund_view import RefundView
+from parking.flows.payments.refund_view import RefundView
 from parking.kit import money
 from parking.kit.errors import InvalidInputError
 from parking.payments.errors import BillUnknownError, RefundUnknownError

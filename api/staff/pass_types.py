@@ -7,7 +7,7 @@ import strawberry
 from api.global_ids import encode_id
 from api.types.money import Money
 from api.types.passes import PassProduct
-from parking.flows.pass_view import PassView
+from parking.flows.passes.pass_view import PassView
 from parking.passes import models
 
 HELD_ID = "HeldPass"

@@ -15,7 +15,7 @@ from api.staff.pass_types import HELD_ID, HeldPass, HeldPassPage, StaffPassProdu
 from api.staff.places import AREA_ID
 from api.types.money import MoneyInput, checked_money
 from api.types.passes import MINUTES_PER_HOUR, PRODUCT_ID, Weekday
-from parking.flows import pass_changes, pass_products, pass_view
+from parking.flows.passes import pass_changes, pass_products, pass_view
 from parking.kit.errors import InvalidInputError
 from parking.passes.errors import PassProductUnknownError, PassUnknownError
 from parking.passes.periods import PeriodKind

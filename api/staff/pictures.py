@@ -10,7 +10,7 @@ from api.config import ApiConfig
 from api.request import open_context
 from parking.drivers.errors import TokenExpiredError, TokenRefusedError
 from parking.flows.context import ParkingContext
-from parking.flows.dispute_pictures import find_picture
+from parking.flows.disputes.dispute_pictures import find_picture
 from parking.kit.errors import UnavailableError
 
 PATH: Final = "/staff/pictures/{frame}"

@@ -5,7 +5,7 @@ from datetime import datetime
 import strawberry
 
 from api.types.money import Money
-from parking.flows import live_bill
+from parking.flows.bills import live_bill
 from parking.kit import money
 from parking.kit.errors import InvalidInputError
 

@@ -8,7 +8,7 @@ from api.global_ids import BILL_KIND, Node, encode_id
 from api.types.money import Money
 from api.types.session import PageInfo
 from parking.disputes import models
-from parking.flows.dispute_view import DisputeView
+from parking.flows.disputes.dispute_view import DisputeView
 
 DISPUTE_KIND = "Dispute"
 

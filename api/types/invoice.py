@@ -8,7 +8,7 @@ from api.global_ids import BILL_KIND, Node, encode_id
 from api.types.money import Money
 from api.types.passes import RIGHT_ID
 from api.types.session import PageInfo
-from parking.flows import invoice_view
+from parking.flows.invoices import invoice_view
 from parking.invoices import models, parties
 
 INVOICE_KIND = "Invoice"

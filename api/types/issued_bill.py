@@ -12,10 +12,10 @@ from api.request import Info
 from api.types.bill import BillLine, bill_line
 from api.types.money import Money
 from api.types.place import Place
-from parking.flows import bill_view
-from parking.flows.bill_view import IssuedBillView
-from parking.flows.checks import Check, Verification
-from parking.flows.receipts import IssuedReceipt
+from parking.flows.bills.checks import Check, Verification
+from parking.flows.proof import bill_view
+from parking.flows.proof.bill_view import IssuedBillView
+from parking.flows.proof.receipts import IssuedReceipt
 from parking.payments import models
 
 strawberry.enum(

@@ -8,7 +8,7 @@ from strawberry.dataloader import DataLoader
 
 from api.request import RequestContext
 from api.types.issued_bill import IssuedBill
-from parking.flows import bill_view
+from parking.flows.proof import bill_view
 
 _LOADER_OF_STAYS: Final = "bills_of_stays"
 _LOADER_OF_PASSES: Final = "bills_of_passes"

@@ -6,7 +6,7 @@ import strawberry
 
 from api.global_ids import Node, encode_id
 from api.types.money import Money
-from parking.flows.mandates import MandateView
+from parking.flows.payments.mandates import MandateView
 from parking.payments import models
 
 strawberry.enum(

@@ -12,7 +12,7 @@ from api.request import Info
 from api.types.issued_bill import IssuedBill
 from api.types.listed_bills import bills_of_pass
 from api.types.money import Money
-from parking.flows.pass_view import PassView
+from parking.flows.passes.pass_view import PassView
 from parking.kit import money
 from parking.passes import models, periods, rules
 

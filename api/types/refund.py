@@ -7,7 +7,7 @@ import strawberry
 
 from api.global_ids import encode_id
 from api.types.money import Money
-from parking.flows.refund_view import RefundView
+from parking.flows.payments.refund_view import RefundView
 from parking.payments.models import RefundState
 
 REFUND_KIND = "Refund"

@@ -6,10 +6,10 @@ from typing import get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from parking.flows import pass_coverage
 from parking.flows.continuation import billed_in, continue_stay, may_continue
 from parking.flows.lane_types import Lane
-from parking.flows.pass_coverage import Coverage
+from parking.flows.passes import pass_coverage
+from parking.flows.passes.pass_coverage import Coverage
 from parking.flows.reentry import set_aside
 from parking.kit.database import UnitOfWork
 from parking.lanes.models import Presentation

@@ -4,8 +4,8 @@ from uuid import UUID
 
 from parking.drivers import stays
 from parking.events.types import EventType
-from parking.flows import pass_changes
 from parking.flows.context import ParkingContext
+from parking.flows.passes import pass_changes
 from parking.places import service as places
 from parking.plates import service as plates
 from parking.sessions import repository as session_rows

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from parking.flows.live_bill import circumstances_of
+from parking.flows.bills.live_bill import circumstances_of
 from parking.payments.models import Bill
 from parking.sessions.models import Session
 from parking.tariffs.circumstances import (

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from parking.drivers import stays
 from parking.drivers.models import DriverStay
+from parking.flows.bills.live_bill import LiveBill, bill_of
 from parking.flows.context import ParkingContext
-from parking.flows.live_bill import LiveBill, bill_of
-from parking.flows.refund_view import RefundView, views_for
+from parking.flows.payments.refund_view import RefundView, views_for
 from parking.kit.database import UnitOfWork
 from parking.payments import repository as payments
 from parking.places import repository as places

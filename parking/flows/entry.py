@@ -8,8 +8,8 @@ from parking.events.types import EventType
 from parking.flows import display
 from parking.flows.arrival import CarAtEntry, open_stay
 from parking.flows.lane_types import Action, Decision, Lane
+from parking.flows.payments.step import opened
 from parking.flows.release import release
-from parking.flows.step import opened
 from parking.kit.database import UnitOfWork
 from parking.lanes import service as lanes
 from parking.lanes.models import Presentation

@@ -10,17 +10,18 @@ from uuid import UUID
 from parking.disputes import service as disputes
 from parking.drivers import stays
 from parking.events.types import EventType
-from parking.flows import display, live_bill
-from parking.flows.billing import current_bill
-from parking.flows.charging import new_charge
+from parking.flows import display
+from parking.flows.bills import live_bill
+from parking.flows.bills.billing import current_bill
 from parking.flows.context import ParkingContext
 from parking.flows.entry import CONFIDENCE_MIN, PLATE_UNSURE, lane_code
 from parking.flows.lane_types import Action, Decision, Lane
 from parking.flows.pay_link import pay_url
+from parking.flows.payments.charging import new_charge
+from parking.flows.payments.settlement import Settled
+from parking.flows.payments.step import Errand, ProviderCall, Step, opened
 from parking.flows.reentry import find_doubt, take_back
 from parking.flows.release import release
-from parking.flows.settlement import Settled
-from parking.flows.step import Errand, ProviderCall, Step, opened
 from parking.kit.database import UnitOfWork
 from parking.kit.money import Money
 from parking.lanes import repository as lane_rows

@@ -6,7 +6,6 @@ from time import perf_counter
 from uuid import UUID
 
 from parking.flows import display, entry, passage
-from parking.flows.charging import call_provider
 from parking.flows.context import ParkingContext
 from parking.flows.exit import ExitFlow
 from parking.flows.lane_types import (
@@ -23,9 +22,10 @@ from parking.flows.lane_types import (
     PresentationState,
     ReadSource,
 )
+from parking.flows.payments.charging import call_provider
+from parking.flows.payments.settlement import Settled
+from parking.flows.payments.step import Step
 from parking.flows.release import OPEN_TTL_MS
-from parking.flows.settlement import Settled
-from parking.flows.step import Step
 from parking.kit.database import ConflictError, UnitOfWork
 from parking.kit.errors import UnavailableError
 from parking.lanes import repository as lane_rows

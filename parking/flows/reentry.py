@@ -7,10 +7,11 @@ from typing import Final
 from uuid import UUID
 
 from parking.events.types import EventType
-from parking.flows import live_bill, stay_end
-from parking.flows.billing import current_bill
+from parking.flows import stay_end
+from parking.flows.bills import live_bill
+from parking.flows.bills.billing import current_bill
+from parking.flows.bills.live_bill import LiveBill
 from parking.flows.continuation import billed_in, continue_stay, may_continue
-from parking.flows.live_bill import LiveBill
 from parking.kit.database import UnitOfWork
 from parking.payments import repository as payment_rows
 from parking.payments import service as payments

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from parking.drivers import stays
-from parking.flows import live_bill, pass_coverage
+from parking.flows.bills import live_bill
+from parking.flows.passes import pass_coverage
 from parking.kit.database import UnitOfWork
 from parking.payments import repository as payments
 from parking.sessions import service as sessions

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from parking.events.pokes import lane_channel
 from parking.events.types import EventType
-from parking.flows import live_bill
+from parking.flows.bills import live_bill
+from parking.flows.bills.live_bill import LiveBill
 from parking.flows.context import ParkingContext
-from parking.flows.live_bill import LiveBill
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
 from parking.lanes import repository as lanes

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
-from parking.flows import live_bill
+from parking.flows.bills import live_bill
 from parking.flows.context import ParkingContext
 from parking.kit.ids import new_id
 from parking.places import service as places

@@ -10,8 +10,8 @@ import httpx
 
 from parking.drivers import stays
 from parking.drivers.models import Driver
-from parking.flows import mandates
 from parking.flows.context import ParkingContext
+from parking.flows.payments import mandates
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import new_id
 from parking.places import service as places

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.text import Text
 
 from api.global_ids import BILL_KIND, read_id
-from parking.flows.bill_proof import prove
-from parking.flows.checks import Verification
-from parking.flows.receipt_check import DOCUMENT_BYTES_MAX, check_receipt, read_document
-from parking.flows.receipts import issue_receipt
+from parking.flows.bills.checks import Verification
+from parking.flows.proof.bill_proof import prove
+from parking.flows.proof.receipt_check import DOCUMENT_BYTES_MAX, check_receipt, read_document
+from parking.flows.proof.receipts import issue_receipt
 from parking.kit.canonical_json import read_strictly
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from parking.flows.checks import Check, Verification
+from parking.flows.bills.checks import Check, Verification
 from parking.kit.money import Money
 
 LINES_SHOWN_MAX: Final = 60

@@ -6,7 +6,7 @@ from typing import Final
 import httpx
 import structlog
 
-from parking.flows.live_bill import bill_of
+from parking.flows.bills.live_bill import bill_of
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import ParkingError
 from parking.payments import repository as payments

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import httpx
 import pytest
 
-from parking.flows import charging, desk_refund, mandates, refunds, settlement
 from parking.flows.context import ParkingContext
 from parking.flows.lane import LaneFlows
+from parking.flows.payments import charging, desk_refund, mandates, refunds, settlement
 from parking.kit.money import Money
 from parking.payments.models import Bill
 from parking.payments.repository import find_bills

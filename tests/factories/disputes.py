@@ -4,7 +4,7 @@ from typing import Final
 from uuid import UUID
 
 from parking.disputes.models import Dispute, DisputeReason
-from parking.flows import dispute_opening
+from parking.flows.disputes import dispute_opening
 from parking.flows.lane_types import Decision, FrameUpload, Lane
 from parking.kit.ids import new_id
 from tests.factories.lane_world import PLATE, LaneWorld, read_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from parking.flows.context import ParkingContext
-from parking.flows.refunds import request_refund
+from parking.flows.payments.refunds import request_refund
 from parking.invoices import repository, service
 from parking.invoices.document import Document
 from parking.invoices.fapiao.fake import FakeFapiaoService

@@ -12,7 +12,6 @@ from sqlalchemy import text
 
 from parking.drivers.models import Driver
 from parking.events.bus import Bus, open_valkey
-from parking.flows import mandates
 from parking.flows.context import ParkingContext
 from parking.flows.lane import LaneFlows
 from parking.flows.lane_types import (
@@ -25,7 +24,8 @@ from parking.flows.lane_types import (
     PresentationState,
     ReadSource,
 )
-from parking.flows.settlement import receive_agreement
+from parking.flows.payments import mandates
+from parking.flows.payments.settlement import receive_agreement
 from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.crypto import Vault
 from parking.kit.database import Database

@@ -7,8 +7,8 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from parking.flows import pass_products, pass_purchase, pass_renewal
-from parking.flows.pass_purchase import PassOrder
+from parking.flows.passes import pass_products, pass_purchase, pass_renewal
+from parking.flows.passes.pass_purchase import PassOrder
 from parking.kit.ids import new_id
 from parking.kit.money import Money
 from parking.passes.models import RightSpecification

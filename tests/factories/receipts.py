@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from parking.flows.checks import Check, Verification
-from parking.flows.receipt_check import ReceiptDocument
-from parking.flows.receipts import IssuedReceipt, issue_receipt
-from parking.flows.verification import verify
+from parking.flows.bills.checks import Check, Verification
+from parking.flows.proof.receipt_check import ReceiptDocument
+from parking.flows.proof.receipts import IssuedReceipt, issue_receipt
+from parking.flows.proof.verification import verify
 from parking.payments import repository as payments
 from parking.payments.models import Bill
 from parking.payments.receipt import open_receipt

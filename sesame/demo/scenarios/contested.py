@@ -5,7 +5,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Final
 
-from parking.flows.receipt_check import check_receipt, read_document
+from parking.flows.proof.receipt_check import check_receipt, read_document
 from parking.kit.money import Money
 from parking.payments.receipt_keys import read_key_set
 from sesame.demo import documents

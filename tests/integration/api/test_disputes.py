@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from api.global_ids import encode_id
 from parking.disputes.models import DisputeReason
-from parking.flows import dispute_decision, settlement
+from parking.flows.disputes import dispute_decision
+from parking.flows.payments import settlement
 from parking.payments.fake import Fault
 from parking.payments.port import OrderStatus
 from parking.places import service as places

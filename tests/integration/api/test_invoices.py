@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from api.global_ids import encode_id
-from parking.flows.invoice_link import LINK_PERIOD, link_token
+from parking.flows.invoices.invoice_link import LINK_PERIOD, link_token
 from parking.invoices.fapiao.fake import FakeFapiaoService
 from parking.kit.ids import new_id
 from tests.factories.api import ApiWorld, open_api

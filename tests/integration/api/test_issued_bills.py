@@ -10,10 +10,11 @@ import pytest
 
 from api.config import RECEIPTS_PER_OPERATION_MAX
 from api.global_ids import encode_id
-from parking.flows import bill_view, refunds
 from parking.flows.context import ParkingContext
 from parking.flows.pay_link import pay_token
-from parking.flows.receipt_check import check_receipt, read_document
+from parking.flows.payments import refunds
+from parking.flows.proof import bill_view
+from parking.flows.proof.receipt_check import check_receipt, read_document
 from parking.kit.ids import new_id
 from parking.kit.money import Money
 from parking.payments.receipt import open_receipt

@@ -11,7 +11,9 @@ from api.config import SUBSCRIPTION_LOOK_S
 from api.global_ids import encode_id
 from api.subscriptions import session_updated
 from parking.events.pokes import Poke, session_channel
-from parking.flows import driver_view, live_bill, prepay
+from parking.flows import driver_view
+from parking.flows.bills import live_bill
+from parking.flows.payments import prepay
 from parking.flows.validation import StayNamed, validate_stay
 from parking.kit.money import Money
 from parking.tariffs import service as tariffs

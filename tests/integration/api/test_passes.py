@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from api.global_ids import encode_id, read_id
-from parking.flows import bill_view
+from parking.flows.proof import bill_view
 from parking.places import service as places
 from tests.factories.api import ApiWorld
 from tests.factories.lane_world import PLATE

@@ -13,7 +13,7 @@ from api.schema import make_schema
 from api.staff.schema import make_staff_schema
 from parking.disputes.models import DisputeReason
 from parking.drivers.tokens import ACCESS_PERIOD, STAFF_PERIOD
-from parking.flows import invoicing
+from parking.flows.invoices import invoicing
 from parking.invoices.fapiao.fake import FakeFapiaoService
 from tests.factories.api import ApiWorld
 from tests.factories.disputes import dispute

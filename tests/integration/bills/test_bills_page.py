@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from parking.flows.checks import CheckName
+from parking.flows.bills.checks import CheckName
 from tests.factories.lane_world import SIGNER, LaneWorld
 from tests.factories.receipts import bills_of, receipt_of
 

@@ -10,10 +10,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.console import Console
 
-from parking.flows import prepay, refunds
-from parking.flows.receipt_check import ReceiptDocument, check_receipt, read_document
-from parking.flows.receipt_claims import mask_plate
-from parking.flows.receipts import IssuedReceipt
+from parking.flows.payments import prepay, refunds
+from parking.flows.proof.receipt_check import ReceiptDocument, check_receipt, read_document
+from parking.flows.proof.receipt_claims import mask_plate
+from parking.flows.proof.receipts import IssuedReceipt
 from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
 from parking.payments.errors import ReceiptNotReadyError, ReceiptsUnavailableError

@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from parking.flows import prepay
-from parking.flows.verification import verify
+from parking.flows.payments import prepay
+from parking.flows.proof.verification import verify
 from parking.payments.errors import BillUnknownError
 from parking.tariffs import service as tariffs
 from tests.factories.lane_world import PLATE, RATE_TABLE, LaneWorld

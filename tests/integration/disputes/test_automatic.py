@@ -8,7 +8,8 @@ import pytest
 from parking.disputes.errors import DisputesTooManyError, DisputeTooEarlyError, DisputeTooLateError
 from parking.disputes.models import DisputeReason, DisputeState
 from parking.disputes.rules import StaffCause
-from parking.flows import dispute_decision, dispute_view, prepay, refunds
+from parking.flows.disputes import dispute_decision, dispute_view
+from parking.flows.payments import prepay, refunds
 from parking.payments.errors import BillUnknownError
 from parking.payments.fake import Fault
 from tests.factories.disputes import MISREAD, bill_of, charged_stay, dispute, leave

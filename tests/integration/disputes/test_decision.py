@@ -9,10 +9,12 @@ import pytest
 from parking.disputes import service as disputes
 from parking.disputes.errors import DisputeDecidedError, DisputeUnknownError
 from parking.disputes.models import Dispute, DisputeReason, DisputeState
-from parking.flows import binding, dispute_decision, dispute_view, prepay
+from parking.flows import binding
 from parking.flows.context import ParkingContext
-from parking.flows.correction import CorrectionOutcome
-from parking.flows.dispute_decision import ACCEPT_FULL, REJECT
+from parking.flows.disputes import dispute_decision, dispute_view
+from parking.flows.disputes.dispute_decision import ACCEPT_FULL, REJECT
+from parking.flows.payments import prepay
+from parking.flows.payments.correction import CorrectionOutcome
 from parking.kit.database import ConflictError
 from parking.kit.errors import ParkingError
 from parking.sessions.errors import SessionUnknownError

@@ -5,8 +5,8 @@ from uuid import UUID
 import pytest
 
 from parking.disputes.models import Dispute, DisputeState
-from parking.flows import dispute_decision, dispute_misread, dispute_view
 from parking.flows.context import ParkingContext
+from parking.flows.disputes import dispute_decision, dispute_misread, dispute_view
 from tests.factories.disputes import MISREAD, charged_stay, dispute, leave
 from tests.factories.lane_world import PLATE, LaneWorld
 

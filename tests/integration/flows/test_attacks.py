@@ -5,9 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from parking.flows import checkout, driver_view, prepay, settlement
+from parking.flows import driver_view
 from parking.flows.lane_types import Lane, LaneEvent, PresentationState
 from parking.flows.pay_link import pay_token
+from parking.flows.payments import checkout, prepay, settlement
 from parking.kit.ids import new_id
 from parking.lanes.models import CommandState
 from parking.plates import service as plates

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from parking.flows import checkout, driver_view, prepay, settlement
+from parking.flows import driver_view
 from parking.flows.pay_link import pay_token
+from parking.flows.payments import checkout, prepay, settlement
 from parking.payments.fake import Fault
 from parking.payments.port import OrderStatus
 from parking.plates import vehicles

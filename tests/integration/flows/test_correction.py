@@ -8,12 +8,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from parking.flows import charging, checkout, prepay, settlement
-from parking.flows.bill_basis import BillBasis, recompute
-from parking.flows.bill_lines import stored_lines
-from parking.flows.correction import Correction, CorrectionOutcome, correct_stay
+from parking.flows.bills.bill_basis import BillBasis, recompute
+from parking.flows.bills.bill_lines import stored_lines
 from parking.flows.driver_view import find_session
 from parking.flows.pay_link import pay_token
+from parking.flows.payments import charging, checkout, prepay, settlement
+from parking.flows.payments.correction import Correction, CorrectionOutcome, correct_stay
 from parking.kit.errors import InvalidInputError, ParkingError
 from parking.kit.money import Money
 from parking.payments.errors import BillUnknownError, PaymentInProgressError

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from parking.flows import invoice_fapiao, invoice_view, invoicing
-from parking.flows.invoice_files import FileKind, open_file
-from parking.flows.invoice_view import InvoiceState
+from parking.flows.invoices import invoice_fapiao, invoice_view, invoicing
+from parking.flows.invoices.invoice_files import FileKind, open_file
+from parking.flows.invoices.invoice_view import InvoiceState
 from parking.invoices.errors import (
     DocumentNotReadyError,
     FapiaoUnavailableError,

@@ -12,9 +12,9 @@ from uuid import UUID
 import pytest
 from typer.testing import CliRunner
 
-from parking.flows import invoicing
-from parking.flows.corrected_facts import Correction
-from parking.flows.correction import correct_stay
+from parking.flows.invoices import invoicing
+from parking.flows.payments.corrected_facts import Correction
+from parking.flows.payments.correction import correct_stay
 from parking.invoices.errors import BillNotPaidError
 from parking.kit.database import ConflictError
 from parking.kit.errors import InvalidInputError

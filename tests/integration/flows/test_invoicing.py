@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from parking.flows import invoicing
-from parking.flows.refunds import request_refund
+from parking.flows.invoices import invoicing
+from parking.flows.payments.refunds import request_refund
 from parking.invoices import repository, service
 from parking.invoices.errors import (
     BillNotPaidError,

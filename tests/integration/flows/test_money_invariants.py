@@ -8,21 +8,12 @@ from uuid import UUID
 import pytest
 
 from parking.disputes.models import DisputeReason
-from parking.flows import (
-    charging,
-    checkout,
-    desk_refund,
-    dispute_decision,
-    dispute_opening,
-    pass_changes,
-    pass_renewal,
-    prepay,
-    refunds,
-    settlement,
-)
-from parking.flows.correction import Correction, correct_stay
+from parking.flows.disputes import dispute_decision, dispute_opening
+from parking.flows.passes import pass_changes, pass_renewal
 from parking.flows.pay_link import pay_token
-from parking.flows.verification import verify
+from parking.flows.payments import charging, checkout, desk_refund, prepay, refunds, settlement
+from parking.flows.payments.correction import Correction, correct_stay
+from parking.flows.proof.verification import verify
 from parking.kit.errors import ParkingError
 from parking.kit.money import Money
 from parking.payments.fake import Fault

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from parking.flows import pass_changes, verification
-from parking.flows.pass_basis import PassBasis, recompute
+from parking.flows.passes import pass_changes
+from parking.flows.passes.pass_basis import PassBasis, recompute
+from parking.flows.proof import verification
 from parking.kit.errors import InvalidInputError
 from parking.passes.periods import PeriodKind
 from tests.factories.lane_world import LaneWorld

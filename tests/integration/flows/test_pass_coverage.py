@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from parking.flows import charging, pass_changes
+from parking.flows.passes import pass_changes
+from parking.flows.payments import charging
 from parking.kit.errors import InvalidInputError
 from parking.kit.ids import new_id
 from parking.kit.money import Money

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from parking.flows import charging, pass_changes, pass_products, pass_renewal, settlement
 from parking.flows.binding import unbind
+from parking.flows.passes import pass_changes, pass_products, pass_renewal
+from parking.flows.payments import charging, settlement
 from parking.kit.money import Money
 from parking.passes import repository
 from parking.passes.errors import PassEndedError, PassUnknownError

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from parking.flows import charging, pass_changes, pass_products, pass_purchase, settlement
+from parking.flows.passes import pass_changes, pass_products, pass_purchase
+from parking.flows.payments import charging, settlement
 from parking.kit.database import ConflictError
 from parking.kit.errors import InvalidInputError, ParkingError
 from parking.kit.money import Money

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from parking.flows import charging, checkout, mandates, settlement
 from parking.flows.lane_types import BarrierEvent, PresentationState
 from parking.flows.pay_link import pay_token
+from parking.flows.payments import charging, checkout, mandates, settlement
 from parking.kit.ids import new_id
 from parking.kit.money import Money
 from parking.lanes.models import CommandState

@@ -6,11 +6,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from parking.flows import charging, prepay, refunds, settlement, waivers
-from parking.flows.bill_basis import BillBasis, recompute
-from parking.flows.bill_lines import stored_lines
-from parking.flows.correction import Correction, correct_stay
-from parking.flows.refunds import lock_paying_attempt, request_refund, retry_refund
+from parking.flows.bills import waivers
+from parking.flows.bills.bill_basis import BillBasis, recompute
+from parking.flows.bills.bill_lines import stored_lines
+from parking.flows.payments import charging, prepay, refunds, settlement
+from parking.flows.payments.correction import Correction, correct_stay
+from parking.flows.payments.refunds import lock_paying_attempt, request_refund, retry_refund
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError, ParkingError
 from parking.kit.money import Money

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from parking.flows import charging, checkout, mandates, prepay, settlement
 from parking.flows.pay_link import pay_token
-from parking.flows.prepay import PrepaymentStatus
+from parking.flows.payments import charging, checkout, mandates, prepay, settlement
+from parking.flows.payments.prepay import PrepaymentStatus
 from parking.kit.ids import new_id
 from parking.kit.money import Money
 from parking.payments.errors import (

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from parking.flows import checkout, driver_view, settlement
+from parking.flows import driver_view
 from parking.flows.binding import adopt_open_stays
 from parking.flows.pay_link import pay_token
+from parking.flows.payments import checkout, settlement
 from parking.payments.errors import BillUnknownError
 from parking.payments.fake import Fault
 from parking.plates import service as plates

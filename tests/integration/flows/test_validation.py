@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from parking.flows import prepay
+from parking.flows.payments import prepay
 from parking.flows.validation import StayNamed, ValidatedStay, validate_stay
 from parking.kit.errors import InvalidInputError, ParkingError
 from parking.payments.errors import PaymentInProgressError

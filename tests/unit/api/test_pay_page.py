@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from api.pages.pay import render
-from parking.flows.checkout import PayPage, PayState
-from parking.flows.live_bill import BillLine
+from parking.flows.bills.live_bill import BillLine
+from parking.flows.payments.checkout import PayPage, PayState
 from parking.kit.money import Money
 
 ENTERED_AT = datetime(2026, 3, 1, 16, 30, tzinfo=UTC)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parking.flows.bill_basis import BillBasis, Evidence, StoredCredit, recompute
-from parking.flows.bill_lines import read_lines, stored_lines
-from parking.flows.receipt_claims import least_basis
+from parking.flows.bills.bill_basis import BillBasis, Evidence, StoredCredit, recompute
+from parking.flows.bills.bill_lines import read_lines, stored_lines
+from parking.flows.proof.receipt_claims import least_basis
 from parking.kit.errors import InvalidInputError
 from parking.tariffs.fingerprints import fingerprint_of
 from parking.tariffs.rules import Circumstances, Vehicle, read_rate_table

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parking.flows.bill_lines import StayFacts, lines_of
+from parking.flows.bills.bill_lines import StayFacts, lines_of
 from parking.flows.continuation import (
     CHAIN_AGE_MAX,
     billed_in,

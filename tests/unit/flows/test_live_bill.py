@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parking.flows import live_bill
-from parking.flows.live_bill import bill_of, due_curve
+from parking.flows.bills import live_bill
+from parking.flows.bills.live_bill import bill_of, due_curve
 from parking.kit.errors import InvalidInputError
 from parking.kit.ids import new_id
 from parking.kit.money import Money

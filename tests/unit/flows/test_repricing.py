@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parking.flows.bill_lines import Credit, StayFacts
-from parking.flows.repricing import Waiver, reprice, shrunk
-from parking.flows.waivers import WAIVED
+from parking.flows.bills.bill_lines import Credit, StayFacts
+from parking.flows.bills.waivers import WAIVED
+from parking.flows.payments.repricing import Waiver, reprice, shrunk
 from parking.tariffs.rules import RateTable, read_rate_table
 from tests.factories.lane_world import RATE_TABLE
 

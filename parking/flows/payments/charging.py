@@ -1,0 +1,166 @@
+"""Sending a stored attempt to its provider, outside every transaction, and hearing it out."""
+
+import asyncio
+from collections.abc import Generator, MutableMapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from time import perf_counter
+from uuid import UUID
+
+import structlog
+
+from parking.flows.context import ParkingContext
+from parking.flows.payments import settlement
+from parking.flows.payments.settlement import AttemptRows, Then
+from parking.flows.payments.step import Errand, NewCharge, ProviderCall
+from parking.kit.database import UnitOfWork
+from parking.payments import repository
+from parking.payments import service as payments
+from parking.payments.models import AttemptState, BillState, PaymentAttempt
+from parking.payments.port import OrderStatus
+from parking.payments.service import AmountMismatchError
+
+# A driver at a closed gate waits for the provider this long before the display offers the QR code.
+CHARGE_DEADLINE_S = 4.0
+# An unknown outcome is asked about at once, this often, before the janitor takes over.
+QUERY_PAUSES_S: Sequence[float] = (0.3, 0.7, 1.5)
+
+_UNSETTLED = frozenset({AttemptState.SENT, AttemptState.ACCEPTED, AttemptState.UNKNOWN})
+_log = structlog.get_logger()
+
+
+async def new_charge(
+    unit: UnitOfWork, attempt: PaymentAttempt, presentation_id: UUID | None
+) -> NewCharge:
+    """Return what takes the money for an attempt that this transaction stores.
+
+    Args:
+        unit: The transaction.
+        attempt: By a mandate.
+        presentation_id: The exit that the stay is tied to, if it is at one.
+    """
+    return NewCharge(
+        operator_id=attempt.operator_id,
+        attempt_id=attempt.id,
+        provider=attempt.provider,
+        order=await settlement.order_of(unit, attempt, CHARGE_DEADLINE_S),
+        rows=AttemptRows(attempt.session_id, attempt.bill_id, presentation_id, attempt.pass_id),
+    )
+
+
+async def charge_bill(
+    context: ParkingContext, operator_id: UUID, bill_id: UUID
+) -> PaymentAttempt | None:
+    """Charge an unpaid bill to its driver's mandates, one after the other until one pays.
+
+    Charging again later tries every mandate again; an attempt under way is left alone. For bills
+    without a stay: a stay's gate is not opened by the lane's display this way.
+
+    Returns:
+        The last attempt as it stands now; None where there is no mandate to charge, or nothing
+        to pay.
+    """
+    since = context.clock.now()
+    last: UUID | None = None
+    # Each turn tries a mandate that was not tried since the start, so the turns end.
+    while True:
+        async with context.database.begin() as unit:
+            found = None
+            if last is not None:
+                found = await repository.find_attempt(unit, operator_id, last)
+                if found is None or found.state != AttemptState.FAILED:
+                    return found
+            step = await _next_charge(unit, operator_id, bill_id, since)
+        if not isinstance(step, NewCharge):
+            return found if step is None else step
+        await call_provider(context, step)
+        last = step.attempt_id
+
+
+async def _next_charge(
+    unit: UnitOfWork, operator_id: UUID, bill_id: UUID, since: datetime
+) -> NewCharge | PaymentAttempt | None:
+    bill = await repository.lock_bill(unit, operator_id, bill_id)
+    if bill is None or bill.state not in {BillState.ISSUED, BillState.OWED}:
+        return None
+    if bill.live_attempt_id is not None:
+        return await repository.find_attempt(unit, operator_id, bill.live_attempt_id)
+    for mandate in await payments.choose_mandates(unit, bill, since=since):
+        attempt = await payments.begin_attempt(
+            unit, bill, provider=mandate.provider, mandate=mandate
+        )
+        if attempt is not None:
+            return await new_charge(unit, attempt, None)
+    return None
+
+
+async def call_provider(
+    context: ParkingContext,
+    call: NewCharge | ProviderCall,
+    timings_ms: MutableMapping[str, float] | None = None,
+    then: Then | None = None,
+) -> None:
+    """Do the errand; what came of it is stored.
+
+    Args:
+        context: The domain's surroundings.
+        call: What to do.
+        timings_ms: What the provider takes is added to its `charge`, without our own
+            transactions around a charge.
+        then: Done in the transaction that settles a new charge, if its answer comes at once.
+    """
+    timings_ms = {} if timings_ms is None else timings_ms
+    try:
+        if await _send(context, call, timings_ms, then):
+            return
+        for pause_s in QUERY_PAUSES_S:
+            with _provider_time(timings_ms):
+                await asyncio.sleep(pause_s)
+                state = await settlement.ask(context, call.operator_id, call.attempt_id)
+            if state not in _UNSETTLED:
+                return
+    except AmountMismatchError:
+        # Staff must look; the attempt stays unsettled, so that nobody charges again.
+        _log.exception("charge.amount_mismatch", attempt=str(call.attempt_id))
+
+
+async def _send(
+    context: ParkingContext,
+    call: NewCharge | ProviderCall,
+    timings_ms: MutableMapping[str, float],
+    then: Then | None,
+) -> bool:
+    if isinstance(call, NewCharge):
+        return await _charge(context, call, timings_ms, then)
+    if call.errand is Errand.CLOSE:
+        with _provider_time(timings_ms):
+            await settlement.close(context, call.operator_id, call.attempt_id)
+        return True
+    with _provider_time(timings_ms):
+        state = await settlement.ask(context, call.operator_id, call.attempt_id)
+    return state not in _UNSETTLED
+
+
+async def _charge(
+    context: ParkingContext,
+    call: NewCharge,
+    timings_ms: MutableMapping[str, float],
+    then: Then | None,
+) -> bool:
+    with _provider_time(timings_ms):
+        result = await context.provider(call.provider).charge(call.order)
+    state = await settlement.settle(
+        context, call.operator_id, call.attempt_id, result, rows=call.rows, then=then
+    )
+    is_guaranteed = result.status == OrderStatus.ACCEPTED and result.guaranteed
+    return is_guaranteed or state not in _UNSETTLED
+
+
+@contextmanager
+def _provider_time(timings_ms: MutableMapping[str, float]) -> Generator[None]:
+    started = perf_counter()
+    try:
+        yield
+    finally:
+        spent_ms = (perf_counter() - started) * 1000
+        timings_ms["charge"] = timings_ms.get("charge", 0.0) + spent_ms

@@ -1,0 +1,220 @@
+"""The bill behind a QR code: shown and paid without signing in."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from parking.flows.bills import live_bill
+from parking.flows.bills.billing import current_bill
+from parking.flows.bills.live_bill import BillLine
+from parking.flows.context import ParkingContext
+from parking.flows.pay_link import pay_url, read_pay_token
+from parking.flows.payments import settlement
+from parking.kit.database import UnitOfWork
+from parking.kit.money import Money
+from parking.lanes import repository as lanes
+from parking.payments import repository
+from parking.payments import service as payments
+from parking.payments.errors import (
+    BillUnknownError,
+    NothingDueError,
+    PaymentInProgressError,
+    PaymentUnavailableError,
+)
+from parking.payments.models import AttemptKind, Bill, BillState, PaymentAttempt
+from parking.payments.port import (
+    CheckoutOrder,
+    ProviderRefusedError,
+    ProviderUnavailableError,
+)
+from parking.places import service as places
+from parking.sessions import service as sessions
+from parking.sessions.models import Session
+
+_SHOWN_AT_EACH_END = 2
+
+
+class PayState(StrEnum):
+    """What the page says: DUE can be paid now, PAID is settled, LEFT is over."""
+
+    DUE = "due"
+    IN_PROGRESS = "in_progress"
+    PAID = "paid"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class PayPage:
+    """The bill as anyone with its address may see it.
+
+    Attributes:
+        plate_masked: Enough for the driver to recognise the car, too little to name it.
+    """
+
+    place_name: str
+    timezone: str
+    plate_masked: str
+    entered_at: datetime
+    lines: tuple[BillLine, ...]
+    total: Money
+    paid: Money
+    due: Money
+    as_of: datetime
+    prepaid_until: datetime | None
+    state: PayState
+
+
+async def bill_of(context: ParkingContext, token: str) -> PayPage:
+    """Return the bill behind a token.
+
+    Raises:
+        BillUnknownError: the token is not one of ours.
+    """
+    operator_id, session_id = read_pay_token(context.vault, token)
+    async with context.database.begin() as unit:
+        session = await _lock_session(unit, operator_id, session_id)
+        bill = await live_bill.compute(unit, session, unit.now())
+        standing = await _standing(unit, session)
+        place = await places.require_place(unit, operator_id, session.place_id)
+        plate = sessions.plate_of(unit, session)
+    due = bill.due if standing is None else Money(standing.total_minor, standing.currency)
+    return PayPage(
+        place_name=place.name,
+        timezone=place.timezone,
+        plate_masked=mask(plate),
+        entered_at=session.entered_at,
+        lines=bill.lines,
+        total=bill.total,
+        paid=bill.paid,
+        due=due,
+        as_of=bill.as_of,
+        prepaid_until=session.prepaid_until,
+        state=_state(session, standing, due),
+    )
+
+
+async def start(context: ParkingContext, token: str) -> str:
+    """Return the address of the provider's payment page for the bill; again, the same page.
+
+    Raises:
+        BillUnknownError: the token is not one of ours.
+        NothingDueError: the bill is paid, or nothing is due yet.
+        PaymentInProgressError: the driver's account is being charged for it.
+        PaymentUnavailableError: the provider opened no page.
+    """
+    operator_id, session_id = read_pay_token(context.vault, token)
+    return await open_page(context, operator_id, session_id)
+
+
+async def open_page(context: ParkingContext, operator_id: UUID, session_id: UUID) -> str:
+    """Return the provider's payment page for what a stay owes now; errors as in `start`."""
+    attempt = await _begin(context, operator_id, session_id)
+    return await _page(context, attempt, pay_url(context, operator_id, session_id))
+
+
+async def _page(context: ParkingContext, attempt: PaymentAttempt, return_url: str) -> str:
+    operator_id = attempt.operator_id
+    if attempt.checkout_url is not None:
+        return attempt.checkout_url
+    async with context.database.begin() as unit:
+        description = await settlement.describe_attempt(unit, attempt)
+    order = CheckoutOrder(
+        number=attempt.number,
+        amount=Money(attempt.amount_minor, attempt.currency),
+        description=description,
+        return_url=return_url,
+    )
+    try:
+        page = await context.provider(attempt.provider).start_checkout(order)
+    except ProviderUnavailableError as error:
+        # The order may exist: the attempt stands, and the same number is used next time.
+        raise PaymentUnavailableError("the payment page does not answer; try again") from error
+    except ProviderRefusedError as error:
+        # An order of an earlier try may stand: only closing it says that it takes no money.
+        await settlement.close(context, operator_id, attempt.id)
+        raise PaymentUnavailableError("the provider refused the payment; try again") from error
+    async with context.database.begin() as unit:
+        stored = await repository.lock_attempt(unit, operator_id, attempt.id)
+        if stored is not None:
+            stored.checkout_url = page.url
+    return page.url
+
+
+def mask(plate: str) -> str:
+    """Return the plate's two ends with dots between."""
+    hidden = "•" * max(len(plate) - 2 * _SHOWN_AT_EACH_END, 1)
+    return plate[:_SHOWN_AT_EACH_END] + hidden + plate[-_SHOWN_AT_EACH_END:]
+
+
+async def _begin(context: ParkingContext, operator_id: UUID, session_id: UUID) -> PaymentAttempt:
+    async with context.database.begin() as unit:
+        session = await _lock_session(unit, operator_id, session_id)
+        bill = await _standing(unit, session)
+        if bill is None and session.left_at is None:
+            live = await live_bill.compute(unit, session, unit.now())
+            if live.due:
+                bill = await current_bill(unit, session, live, session.exit_presentation_id)
+        if bill is None:
+            raise NothingDueError("bill: nothing is due")
+        return await _begin_for(
+            context, unit, await repository.lock_bill(unit, operator_id, bill.id)
+        )
+
+
+async def _begin_for(
+    context: ParkingContext, unit: UnitOfWork, locked: Bill | None
+) -> PaymentAttempt:
+    if locked is None or locked.state not in {BillState.ISSUED, BillState.OWED}:
+        raise NothingDueError("bill: it is paid")
+    if locked.live_attempt_id is not None:
+        return await _live_checkout(unit, locked, locked.live_attempt_id)
+    if context.checkout_provider is None:
+        raise PaymentUnavailableError("no payment provider is set up here; call staff")
+    attempt = await payments.begin_attempt(unit, locked, provider=context.checkout_provider)
+    if attempt is None:
+        raise PaymentUnavailableError("bill: too many payments of it failed; call staff")
+    return attempt
+
+
+async def _live_checkout(unit: UnitOfWork, bill: Bill, attempt_id: UUID) -> PaymentAttempt:
+    attempt = await repository.find_attempt(unit, bill.operator_id, attempt_id)
+    if attempt is None or attempt.kind != AttemptKind.CHECKOUT:
+        raise PaymentInProgressError("bill: your account is being charged for it")
+    return attempt
+
+
+async def _standing(unit: UnitOfWork, session: Session) -> Bill | None:
+    """Return the bill that waits for money.
+
+    While the car stands at an exit, or after it left, the amount is fixed; before that the bill
+    ticks on, unless somebody is paying it now.
+    """
+    bills = await repository.find_bills(unit, session.operator_id, session.id)
+    unpaid = next((bill for bill in bills if bill.state != BillState.PAID), None)
+    if unpaid is None:
+        return None
+    if unpaid.live_attempt_id is not None or session.left_at is not None:
+        return unpaid
+    exit_id = session.exit_presentation_id
+    standing = (
+        None
+        if exit_id is None
+        else await lanes.find_presentation(unit, session.operator_id, exit_id)
+    )
+    return unpaid if standing is not None and standing.cleared_at is None else None
+
+
+async def _lock_session(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> Session:
+    session = await sessions.lock_session(unit, operator_id, session_id)
+    if session is None:
+        raise BillUnknownError("token: expected the address on the lane's display")
+    return session
+
+
+def _state(session: Session, standing: Bill | None, due: Money) -> PayState:
+    if standing is not None and standing.live_attempt_id is not None:
+        return PayState.IN_PROGRESS
+    if due:
+        return PayState.DUE
+    return PayState.LEFT if session.left_at is not None else PayState.PAID

@@ -1,0 +1,361 @@
+"""What a provider says about an attempt, turned into money, events and an opening gate.
+
+The same code follows an answer in the lane, a notice, and the janitor's query, so that it does not
+matter which of them comes first, or how often.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from parking.events.pokes import lane_channel
+from parking.events.types import EventType
+from parking.flows.context import ParkingContext
+from parking.flows.payments import pass_settlement, refunds
+from parking.flows.release import OPEN, release
+from parking.kit.database import ConflictError, UnitOfWork
+from parking.kit.money import Money
+from parking.lanes import repository as lanes
+from parking.lanes.models import GateCommand, Presentation
+from parking.payments import repository
+from parking.payments import service as payments
+from parking.payments.models import (
+    AttemptKind,
+    AttemptState,
+    Bill,
+    BillState,
+    PaymentAttempt,
+)
+from parking.payments.port import (
+    DESCRIPTION_LENGTH_MAX,
+    AgreementState,
+    AgreementStatus,
+    ChargeOrder,
+    ChargeResult,
+    Notice,
+    OrderStatus,
+    RefundResult,
+)
+from parking.payments.refunds import REFUND_ORDER
+from parking.payments.rules import LIVE_STATES
+from parking.payments.service import AmountMismatchError
+from parking.places import service as places
+from parking.sessions import repository as sessions
+from parking.sessions.events import tell
+from parking.sessions.models import Session
+from parking.tariffs import service as tariffs
+
+PAID = "paid"
+GUARANTEED = "guaranteed"
+RESEND_DEADLINE_S = 5.0
+TRIES_MAX = 3
+QUERY_LEASE = timedelta(seconds=10)
+SWEEP_AT_ONCE_MAX = 5
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRows:
+    """Which rows an attempt belongs to.
+
+    Attributes:
+        session_id: None for a pass.
+        presentation_id: The car at the exit; None where the stay is not at one.
+        pass_id: None for a stay.
+    """
+
+    session_id: UUID | None
+    bill_id: UUID
+    presentation_id: UUID | None
+    pass_id: UUID | None = None
+
+
+@dataclass(slots=True)
+class Settled:
+    """The locked rows of an attempt whose answer is written down.
+
+    Attributes:
+        session: None for a pass, which stands at no gate.
+        command: The order to open that followed from the answer; None for none.
+    """
+
+    presentation: Presentation | None
+    session: Session | None
+    bill: Bill
+    attempt: PaymentAttempt
+    command: GateCommand | None = None
+
+
+Then = Callable[[UnitOfWork, Settled], Awaitable[None]]
+"""What else belongs into the transaction that settles; it may be called again after a conflict."""
+
+
+async def settle(
+    context: ParkingContext,
+    operator_id: UUID,
+    attempt_id: UUID,
+    result: ChargeResult,
+    *,
+    rows: AttemptRows | None = None,
+    then: Then | None = None,
+) -> AttemptState:
+    """Write down an answer about an attempt and let everything follow from it, once.
+
+    Args:
+        context: The domain's surroundings.
+        operator_id: The attempt's owner.
+        attempt_id: The attempt.
+        result: The answer.
+        rows: What the attempt belongs to, where the caller has just seen it; read if None.
+        then: Done last, in the same transaction.
+
+    Raises:
+        ConflictError: the car moved to another lane meanwhile, TRIES_MAX times.
+        AmountMismatchError: the provider took another amount; nothing was written.
+    """
+    for last_try in (False,) * (TRIES_MAX - 1) + (True,):
+        try:
+            async with context.database.begin() as unit:
+                known = rows or await _rows(unit, operator_id, attempt_id)
+                settled = await _lock(unit, operator_id, attempt_id, known)
+                await _follow(unit, settled, result)
+                if then is not None:
+                    await then(unit, settled)
+                return settled.attempt.state
+        except ConflictError:
+            if last_try:
+                raise
+            rows = None
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+async def ask(context: ParkingContext, operator_id: UUID, attempt_id: UUID) -> AttemptState:
+    """Ask the provider how an unsettled attempt ended, and settle it.
+
+    An order that the provider has never seen is sent again under the same number where the
+    driver's permission still stands, and closed where it does not.
+    """
+    async with context.database.begin() as unit:
+        attempt = await repository.find_attempt(unit, operator_id, attempt_id)
+        mandate_stands = attempt is not None and await _mandate_stands(unit, attempt)
+    if attempt is None or attempt.state not in LIVE_STATES:
+        return AttemptState.FAILED if attempt is None else attempt.state
+    provider = context.provider(attempt.provider)
+    amount = Money(attempt.amount_minor, attempt.currency)
+    result = await provider.query(attempt.number, amount)
+    if result.status == OrderStatus.NOT_FOUND:
+        result = (
+            await provider.charge(await charge_order(context, attempt, RESEND_DEADLINE_S))
+            if mandate_stands
+            else await provider.close(attempt.number, amount)
+        )
+    return await settle(context, operator_id, attempt_id, result)
+
+
+async def close(context: ParkingContext, operator_id: UUID, attempt_id: UUID) -> AttemptState:
+    """Make sure that an open payment page takes no money any more, unless it already did."""
+    async with context.database.begin() as unit:
+        attempt = await repository.find_attempt(unit, operator_id, attempt_id)
+    if attempt is None or attempt.state not in LIVE_STATES:
+        return AttemptState.FAILED if attempt is None else attempt.state
+    amount = Money(attempt.amount_minor, attempt.currency)
+    result = await context.provider(attempt.provider).close(attempt.number, amount)
+    return await settle(context, operator_id, attempt_id, result)
+
+
+async def sweep(context: ParkingContext) -> int:
+    """Query every unsettled attempt whose time has come; returns how many there were."""
+    async with context.database.begin() as unit:
+        due = await repository.take_due_attempts(unit, QUERY_LEASE)
+    for start in range(0, len(due), SWEEP_AT_ONCE_MAX):
+        batch = due[start : start + SWEEP_AT_ONCE_MAX]
+        answers = await asyncio.gather(
+            *(ask(context, *attempt) for attempt in batch), return_exceptions=True
+        )
+        for (operator_id, attempt_id), answer in zip(batch, answers, strict=True):
+            # One attempt that needs staff must not keep the others waiting.
+            if isinstance(answer, Exception):
+                _log.warning("sweep.attempt_unsettled", attempt=str(attempt_id), error=repr(answer))
+            if isinstance(answer, AmountMismatchError):
+                # Asking again soon changes nothing; staff must look.
+                async with context.database.begin() as unit:
+                    await payments.postpone(unit, operator_id, attempt_id)
+    return len(due)
+
+
+async def receive_notice(context: ParkingContext, provider_name: str, notice: Notice) -> None:
+    """Act on a provider's verified notice; a repetition changes nothing."""
+    result = notice.result
+    if isinstance(result, AgreementState):
+        await receive_agreement(context, result)
+        return
+    async with context.database.begin() as unit:
+        order = await repository.find_order(unit, result.number)
+    kind = None if order is None else order.kind
+    if order is not None and isinstance(result, RefundResult) and kind == REFUND_ORDER:
+        await refunds.settle(context, order.owner_id, order.subject_id, result)
+    elif order is not None and isinstance(result, ChargeResult) and kind == payments.CHARGE_ORDER:
+        await settle(context, order.owner_id, order.subject_id, result)
+    else:
+        _log.warning("notice.order_unknown", provider=provider_name, number=result.number)
+
+
+async def receive_agreement(context: ParkingContext, state: AgreementState) -> None:
+    """Let a mandate live or die with the agreement at its provider."""
+    async with context.database.begin() as unit:
+        order = await repository.find_order(unit, state.reference)
+        if order is None or order.kind != payments.MANDATE_ORDER:
+            _log.warning("notice.agreement_unknown", reference=state.reference)
+        elif state.status == AgreementStatus.ACTIVE:
+            await payments.activate_mandate(unit, order.owner_id, order.subject_id)
+        elif state.status in {AgreementStatus.CANCELLED, AgreementStatus.EXPIRED}:
+            await payments.revoke_mandate(unit, order.owner_id, order.subject_id)
+
+
+async def charge_order(
+    context: ParkingContext, attempt: PaymentAttempt, deadline_s: float
+) -> ChargeOrder:
+    """Return the provider's order for an attempt: the same for the same attempt, always."""
+    async with context.database.begin() as unit:
+        return await order_of(unit, attempt, deadline_s)
+
+
+async def order_of(unit: UnitOfWork, attempt: PaymentAttempt, deadline_s: float) -> ChargeOrder:
+    """Return what `charge_order` does, in a transaction that is open already."""
+    description = await describe_attempt(unit, attempt)
+    return ChargeOrder(
+        number=attempt.number,
+        agreement_reference=attempt.agreement_reference or "",
+        amount=Money(attempt.amount_minor, attempt.currency),
+        description=description,
+        deadline_s=deadline_s,
+    )
+
+
+async def describe_attempt(unit: UnitOfWork, attempt: PaymentAttempt) -> str:
+    """Return what the payer reads on the statement for an attempt: never a plate."""
+    if attempt.session_id is not None:
+        return await describe(unit, attempt.operator_id, attempt.session_id)
+    bill = await repository.find_bill(unit, attempt.operator_id, attempt.bill_id)
+    named = "" if bill is None else str(bill.basis.get("description", ""))
+    return f"Parking, monthly pass {named}".strip()[:DESCRIPTION_LENGTH_MAX]
+
+
+async def describe(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> str:
+    """Return what the payer reads on the statement: never a plate."""
+    session = await sessions.find_session(unit, operator_id, session_id)
+    if session is None:
+        return "Parking"
+    place = await places.require_place(unit, operator_id, session.place_id)
+    return f"Parking, {place.name}"
+
+
+async def _rows(unit: UnitOfWork, operator_id: UUID, attempt_id: UUID) -> AttemptRows:
+    attempt = await repository.find_attempt(unit, operator_id, attempt_id)
+    if attempt is None:
+        raise ConflictError("attempt: expected a stored one")
+    if attempt.session_id is None:
+        return AttemptRows(None, attempt.bill_id, None, attempt.pass_id)
+    seen = await sessions.find_session(unit, operator_id, attempt.session_id)
+    exit_id = None if seen is None else seen.exit_presentation_id
+    return AttemptRows(attempt.session_id, attempt.bill_id, exit_id)
+
+
+async def _lock(
+    unit: UnitOfWork, operator_id: UUID, attempt_id: UUID, rows: AttemptRows
+) -> Settled:
+    exit_id = rows.presentation_id
+    presentation = (
+        None if exit_id is None else await lanes.lock_presentation(unit, operator_id, exit_id)
+    )
+    session = (
+        None
+        if rows.session_id is None
+        else await sessions.lock_session(unit, operator_id, rows.session_id)
+    )
+    if rows.pass_id is not None:
+        await pass_settlement.lock(unit, operator_id, rows.pass_id)
+    bill = await repository.lock_bill(unit, operator_id, rows.bill_id)
+    locked = await repository.lock_attempt(unit, operator_id, attempt_id)
+    if bill is None or locked is None or locked.session_id != rows.session_id:
+        raise ConflictError("attempt: expected a stored one")
+    if rows.session_id is not None and (session is None or session.exit_presentation_id != exit_id):
+        # The car came to another lane between the two reads: lock that one instead.
+        raise ConflictError("session: its exit lane changed")
+    return Settled(presentation, session, bill, locked)
+
+
+async def _follow(unit: UnitOfWork, settled: Settled, result: ChargeResult) -> None:
+    attempt, bill = settled.attempt, settled.bill
+    changed = await payments.apply_result(unit, bill, attempt, result)
+    if changed:
+        _log.info("attempt.settled", attempt=str(attempt.id), state=attempt.state)
+    if settled.session is None:
+        if changed:
+            await pass_settlement.settled(unit, bill, attempt)
+    # A provider may answer for the money only after it accepted the order.
+    elif changed or _is_guarantee(attempt, result):
+        await _follow_stay(unit, settled, settled.session, result)
+
+
+def _is_guarantee(attempt: PaymentAttempt, result: ChargeResult) -> bool:
+    return attempt.state == AttemptState.ACCEPTED and result.guaranteed
+
+
+async def _follow_stay(
+    unit: UnitOfWork, settled: Settled, session: Session, result: ChargeResult
+) -> None:
+    attempt, bill, lane = settled.attempt, settled.bill, settled.presentation
+    payload = await _payload(unit, session, attempt)
+    channels = () if lane is None else (lane_channel(lane.lane_id),)
+    if attempt.state == AttemptState.SUCCEEDED:
+        # At a gate the grace begins with the payment. Before that it begins with the price: whoever
+        # leaves a payment page open for an hour does not park for that hour for nothing.
+        at_gate = lane is not None and lane.cleared_at is None and bill.presentation_id == lane.id
+        priced_at = unit.now() if at_gate else bill.priced_until
+        table = await tariffs.load(unit, session.operator_id, session.rate_table_id)
+        session.prepaid_until = priced_at + timedelta(minutes=table.grace_after_payment_minutes)
+        if lane is not None and at_gate:
+            settled.command = await release(unit, session, lane, reason=PAID)
+        tell(unit, session, EventType.PAYMENT_CHARGED, payload, channels=channels)
+    elif (
+        _is_guarantee(attempt, result)
+        and lane is not None
+        and bill.presentation_id == lane.id
+        and lane.action != OPEN
+    ):
+        settled.command = await release(unit, session, lane, reason=GUARANTEED)
+        tell(unit, session, EventType.SESSION_BILL_CHANGED, payload, channels=channels)
+    elif attempt.state == AttemptState.FAILED:
+        if session.left_at is not None:
+            # The gate opened on a provider's or a person's word; the bill is owed all the same.
+            bill.state = BillState.OWED
+        if attempt.kind != AttemptKind.MANDATE:
+            return
+        payload["failure_code"] = attempt.failure_code or "declined"
+        tell(unit, session, EventType.PAYMENT_REFUSED, payload, channels=channels)
+
+
+async def _payload(
+    unit: UnitOfWork, session: Session, attempt: PaymentAttempt
+) -> dict[str, str | int]:
+    place = await places.require_place(unit, session.operator_id, session.place_id)
+    return {
+        "amount_minor": attempt.amount_minor,
+        "currency": attempt.currency,
+        "provider": attempt.provider,
+        "place_name": place.name,
+        "timezone": place.timezone,
+    }
+
+
+async def _mandate_stands(unit: UnitOfWork, attempt: PaymentAttempt) -> bool:
+    if attempt.driver_id is None or attempt.mandate_id is None:
+        return False
+    mandates = await repository.find_mandates(unit, attempt.driver_id)
+    return any(mandate.id == attempt.mandate_id for mandate in mandates)
