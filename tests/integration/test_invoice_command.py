@@ -46,12 +46,15 @@ def set_seller(folder: Path, operator_id: str, **changes: object) -> dict[str, A
 
 def test_a_seller_is_stored_for_an_operator_that_exists(tmp_path: Path, operator_id: str) -> None:
     place_id = uuid4()
-    stored = set_seller(tmp_path, operator_id, place_vat={str(place_id).upper(): 700})
+    told = {"place_vat": {str(place_id).upper(): 700}, "vat_id": "de 123 456 789"}
+    stored = set_seller(tmp_path, operator_id, **told)
     assert stored["place_vat"] == {str(place_id): 700}
+    assert stored["vat_id"] == "DE123456789"
     for other, changes, field in (
         (str(uuid4()), {}, "operator"),
         (operator_id, {"place_vat": {"Riverside": 700}}, "placeVat"),
         (operator_id, {"vat_basis_points": "19"}, "vat_basis_points"),
+        (operator_id, {"vat_basis_points": 19.5}, "vat_basis_points"),
     ):
         with pytest.raises(InvalidInputError) as caught:
             set_seller(tmp_path, other, **changes)

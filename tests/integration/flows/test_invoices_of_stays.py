@@ -1,16 +1,12 @@
 """Invoices over what really happened at a lane: paid, corrected, refunded, all at once."""
 
 import asyncio
-import base64
-import json
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
-from typer.testing import CliRunner
 
 from parking.flows.invoices import invoicing
 from parking.flows.payments.corrected_facts import Correction
@@ -18,8 +14,7 @@ from parking.flows.payments.correction import correct_stay
 from parking.invoices.errors import BillNotPaidError
 from parking.kit.database import ConflictError
 from parking.kit.errors import InvalidInputError
-from sesame.commands.invoice import invoice_app
-from tests.factories.invoices import BUYER, SELLER
+from tests.factories.invoices import BUYER
 from tests.factories.invoicing import InvoiceWorld, open_invoice_world
 
 
@@ -112,27 +107,3 @@ async def test_an_invoice_and_a_refund_at_once_agree(world: InvoiceWorld) -> Non
             sign = -1 if row["kind"] == "credit_note" else 1
             left[item["bill_id"]] = left.get(item["bill_id"], 0) + sign * item["gross_minor"]
     assert left == {str(bill_id): 700 for _, bill_id in bills}
-
-
-def test_the_command_sets_a_seller(
-    database_url: str, valkey_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in (
-        ("DATABASE_URL", database_url),
-        ("REDIS_URL", valkey_url),
-        ("SESAME_FIELD_KEY", base64.b64encode(b"f" * 32).decode()),
-        ("SESAME_INDEX_KEY", base64.b64encode(b"i" * 32).decode()),
-    ):
-        monkeypatch.setenv(name, value)
-    file = tmp_path / "seller.json"
-    fields = {name: getattr(SELLER, name) for name in SELLER.__slots__}
-    file.write_text(json.dumps({**fields, "vat_id": "de 123 456 789"}), encoding="utf-8")
-    operator = "01a20716-fb9c-7fa2-af8b-7cf4671d79eb"
-    words = ["seller", "--operator", operator, "--file", str(file), "--by", "Lin", "--json"]
-    done = CliRunner().invoke(invoice_app, words)
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.output)["vat_id"] == "DE123456789"
-    file.write_text(json.dumps({**fields, "vat_basis_points": 19.5}), encoding="utf-8")
-    refused = CliRunner().invoke(invoice_app, words)
-    assert isinstance(refused.exception, InvalidInputError)
-    assert refused.exception.field == "vat_basis_points"
