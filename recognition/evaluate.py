@@ -20,6 +20,7 @@ _COLUMNS: Final = ("file", "text")
 _OVERLAP_MIN: Final = 0.4
 _CROP_SHARE: Final = 0.9
 _PERCENTILES: Final = (50, 95, 99)
+_THRESHOLDS: Final = (0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.995)
 # EasyPR's boxes are rotated rectangles without their angle: centre first, sides in any order.
 _CENTRED_FOLDERS: Final = {"easypr", "first-light"}
 
@@ -64,16 +65,34 @@ class Score:
 
 
 @dataclass(frozen=True)
+class ThresholdScore:
+    """What the reads are worth that reach a confidence.
+
+    Attributes:
+        reads: How many of the transcribed plates have such a read.
+        precision: Share of them that are exact; None without any.
+        coverage: Share of the transcribed plates that they are of.
+    """
+
+    confidence: float
+    reads: int
+    precision: float | None
+    coverage: float | None
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What was measured.
 
     Attributes:
+        by_confidence: From the lowest threshold on, over all regions.
         timings_ms: By step, by percentile.
         failed: Files that are not pictures.
     """
 
     overall: Score
     regions: tuple[Score, ...]
+    by_confidence: tuple[ThresholdScore, ...]
     timings_ms: dict[str, dict[str, float]]
     failed: tuple[str, ...]
 
@@ -84,6 +103,7 @@ class _Outcome:
     text: str
     read: str
     found: bool | None
+    confidence: float
 
 
 def load_manifest(path: Path) -> list[KnownPicture]:
@@ -145,6 +165,7 @@ def evaluate(recognizer: Recognizer, folder: Path, pictures: Iterable[KnownPictu
     return Evaluation(
         _score("all", outcomes),
         tuple(_score(name, [each for each in outcomes if each.region == name]) for name in regions),
+        tuple(_threshold_score(each, outcomes) for each in _THRESHOLDS),
         {step: _percentiles(values) for step, values in timings.items()},
         tuple(failed),
     )
@@ -169,15 +190,17 @@ def _is_crop(data: bytes, picture: KnownPicture) -> bool:
 def _outcome(plate: KnownPlate, recognition: Recognition) -> _Outcome:
     if plate.box is None:
         read = recognition.read
-        return _Outcome(plate.region, plate.text, read.text if read else "", None)
+        text, confidence = ("", 0.0) if read is None else (read.text, read.confidence)
+        return _Outcome(plate.region, plate.text, text, None, confidence)
     box = plate.box
     found = any(overlap(box, each.corners) >= _OVERLAP_MIN for each in recognition.detections)
-    texts = [
-        each.read.text
+    reads = [
+        (each.read.text, each.read.confidence)
         for each in recognition.plates
         if overlap(box, each.detection.corners) >= _OVERLAP_MIN
     ]
-    return _Outcome(plate.region, plate.text, texts[0] if texts else "", found)
+    text, confidence = reads[0] if reads else ("", 0.0)
+    return _Outcome(plate.region, plate.text, text, found, confidence)
 
 
 def overlap(one: Corners, other: Corners) -> float:
@@ -200,6 +223,17 @@ def _score(region: str, outcomes: list[_Outcome]) -> Score:
         _mean([float(text == read) for text, read in known]),
         _mean([float(folded(text) == folded(read)) for text, read in known]),
         round(1 - edits / characters, 4) if characters else None,
+    )
+
+
+def _threshold_score(confidence: float, outcomes: list[_Outcome]) -> ThresholdScore:
+    known = [each for each in outcomes if each.text]
+    sure = [each for each in known if each.read and each.confidence >= confidence]
+    return ThresholdScore(
+        confidence,
+        len(sure),
+        _mean([float(each.text == each.read) for each in sure]),
+        round(len(sure) / len(known), 4) if known else None,
     )
 
 

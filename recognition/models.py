@@ -42,8 +42,9 @@ class Model(BaseModel):
         file: Relative to models.toml.
         input_width_px: What the network takes; the picture is fitted into it.
         threshold: Below this score a detection is noise; unused by a reader.
-        deciding_threshold: What a read must be worth to be believed in a dispute; unused by a
-            detector, and absent until the reader's confidence is calibrated.
+        deciding_threshold: What a read must be worth to be believed in a dispute: the confidence
+            from which no read of pictures that were kept out of training was wrong. Unused by a
+            detector.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -17,7 +17,7 @@ from parking.disputes.models import DisputeReason
 from parking.kit.errors import InvalidInputError
 
 # What a read must be worth to be believed against its driver, for a model or a camera that names
-# no `deciding_threshold` of its own. It is a choice, not a measurement: no model is calibrated yet.
+# no `deciding_threshold` of its own. It is a choice, not a measurement.
 DECIDING_THRESHOLD: Final = 0.98
 
 DISPUTABLE_FOR: Final = timedelta(days=30)

@@ -142,6 +142,12 @@ def _print_evaluation(result: Evaluation) -> None:
         )
     console = Console()
     console.print(table)
+    sure = Table("confidence", "reads", "exact", "of all plates")
+    for at in result.by_confidence:
+        sure.add_row(
+            f"{at.confidence:g}", str(at.reads), _percent(at.precision), _percent(at.coverage)
+        )
+    console.print(sure)
     for step, percentiles in result.timings_ms.items():
         figures = ", ".join(f"{name} {value:.1f} ms" for name, value in percentiles.items())
         console.print(f"{step}: {figures}")

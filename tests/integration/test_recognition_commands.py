@@ -90,4 +90,8 @@ def test_evaluate_prints_figures() -> None:
     assert report["overall"]["plate_accuracy"] == 0.875
     assert report["overall"]["detection_recall"] is None
     assert [score["region"] for score in report["regions"]] == ["cn", "de", "eu", "gb", "unknown"]
+    sure = {at["confidence"]: at for at in report["by_confidence"]}
+    assert sure[0.5] == {"confidence": 0.5, "reads": 16, "precision": 0.875, "coverage": 1.0}
+    assert sure[0.995]["reads"] == 14
+    assert sure[0.995]["coverage"] == 0.875
     assert set(report["timings_ms"]["decode"]) == {"p50", "p95", "p99"}
