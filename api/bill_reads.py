@@ -5,13 +5,11 @@ from uuid import UUID
 
 import strawberry
 
-from api.config import PAGE_SIZE_MAX
 from api.global_ids import BILL_KIND, decode_keys, encode_id
 from api.request import Info, RequestContext
 from api.types.issued_bill import BillVerification, IssuedBill, IssuedBillEdge
-from api.types.session import PageInfo
+from api.types.page import PageInfo, require_page_size
 from parking.flows.proof import bill_view
-from parking.kit.errors import InvalidInputError
 
 _CURSOR: Final = "BillCursor"
 
@@ -32,8 +30,7 @@ async def page_of_bills(
     Raises:
         InvalidInputError: the page's size or the cursor is unusable.
     """
-    if not 0 <= first <= PAGE_SIZE_MAX:
-        raise InvalidInputError("first", f"0 to {PAGE_SIZE_MAX}")
+    require_page_size(first)
     cursor = None
     if after is not None:
         session_id, bill_id = decode_keys(after, kind=_CURSOR, count=2, field="after")

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from api.config import PAGE_SIZE_MAX
 from api.global_ids import decode_id, encode_id
 from api.request import RequestContext
 from api.types.invoice import (
@@ -14,11 +13,10 @@ from api.types.invoice import (
     InvoiceConnection,
     InvoiceEdge,
 )
-from api.types.session import PageInfo
+from api.types.page import PageInfo, require_page_size
 from parking.flows.invoices import invoice_view
 from parking.flows.invoices.invoice_view import InvoiceView
 from parking.invoices import service
-from parking.kit.errors import InvalidInputError
 
 _CURSOR: Final = "InvoiceCursor"
 
@@ -63,8 +61,7 @@ async def buyer(context: RequestContext, driver_id: UUID) -> InvoiceBuyer | None
 
 
 def _before(first: int, after: str | None) -> UUID | None:
-    if not 0 <= first <= PAGE_SIZE_MAX:
-        raise InvalidInputError("first", f"0 to {PAGE_SIZE_MAX}")
+    require_page_size(first)
     return None if after is None else decode_id(after, kind=_CURSOR, field="after")
 
 

@@ -5,22 +5,21 @@ from typing import Final
 from uuid import UUID
 
 from api import bill_reads
-from api.config import PAGE_SIZE_MAX
 from api.global_ids import BILL_KIND, Node, decode_id, decode_keys, encode_id, read_id
 from api.request import RequestContext
 from api.types.dispute import DISPUTE_KIND, Dispute, DisputeConnection, DisputeEdge
 from api.types.invoice import INVOICE_KIND, Invoice
 from api.types.mandate import Mandate
+from api.types.page import PageInfo, require_page_size
 from api.types.passes import RIGHT_ID, Pass, PassProduct
 from api.types.plate import Plate, PlateClaim
-from api.types.session import PageInfo, Session, SessionConnection, SessionEdge
+from api.types.session import Session, SessionConnection, SessionEdge
 from parking.flows import driver_view
 from parking.flows.disputes import dispute_view
 from parking.flows.invoices import invoice_view
 from parking.flows.passes import pass_products as pass_product_flows
 from parking.flows.passes import pass_view
 from parking.flows.payments import mandates as mandate_flows
-from parking.kit.errors import InvalidInputError
 from parking.plates import service as plate_service
 
 _CURSOR = "SessionCursor"
@@ -72,8 +71,7 @@ async def page_of_sessions(
     Raises:
         InvalidInputError: the page's size or the cursor is unusable.
     """
-    if not 0 <= first <= PAGE_SIZE_MAX:
-        raise InvalidInputError("first", f"0 to {PAGE_SIZE_MAX}")
+    require_page_size(first)
     before = None if after is None else decode_id(after, kind=_CURSOR, field="after")
     # One more than asked for tells whether there is a next page.
     views = await driver_view.page_sessions(
@@ -95,8 +93,7 @@ async def page_of_disputes(
     context: RequestContext, driver_id: UUID, *, first: int, after: str | None
 ) -> DisputeConnection:
     """Return one page of the driver's disputes, newest first; raises as `page_of_sessions`."""
-    if not 0 <= first <= PAGE_SIZE_MAX:
-        raise InvalidInputError("first", f"0 to {PAGE_SIZE_MAX}")
+    require_page_size(first)
     before = None if after is None else decode_id(after, kind=_DISPUTE_CURSOR, field="after")
     views = await dispute_view.page_of_driver(
         context.parking, driver_id, first=first + 1, before=before

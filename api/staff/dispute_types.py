@@ -9,7 +9,7 @@ from api.global_ids import encode_id
 from api.staff.dispute_case import DisputeCase
 from api.types.dispute import DISPUTE_KIND
 from api.types.money import Money
-from api.types.session import PageInfo
+from api.types.page import PageInfo
 from parking.disputes import models
 from parking.disputes.rules import WORDS_LENGTH_MAX
 from parking.flows.disputes.dispute_decision import ACCEPT_FULL, CORRECT, REJECT, Remedy

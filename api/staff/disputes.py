@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 
 from api.acting import Given, outcome_of, refusable
-from api.config import PAGE_SIZE, PAGE_SIZE_MAX
+from api.config import PAGE_SIZE
 from api.global_ids import decode_id, encode_id
 from api.request import Info
 from api.staff.dispute_case import DisputeCase
@@ -23,11 +23,10 @@ from api.staff.dispute_types import (
 )
 from api.types.dispute import DISPUTE_KIND
 from api.types.money import Money
-from api.types.session import PageInfo
+from api.types.page import PageInfo, require_page_size
 from parking.disputes import models
 from parking.drivers.tokens import StaffIdentity
 from parking.flows.disputes import dispute_decision, dispute_preview, dispute_view
-from parking.kit.errors import InvalidInputError
 
 _CURSOR = "DisputeCursor"
 
@@ -102,8 +101,7 @@ class DisputeQueries:
     ) -> DisputePage:
         """Return a page of disputes."""
         staff = info.context.staff()
-        if not 0 <= first <= PAGE_SIZE_MAX:
-            raise InvalidInputError("first", f"0 to {PAGE_SIZE_MAX}")
+        require_page_size(first)
         before = None if after is None else decode_id(after, kind=_CURSOR, field="after")
         views = await dispute_view.page_of_operator(
             info.context.parking,

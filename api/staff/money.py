@@ -7,12 +7,12 @@ from uuid import UUID
 import strawberry
 
 from api.acting import Given, outcome_of, refusable
-from api.config import PAGE_SIZE, PAGE_SIZE_MAX
+from api.config import PAGE_SIZE
 from api.global_ids import BILL_KIND, decode_id, decode_keys, encode_id
 from api.request import Info
 from api.types.money import Money, MoneyInput
+from api.types.page import PageInfo, require_page_size
 from api.types.refund import REFUND_KIND
-from api.types.session import PageInfo
 from parking.drivers.tokens import StaffIdentity
 from parking.flows.payments import desk_refund, refund_view
 from parking.flows.payments.correction import (
@@ -230,8 +230,7 @@ class MoneyQueries:
     ) -> StaffRefundPage:
         """Return a page of refunds."""
         staff = info.context.staff()
-        if not 0 <= first <= PAGE_SIZE_MAX:
-            raise InvalidInputError("first", f"0 to {PAGE_SIZE_MAX}")
+        require_page_size(first)
         before = None if after is None else decode_id(after, kind=_CURSOR, field="after")
         views = await refund_view.page_of_operator(
             info.context.parking,

@@ -8,12 +8,13 @@ from uuid import UUID
 import strawberry
 
 from api.acting import Given, outcome_of, refusable
-from api.config import PAGE_SIZE, PAGE_SIZE_MAX
+from api.config import PAGE_SIZE
 from api.global_ids import decode_id, decode_keys
 from api.request import Info
 from api.staff.pass_types import HELD_ID, HeldPass, HeldPassPage, StaffPassProduct
 from api.staff.places import AREA_ID
 from api.types.money import MoneyInput, checked_money
+from api.types.page import require_page_size
 from api.types.passes import MINUTES_PER_HOUR, PRODUCT_ID, Weekday
 from parking.flows.passes import pass_changes, pass_products, pass_view
 from parking.kit.errors import InvalidInputError
@@ -216,8 +217,7 @@ class PassQueries:
     ) -> HeldPassPage:
         """Return a page of the operator's passes."""
         operator_id = info.context.staff().operator_id
-        if not 0 < first <= PAGE_SIZE_MAX:
-            raise InvalidInputError("first", f"1 to {PAGE_SIZE_MAX}")
+        require_page_size(first, at_least=1)
         before = None if after is None else decode_id(after, kind=HELD_ID, field="after")
         views = await pass_view.page_of_operator(
             info.context.parking, operator_id, first=first, before=before

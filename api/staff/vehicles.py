@@ -6,9 +6,10 @@ from typing import Annotated
 import strawberry
 
 from api.acting import Given, outcome_of, refusable
-from api.config import PAGE_SIZE, PAGE_SIZE_MAX
+from api.config import PAGE_SIZE
 from api.global_ids import decode_id, encode_id
 from api.request import Info
+from api.types.page import require_page_size
 from parking.kit.errors import InvalidInputError
 from parking.plates import vehicles
 from parking.plates.vehicles import RecordedVehicle, VehicleEntry
@@ -152,8 +153,7 @@ class VehicleQueries:
     ) -> VehiclePage:
         """Return a page of the register."""
         operator_id = info.context.staff().operator_id
-        if not 0 < first <= PAGE_SIZE_MAX:
-            raise InvalidInputError("first", f"1 to {PAGE_SIZE_MAX}")
+        require_page_size(first, at_least=1)
         key = None if after is None else decode_id(after, kind=_CURSOR, field="after")
         async with info.context.parking.database.begin() as unit:
             # One more than asked for tells whether there is a next page.

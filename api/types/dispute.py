@@ -6,7 +6,7 @@ import strawberry
 
 from api.global_ids import BILL_KIND, Node, encode_id
 from api.types.money import Money
-from api.types.session import PageInfo
+from api.types.page import PageInfo
 from parking.disputes import models
 from parking.flows.disputes.dispute_view import DisputeView
 

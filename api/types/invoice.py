@@ -6,8 +6,8 @@ import strawberry
 
 from api.global_ids import BILL_KIND, Node, encode_id
 from api.types.money import Money
+from api.types.page import PageInfo
 from api.types.passes import RIGHT_ID
-from api.types.session import PageInfo
 from parking.flows.invoices import invoice_view
 from parking.invoices import models, parties
 

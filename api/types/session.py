@@ -1,8 +1,6 @@
 """Stays as their driver sees them."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Self
 from uuid import UUID
 
 import strawberry
@@ -12,6 +10,7 @@ from api.request import Info
 from api.types.bill import Bill
 from api.types.issued_bill import IssuedBill
 from api.types.listed_bills import bills_of_stay
+from api.types.page import PageInfo
 from api.types.place import Place
 from api.types.refund import Refund
 from parking.flows.driver_view import SessionView
@@ -110,26 +109,6 @@ class SessionEdge:
 
     cursor: str = strawberry.field(description="Give it as `after` to go on behind this stay.")
     node: Session
-
-
-@strawberry.type(description="Where a page of a list stands.")
-class PageInfo:
-    """Where a page stands."""
-
-    has_next_page: bool
-    has_previous_page: bool
-    start_cursor: str | None
-    end_cursor: str | None
-
-    @classmethod
-    def of(cls, cursors: Sequence[str], *, has_more: bool, after: str | None) -> Self:
-        """Return where the page with these cursors stands; `after` is what it was asked for."""
-        return cls(
-            has_next_page=has_more,
-            has_previous_page=after is not None,
-            start_cursor=cursors[0] if cursors else None,
-            end_cursor=cursors[-1] if cursors else None,
-        )
 
 
 @strawberry.type(description="A page of the driver's stays, newest first.")

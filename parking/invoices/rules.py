@@ -7,7 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from parking.kit.errors import InvalidInputError
-from parking.kit.money import minor_digits
+from parking.kit.money import divide_half_up, minor_digits
 
 BASIS_POINTS: Final = 10_000
 VAT_BASIS_POINTS_MAX: Final = 5_000
@@ -34,8 +34,7 @@ def vat_of(gross_minor: int, vat_basis_points: int) -> int:
     amount (3 cents at 19 %, say); its VAT then differs from net times rate by less than one minor
     unit.
     """
-    divisor = BASIS_POINTS + vat_basis_points
-    return (2 * gross_minor * vat_basis_points + divisor) // (2 * divisor)
+    return divide_half_up(gross_minor * vat_basis_points, BASIS_POINTS + vat_basis_points)
 
 
 def tax(gross_minor: int, vat_basis_points: int) -> Taxed:

@@ -13,6 +13,16 @@ def minor_digits(currency: str) -> int:
     return _EXPONENTS.get(currency, 2)
 
 
+def divide_half_up(amount_minor: int, divisor: int) -> int:
+    """Return the quotient in whole minor units, half a unit rounded up; exact, without floats.
+
+    Args:
+        amount_minor: Not negative.
+        divisor: Positive.
+    """
+    return (2 * amount_minor + divisor) // (2 * divisor)
+
+
 class CurrencyMismatchError(ValueError):
     """Two currencies met in one sum: a defect of the caller, never a refusal to a user."""
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
+from parking.kit.money import divide_half_up
+
 MONTHS_PER_YEAR = 12
 
 
@@ -69,7 +71,7 @@ def unused_price(begins: date, ends: date, today: date, paid_minor: int) -> int:
 
 def prorate(amount_minor: int, part_days: int, whole_days: int) -> int:
     """Return `amount_minor` x `part_days` / `whole_days` in whole cents, half a cent rounded up."""
-    return (2 * amount_minor * part_days + whole_days) // (2 * whole_days)
+    return divide_half_up(amount_minor * part_days, whole_days)
 
 
 def _add_months(day: date, months: int) -> date:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parking.kit.money import CurrencyMismatchError, Money
+from parking.kit.money import CurrencyMismatchError, Money, divide_half_up
 
 AMOUNTS = st.integers(-(10**12), 10**12)
 
@@ -45,3 +45,11 @@ def test_floats_bools_and_bad_codes_are_refused() -> None:
     for code in ("cny", "CN", "CNYX", "C人N"):
         with pytest.raises(ValueError, match="ISO 4217"):
             Money(1, code)
+
+
+@pytest.mark.parametrize(
+    ("amount_minor", "divisor", "expected"),
+    [(0, 3, 0), (1, 3, 0), (1, 2, 1), (3, 2, 2), (5, 3, 2), (10**30 + 1, 2, 5 * 10**29 + 1)],
+)
+def test_half_a_unit_is_rounded_up(amount_minor: int, divisor: int, expected: int) -> None:
+    assert divide_half_up(amount_minor, divisor) == expected
