@@ -380,6 +380,27 @@ async def test_whoever_left_within_the_grace_gets_the_second_bill_back(world: La
     assert world.provider.captured("CNY") == 1000
 
 
+@pytest.mark.parametrize(("grace_min", "second_minor"), [(5, 500), (15, 0)])
+async def test_the_grace_of_a_correction_is_its_table_s(
+    world: LaneWorld, grace_min: int, second_minor: int
+) -> None:
+    lane = world.entry
+    body = RATE_TABLE | {"grace_after_payment": grace_min}
+    async with world.context.database.begin() as unit:
+        await tariffs.publish(unit, lane.operator_id, lane.place_id, currency="CNY", body=body)
+    world.wait(seconds=1)
+    stay = await enter(world)
+    world.wait(minutes=55)
+    await prepay.prepay(world.context, stay.driver_id, stay.session_id)
+    world.wait(minutes=30)
+    assert (await world.drive_out()).reason == "paid"
+    assert world.provider.captured("CNY") == 1500
+    [row] = await world.rows("SELECT entered_at FROM sessions")
+    # Ten minutes after the payment, and in the next block.
+    await correct(world, stay, Correction(left_at=row["entered_at"] + timedelta(minutes=65)))
+    assert world.provider.captured("CNY") == 1000 + second_minor
+
+
 async def test_a_payment_under_way_comes_first(world: LaneWorld) -> None:
     stay = await enter(world)
     world.wait(minutes=45)
