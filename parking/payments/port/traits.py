@@ -1,0 +1,44 @@
+"""What a provider can do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class AccountKind(StrEnum):
+    """What the money is taken from."""
+
+    WALLET = "wallet"
+    CARD = "card"
+    ETC = "etc"
+    BANK = "bank"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderTraits:
+    """What a provider can do, so that no flow has to know its name.
+
+    Attributes:
+        settles_at_gate: Whether its answer to a charge comes while the car waits, and is proof. A
+            bank debit is not: its bill is owed on credit, and collected after departure.
+        needs_plate: Agreements and charges name the plate, so a mandate is for one plate.
+        needs_payer: `AgreementRequest.payer_id` must be given.
+        needs_antenna: Charges are taken through the antenna of the lane that the car stands in.
+        currencies: Empty for any.
+        charge_minor_max: The most that one charge may take, where the provider publishes it.
+        day_minor_max: The most that one agreement may be charged a day.
+        day_charges_max: How often one agreement may be charged a day.
+        timezone: Whose days its settlement files and its daily limits are about.
+    """
+
+    account: AccountKind
+    settles_at_gate: bool = True
+    has_agreements: bool = True
+    has_checkout: bool = True
+    needs_plate: bool = False
+    needs_payer: bool = False
+    needs_antenna: bool = False
+    currencies: frozenset[str] = frozenset()
+    charge_minor_max: int | None = None
+    day_minor_max: int | None = None
+    day_charges_max: int | None = None
+    timezone: str = "UTC"
