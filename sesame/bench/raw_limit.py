@@ -1,6 +1,7 @@
 """What this machine needs at the very least for an exit: the peer that the path is compared to."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
@@ -45,20 +46,30 @@ async def measure_raw_limit(
     database_url: str, picture: bytes, frame_ms: tuple[float, ...]
 ) -> RawLimit:
     """Commit to a table of its own over one bare connection."""
+    picture_commit, row_commit = await _commits(database_url, (picture, ROW))
+    frame = spread(frame_ms)
+    if frame is None:
+        raise ValueError("frame_ms: expected at least one")
+    return RawLimit(picture_commit, row_commit, frame)
+
+
+async def measure_row_commit(database_url: str) -> Spread:
+    """Commit small rows, as `measure_raw_limit` does."""
+    return (await _commits(database_url, (ROW,)))[0]
+
+
+async def _commits(database_url: str, bodies: Sequence[bytes]) -> list[Spread]:
     connect = cast("Any", asyncpg).connect
     connection: _Connection = await connect(
         database_url, timeout=TIMEOUT_S, command_timeout=TIMEOUT_S
     )
     try:
         await connection.execute("CREATE TABLE bench_commits (body bytea)")
-        commits = [await _commits_ms(connection, body) for body in (picture, ROW)]
+        commits = [spread(await _commits_ms(connection, body)) for body in bodies]
         await connection.execute("DROP TABLE bench_commits")
     finally:
         await connection.close()
-    picture_commit, row_commit, frame = (spread(values) for values in (*commits, frame_ms))
-    if picture_commit is None or row_commit is None or frame is None:
-        raise ValueError("frame_ms: expected at least one")
-    return RawLimit(picture_commit, row_commit, frame)
+    return [figures for figures in commits if figures is not None]
 
 
 async def _commits_ms(connection: _Connection, body: bytes) -> list[float]:

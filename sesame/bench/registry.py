@@ -28,6 +28,10 @@ TARIFF: Final = BenchEntry(
     name="tariff",
     measures="quotes of one day and of 30 with their price curves; open stays that nobody watches",
 )
+CHARGE: Final = BenchEntry(
+    name="charge",
+    measures="what a charge costs without the provider's time, in ms and in round trips",
+)
 BENCHES: Final[Mapping[str, BenchEntry]] = MappingProxyType(
-    {entry.name: entry for entry in (EXIT, TARIFF)}
+    {entry.name: entry for entry in (EXIT, TARIFF, CHARGE)}
 )

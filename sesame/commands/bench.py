@@ -3,8 +3,9 @@
 import asyncio
 import json
 import signal
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import typer
 from rich.console import Console
@@ -14,7 +15,8 @@ from parking.kit.errors import InvalidInputError
 from sesame.bench.exit_bench import ExitPlan, measure_exits
 from sesame.bench.exit_report import ExitReport, print_report
 from sesame.bench.machine import use_cores
-from sesame.bench.registry import BENCHES, EXIT, TARIFF
+from sesame.bench.money.charge_path import measure_charge, print_charge_path
+from sesame.bench.registry import BENCHES, CHARGE, EXIT, TARIFF
 from sesame.bench.standing import STAYS_MAX
 from sesame.bench.tariff_bench import TariffPlan, measure_tariff, print_tariff_report
 from sesame.commands.migrate import migrate
@@ -25,6 +27,7 @@ OPEN_STAYS: Final = 1_000_000
 TERMINATED: Final = 128 + signal.SIGTERM
 # For a rate that has no number of cars of its own.
 SECONDS_OF_ANY_RATE: Final = 10
+_Report = TypeVar("_Report")
 
 
 def bench_command(  # noqa: PLR0913 - one for each option
@@ -75,6 +78,9 @@ def bench_command(  # noqa: PLR0913 - one for each option
     if name == TARIFF.name:
         _measure_tariff(TariffPlan(tables, open_stays, folder), json_output=json_output)
         return
+    if name == CHARGE.name:
+        _measure_charge(folder, json_output=json_output)
+        return
     plan = ExitPlan(exits=_exits(rate, exits), recognizers=recognizers, folder=folder)
     with _ProgressBar(sum(plan.exits.values()) + plan.warm_up_exits) as progress:
         try:
@@ -103,12 +109,28 @@ def _measure_tariff(plan: TariffPlan, *, json_output: bool) -> None:
         raise typer.Exit(1)
 
 
-async def _measure(plan: ExitPlan, progress: "_ProgressBar") -> ExitReport:
-    """Measure; SIGTERM, like SIGINT, stops what runs and removes its data first."""
+def _measure_charge(folder: Path | None, *, json_output: bool) -> None:
+    console = Console(stderr=True)
+    try:
+        report = asyncio.run(stoppable(measure_charge(folder, migrate, console.print)))
+    except asyncio.CancelledError:
+        raise typer.Exit(TERMINATED) from None
+    if json_output:
+        typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
+    else:
+        print_charge_path(report.path, report.commit, Console())
+
+
+async def stoppable(work: Awaitable[_Report]) -> _Report:
+    """Await the work; SIGTERM, like SIGINT, stops what runs and removes its data first."""
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await measure_exits(plan, migrate, progress.on_step)
+    return await work
+
+
+async def _measure(plan: ExitPlan, progress: "_ProgressBar") -> ExitReport:
+    return await stoppable(measure_exits(plan, migrate, progress.on_step))
 
 
 def _exits(rates: list[float] | None, exits: int | None) -> dict[float, int]:
