@@ -218,7 +218,7 @@ class ExitFlow:
                 self._unit, bill, provider=mandate.provider, mandate=mandate
             )
             if attempt is not None:
-                charge = await new_charge(self._unit, attempt, self._presentation.id)
+                charge = await new_charge(self._context, self._unit, attempt, self._presentation.id)
                 lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
                 return charge
         return await self._ask_for_payment(session, bill)

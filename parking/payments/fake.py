@@ -9,13 +9,12 @@ import json
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 
 from pydantic import TypeAdapter
 
 from parking.kit.clock import Clock
-from parking.kit.money import Money
 from parking.payments.port import (
     AGREEMENT_INACTIVE,
     ANSWER_MISMATCH,
@@ -24,6 +23,7 @@ from parking.payments.port import (
     NO_ANSWER,
     NUMBER_CONFLICT,
     UNTRUSTED_ANSWER,
+    AccountKind,
     AgreementRequest,
     AgreementStarted,
     AgreementState,
@@ -34,12 +34,18 @@ from parking.payments.port import (
     CheckoutOrder,
     Notice,
     NoticeKind,
+    NoticeOutcome,
     NoticeRefusedError,
+    NoticeReply,
     OrderStatus,
     ProviderRefusedError,
+    ProviderTraits,
     ProviderUnavailableError,
     RefundOrder,
     RefundResult,
+    SentOrder,
+    SettlementKind,
+    SettlementRow,
 )
 
 ORDERS_MAX = 100_000
@@ -48,6 +54,7 @@ NOTICE_WINDOW = timedelta(seconds=300)
 PAGE_LIFETIME = timedelta(minutes=30)
 KEY_ID = "fake-1"
 _NOTICE_BODY = TypeAdapter(tuple[int, float])
+TRAITS = ProviderTraits(account=AccountKind.WALLET)
 _KEY = b"the fake provider's notice key, known to everyone"
 
 
@@ -81,8 +88,12 @@ class SentNotice:
 class FakeProvider:
     """A `PaymentProvider` that keeps its books in memory."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(
+        self, clock: Clock, *, name: str = "fake", traits: ProviderTraits = TRAITS
+    ) -> None:
         self._clock = clock
+        self._name = name
+        self._traits = traits
         self._agreements: dict[str, AgreementState] = {}
         self._requests: dict[str, AgreementRequest] = {}
         self._orders: dict[str, _Order] = {}
@@ -94,7 +105,12 @@ class FakeProvider:
     @property
     def name(self) -> str:
         """See `PaymentProvider.name`."""
-        return "fake"
+        return self._name
+
+    @property
+    def traits(self) -> ProviderTraits:
+        """See `PaymentProvider.traits`."""
+        return self._traits
 
     def play(self, *faults: Fault) -> None:
         """Make the next calls go wrong, one after the other."""
@@ -142,13 +158,15 @@ class FakeProvider:
             expires_at=self._clock.now() + PAGE_LIFETIME,
         )
 
-    async def query_agreement(self, reference: str) -> AgreementState:
+    async def query_agreement(self, reference: str, *, plate: str | None = None) -> AgreementState:
         """See `PaymentProvider.query_agreement`."""
+        del plate
         missing = AgreementState(reference=reference, status=AgreementStatus.NOT_FOUND)
         return self._agreements.get(reference, missing)
 
-    async def cancel_agreement(self, reference: str) -> AgreementState:
+    async def cancel_agreement(self, reference: str, *, plate: str | None = None) -> AgreementState:
         """See `PaymentProvider.cancel_agreement`."""
+        del plate
         if reference in self._agreements:
             kind = NoticeKind.AGREEMENT_CANCELLED
             self._end_agreement(reference, AgreementStatus.CANCELLED, kind)
@@ -181,24 +199,25 @@ class FakeProvider:
             expires_at=self._clock.now() + PAGE_LIFETIME,
         )
 
-    async def query(self, number: str, amount: Money) -> ChargeResult:
+    async def query(self, order: SentOrder) -> ChargeResult:
         """See `PaymentProvider.query`."""
-        known = self._orders.get(number)
+        known = self._orders.get(order.number)
         if known is None:
-            return ChargeResult(number=number, status=OrderStatus.NOT_FOUND)
-        if known.result.amount not in {amount, None}:
-            return _unknown(number, ANSWER_MISMATCH)
+            return ChargeResult(number=order.number, status=OrderStatus.NOT_FOUND)
+        if known.result.amount not in {order.amount, None}:
+            return _unknown(order.number, ANSWER_MISMATCH)
         return known.result
 
-    async def close(self, number: str, amount: Money) -> ChargeResult:
+    async def close(self, order: SentOrder) -> ChargeResult:
         """See `PaymentProvider.close`."""
+        number = order.number
         known = self._orders.get(number)
         if known is None:
             closed = ChargeResult(number=number, status=OrderStatus.FAILED, failure_code=CLOSED)
             self._orders[number] = _Order(None, closed)
         elif not known.result.guaranteed:
             self.settle(number, OrderStatus.FAILED, CLOSED)
-        return await self.query(number, amount)
+        return await self.query(order)
 
     async def refund(self, order: RefundOrder) -> RefundResult:
         """See `PaymentProvider.refund`."""
@@ -213,7 +232,7 @@ class FakeProvider:
                 NoticeKind.REFUND_SUCCEEDED if succeeded else NoticeKind.REFUND_FAILED, result
             )
         known, result = self._refunds[order.number]
-        if known != order:
+        if not _same_refund(known, order):
             return _refund_unknown(order, NUMBER_CONFLICT)
         return result if fault in {None, Fault.DECLINE} else _refund_unknown(order, NO_ANSWER)
 
@@ -222,10 +241,10 @@ class FakeProvider:
         if order.number not in self._refunds:
             return replace(_refund_unknown(order, None), status=OrderStatus.NOT_FOUND)
         known, result = self._refunds[order.number]
-        return result if known == order else _refund_unknown(order, ANSWER_MISMATCH)
+        return result if _same_refund(known, order) else _refund_unknown(order, ANSWER_MISMATCH)
 
-    def verify_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
-        """See `PaymentProvider.verify_notice`."""
+    def verify_notices(self, headers: Mapping[str, str], body: bytes) -> tuple[Notice, ...]:
+        """See `PaymentProvider.verify_notices`."""
         sent = {name.lower(): value for name, value in headers.items()}
         if sent.get("fake-key") != KEY_ID:
             raise NoticeRefusedError("key")
@@ -234,10 +253,41 @@ class FakeProvider:
         position, sent_at = _NOTICE_BODY.validate_json(body)
         if abs(self._clock.now().timestamp() - sent_at) > NOTICE_WINDOW.total_seconds():
             raise NoticeRefusedError("timestamp")
-        return self._told[position]
+        return (self._told[position],)
+
+    def notice_reply(self, outcome: NoticeOutcome) -> NoticeReply:
+        """See `PaymentProvider.notice_reply`."""
+        statuses = {NoticeOutcome.TAKEN: 204, NoticeOutcome.REFUSED: 401, NoticeOutcome.BUSY: 503}
+        return NoticeReply(status=statuses.get(outcome, 422))
+
+    async def fetch_settlement(self, day: date) -> tuple[SettlementRow, ...]:
+        """See `PaymentProvider.fetch_settlement`; the fake keeps no times, so all days are one."""
+        del day
+        charged = [order.result for order in self._orders.values()]
+        given = [result for _, result in self._refunds.values()]
+        return (
+            *self._settled(SettlementKind.CHARGE, charged),
+            *self._settled(SettlementKind.REFUND, given),
+        )
 
     async def aclose(self) -> None:
         """See `PaymentProvider.aclose`."""
+
+    def _settled(
+        self, kind: SettlementKind, results: Iterable[ChargeResult | RefundResult]
+    ) -> list[SettlementRow]:
+        return [
+            SettlementRow(
+                kind=kind,
+                number=result.number,
+                reference=result.provider_reference or "",
+                amount=result.amount,
+                fee_minor=0,
+                occurred_at=self._clock.now(),
+            )
+            for result in results
+            if result.status is OrderStatus.SUCCEEDED and result.amount is not None
+        ]
 
     def _page_fault(self) -> Fault | None:
         fault = self._faults.popleft() if self._faults else None
@@ -271,7 +321,7 @@ class FakeProvider:
         return state is not None and state.status is AgreementStatus.ACTIVE
 
     def _decide_refund(self, order: RefundOrder, fault: Fault | None) -> RefundResult:
-        charge = self._orders.get(order.charge_number)
+        charge = self._orders.get(order.charge.number)
         failure_code = DECLINED if fault is Fault.DECLINE else None
         if charge is None or charge.result.status is not OrderStatus.SUCCEEDED:
             failure_code = "not_refundable"
@@ -279,7 +329,7 @@ class FakeProvider:
             failure_code = "exceeds_charge"
         return RefundResult(
             number=order.number,
-            charge_number=order.charge_number,
+            charge_number=order.charge.number,
             status=OrderStatus.FAILED if failure_code else OrderStatus.SUCCEEDED,
             failure_code=failure_code,
             provider_reference=f"ref_{order.number}",
@@ -293,7 +343,7 @@ class FakeProvider:
         given = [
             result
             for order, result in self._refunds.values()
-            if order.charge_number == charge.number
+            if order.charge.number == charge.number
         ]
         return amount.amount_minor - _total(given, amount.currency)
 
@@ -340,6 +390,14 @@ def _same(known: ChargeOrder | CheckoutOrder, order: ChargeOrder) -> bool:
     return isinstance(known, ChargeOrder) and known == replace(order, deadline_s=known.deadline_s)
 
 
+def _same_refund(known: RefundOrder, order: RefundOrder) -> bool:
+    return (known.charge.number, known.amount, known.reason) == (
+        order.charge.number,
+        order.amount,
+        order.reason,
+    )
+
+
 def _distort(result: ChargeResult, fault: Fault | None) -> ChargeResult:
     codes: dict[Fault | None, str] = {
         Fault.LOSE_ANSWER_AFTER: NO_ANSWER,
@@ -357,7 +415,7 @@ def _unknown(number: str, failure_code: str) -> ChargeResult:
 def _refund_unknown(order: RefundOrder, failure_code: str | None) -> RefundResult:
     return RefundResult(
         number=order.number,
-        charge_number=order.charge_number,
+        charge_number=order.charge.number,
         status=OrderStatus.UNKNOWN,
         failure_code=failure_code,
     )

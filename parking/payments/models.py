@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Index
 from sqlmodel import Field
 
 from parking.kit.columns import PARTITIONED, Json, Row, Timestamp, text_enum
+from parking.payments.port import Advance
 
 
 class MandateState(StrEnum):
@@ -61,7 +62,17 @@ class RefundState(StrEnum):
 
 
 class Mandate(Row, table=True):
-    """A driver's standing permission to charge without a password."""
+    """A driver's standing permission to charge without a password.
+
+    Attributes:
+        instrument: What charges name besides the agreement, as the provider gave it.
+        payer_hint: What may be shown of the account, such as its last digits.
+        position: The driver's order; the lowest is charged first.
+        amount_minor_max: The most that one charge may take; None for the provider's own limit.
+        day_minor_max: The most that all its charges of a day may take; None likewise.
+        plate_index: The one plate that it is for; None for every plate of the driver.
+        confirmed_at: When the driver confirmed these terms to us.
+    """
 
     __tablename__ = "mandates"
     __table_args__ = (
@@ -75,9 +86,16 @@ class Mandate(Row, table=True):
     agreement_reference: str | None = None
     confirmation_url: str | None = None
     state: MandateState = Field(sa_type=text_enum(MandateState))
+    instrument: str | None = None
+    payer_hint: str | None = None
+    position: int = 0
     amount_minor_max: int | None = Field(default=None, sa_type=BigInteger)
+    day_minor_max: int | None = Field(default=None, sa_type=BigInteger)
     currency: str | None = None
+    plate_index: UUID | None = None
+    plate_sealed: bytes | None = None
     created_at: datetime = Field(sa_type=Timestamp)
+    confirmed_at: datetime | None = Field(default=None, sa_type=Timestamp)
     activated_at: datetime | None = Field(default=None, sa_type=Timestamp)
     revoked_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
@@ -185,6 +203,9 @@ class PaymentAttempt(Row, table=True):
     provider: str
     number: str
     agreement_reference: str | None = None
+    instrument: str | None = None
+    provider_reference: str | None = None
+    advance: Advance | None = Field(default=None, sa_type=text_enum(Advance))
     checkout_url: str | None = None
     amount_minor: int = Field(sa_type=BigInteger)
     currency: str
@@ -237,6 +258,7 @@ class Refund(Row, table=True):
     cause: str
     reason: str
     requested_by: str
+    provider_reference: str | None = None
     failure_code: str | None = None
     queries: int = 0
     requested_at: datetime = Field(sa_type=Timestamp)

@@ -17,7 +17,7 @@ from parking.payments.port import (
     order_number,
 )
 from parking.payments.rules import LIVE_REFUND_STATES, next_refund_state, query_delay
-from parking.payments.service import AmountMismatchError
+from parking.payments.service import AmountMismatchError, sent_order
 
 REFUND_ORDER = "refund"
 RETRY_CAUSE = "retry:"
@@ -102,13 +102,14 @@ async def store(
     return refund
 
 
-def order_of(refund: Refund) -> RefundOrder:
-    """Return the provider's order for a refund: the same for the same refund, always."""
+def order_of(refund: Refund, attempt: PaymentAttempt) -> RefundOrder:
+    """Return the provider's order for a refund of an attempt's money."""
     return RefundOrder(
         number=refund.number,
-        charge_number=refund.charge_number,
+        charge=sent_order(attempt),
         amount=Money(refund.amount_minor, refund.currency),
         reason=refund.reason,
+        reference=refund.provider_reference,
     )
 
 
@@ -127,6 +128,7 @@ async def apply_result(unit: UnitOfWork, refund: Refund, result: RefundResult) -
     before = refund.state
     refund.state = next_refund_state(RefundState(before), result)
     refund.failure_code = result.failure_code
+    refund.provider_reference = result.provider_reference or refund.provider_reference
     if refund.state in LIVE_REFUND_STATES:
         refund.next_query_at = unit.now() + query_delay(refund.queries)
         refund.queries += 1

@@ -20,7 +20,7 @@ from parking.payments.models import (
     MandateState,
     PaymentAttempt,
 )
-from parking.payments.port import ChargeResult, order_number
+from parking.payments.port import AgreementState, ChargeResult, SentOrder, order_number
 from parking.payments.rules import LIVE_STATES, next_state, query_delay, usable_mandates
 
 ATTEMPTS_PER_BILL_MAX = 20
@@ -156,6 +156,7 @@ async def begin_attempt(
         provider=provider,
         number=number,
         agreement_reference=None if mandate is None else mandate.agreement_reference,
+        instrument=None if mandate is None else mandate.instrument,
         amount_minor=bill.total_minor,
         currency=bill.currency,
         state=AttemptState.SENT,
@@ -172,6 +173,18 @@ async def begin_attempt(
         kind=CHARGE_ORDER,
     )
     return attempt
+
+
+def sent_order(attempt: PaymentAttempt) -> SentOrder:
+    """Return what the provider finds an attempt's order by."""
+    return SentOrder(
+        number=attempt.number,
+        amount=Money(attempt.amount_minor, attempt.currency),
+        is_checkout=attempt.kind == AttemptKind.CHECKOUT,
+        sent_at=attempt.sent_at,
+        reference=attempt.provider_reference,
+        instrument=attempt.instrument,
+    )
 
 
 async def apply_result(
@@ -192,6 +205,8 @@ async def apply_result(
     before = attempt.state
     attempt.state = next_state(before, result)
     attempt.failure_code = result.failure_code
+    attempt.provider_reference = result.provider_reference or attempt.provider_reference
+    attempt.advance = result.advance or attempt.advance
     if attempt.state in LIVE_STATES:
         is_page = attempt.kind == AttemptKind.CHECKOUT
         attempt.next_query_at = unit.now() + query_delay(attempt.queries, is_page=is_page)
@@ -254,11 +269,15 @@ async def remember_agreement(
     )
 
 
-async def activate_mandate(unit: UnitOfWork, driver_id: UUID, mandate_id: UUID) -> bool:
+async def activate_mandate(
+    unit: UnitOfWork, driver_id: UUID, mandate_id: UUID, agreement: AgreementState
+) -> bool:
     """Let the mandate be charged; a revoked one stays revoked. Returns whether it changed."""
     mandate = await repository.lock_mandate(unit, driver_id, mandate_id)
     if mandate is None or mandate.state != MandateState.PENDING:
         return False
+    mandate.instrument = agreement.instrument
+    mandate.payer_hint = agreement.payer_hint
     mandate.state = MandateState.ACTIVE
     mandate.activated_at = unit.now()
     return True

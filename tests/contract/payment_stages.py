@@ -26,6 +26,7 @@ from parking.payments.port import (
     PaymentProvider,
 )
 from parking.payments.providers.acquirer import AcquirerProvider, AcquirerSettings
+from tests.factories.sent_orders import sent
 
 DELIVERIES_MAX = 10_000
 WAIT_STEP_S = 0.01
@@ -119,16 +120,16 @@ class FakeStage:
 
     async def until_settled(self, number: str, amount: Money) -> ChargeResult:
         self.provider.settle(number, OrderStatus.SUCCEEDED)
-        return await self.provider.query(number, amount)
+        return await self.provider.query(sent(number, amount))
 
     async def captured(self, currency: str) -> int:
         return self.provider.captured(currency)
 
     async def delivery(self, kind: str, about: str) -> Delivery:
-        for sent in self.provider.notices:
-            notice = self.provider.verify_notice(sent.headers, sent.body)
+        for told in self.provider.notices:
+            notice = self.provider.verify_notices(told.headers, told.body)[0]
             if notice.kind == kind and about in repr(notice.result):
-                return Delivery(sent.headers, sent.body)
+                return Delivery(told.headers, told.body)
         raise AssertionError(f"no {kind} about {about}")
 
     def provider_after(self, seconds: int) -> PaymentProvider:
@@ -190,7 +191,7 @@ class AcquirerStage:
 
     async def open(self, notice_url: str) -> None:
         """Start from a stand-in that behaves well."""
-        self.receiver.verify = self.provider.verify_notice
+        self.receiver.verify = self.provider.verify_notices
         self.receiver.failures_left = 0
         settings = {"notice_url": notice_url, "notice_retry_ms": 20, "platform_key": 0}
         await self.control(clear=True, **settings)
@@ -224,7 +225,7 @@ class AcquirerStage:
 
     async def until_settled(self, number: str, amount: Money) -> ChargeResult:
         async def settled() -> ChargeResult | None:
-            result = await self.provider.query(number, amount)
+            result = await self.provider.query(sent(number, amount))
             return result if result.status.definitive else None
 
         return await eventually(settled)

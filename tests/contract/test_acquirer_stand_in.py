@@ -37,6 +37,7 @@ from tests.contract.payment_stages import (
     new_number,
 )
 from tests.contract.wire_page import header, load_key, signed_text
+from tests.factories.sent_orders import sent
 
 PRICE = Money(1250, "JPY")
 
@@ -212,7 +213,7 @@ class TestPlay:
         result = await acquirer_stage.provider.charge(replace(order, deadline_s=0.1))
 
         assert (result.status, result.failure_code) == (OrderStatus.UNKNOWN, NO_ANSWER)
-        queried = await acquirer_stage.provider.query(order.number, PRICE)
+        queried = await acquirer_stage.provider.query(sent(order.number, PRICE))
         assert (queried.status, queried.amount) == (OrderStatus.SUCCEEDED, PRICE)
 
     async def test_a_rule_for_one_agreement_leaves_the_others(
@@ -237,10 +238,10 @@ class TestPlay:
         await acquirer_stage.provider.charge(order)
 
         for _ in range(3):
-            queried = await acquirer_stage.provider.query(order.number, PRICE)
+            queried = await acquirer_stage.provider.query(sent(order.number, PRICE))
             assert (queried.status, queried.failure_code) == (OrderStatus.UNKNOWN, NO_ANSWER)
         await acquirer_stage.control(clear=True)
-        queried = await acquirer_stage.provider.query(order.number, PRICE)
+        queried = await acquirer_stage.provider.query(sent(order.number, PRICE))
         assert queried.status is OrderStatus.SUCCEEDED
 
     async def test_accepted_may_fail_later(self, acquirer_stage: AcquirerStage) -> None:
@@ -252,8 +253,8 @@ class TestPlay:
         delivery = await acquirer_stage.delivery(NoticeKind.CHARGE_FAILED, order.number)
 
         assert accepted.status is OrderStatus.ACCEPTED
-        notice = acquirer_stage.provider.verify_notice(delivery.headers, delivery.body)
-        assert notice.result == await acquirer_stage.provider.query(order.number, PRICE)
+        notice = acquirer_stage.provider.verify_notices(delivery.headers, delivery.body)[0]
+        assert notice.result == await acquirer_stage.provider.query(sent(order.number, PRICE))
         assert await acquirer_stage.captured("JPY") == before
 
     async def test_either_platform_key_signs(self, acquirer_stage: AcquirerStage) -> None:
@@ -261,7 +262,7 @@ class TestPlay:
         first = await acquirer_stage.provider.charge(order)
         await acquirer_stage.control(platform_key=1)
 
-        rotated = await acquirer_stage.provider.query(order.number, PRICE)
+        rotated = await acquirer_stage.provider.query(sent(order.number, PRICE))
 
         assert rotated == first
         assert first.status is OrderStatus.SUCCEEDED
@@ -314,13 +315,13 @@ class TestNotices:
         await stage.provider.charge(order)
         about = order.number.encode()
         deliveries = await stage.receiver.wait_for(lambda found: about in found.body, count)
-        return await stage.provider.query(order.number, PRICE), deliveries
+        return await stage.provider.query(sent(order.number, PRICE)), deliveries
 
     async def test_a_duplicate_has_the_same_id(self, acquirer_stage: AcquirerStage) -> None:
         truth, deliveries = await self._deliveries(acquirer_stage, "duplicate_notice", 2)
 
         first, second = (
-            acquirer_stage.provider.verify_notice(delivery.headers, delivery.body)
+            acquirer_stage.provider.verify_notices(delivery.headers, delivery.body)[0]
             for delivery in deliveries
         )
 
@@ -354,7 +355,9 @@ class TestNotices:
     ) -> None:
         truth, deliveries = await self._deliveries(acquirer_stage, "wrong_amount", 1)
 
-        notice = acquirer_stage.provider.verify_notice(deliveries[0].headers, deliveries[0].body)
+        notice = acquirer_stage.provider.verify_notices(deliveries[0].headers, deliveries[0].body)[
+            0
+        ]
 
         assert truth.amount == PRICE
         assert isinstance(notice.result, ChargeResult)
@@ -368,7 +371,7 @@ class TestNotices:
         result = await acquirer_stage.provider.charge(order)
         delivery = await acquirer_stage.delivery(NoticeKind.CHARGE_SUCCEEDED, order.number)
 
-        notice = acquirer_stage.provider.verify_notice(delivery.headers, delivery.body)
+        notice = acquirer_stage.provider.verify_notices(delivery.headers, delivery.body)[0]
         assert notice.result == result
         assert acquirer_stage.receiver.failures_left == 0
 
@@ -423,7 +426,7 @@ class TestProcess:
                 first.running.kill()
                 lost = await charging
             with _process(tmp_path, port) as second:
-                queried = await stage.provider.query(order.number, PRICE)
+                queried = await stage.provider.query(sent(order.number, PRICE))
                 again = await stage.provider.charge(order)
                 captured = await stage.captured("JPY")
                 await stage.aclose()

@@ -37,6 +37,7 @@ from parking.payments.providers.acquirer import AcquirerProvider, AcquirerSettin
 from parking.payments.providers.acquirer.signature import Signer, Stamp, request_text
 from sesame.sandbox.acquirer.signing import check_request, fingerprint, read_credentials
 from tests.contract.wire_page import Message, header, key_id, read_page, signed_text
+from tests.factories.sent_orders import sent
 
 PAGE = read_page()
 MERCHANT, PLATFORM = PAGE.keys["merchant"], PAGE.keys["platform"]
@@ -169,7 +170,7 @@ class TestPage:
             check_request(claimed, key, method, target.encode(), request.body, now_s=AT.timestamp())
 
     async def test_the_adapter_understands_the_notice(self) -> None:
-        notice = _provider().verify_notice(PAGE.notice.headers, PAGE.notice.body)
+        notice = _provider().verify_notices(PAGE.notice.headers, PAGE.notice.body)[0]
 
         assert notice.notice_id == "ntc_3e11"
         assert notice.kind is NoticeKind.CHARGE_SUCCEEDED
@@ -321,7 +322,7 @@ class TestAdapter:
         reply, failure_code = UNBELIEVABLE[case]
         async with _platform(reply) as (provider, _):
             charged = await provider.charge(CHARGE)
-            queried = await provider.query(NUMBER, PRICE)
+            queried = await provider.query(sent(NUMBER, PRICE))
 
         expected = ChargeResult(
             number=NUMBER, status=OrderStatus.UNKNOWN, failure_code=failure_code
@@ -424,7 +425,7 @@ class TestAdapter:
         text = signed_text("notice", "parkside", *stamp, body=body)
 
         with pytest.raises(NoticeRefusedError) as caught:
-            _provider().verify_notice(
+            _provider().verify_notices(
                 {"Sesame-Signature": header(PLATFORM, "parkside", stamp, text)}, body
             )
 
@@ -442,7 +443,7 @@ class TestAdapter:
         stamp = ("1795766400", "1" * 32)
 
         with pytest.raises(NoticeRefusedError) as caught:
-            _provider().verify_notice(
+            _provider().verify_notices(
                 {"Sesame-Signature": header(PLATFORM, "parkside", stamp, made_for)}, b"{}"
             )
 
@@ -463,12 +464,12 @@ class TestAdapter:
     )
     async def test_a_malformed_header_is_refused(self, sent: str) -> None:
         with pytest.raises(NoticeRefusedError) as caught:
-            _provider().verify_notice({"Sesame-Signature": sent}, PAGE.notice.body)
+            _provider().verify_notices({"Sesame-Signature": sent}, PAGE.notice.body)
 
         assert caught.value.reason == "header"
 
     async def test_a_body_too_long_is_refused(self) -> None:
         with pytest.raises(NoticeRefusedError) as caught:
-            _provider().verify_notice(PAGE.notice.headers, b" " * 20_000)
+            _provider().verify_notices(PAGE.notice.headers, b" " * 20_000)
 
         assert caught.value.reason == "body"

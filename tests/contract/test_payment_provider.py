@@ -27,6 +27,7 @@ from parking.payments.port import (
     RefundOrder,
 )
 from tests.contract.payment_stages import Delivery, Stage, new_number
+from tests.factories.sent_orders import sent
 
 CURRENCY = "CNY"
 PRICE = Money(1250, CURRENCY)
@@ -68,7 +69,7 @@ def _checkout() -> CheckoutOrder:
 def _refund(charge_number: str, amount_minor: int) -> RefundOrder:
     return RefundOrder(
         number=new_number(),
-        charge_number=charge_number,
+        charge=sent(charge_number, PRICE),
         amount=Money(amount_minor, CURRENCY),
         reason="Barrier opened late",
     )
@@ -162,7 +163,7 @@ class TestCharge:
         assert result.provider_reference
         assert result.failure_code is None
         assert await stage.captured(CURRENCY) == before + 1250
-        assert await stage.provider.query(order.number, PRICE) == result
+        assert await stage.provider.query(sent(order.number, PRICE)) == result
 
     async def test_the_same_number_takes_money_once(self, stage: Stage) -> None:
         order = await _order(stage)
@@ -184,7 +185,7 @@ class TestCharge:
 
         assert (second.status, second.failure_code) == (OrderStatus.UNKNOWN, NUMBER_CONFLICT)
         assert await stage.captured(CURRENCY) == before
-        assert await stage.provider.query(order.number, PRICE) == first
+        assert await stage.provider.query(sent(order.number, PRICE)) == first
 
     async def test_a_decline_is_definitive(self, stage: Stage) -> None:
         order = await _order(stage)
@@ -196,7 +197,7 @@ class TestCharge:
 
         assert (declined.status, declined.failure_code) == (OrderStatus.FAILED, DECLINED)
         assert again == declined
-        assert await stage.provider.query(order.number, PRICE) == declined
+        assert await stage.provider.query(sent(order.number, PRICE)) == declined
         assert await stage.captured(CURRENCY) == before
 
     async def test_lost_before_it_arrived(self, stage: Stage) -> None:
@@ -205,7 +206,7 @@ class TestCharge:
         await stage.play("lose_answer_before")
 
         lost = await stage.provider.charge(order)
-        queried = await stage.provider.query(order.number, PRICE)
+        queried = await stage.provider.query(sent(order.number, PRICE))
 
         assert (lost.status, lost.failure_code) == (OrderStatus.UNKNOWN, NO_ANSWER)
         assert queried.status is OrderStatus.NOT_FOUND
@@ -219,7 +220,7 @@ class TestCharge:
         await stage.play("lose_answer_after")
 
         lost = await stage.provider.charge(order)
-        queried = await stage.provider.query(order.number, PRICE)
+        queried = await stage.provider.query(sent(order.number, PRICE))
 
         assert (lost.status, lost.failure_code) == (OrderStatus.UNKNOWN, NO_ANSWER)
         assert lost.amount is None
@@ -264,7 +265,7 @@ class TestCharge:
 
         assert (result.status, result.failure_code) == (OrderStatus.UNKNOWN, ANSWER_MISMATCH)
         assert result.amount is None
-        queried = await stage.provider.query(order.number, PRICE)
+        queried = await stage.provider.query(sent(order.number, PRICE))
         assert (queried.status, queried.amount) == (OrderStatus.SUCCEEDED, PRICE)
 
     async def test_an_answer_with_a_bad_signature_is_not_believed(self, stage: Stage) -> None:
@@ -274,14 +275,14 @@ class TestCharge:
         result = await stage.provider.charge(order)
 
         assert (result.status, result.failure_code) == (OrderStatus.UNKNOWN, UNTRUSTED_ANSWER)
-        queried = await stage.provider.query(order.number, PRICE)
+        queried = await stage.provider.query(sent(order.number, PRICE))
         assert queried.status is OrderStatus.SUCCEEDED
 
     async def test_a_query_for_another_amount_is_unknown(self, stage: Stage) -> None:
         order = await _order(stage)
         await stage.provider.charge(order)
 
-        result = await stage.provider.query(order.number, Money(1249, CURRENCY))
+        result = await stage.provider.query(sent(order.number, Money(1249, CURRENCY)))
 
         assert (result.status, result.failure_code) == (OrderStatus.UNKNOWN, ANSWER_MISMATCH)
 
@@ -291,8 +292,8 @@ class TestClose:
         order = await _order(stage)
         before = await stage.captured(CURRENCY)
 
-        closed = await stage.provider.close(order.number, PRICE)
-        again = await stage.provider.close(order.number, PRICE)
+        closed = await stage.provider.close(sent(order.number, PRICE))
+        again = await stage.provider.close(sent(order.number, PRICE))
         late = await stage.provider.charge(order)
 
         assert (closed.status, closed.failure_code) == (OrderStatus.FAILED, CLOSED)
@@ -306,7 +307,7 @@ class TestClose:
         await stage.play("accept")
         await stage.provider.charge(order)
 
-        closed = await stage.provider.close(order.number, PRICE)
+        closed = await stage.provider.close(sent(order.number, PRICE))
 
         assert (closed.status, closed.failure_code) == (OrderStatus.FAILED, CLOSED)
         assert await stage.until_settled(order.number, PRICE) == closed
@@ -317,7 +318,7 @@ class TestClose:
         await stage.play("accept_guaranteed")
         accepted = await stage.provider.charge(order)
 
-        assert await stage.provider.close(order.number, PRICE) == accepted
+        assert await stage.provider.close(sent(order.number, PRICE)) == accepted
         settled = await stage.until_settled(order.number, PRICE)
         assert settled.status is OrderStatus.SUCCEEDED
 
@@ -326,7 +327,7 @@ class TestClose:
         taken = await stage.provider.charge(order)
         before = await stage.captured(CURRENCY)
 
-        assert await stage.provider.close(order.number, PRICE) == taken
+        assert await stage.provider.close(sent(order.number, PRICE)) == taken
         assert await stage.captured(CURRENCY) == before
 
 
@@ -396,10 +397,10 @@ class TestCheckout:
         before = await stage.captured(CURRENCY)
 
         page = await stage.provider.start_checkout(order)
-        waiting = await stage.provider.query(order.number, PRICE)
+        waiting = await stage.provider.query(sent(order.number, PRICE))
         first = await stage.pay(order.number, page)
         second = await stage.pay(order.number, page)
-        paid = await stage.provider.query(order.number, PRICE)
+        paid = await stage.provider.query(sent(order.number, PRICE))
 
         assert (waiting.status, waiting.guaranteed) == (OrderStatus.ACCEPTED, False)
         assert (first, second) == (303, 409)
@@ -432,7 +433,7 @@ class TestCheckout:
         page = await stage.provider.start_checkout(order)
         before = await stage.captured(CURRENCY)
 
-        closed = await stage.provider.close(order.number, PRICE)
+        closed = await stage.provider.close(sent(order.number, PRICE))
 
         assert (closed.status, closed.failure_code) == (OrderStatus.FAILED, CLOSED)
         assert await stage.pay(order.number, page) == 409
@@ -447,10 +448,10 @@ class TestNotice:
         signed = await stage.delivery(NoticeKind.AGREEMENT_SIGNED, reference)
         cancelled = await stage.delivery(NoticeKind.AGREEMENT_CANCELLED, reference)
 
-        first = stage.provider.verify_notice(signed.headers, signed.body)
+        first = stage.provider.verify_notices(signed.headers, signed.body)[0]
         assert isinstance(first.result, AgreementState)
         assert first.result.status is AgreementStatus.ACTIVE
-        second = stage.provider.verify_notice(cancelled.headers, cancelled.body)
+        second = stage.provider.verify_notices(cancelled.headers, cancelled.body)[0]
         assert second.result == await stage.provider.query_agreement(reference)
 
     async def test_tells_how_an_order_ended(self, stage: Stage) -> None:
@@ -467,7 +468,7 @@ class TestNotice:
             (NoticeKind.REFUND_SUCCEEDED, refund.number, refunded),
         ):
             delivery = await stage.delivery(kind, number)
-            notice = stage.provider.verify_notice(delivery.headers, delivery.body)
+            notice = stage.provider.verify_notices(delivery.headers, delivery.body)[0]
             assert (notice.kind, notice.result) == (kind, expected)
             assert notice.occurred_at.tzinfo is not None
 
@@ -477,16 +478,16 @@ class TestNotice:
 
         delivery = await stage.delivery(NoticeKind.CHARGE_SUCCEEDED, order.number)
 
-        notice = stage.provider.verify_notice(delivery.headers, delivery.body)
-        assert notice.result == await stage.provider.query(order.number, PRICE)
+        notice = stage.provider.verify_notices(delivery.headers, delivery.body)[0]
+        assert notice.result == await stage.provider.query(sent(order.number, PRICE))
 
     async def test_a_repetition_has_the_same_id(self, stage: Stage) -> None:
         delivery = await self._delivery(stage)
 
-        first = stage.provider.verify_notice(delivery.headers, delivery.body)
+        first = stage.provider.verify_notices(delivery.headers, delivery.body)[0]
         upper = {name.upper(): value for name, value in delivery.headers.items()}
 
-        assert stage.provider.verify_notice(upper, delivery.body) == first
+        assert stage.provider.verify_notices(upper, delivery.body)[0] == first
 
     async def test_refuses_a_forgery(self, stage: Stage) -> None:
         delivery = await self._delivery(stage)
@@ -499,21 +500,21 @@ class TestNotice:
             (delivery.headers, b"", "signature"),
         ):
             with pytest.raises(NoticeRefusedError) as caught:
-                stage.provider.verify_notice(headers, body)
+                stage.provider.verify_notices(headers, body)
             assert caught.value.reason == reason
 
     async def test_refuses_a_notice_without_a_signature(self, stage: Stage) -> None:
         delivery = await self._delivery(stage)
 
         with pytest.raises(NoticeRefusedError):
-            stage.provider.verify_notice({"content-type": "application/json"}, delivery.body)
+            stage.provider.verify_notices({"content-type": "application/json"}, delivery.body)
 
     @pytest.mark.parametrize("seconds", [302, -302])
     async def test_refuses_a_notice_of_another_time(self, stage: Stage, seconds: int) -> None:
         delivery = await self._delivery(stage)
 
         with pytest.raises(NoticeRefusedError) as caught:
-            stage.provider_after(seconds).verify_notice(delivery.headers, delivery.body)
+            stage.provider_after(seconds).verify_notices(delivery.headers, delivery.body)
 
         assert caught.value.reason == "timestamp"
 

@@ -103,7 +103,7 @@ async def test_notices_of_refunds_settle_them_however_often_they_come(desk: Desk
     assert await desk.give_back(bill, 300, "k1") == "unknown"
     [row] = await desk.world.rows("SELECT number FROM refunds")
     delivery = await desk.stage.delivery("refund.succeeded", row["number"])
-    notice = desk.stage.provider.verify_notice(delivery.headers, delivery.body)
+    notice = desk.stage.provider.verify_notices(delivery.headers, delivery.body)[0]
     await asyncio.gather(
         *(settlement.receive_notice(desk.context, "acquirer", notice) for _ in range(4))
     )

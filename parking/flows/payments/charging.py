@@ -30,11 +30,12 @@ _log = structlog.get_logger()
 
 
 async def new_charge(
-    unit: UnitOfWork, attempt: PaymentAttempt, presentation_id: UUID | None
+    context: ParkingContext, unit: UnitOfWork, attempt: PaymentAttempt, presentation_id: UUID | None
 ) -> NewCharge:
     """Return what takes the money for an attempt that this transaction stores.
 
     Args:
+        context: The domain's surroundings.
         unit: The transaction.
         attempt: By a mandate.
         presentation_id: The exit that the stay is tied to, if it is at one.
@@ -43,7 +44,7 @@ async def new_charge(
         operator_id=attempt.operator_id,
         attempt_id=attempt.id,
         provider=attempt.provider,
-        order=await settlement.order_of(unit, attempt, CHARGE_DEADLINE_S),
+        order=await settlement.order_of(context, unit, attempt, CHARGE_DEADLINE_S),
         rows=AttemptRows(attempt.session_id, attempt.bill_id, presentation_id, attempt.pass_id),
     )
 
@@ -70,7 +71,7 @@ async def charge_bill(
                 found = await repository.find_attempt(unit, operator_id, last)
                 if found is None or found.state != AttemptState.FAILED:
                     return found
-            step = await _next_charge(unit, operator_id, bill_id, since)
+            step = await _next_charge(context, unit, operator_id, bill_id, since)
         if not isinstance(step, NewCharge):
             return found if step is None else step
         await call_provider(context, step)
@@ -78,7 +79,7 @@ async def charge_bill(
 
 
 async def _next_charge(
-    unit: UnitOfWork, operator_id: UUID, bill_id: UUID, since: datetime
+    context: ParkingContext, unit: UnitOfWork, operator_id: UUID, bill_id: UUID, since: datetime
 ) -> NewCharge | PaymentAttempt | None:
     bill = await repository.lock_bill(unit, operator_id, bill_id)
     if bill is None or bill.state not in {BillState.ISSUED, BillState.OWED}:
@@ -90,7 +91,7 @@ async def _next_charge(
             unit, bill, provider=mandate.provider, mandate=mandate
         )
         if attempt is not None:
-            return await new_charge(unit, attempt, None)
+            return await new_charge(context, unit, attempt, None)
     return None
 
 

@@ -88,7 +88,9 @@ async def _next_charge(
                 unit, locked, provider=mandate.provider, mandate=mandate
             )
             if attempt is not None:
-                return await new_charge(unit, attempt, session.exit_presentation_id), amount
+                return await new_charge(
+                    context, unit, attempt, session.exit_presentation_id
+                ), amount
         return None, amount
 
 

@@ -128,12 +128,17 @@ async def send(context: ParkingContext, operator_id: UUID, refund_id: UUID) -> R
     """
     async with context.database.begin() as unit:
         refund = await repository.find_refund(unit, operator_id, refund_id)
-    if refund is None:
+        attempt = (
+            None
+            if refund is None
+            else await repository.find_attempt(unit, operator_id, refund.attempt_id)
+        )
+    if refund is None or attempt is None:
         raise RefundUnknownError("refund: expected a stored one")
     if refund.state not in LIVE_REFUND_STATES:
         return RefundState(refund.state)
     provider = context.provider(refund.provider)
-    order = refunds.order_of(refund)
+    order = refunds.order_of(refund, attempt)
     result = None
     if refund.queries:
         result = await provider.query_refund(order)

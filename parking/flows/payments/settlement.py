@@ -34,17 +34,21 @@ from parking.payments.port import (
     DESCRIPTION_LENGTH_MAX,
     AgreementState,
     AgreementStatus,
+    ChargebackState,
     ChargeOrder,
     ChargeResult,
     Notice,
     OrderStatus,
     RefundResult,
+    StayDetails,
+    order_number,
 )
 from parking.payments.refunds import REFUND_ORDER
 from parking.payments.rules import LIVE_STATES
 from parking.payments.service import AmountMismatchError
 from parking.places import service as places
 from parking.sessions import repository as sessions
+from parking.sessions import service as session_service
 from parking.sessions.events import tell
 from parking.sessions.models import Session
 from parking.tariffs import service as tariffs
@@ -146,13 +150,13 @@ async def ask(context: ParkingContext, operator_id: UUID, attempt_id: UUID) -> A
     if attempt is None or attempt.state not in LIVE_STATES:
         return AttemptState.FAILED if attempt is None else attempt.state
     provider = context.provider(attempt.provider)
-    amount = Money(attempt.amount_minor, attempt.currency)
-    result = await provider.query(attempt.number, amount)
+    sent = payments.sent_order(attempt)
+    result = await provider.query(sent)
     if result.status == OrderStatus.NOT_FOUND:
         result = (
             await provider.charge(await charge_order(context, attempt, RESEND_DEADLINE_S))
             if mandate_stands
-            else await provider.close(attempt.number, amount)
+            else await provider.close(sent)
         )
     return await settle(context, operator_id, attempt_id, result)
 
@@ -163,8 +167,7 @@ async def close(context: ParkingContext, operator_id: UUID, attempt_id: UUID) ->
         attempt = await repository.find_attempt(unit, operator_id, attempt_id)
     if attempt is None or attempt.state not in LIVE_STATES:
         return AttemptState.FAILED if attempt is None else attempt.state
-    amount = Money(attempt.amount_minor, attempt.currency)
-    result = await context.provider(attempt.provider).close(attempt.number, amount)
+    result = await context.provider(attempt.provider).close(payments.sent_order(attempt))
     return await settle(context, operator_id, attempt_id, result)
 
 
@@ -194,6 +197,9 @@ async def receive_notice(context: ParkingContext, provider_name: str, notice: No
     if isinstance(result, AgreementState):
         await receive_agreement(context, result)
         return
+    if isinstance(result, ChargebackState):
+        _log.error("notice.chargeback", provider=provider_name, number=result.charge_number)
+        return
     async with context.database.begin() as unit:
         order = await repository.find_order(unit, result.number)
     kind = None if order is None else order.kind
@@ -212,7 +218,7 @@ async def receive_agreement(context: ParkingContext, state: AgreementState) -> N
         if order is None or order.kind != payments.MANDATE_ORDER:
             _log.warning("notice.agreement_unknown", reference=state.reference)
         elif state.status == AgreementStatus.ACTIVE:
-            await payments.activate_mandate(unit, order.owner_id, order.subject_id)
+            await payments.activate_mandate(unit, order.owner_id, order.subject_id, state)
         elif state.status in {AgreementStatus.CANCELLED, AgreementStatus.EXPIRED}:
             await payments.revoke_mandate(unit, order.owner_id, order.subject_id)
 
@@ -222,18 +228,43 @@ async def charge_order(
 ) -> ChargeOrder:
     """Return the provider's order for an attempt: the same for the same attempt, always."""
     async with context.database.begin() as unit:
-        return await order_of(unit, attempt, deadline_s)
+        return await order_of(context, unit, attempt, deadline_s)
 
 
-async def order_of(unit: UnitOfWork, attempt: PaymentAttempt, deadline_s: float) -> ChargeOrder:
+async def order_of(
+    context: ParkingContext, unit: UnitOfWork, attempt: PaymentAttempt, deadline_s: float
+) -> ChargeOrder:
     """Return what `charge_order` does, in a transaction that is open already."""
     description = await describe_attempt(unit, attempt)
+    traits = context.provider(attempt.provider).traits
+    stay = None
+    if traits.needs_plate or traits.needs_antenna:
+        stay = await _stay_details(unit, attempt)
     return ChargeOrder(
         number=attempt.number,
         agreement_reference=attempt.agreement_reference or "",
         amount=Money(attempt.amount_minor, attempt.currency),
         description=description,
         deadline_s=deadline_s,
+        instrument=attempt.instrument,
+        stay=stay,
+    )
+
+
+async def _stay_details(unit: UnitOfWork, attempt: PaymentAttempt) -> StayDetails | None:
+    if attempt.session_id is None:
+        return None
+    session = await sessions.find_session(unit, attempt.operator_id, attempt.session_id)
+    bill = await repository.find_bill(unit, attempt.operator_id, attempt.bill_id)
+    if session is None or bill is None:
+        return None
+    place = await places.require_place(unit, session.operator_id, session.place_id)
+    return StayDetails(
+        number=order_number(session.id),
+        plate=session_service.plate_of(unit, session),
+        place_name=place.name,
+        entered_at=session.entered_at,
+        left_at=bill.priced_until,
     )
 
 

@@ -121,7 +121,7 @@ async def pay(api: ApiWorld) -> None:
     [attempt] = await api.lanes.rows("SELECT number FROM payment_attempts")
     api.lanes.provider.settle(attempt["number"], OrderStatus.SUCCEEDED)
     sent = api.lanes.provider.notices[-1]
-    notice = api.lanes.provider.verify_notice(sent.headers, sent.body)
+    notice = api.lanes.provider.verify_notices(sent.headers, sent.body)[0]
     await settlement.receive_notice(api.lanes.context, "fake", notice)
 
 

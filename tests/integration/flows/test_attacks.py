@@ -18,7 +18,7 @@ from tests.factories.lane_world import PLATE, LaneWorld, read_of
 async def page_paid(world: LaneWorld, number: str) -> None:
     assert world.provider.pay(number)
     sent = world.provider.notices[-1]
-    notice = world.provider.verify_notice(sent.headers, sent.body)
+    notice = world.provider.verify_notices(sent.headers, sent.body)[0]
     await settlement.receive_notice(world.context, "fake", notice)
 
 

@@ -193,7 +193,7 @@ class Day:
             return
         sent = self._random.choice(tuple(self._world.provider.notices))
         try:
-            notice = self._world.provider.verify_notice(sent.headers, sent.body)
+            notice = self._world.provider.verify_notices(sent.headers, sent.body)[0]
         except ParkingError:
             return  # Too old by now.
         for _ in range(self._random.choice((1, 2))):

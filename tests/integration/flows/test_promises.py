@@ -45,7 +45,7 @@ async def inside(world: LaneWorld, *, minutes: float = 45) -> UUID:
 
 def last_notice(world: LaneWorld) -> Notice:
     sent = world.provider.notices[-1]
-    return world.provider.verify_notice(sent.headers, sent.body)
+    return world.provider.verify_notices(sent.headers, sent.body)[0]
 
 
 async def hear(world: LaneWorld, notice: Notice) -> None:

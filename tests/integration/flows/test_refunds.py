@@ -66,6 +66,13 @@ async def ask_for(
         return await request_refund(unit, bill, amount, cause=cause, reason=REASON, by=BY)
 
 
+async def order_of(world: LaneWorld, refund: Refund) -> RefundOrder:
+    async with world.context.database.begin() as unit:
+        attempt = await repository.find_attempt(unit, refund.operator_id, refund.attempt_id)
+    assert attempt is not None
+    return payment_refunds.order_of(refund, attempt)
+
+
 async def state_of(world: LaneWorld) -> list[tuple[str, int]]:
     rows = await world.rows("SELECT state, amount_minor FROM refunds ORDER BY requested_at, id")
     return [(row["state"], row["amount_minor"]) for row in rows]
@@ -92,7 +99,7 @@ def notice_of(world: LaneWorld, position: int = -1) -> SentNotice:
 
 
 async def take_notice(world: LaneWorld, notice: SentNotice) -> None:
-    verified = world.provider.verify_notice(notice.headers, notice.body)
+    verified = world.provider.verify_notices(notice.headers, notice.body)[0]
     await settlement.receive_notice(world.context, world.provider.name, verified)
 
 
@@ -310,7 +317,7 @@ async def test_sending_at_the_same_time_gives_back_once(world: LaneWorld) -> Non
 async def test_a_notice_may_come_before_the_answer_and_again(world: LaneWorld) -> None:
     refund = await ask_for(world, await paid_stay(world), 300)
     world.provider.play(Fault.LOSE_ANSWER_AFTER)
-    order = await world.provider.refund(payment_refunds.order_of(refund))
+    order = await world.provider.refund(await order_of(world, refund))
     assert order.status == "unknown"
     notice = notice_of(world)
     await take_notice(world, notice)
@@ -323,8 +330,8 @@ async def test_a_notice_may_come_before_the_answer_and_again(world: LaneWorld) -
 
 async def test_a_notice_about_another_amount_is_not_believed(world: LaneWorld) -> None:
     refund = await ask_for(world, await paid_stay(world), 300)
-    await world.provider.refund(payment_refunds.order_of(refund))
-    verified = world.provider.verify_notice(notice_of(world).headers, notice_of(world).body)
+    await world.provider.refund(await order_of(world, refund))
+    verified = world.provider.verify_notices(notice_of(world).headers, notice_of(world).body)[0]
     assert isinstance(verified.result, RefundResult)
     for wrong in (
         replace(verified.result, amount=Money(301, "CNY")),
@@ -356,7 +363,7 @@ async def test_an_answer_that_cannot_be_believed_is_asked_about_ever_later(
         amount = Money(order.amount.amount_minor + 1, order.amount.currency)
         return RefundResult(
             number=order.number,
-            charge_number=order.charge_number,
+            charge_number=order.charge.number,
             status=OrderStatus.SUCCEEDED,
             amount=amount,
         )

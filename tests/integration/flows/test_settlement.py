@@ -21,6 +21,7 @@ from parking.payments.fake import Fault
 from parking.payments.port import ChargeResult, OrderStatus
 from parking.sessions.errors import SessionUnknownError
 from tests.factories.lane_world import PLATE, LaneWorld, read_of
+from tests.factories.sent_orders import sent
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +94,7 @@ async def test_guarantee_that_comes_after_the_acceptance_opens_the_gate(world: L
     decision = await world.decide(world.exit, presentation_id, read_of(PLATE))
     assert (decision.action, decision.command) == ("wait", None)
     [attempt] = await world.rows("SELECT operator_id, id, number FROM payment_attempts")
-    asked = await world.provider.query(attempt["number"], Money(1000, "CNY"))
+    asked = await world.provider.query(sent(attempt["number"], Money(1000, "CNY")))
     for _ in range(3):
         await settlement.settle(
             world.context, attempt["operator_id"], attempt["id"], replace(asked, guaranteed=True)
@@ -116,9 +117,9 @@ async def test_an_answer_about_another_amount_is_asked_about_ever_later(
     world.provider.play(Fault.ACCEPT)
     await world.decide(world.exit, await world.arrive(world.exit), read_of(PLATE))
 
-    async def lie(number: str, amount: Money) -> ChargeResult:
-        more = Money(amount.amount_minor + 1, amount.currency)
-        return ChargeResult(number=number, status=OrderStatus.SUCCEEDED, amount=more)
+    async def lie(order: SentOrder) -> ChargeResult:
+        more = Money(order.amount.amount_minor + 1, order.amount.currency)
+        return ChargeResult(number=order.number, status=OrderStatus.SUCCEEDED, amount=more)
 
     monkeypatch.setattr(world.provider, "query", lie)
     [before] = await world.rows("SELECT queries FROM payment_attempts")
@@ -261,7 +262,7 @@ async def test_page_paid_late_gives_no_free_hours(world: LaneWorld) -> None:
     [attempt] = await world.rows("SELECT number FROM payment_attempts")
     assert world.provider.pay(attempt["number"])
     sent = world.provider.notices[-1]
-    notice = world.provider.verify_notice(sent.headers, sent.body)
+    notice = world.provider.verify_notices(sent.headers, sent.body)[0]
     await settlement.receive_notice(world.context, "fake", notice)
     page = await checkout.bill_of(world.context, token)
     assert (page.paid.amount_minor, page.due.amount_minor) == (500, 500)
@@ -308,7 +309,7 @@ async def test_notice_with_another_amount_or_number_changes_nothing(world: LaneW
     [attempt] = await world.rows("SELECT number FROM payment_attempts")
     world.provider.settle(attempt["number"], OrderStatus.SUCCEEDED)
     sent = world.provider.notices[-1]
-    notice = world.provider.verify_notice(sent.headers, sent.body)
+    notice = world.provider.verify_notices(sent.headers, sent.body)[0]
     result = replace(notice.result, number="f" * 32)  # pyright: ignore[reportCallIssue] - a charge
     await settlement.receive_notice(world.context, "fake", replace(notice, result=result))
     [attempt] = await world.rows("SELECT state FROM payment_attempts")

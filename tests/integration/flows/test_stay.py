@@ -75,7 +75,7 @@ async def test_temporary_user_pays_by_qr_and_the_gate_opens(world: LaneWorld) ->
     assert await world.gate.pending_commands(world.exit, presentation_id) == []
     assert world.provider.pay(attempt["number"])
     sent = world.provider.notices[-1]
-    notice = world.provider.verify_notice(sent.headers, sent.body)
+    notice = world.provider.verify_notices(sent.headers, sent.body)[0]
     for _ in range(2):
         await settlement.receive_notice(world.context, "fake", notice)
     [command] = await world.gate.pending_commands(world.exit, presentation_id)

@@ -18,6 +18,7 @@ from parking.payments.port import (
     RefundOrder,
     order_number,
 )
+from tests.factories.sent_orders import sent
 
 CHARGE = ChargeOrder(
     number="0199c1a2b3c47d5e8f90a1b2c3d4e5f6",
@@ -29,7 +30,9 @@ CHARGE = ChargeOrder(
 CHECKOUT = CheckoutOrder(
     number="T1", amount=Money(1, "JPY"), description="x", return_url="https://parkside.example/"
 )
-REFUND = RefundOrder(number="R1", charge_number="T1", amount=Money(1, "JPY"), reason="x")
+REFUND = RefundOrder(
+    number="R1", charge=sent("T1", Money(1, "JPY")), amount=Money(1, "JPY"), reason="x"
+)
 AGREEMENT = AgreementRequest(number="A1", description="x", return_url="https://parkside.example/")
 
 
@@ -84,9 +87,9 @@ def test_a_deadline_is_bounded(deadline_s: float) -> None:
 
 def test_a_refund_names_a_usable_charge() -> None:
     with pytest.raises(InvalidInputError) as caught:
-        replace(REFUND, charge_number="T-1")
+        sent("T-1", Money(1, "JPY"))
 
-    assert caught.value.field == "charge_number"
+    assert caught.value.field == "number"
 
 
 def test_only_success_and_failure_are_definitive() -> None:

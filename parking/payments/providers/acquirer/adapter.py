@@ -1,6 +1,7 @@
 """The acquirer behind the payment port: calls out, and notices in."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import NoReturn
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from parking.kit.clock import Clock
 from parking.kit.money import Money
 from parking.payments.port import (
     ANSWER_MISMATCH,
+    AccountKind,
     AgreementRequest,
     AgreementStarted,
     AgreementState,
@@ -19,12 +21,18 @@ from parking.payments.port import (
     Checkout,
     CheckoutOrder,
     Notice,
+    NoticeOutcome,
     NoticeRefusedError,
+    NoticeReply,
     OrderStatus,
     ProviderRefusedError,
+    ProviderTraits,
     ProviderUnavailableError,
     RefundOrder,
     RefundResult,
+    SentOrder,
+    SettlementNotReadyError,
+    SettlementRow,
 )
 from parking.payments.providers.acquirer.answers import (
     AgreementAnswer,
@@ -44,6 +52,13 @@ from parking.payments.providers.acquirer.transport import AcquirerSettings, Fail
 
 # Refused for what the call says, not for when it came: the same call can only be refused again.
 _REFUSALS = {400, 404, 409}
+# Part 5 of the wire: 204 ends the repetitions, and so does nothing else.
+_REPLIES = {
+    NoticeOutcome.TAKEN: NoticeReply(status=204),
+    NoticeOutcome.REFUSED: NoticeReply(status=401, body=b'{"code":"PAYMENT_NOTICE_REFUSED"}'),
+    NoticeOutcome.BUSY: NoticeReply(status=503, body=b'{"code":"BUSY"}'),
+    NoticeOutcome.IMPOSSIBLE: NoticeReply(status=422, body=b'{"code":"AMOUNT_MISMATCH"}'),
+}
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -62,6 +77,11 @@ class AcquirerProvider:
         """See `PaymentProvider.name`."""
         return "acquirer"
 
+    @property
+    def traits(self) -> ProviderTraits:
+        """See `PaymentProvider.traits`."""
+        return ProviderTraits(account=AccountKind.WALLET)
+
     async def start_agreement(self, request: AgreementRequest) -> AgreementStarted:
         """See `PaymentProvider.start_agreement`."""
         body: dict[str, object] = {
@@ -78,13 +98,15 @@ class AcquirerProvider:
             expires_at=answer.expires_at,
         )
 
-    async def query_agreement(self, reference: str) -> AgreementState:
+    async def query_agreement(self, reference: str, *, plate: str | None = None) -> AgreementState:
         """See `PaymentProvider.query_agreement`."""
+        del plate
         path = f"/v1/agreements/{quote(reference, safe='')}"
         return _agreement(reference, await self._client.call(AgreementAnswer, "GET", path))
 
-    async def cancel_agreement(self, reference: str) -> AgreementState:
+    async def cancel_agreement(self, reference: str, *, plate: str | None = None) -> AgreementState:
         """See `PaymentProvider.cancel_agreement`."""
+        del plate
         path = f"/v1/agreements/{quote(reference, safe='')}/cancel"
         return _agreement(reference, await self._client.call(AgreementAnswer, "POST", path, {}))
 
@@ -116,21 +138,23 @@ class AcquirerProvider:
             _raise_for_page(order.number, answer)
         return Checkout(url=answer.url, expires_at=answer.expires_at)
 
-    async def query(self, number: str, amount: Money) -> ChargeResult:
+    async def query(self, order: SentOrder) -> ChargeResult:
         """See `PaymentProvider.query`."""
-        path = f"/v1/charges/{quote(number, safe='')}"
-        return _charge(number, amount, await self._client.call(OrderAnswer, "GET", path))
+        path = f"/v1/charges/{quote(order.number, safe='')}"
+        answer = await self._client.call(OrderAnswer, "GET", path)
+        return _charge(order.number, order.amount, answer)
 
-    async def close(self, number: str, amount: Money) -> ChargeResult:
+    async def close(self, order: SentOrder) -> ChargeResult:
         """See `PaymentProvider.close`."""
-        path = f"/v1/charges/{quote(number, safe='')}/close"
-        return _charge(number, amount, await self._client.call(OrderAnswer, "POST", path, {}))
+        path = f"/v1/charges/{quote(order.number, safe='')}/close"
+        answer = await self._client.call(OrderAnswer, "POST", path, {})
+        return _charge(order.number, order.amount, answer)
 
     async def refund(self, order: RefundOrder) -> RefundResult:
         """See `PaymentProvider.refund`."""
         body: dict[str, object] = {
             "number": order.number,
-            "charge": order.charge_number,
+            "charge": order.charge.number,
             "amount_minor": order.amount.amount_minor,
             "currency": order.amount.currency,
             "reason": order.reason,
@@ -142,8 +166,8 @@ class AcquirerProvider:
         path = f"/v1/refunds/{quote(order.number, safe='')}"
         return _refund(order, await self._client.call(RefundAnswer, "GET", path))
 
-    def verify_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
-        """See `PaymentProvider.verify_notice`."""
+    def verify_notices(self, headers: Mapping[str, str], body: bytes) -> tuple[Notice, ...]:
+        """See `PaymentProvider.verify_notices`."""
         sent = {name.lower(): value for name, value in headers.items()}
         try:
             if len(body) > BODY_BYTES_MAX:
@@ -151,9 +175,17 @@ class AcquirerProvider:
             header = SignatureHeader.parse(sent.get("sesame-signature", ""))
             text = notice_text(self._merchant, header.stamp, body)
             self._verifier.check(header, text, self._clock.now())
-            return parse_notice(body)
+            return (parse_notice(body),)
         except SignatureRefusedError as error:
             raise NoticeRefusedError(error.reason) from error
+
+    def notice_reply(self, outcome: NoticeOutcome) -> NoticeReply:
+        """See `PaymentProvider.notice_reply`."""
+        return _REPLIES[outcome]
+
+    async def fetch_settlement(self, day: date) -> tuple[SettlementRow, ...]:
+        """See `PaymentProvider.fetch_settlement`."""
+        raise SettlementNotReadyError(f"the acquirer keeps no file of {day} yet")
 
     async def aclose(self) -> None:
         """See `PaymentProvider.aclose`."""
@@ -184,13 +216,13 @@ def _charge(number: str, amount: Money, answer: OrderAnswer | Failure) -> Charge
 def _refund(order: RefundOrder, answer: RefundAnswer | Failure) -> RefundResult:
     if isinstance(answer, Failure):
         status, code = _verdict(answer)
-    elif answer.agrees(order.number, order.amount) and answer.charge == order.charge_number:
+    elif answer.agrees(order.number, order.amount) and answer.charge == order.charge.number:
         return answer.result()
     else:
         _log_mismatch("refund", order.number, answer)
         status, code = OrderStatus.UNKNOWN, ANSWER_MISMATCH
     return RefundResult(
-        number=order.number, charge_number=order.charge_number, status=status, failure_code=code
+        number=order.number, charge_number=order.charge.number, status=status, failure_code=code
     )
 
 
