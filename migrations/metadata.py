@@ -12,6 +12,7 @@ import parking.events.models
 import parking.invoices.models
 import parking.lanes.models
 import parking.passes.models
+import parking.payments.mandate_models
 import parking.payments.models
 import parking.places.models
 import parking.plates.models
@@ -26,6 +27,7 @@ ROW_MODULES = (
     parking.invoices.models,
     parking.lanes.models,
     parking.passes.models,
+    parking.payments.mandate_models,
     parking.payments.models,
     parking.places.models,
     parking.plates.models,

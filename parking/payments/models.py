@@ -51,6 +51,14 @@ class AttemptState(StrEnum):
     FAILED = "failed"
 
 
+class AttemptProblem(StrEnum):
+    """Why an attempt needs a person: asking the provider again does not end it."""
+
+    AMOUNT_MISMATCH = "amount_mismatch"
+    NUMBER_CONFLICT = "number_conflict"
+    UNANSWERED = "unanswered"
+
+
 class RefundState(StrEnum):
     """Where a refund stands; SUCCEEDED and FAILED are definitive."""
 
@@ -71,13 +79,27 @@ class Mandate(Row, table=True):
         amount_minor_max: The most that one charge may take; None for the provider's own limit.
         day_minor_max: The most that all its charges of a day may take; None likewise.
         plate_index: The one plate that it is for; None for every plate of the driver.
+        revision: Counts the terms up; what the driver confirmed was one revision of them.
         confirmed_at: When the driver confirmed these terms to us.
+        signed_at: When the payer confirmed on the provider's page.
+        activated_at: Since when both are so, and it may be charged.
+        cancel_due_at: When the provider is told next that it has ended; None when it knows.
     """
 
     __tablename__ = "mandates"
     __table_args__ = (
         Index("ix_mandates_driver_state", "driver_id", "state"),
         Index("ix_mandates_pending", "created_at", postgresql_where="state = 'pending'"),
+        Index(
+            "ix_mandates_plate",
+            "plate_index",
+            postgresql_where="plate_index IS NOT NULL AND state <> 'revoked'",
+        ),
+        Index(
+            "ix_mandates_cancel_due",
+            "cancel_due_at",
+            postgresql_where="cancel_due_at IS NOT NULL",
+        ),
     )
 
     driver_id: UUID = Field(primary_key=True)
@@ -94,10 +116,14 @@ class Mandate(Row, table=True):
     currency: str | None = None
     plate_index: UUID | None = None
     plate_sealed: bytes | None = None
+    revision: int = 1
     created_at: datetime = Field(sa_type=Timestamp)
     confirmed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    signed_at: datetime | None = Field(default=None, sa_type=Timestamp)
     activated_at: datetime | None = Field(default=None, sa_type=Timestamp)
     revoked_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    cancel_due_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    cancel_tries: int = 0
 
 
 class ProviderOrder(Row, table=True):
@@ -177,7 +203,12 @@ class BillCorrection(Row, table=True):
 
 
 class PaymentAttempt(Row, table=True):
-    """One order at a provider, stored before the provider hears of it."""
+    """One order at a provider, stored before the provider hears of it.
+
+    Attributes:
+        problem: Why a person must look at it; None where nobody needs to.
+        ended_by: The person who ended it by hand, and with `ended_reason` why.
+    """
 
     __tablename__ = "payment_attempts"
     __table_args__ = (
@@ -188,6 +219,12 @@ class PaymentAttempt(Row, table=True):
             "ix_payment_attempts_due",
             "next_query_at",
             postgresql_where="state IN ('sent', 'accepted', 'unknown')",
+        ),
+        Index(
+            "ix_payment_attempts_problem",
+            "operator_id",
+            "id",
+            postgresql_where="problem IS NOT NULL",
         ),
         PARTITIONED,
     )
@@ -211,6 +248,9 @@ class PaymentAttempt(Row, table=True):
     currency: str
     state: AttemptState = Field(sa_type=text_enum(AttemptState))
     failure_code: str | None = None
+    problem: AttemptProblem | None = Field(default=None, sa_type=text_enum(AttemptProblem))
+    ended_by: str | None = None
+    ended_reason: str | None = None
     queries: int = 0
     sent_at: datetime = Field(sa_type=Timestamp)
     next_query_at: datetime = Field(sa_type=Timestamp)
