@@ -18,7 +18,7 @@ from parking.payments.errors import (
     PaymentUnavailableError,
 )
 from parking.payments.fake import Fault
-from parking.payments.port import ChargeResult, OrderStatus
+from parking.payments.port import ChargeResult, OrderStatus, SentOrder
 from parking.sessions.errors import SessionUnknownError
 from tests.factories.lane_world import PLATE, LaneWorld, read_of
 from tests.factories.sent_orders import sent
