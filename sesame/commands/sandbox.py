@@ -11,10 +11,10 @@ from starlette.types import ASGIApp
 
 from parking.kit.clock import SystemClock
 from sesame.sandbox.acquirer import Options, create_stand_in
-from sesame.sandbox.acquirer.notices import RETRY_MS
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
 from sesame.sandbox.fapiao import create_fapiao_stand_in
 from sesame.sandbox.fcm import create_fcm_stand_in, load_service_account, new_service_account
+from sesame.sandbox.platform import RETRY_MS
 from sesame.sandbox.sms import create_sms_stand_in
 
 # Longer than a merchant keeps an idle connection, so that it is the merchant who closes it.

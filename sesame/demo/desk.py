@@ -42,7 +42,7 @@ class AcquirerDesk:
         ]
 
     async def play(self, **rule: object) -> None:
-        """Make the stand-in behave in some way; see `sesame.sandbox.acquirer.scenarios.Rule`."""
+        """Make the stand-in behave in some way; see `sesame.sandbox.platform.Rule`."""
         self._checked(await self._client.post("/_control", json=rule))
 
     @staticmethod

@@ -1,22 +1,22 @@
 """The stand-in as one ASGI application."""
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
 
 from parking.kit.clock import Clock
-from sesame.sandbox.acquirer.books import Books
-from sesame.sandbox.acquirer.control import control_routes
-from sesame.sandbox.acquirer.notices import RETRY_MS, Courier, Delivery
-from sesame.sandbox.acquirer.pages import page_routes
-from sesame.sandbox.acquirer.scenarios import Script
-from sesame.sandbox.acquirer.signing import fingerprint, load_merchant_key
-from sesame.sandbox.acquirer.store import Store
-from sesame.sandbox.acquirer.wire import Platform, wire_routes
+from sesame.sandbox.acquirer.notices import AcquirerNotices
+from sesame.sandbox.acquirer.signing import (
+    PlatformKey,
+    fingerprint,
+    load_merchant_key,
+    new_private_pem,
+)
+from sesame.sandbox.acquirer.wire import Acquirer, wire_routes
+from sesame.sandbox.platform import RETRY_MS, PlatformOptions, create_app, open_platform
+
+PLATFORM_KEYS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,40 +52,31 @@ def create_stand_in(options: Options, clock: Clock) -> StandIn:
     """Return the stand-in; a restart on the same file goes on where the last one stopped.
 
     Raises:
-        ValueError: a merchant key is not an RSA public key.
+        ValueError: a merchant key is not an RSA public key, or the file is of another version.
     """
-    store = Store(options.data)
-    keys = store.platform_keys()
-    books = Books(store, clock)
-    delivery = Delivery(options.merchant, keys[0], options.notice_url, options.notice_retry_ms)
-    courier = Courier(store, books, delivery)
     merchant_keys = [load_merchant_key(pem) for pem in options.merchant_keys_pem]
-    platform = Platform(
-        store=store,
-        books=books,
-        courier=courier,
-        delivery=delivery,
-        script=Script(),
-        merchant_keys={fingerprint(key): key for key in merchant_keys},
-        public_url=options.public_url,
+    platform = open_platform(
+        PlatformOptions(
+            data=options.data,
+            public_url=options.public_url,
+            notice_url=options.notice_url,
+            notice_retry_ms=options.notice_retry_ms,
+            key_count=PLATFORM_KEYS,
+        ),
+        clock,
     )
-
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
-        work = asyncio.create_task(courier.run())
-        yield
-        work.cancel()
-        with suppress(asyncio.CancelledError):
-            await work
-        store.close()
-
-    routes = [
-        *wire_routes(platform),
-        *page_routes(books, courier),
-        *control_routes(platform, keys),
-    ]
+    keys = tuple(
+        PlatformKey(platform.store.secret(f"platform_key_{position}", new_private_pem))
+        for position in range(PLATFORM_KEYS)
+    )
+    acquirer = Acquirer(
+        platform=platform,
+        merchant=options.merchant,
+        keys=keys,
+        merchant_keys={fingerprint(key): key for key in merchant_keys},
+    )
     return StandIn(
-        app=Starlette(routes=routes, lifespan=lifespan),
+        app=create_app(platform, AcquirerNotices(acquirer), routes=wire_routes(acquirer)),
         platform_keys_pem="".join(key.public_pem() for key in keys),
         platform_key_ids=tuple(key.key_id for key in keys),
     )

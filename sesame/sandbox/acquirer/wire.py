@@ -1,6 +1,5 @@
 """The signed calls: refuse, carry out, sign the answer, or play that something went wrong."""
 
-import asyncio
 import json
 import re
 import secrets
@@ -12,14 +11,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
-from sesame.sandbox.acquirer.books import (
-    PAGE_LIFETIME_MS,
-    Books,
-    NotFoundError,
-    NumberConflictError,
-)
 from sesame.sandbox.acquirer.calls import (
     AgreementCall,
     Call,
@@ -28,23 +20,33 @@ from sesame.sandbox.acquirer.calls import (
     EmptyCall,
     RefundCall,
 )
-from sesame.sandbox.acquirer.notices import Courier, Delivery
-from sesame.sandbox.acquirer.objects import (
-    Json,
-    agreement_json,
-    instant,
-    manner_of,
-    order_json,
-    outcome_of,
-)
-from sesame.sandbox.acquirer.scenarios import Operation, Rule, Scenario, Script
 from sesame.sandbox.acquirer.signing import (
     CallRefusedError,
+    PlatformKey,
     check_request,
     read_credentials,
     spoil,
 )
-from sesame.sandbox.acquirer.store import Store
+from sesame.sandbox.loopback import read_body
+from sesame.sandbox.platform import (
+    ORDER,
+    PAGE_LIFETIME_MS,
+    REFUND,
+    BrokenConnection,
+    Json,
+    NewAgreement,
+    NewOrder,
+    NotFoundError,
+    NumberConflictError,
+    Operation,
+    Platform,
+    Scenario,
+    Turn,
+    agreement_json,
+    instant,
+    order_json,
+    unpaid_checkout,
+)
 
 BODY_BYTES_MAX = 16 * 1024
 _NUMBER = re.compile(r"[0-9A-Za-z]{1,32}")
@@ -59,27 +61,24 @@ class _WireError(Exception):
             self.body["field"] = field
 
 
-class _BrokenConnection(Response):
-    """An answer of which nothing useful arrives."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acquirer:
+    """The platform, and who may call it.
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        del scope, receive
-        # A promised body that never comes makes the server drop the connection.
-        headers = [(b"content-length", b"1")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+    Attributes:
+        keys: The platform's own; `Platform.delivery` says which one signs.
+        merchant_keys: The merchant's, by their ids.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """Everything that a call needs."""
-
-    store: Store
-    books: Books
-    courier: Courier
-    delivery: Delivery
-    script: Script
+    platform: Platform
+    merchant: str
+    keys: tuple[PlatformKey, ...]
     merchant_keys: dict[str, RSAPublicKey]
-    public_url: str
+
+    @property
+    def key(self) -> PlatformKey:
+        """Return the key that signs now."""
+        return self.keys[self.platform.delivery.key_position]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +87,15 @@ class _Endpoint:
 
     operation: Operation
     body: type[Call] | None
-    work: Callable[[Platform, Request, Json, Rule | None], Json]
+    work: Callable[[Platform, Request, Json, Turn], Json]
 
 
-def wire_routes(platform: Platform) -> list[Route]:
+def wire_routes(acquirer: Acquirer) -> list[Route]:
     """Return the routes of part 3."""
 
     def route(path: str, **endpoints: _Endpoint) -> Route:
         async def answer(request: Request) -> Response:
-            return await _answer(platform, request, endpoints[request.method.lower()])
+            return await _answer(acquirer, request, endpoints[request.method.lower()])
 
         return Route(path, answer, methods=[method.upper() for method in endpoints])
 
@@ -117,18 +116,17 @@ def wire_routes(platform: Platform) -> list[Route]:
     ]
 
 
-async def _answer(platform: Platform, request: Request, endpoint: _Endpoint) -> Response:
-    nonce, rule = "", None
+async def _answer(acquirer: Acquirer, request: Request, endpoint: _Endpoint) -> Response:
+    platform, nonce, turn = acquirer.platform, "", Turn()
     try:
         body = await _read(request)
-        nonce = _authenticate(platform, request, body)
+        nonce = _authenticate(acquirer, request, body)
         asked = _parse(endpoint.body, body)
-        rule = platform.script.take(endpoint.operation, asked.get("agreement"))
-        if rule and rule.scenario is Scenario.LOSE_ANSWER_BEFORE:
-            return _BrokenConnection()
-        platform.books.settle_due()
-        status, content = 200, endpoint.work(platform, request, asked, rule)
-        platform.courier.poke()
+        turn = platform.turn(endpoint.operation, asked.get("agreement"))
+        if turn.is_lost_before:
+            return BrokenConnection()
+        status, content = 200, endpoint.work(platform, request, asked, turn)
+        platform.poke()
     except CallRefusedError as error:
         nonce, status = error.nonce, 401
         content = {"code": error.code, "message": "the request was not accepted as yours"}
@@ -139,26 +137,18 @@ async def _answer(platform: Platform, request: Request, endpoint: _Endpoint) -> 
     except NumberConflictError:
         message = "this number belongs to another order"
         status, content = 409, {"code": "number_conflict", "message": message, "field": "number"}
-    return await _play(platform, rule, nonce, status, content)
+    return await turn.finish(_signed(acquirer, turn, nonce, status, content))
 
 
-async def _play(
-    platform: Platform, rule: Rule | None, nonce: str, status: int, content: Json
-) -> Response:
-    scenario = rule.scenario if rule else None
-    if rule and scenario is Scenario.DELAY:
-        await asyncio.sleep(rule.delay_ms / 1000)
-    if scenario is Scenario.LOSE_ANSWER_AFTER:
-        return _BrokenConnection()
-    if scenario is Scenario.UNKNOWN:
+def _signed(acquirer: Acquirer, turn: Turn, nonce: str, status: int, content: Json) -> Response:
+    if turn.scenario is Scenario.UNKNOWN:
         status, content = 500, {"code": "system_error", "message": "ask for the order"}
-    if scenario is Scenario.WRONG_AMOUNT and content.get("amount_minor"):
-        content = {**content, "amount_minor": content["amount_minor"] + 1}
+    if content.get("amount_minor"):
+        content = {**content, "amount_minor": turn.shown_minor(content["amount_minor"])}
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-    stamp = (platform.books.now_ms() // 1000, secrets.token_hex(16))
-    delivery = platform.delivery
-    header = delivery.key.answer_header(delivery.merchant, status, nonce, stamp, body)
-    if scenario is Scenario.BAD_ANSWER_SIGNATURE:
+    stamp = (acquirer.platform.now_ms() // 1000, secrets.token_hex(16))
+    header = acquirer.key.answer_header(acquirer.merchant, status, nonce, stamp, body)
+    if turn.scenario is Scenario.BAD_ANSWER_SIGNATURE:
         header = spoil(header)
     return Response(
         body, status, headers={"Sesame-Signature": header}, media_type="application/json"
@@ -166,26 +156,24 @@ async def _play(
 
 
 async def _read(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            message = f"a body has at most {BODY_BYTES_MAX} bytes"
-            raise _WireError(413, "body_too_large", message)
-    return bytes(body)
+    body = await read_body(request, BODY_BYTES_MAX)
+    if body is None:
+        message = f"a body has at most {BODY_BYTES_MAX} bytes"
+        raise _WireError(413, "body_too_large", message)
+    return body
 
 
-def _authenticate(platform: Platform, request: Request, body: bytes) -> str:
+def _authenticate(acquirer: Acquirer, request: Request, body: bytes) -> str:
     claimed = read_credentials(request.headers.get("authorization"))
-    key = platform.merchant_keys.get(claimed.key)
-    if key is None or claimed.merchant != platform.delivery.merchant:
+    key = acquirer.merchant_keys.get(claimed.key)
+    if key is None or claimed.merchant != acquirer.merchant:
         raise CallRefusedError("signature_refused", claimed.nonce)
     target: bytes = request.scope["raw_path"]
     if request.scope["query_string"]:
         target += b"?" + request.scope["query_string"]
-    now_ms = platform.books.now_ms()
+    now_ms = acquirer.platform.now_ms()
     check_request(claimed, key, request.method, target, body, now_ms / 1000)
-    if not platform.store.remember_nonce(claimed.nonce, now_ms):
+    if not acquirer.platform.store.remember_nonce(claimed.nonce, now_ms):
         raise CallRefusedError("nonce_replayed", claimed.nonce)
     return claimed.nonce
 
@@ -209,8 +197,14 @@ def _number(request: Request) -> str:
     return number
 
 
-def _start(platform: Platform, _request: Request, asked: Json, rule: Rule | None) -> Json:
-    row = platform.books.start_agreement(asked, manner_of(rule))
+def _start(platform: Platform, _request: Request, asked: Json, turn: Turn) -> Json:
+    agreement = NewAgreement(
+        number=asked["number"],
+        parameters=asked,
+        description=asked["description"],
+        return_url=asked["return_url"],
+    )
+    row = platform.agreements.start(agreement, turn.manner)
     return {
         **agreement_json(row),
         "number": row["number"],
@@ -219,20 +213,21 @@ def _start(platform: Platform, _request: Request, asked: Json, rule: Rule | None
     }
 
 
-def _agreement(platform: Platform, request: Request, _asked: Json, _rule: Rule | None) -> Json:
-    return agreement_json(platform.books.agreement(request.path_params["reference"]))
+def _agreement(platform: Platform, request: Request, _asked: Json, _turn: Turn) -> Json:
+    return agreement_json(platform.agreements.get(request.path_params["reference"]))
 
 
-def _cancel(platform: Platform, request: Request, _asked: Json, _rule: Rule | None) -> Json:
-    return agreement_json(platform.books.cancel_agreement(request.path_params["reference"]))
+def _cancel(platform: Platform, request: Request, _asked: Json, _turn: Turn) -> Json:
+    return agreement_json(platform.agreements.cancel(request.path_params["reference"]))
 
 
-def _charge(platform: Platform, _request: Request, asked: Json, rule: Rule | None) -> Json:
-    return order_json(platform.books.charge(asked, outcome_of(rule)))
+def _charge(platform: Platform, _request: Request, asked: Json, turn: Turn) -> Json:
+    order = _new_order(asked, parent=asked["agreement"])
+    return order_json(platform.orders.charge(order, turn.outcome))
 
 
-def _checkout(platform: Platform, _request: Request, asked: Json, rule: Rule | None) -> Json:
-    row = platform.books.checkout(asked, manner_of(rule))
+def _checkout(platform: Platform, _request: Request, asked: Json, turn: Turn) -> Json:
+    row = platform.orders.checkout(_new_order(asked), unpaid_checkout(turn.manner))
     return {
         **order_json(row),
         "url": f"{platform.public_url}/pay/{row['token']}",
@@ -240,17 +235,30 @@ def _checkout(platform: Platform, _request: Request, asked: Json, rule: Rule | N
     }
 
 
-def _order(platform: Platform, request: Request, _asked: Json, _rule: Rule | None) -> Json:
-    return order_json(platform.books.order("order", _number(request)))
+def _order(platform: Platform, request: Request, _asked: Json, _turn: Turn) -> Json:
+    return order_json(platform.orders.get(ORDER, _number(request)))
 
 
-def _close(platform: Platform, request: Request, _asked: Json, _rule: Rule | None) -> Json:
-    return order_json(platform.books.close(_number(request)))
+def _close(platform: Platform, request: Request, _asked: Json, _turn: Turn) -> Json:
+    return order_json(platform.orders.close(_number(request)))
 
 
-def _refund(platform: Platform, _request: Request, asked: Json, rule: Rule | None) -> Json:
-    return order_json(platform.books.refund(asked, outcome_of(rule)))
+def _refund(platform: Platform, _request: Request, asked: Json, turn: Turn) -> Json:
+    order = _new_order(asked, parent=asked["charge"])
+    return order_json(platform.orders.refund(order, turn.outcome))
 
 
-def _refund_state(platform: Platform, request: Request, _asked: Json, _rule: Rule | None) -> Json:
-    return order_json(platform.books.order("refund", _number(request)))
+def _refund_state(platform: Platform, request: Request, _asked: Json, _turn: Turn) -> Json:
+    return order_json(platform.orders.get(REFUND, _number(request)))
+
+
+def _new_order(asked: Json, parent: str | None = None) -> NewOrder:
+    return NewOrder(
+        number=asked["number"],
+        amount_minor=asked["amount_minor"],
+        currency=asked["currency"],
+        parameters=asked,
+        description=asked.get("description") or asked["reason"],
+        parent=parent,
+        return_url=asked.get("return_url"),
+    )

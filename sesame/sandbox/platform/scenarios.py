@@ -1,4 +1,4 @@
-"""What the stand-in plays on demand, and when."""
+"""What a stand-in plays on demand, and when."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -7,24 +7,27 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 RULES_MAX = 1000
 DELAY_MS_MAX = 60_000
+FAILURE_CODE_LENGTH_MAX = 64
 
 
 class Scenario(StrEnum):
     """One way in which a payment platform can behave."""
 
-    # The order ends as failed, `declined`.
+    # The order, or the refund, ends as failed: `failure_code`, or else `declined`.
     DECLINE = "decline"
     # The order is accepted and succeeds after `delay_ms`.
     ACCEPT = "accept"
     ACCEPT_GUARANTEED = "accept_guaranteed"
     # The order is accepted and fails after `delay_ms`.
     ACCEPT_THEN_DECLINE = "accept_then_decline"
+    # The order succeeds with the platform's own money; `repay` says when the payer gave it back.
+    ADVANCE = "advance"
     # The order is carried out, the answer waits for `delay_ms`.
     DELAY = "delay"
     # The connection breaks before, or after, the call was carried out.
     LOSE_ANSWER_BEFORE = "lose_answer_before"
     LOSE_ANSWER_AFTER = "lose_answer_after"
-    # The order is accepted and succeeds after `delay_ms`, the answer is a 500.
+    # The order is accepted and succeeds after `delay_ms`, the answer says that nobody knows.
     UNKNOWN = "unknown"
     # The answer and the notice name one minor unit too much; books and queries are right.
     WRONG_AMOUNT = "wrong_amount"
@@ -34,6 +37,21 @@ class Scenario(StrEnum):
     BAD_SIGNATURE_PROBE = "bad_signature_probe"
     STALE_NOTICE = "stale_notice"
     NO_NOTICE = "no_notice"
+    # The notice waits until a later one was delivered, or for `courier.HOLD_MS`.
+    REORDERED_NOTICE = "reordered_notice"
+    # The settlement file leaves out a row; has one too many; has a row with another amount.
+    SETTLEMENT_MISSING_ROW = "settlement_missing_row"
+    SETTLEMENT_EXTRA_ROW = "settlement_extra_row"
+    SETTLEMENT_OTHER_AMOUNT = "settlement_other_amount"
+
+
+SETTLEMENT_SCENARIOS = frozenset(
+    {
+        Scenario.SETTLEMENT_MISSING_ROW,
+        Scenario.SETTLEMENT_EXTRA_ROW,
+        Scenario.SETTLEMENT_OTHER_AMOUNT,
+    }
+)
 
 
 class Operation(StrEnum):
@@ -41,11 +59,13 @@ class Operation(StrEnum):
 
     AGREEMENT = "agreement"
     CANCEL = "cancel"
+    ENTRY = "entry"
     CHARGE = "charge"
     CHECKOUT = "checkout"
     CLOSE = "close"
     REFUND = "refund"
     QUERY = "query"
+    SETTLEMENT = "settlement"
 
 
 class Matching(StrEnum):
@@ -66,11 +86,21 @@ class Rule(BaseModel):
     operation: Operation = Operation.CHARGE
     agreement: str | None = None
     delay_ms: Annotated[int, Field(ge=0, le=DELAY_MS_MAX)] = 500
+    failure_code: Annotated[str, Field(min_length=1, max_length=FAILURE_CODE_LENGTH_MAX)] | None = (
+        None
+    )
 
     @model_validator(mode="after")
     def _agreement_is_named(self) -> "Rule":
         if (self.matching is Matching.AGREEMENT) != (self.agreement is not None):
             raise ValueError("agreement: expected with matching=agreement, and only then")
+        return self
+
+    @model_validator(mode="after")
+    def _differences_are_for_settlements(self) -> "Rule":
+        differs = self.scenario in SETTLEMENT_SCENARIOS
+        if differs and self.operation is not Operation.SETTLEMENT:
+            raise ValueError("operation: expected settlement for this scenario")
         return self
 
 
@@ -102,7 +132,15 @@ class Script:
         """Return the rule for this call; a `next` rule is spent."""
         for rule in self._rules:
             if rule.operation is operation and rule.agreement in {None, agreement}:
-                if rule.matching is Matching.NEXT:
-                    self._rules.remove(rule)
-                return rule
+                return self._spend(rule)
         return None
+
+    def take_differences(self) -> frozenset[Scenario]:
+        """Return every difference that the settlement file shall have; `next` rules are spent."""
+        rules = [rule for rule in self._rules if rule.scenario in SETTLEMENT_SCENARIOS]
+        return frozenset(self._spend(rule).scenario for rule in rules)
+
+    def _spend(self, rule: Rule) -> Rule:
+        if rule.matching is Matching.NEXT:
+            self._rules.remove(rule)
+        return rule

@@ -1,5 +1,6 @@
 """The two pages that a payer sees; plain forms, so that a script can use them too."""
 
+from collections.abc import Callable
 from html import escape
 
 from starlette.requests import Request
@@ -7,8 +8,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from parking.kit.money import Money
-from sesame.sandbox.acquirer.books import Books, NotFoundError
-from sesame.sandbox.acquirer.notices import Courier
+from sesame.sandbox.platform.errors import NotFoundError
+from sesame.sandbox.platform.parts import Platform
+from sesame.sandbox.platform.store import Json
+
+Confirmed = Callable[[Json], Json]
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -33,38 +37,41 @@ small {{ color: #555 }}
 """
 
 
-def page_routes(books: Books, courier: Courier) -> list[Route]:
+def page_routes(platform: Platform, confirmed: Confirmed | None = None) -> list[Route]:
     """Return the routes of the confirmation page and the payment page."""
+    agreements, orders = platform.agreements, platform.orders
 
     async def confirm(request: Request) -> Response:
+        token = request.path_params["token"]
         try:
-            row = books.agreement_by_token(request.path_params["token"])
+            row = agreements.by_token(token)
         except NotFoundError:
-            return _page("Nothing here", "This link is not known.", status=404)
+            return page("Nothing here", "This link is not known.", status=404)
         if row["status"] != "pending":
-            return _page("Nothing to confirm", f"This agreement is {row['status']}.", status=409)
+            return page("Nothing to confirm", f"This agreement is {row['status']}.", status=409)
         if request.method == "POST":
-            books.confirm_agreement(request.path_params["token"])
-            courier.poke()
-            return _back(row["return_url"])
+            agreements.confirm(token, extra=confirmed(row) if confirmed else None)
+            platform.poke()
+            return back(row["return_url"])
         text = f"{row['description']}. The merchant may charge you without asking each time."
-        return _page("Pay without a password?", text, button="Confirm")
+        return page("Pay without a password?", text, button="Confirm")
 
     async def pay(request: Request) -> Response:
-        books.settle_due()
+        token = request.path_params["token"]
+        orders.settle_due()
         try:
-            row = books.checkout_by_token(request.path_params["token"])
+            row = orders.by_token(token)
         except NotFoundError:
-            return _page("Nothing here", "This link is not known.", status=404)
+            return page("Nothing here", "This link is not known.", status=404)
         if row["status"] != "accepted":
             outcome = "paid" if row["status"] == "succeeded" else row["failure_code"]
-            return _page("Nothing to pay", f"This bill is {outcome}.", status=409)
+            return page("Nothing to pay", f"This bill is {outcome}.", status=409)
         if request.method == "POST":
-            books.pay_checkout(request.path_params["token"])
-            courier.poke()
-            return _back(row["return_url"])
+            orders.pay(token)
+            platform.poke()
+            return back(row["return_url"])
         amount = Money(row["amount_minor"], row["currency"]).format()
-        return _page("Pay your parking", row["description"], button=f"Pay {amount}")
+        return page("Pay your parking", row["description"], button=f"Pay {amount}")
 
     return [
         Route("/confirm/{token}", confirm, methods=["GET", "POST"]),
@@ -72,11 +79,13 @@ def page_routes(books: Books, courier: Courier) -> list[Route]:
     ]
 
 
-def _page(title: str, text: str, *, button: str | None = None, status: int = 200) -> Response:
+def page(title: str, text: str, *, button: str | None = None, status: int = 200) -> Response:
+    """Return a page with at most one button."""
     form = f'<form method="post"><button>{escape(button)}</button></form>' if button else ""
     content = _PAGE.format(title=escape(title), text=escape(text), form=form)
     return HTMLResponse(content, status_code=status, headers=_HEADERS)
 
 
-def _back(return_url: str) -> Response:
+def back(return_url: str) -> Response:
+    """Send the payer's browser back to the merchant."""
     return RedirectResponse(return_url, status_code=303, headers=_HEADERS)
