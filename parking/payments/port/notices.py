@@ -44,16 +44,18 @@ class ChargebackState:
     """A charge that the payer's bank took back, or tries to.
 
     Attributes:
-        charge_number: Our number of the order.
+        charge_number: Our number of the order; None where the provider names its own id only.
+        charge_reference: The order's `ChargeResult.provider_reference`.
         reference: The provider's id of the chargeback, the same in all notices about it.
         amount: What was taken back.
         reason: The provider's word for why.
     """
 
-    charge_number: str
+    charge_number: str | None
     reference: str
     amount: Money
     reason: str
+    charge_reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,8 @@ class ChargeOrder:
         description: What the payer reads on the statement.
         deadline_s: How long we wait for the answer. It is not one of the order's parameters: the
             provider may still take the money after we stopped waiting.
+        sent_at: When it was first sent, aware, UTC; None: now. Nor is it a parameter: providers
+            forget numbers after a time, and then look before they send again.
     """
 
     number: str
@@ -85,6 +87,7 @@ class ChargeOrder:
     deadline_s: float
     instrument: str | None = None
     stay: StayDetails | None = None
+    sent_at: datetime | None = None
 
     def __post_init__(self) -> None:
         require_number("number", self.number)
@@ -96,12 +99,17 @@ class ChargeOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckoutOrder:
-    """One bill to be paid by hand on the provider's page; shares the numbers of charges."""
+    """One bill to be paid by hand on the provider's page; shares the numbers of charges.
+
+    Attributes:
+        sent_at: As in `ChargeOrder`; the page's end follows from it.
+    """
 
     number: str
     amount: Money
     description: str
     return_url: str
+    sent_at: datetime | None = None
 
     def __post_init__(self) -> None:
         require_number("number", self.number)
@@ -137,10 +145,12 @@ class Checkout:
 
     Attributes:
         expires_at: When the page stops taking money, aware, UTC. An unpaid order is then `FAILED`.
+        reference: The provider's own id of the page, where it has one: `SentOrder.reference`.
     """
 
     url: str
     expires_at: datetime
+    reference: str | None = None
 
 
 class Advance(StrEnum):
@@ -198,7 +208,12 @@ class RefundOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundResult:
-    """What is known of a refund; the fields read as in `ChargeResult`."""
+    """What is known of a refund; the fields read as in `ChargeResult`.
+
+    Attributes:
+        came_back: With `FAILED`: the provider has given the amount back to us, so that a refund
+            that had succeeded before did not reach the payer after all.
+    """
 
     number: str
     charge_number: str
@@ -206,3 +221,4 @@ class RefundResult:
     failure_code: str | None = None
     provider_reference: str | None = None
     amount: Money | None = None
+    came_back: bool = False

@@ -19,6 +19,8 @@ class SettlementKind(StrEnum):
 
     CHARGE = "charge"
     REFUND = "refund"
+    REFUND_RETURNED = "refund_returned"
+    """A refund did not reach the payer: its amount is ours again."""
     CHARGEBACK = "chargeback"
     CHARGEBACK_REVERSED = "chargeback_reversed"
 
