@@ -12,8 +12,10 @@ import parking.events.models
 import parking.invoices.models
 import parking.lanes.models
 import parking.passes.models
+import parking.payments.credit_models
 import parking.payments.mandate_models
 import parking.payments.models
+import parking.payments.partner_models
 import parking.places.models
 import parking.plates.models
 import parking.sessions.models
@@ -27,8 +29,10 @@ ROW_MODULES = (
     parking.invoices.models,
     parking.lanes.models,
     parking.passes.models,
+    parking.payments.credit_models,
     parking.payments.mandate_models,
     parking.payments.models,
+    parking.payments.partner_models,
     parking.places.models,
     parking.plates.models,
     parking.sessions.models,

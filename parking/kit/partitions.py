@@ -30,6 +30,13 @@ _EXISTING = text(
 )
 # Two processes that make the same partition would fail each other: one waits for the other.
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('sesame.partitions'))")
+# Triggers of a whole statement are not a partition's by themselves.
+_REFUSES_TRUNCATE = text(
+    """
+    SELECT 1 FROM pg_trigger
+    WHERE tgrelid = to_regclass(:table) AND tgname = 'refuse_truncate' AND NOT tgisinternal
+    """
+)
 # The ledger's trigger refuses every deletion but that of rows on their way to their partition.
 _ALLOW_MOVE = text("SET LOCAL sesame.moves_rows = 'on'")
 
@@ -80,6 +87,7 @@ async def _make(unit: UnitOfWork, new: _Partition) -> bool:
     stray = f"\"{new.table}_default\" WHERE id >= '{new.start}' AND id < '{new.end}'"
     if (await unit.run(text(f"SELECT 1 FROM {stray} LIMIT 1"))).first() is None:  # noqa: S608
         await unit.run(text(f'CREATE TABLE "{new.name}" PARTITION OF "{new.table}" {bounds}'))
+        await _guard(unit, new)
         return True
     # Rows of this month came before it, from a gate or a server with a wrong clock: take them over.
     await unit.run(text(f'CREATE TABLE "{new.name}" (LIKE "{new.table}" INCLUDING ALL)'))
@@ -87,7 +95,20 @@ async def _make(unit: UnitOfWork, new: _Partition) -> bool:
     await unit.run(_ALLOW_MOVE)
     await unit.run(text(f"DELETE FROM {stray}"))  # noqa: S608
     await unit.run(text(f'ALTER TABLE "{new.table}" ATTACH PARTITION "{new.name}" {bounds}'))
+    await _guard(unit, new)
     return True
+
+
+async def _guard(unit: UnitOfWork, new: _Partition) -> None:
+    """Let a new partition refuse to be emptied where its table does."""
+    if (await unit.run(_REFUSES_TRUNCATE, {"table": new.table})).first() is None:
+        return
+    await unit.run(
+        text(
+            f'CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON "{new.name}"'
+            " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        )
+    )
 
 
 def _months(now: datetime) -> list[tuple[datetime, datetime]]:

@@ -168,3 +168,25 @@ class LaneEventRow(Row, table=True):
     read_sealed: bytes | None = None
     occurred_at: datetime = Field(sa_type=Timestamp)
     received_at: datetime = Field(sa_type=Timestamp)
+
+
+class ExitOverride(Row, table=True):
+    """A named person let a car out that the rules kept in; one a car, its id is the presentation's.
+
+    Attributes:
+        session_id: None where no stay was found.
+        bill_id: What was due then; None for nothing.
+    """
+
+    __tablename__ = "exit_overrides"
+    __table_args__ = (PARTITIONED,)
+
+    operator_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    lane_id: UUID
+    session_id: UUID | None = None
+    bill_id: UUID | None = None
+    kept_in_reason: str
+    reason: str
+    let_out_by: str
+    let_out_at: datetime = Field(sa_type=Timestamp)

@@ -11,6 +11,13 @@ from sqlmodel import Field
 from parking.kit.columns import PARTITIONED, Json, Row, Timestamp, text_enum
 from parking.payments.port import Advance
 
+_UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+# `receivable` alone is the account of before each driver had one: opening entries emptied it.
+ACCOUNT_PATTERN = (
+    f"^(receivable|receivable:unbound|receivable:{_UUID}|revenue|written_off|chargebacks|cash_desk"
+    f"|bank|partner:{_UUID}|provider:[a-z][a-z0-9_-]{{0,31}}|coupon_budget:[A-Za-z0-9_.-]{{1,64}})$"
+)
+
 
 class MandateState(StrEnum):
     """Whether a driver's password-free authorization may be used."""
@@ -24,7 +31,8 @@ class BillState(StrEnum):
     """Where a bill stands.
 
     ISSUED is due now; OWED may be paid after departure. VOID: a newer bill took its place before
-    anybody paid. CORRECTED: a newer version of it counts.
+    anybody paid. CORRECTED: a newer version of it counts. WRITTEN_OFF: nobody tries to collect it
+    any more; it may still be paid.
     """
 
     ISSUED = "issued"
@@ -32,13 +40,16 @@ class BillState(StrEnum):
     OWED = "owed"
     VOID = "void"
     CORRECTED = "corrected"
+    WRITTEN_OFF = "written_off"
 
 
 class AttemptKind(StrEnum):
-    """How an attempt takes the money."""
+    """How an attempt takes the money: CASH at the operator's desk, PARTNER at another operator."""
 
     MANDATE = "mandate"
     CHECKOUT = "checkout"
+    CASH = "cash"
+    PARTNER = "partner"
 
 
 class AttemptState(StrEnum):
@@ -142,12 +153,20 @@ class Bill(Row, table=True):
 
     Once issued, a trigger refuses every change but that of who pays it, whether it is paid, and
     how. What it says is corrected by a new version, which names the one that it replaces.
+
+    Attributes:
+        collection_id: For a bill that is collected for a partner: what it is collected for.
+        claim_id: The partner's collection that alone may pay this bill now.
+        credit_minor: How much of the driver's credit it uses.
     """
 
     __tablename__ = "bills"
     __table_args__ = (
         CheckConstraint("total_minor >= 0", name="total_not_negative"),
-        CheckConstraint("num_nonnulls(session_id, pass_id) = 1", name="one_subject"),
+        CheckConstraint("num_nonnulls(session_id, pass_id, collection_id) = 1", name="one_subject"),
+        CheckConstraint(
+            "0 <= credit_minor AND credit_minor <= total_minor", name="credit_in_total"
+        ),
         CheckConstraint(
             "session_id IS NULL OR num_nulls(place_id, rate_table_id) = 0", name="stay_has_table"
         ),
@@ -160,6 +179,7 @@ class Bill(Row, table=True):
     id: UUID = Field(primary_key=True)
     session_id: UUID | None = None
     pass_id: UUID | None = None
+    collection_id: UUID | None = None
     place_id: UUID | None = None
     driver_id: UUID | None = None
     presentation_id: UUID | None = None
@@ -176,6 +196,8 @@ class Bill(Row, table=True):
     paid_at: datetime | None = Field(default=None, sa_type=Timestamp)
     paid_attempt_id: UUID | None = None
     live_attempt_id: UUID | None = None
+    claim_id: UUID | None = None
+    credit_minor: int = Field(default=0, sa_type=BigInteger)
     attempts: int = 0
 
 
@@ -213,7 +235,7 @@ class PaymentAttempt(Row, table=True):
     __tablename__ = "payment_attempts"
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount_positive"),
-        CheckConstraint("num_nonnulls(session_id, pass_id) = 1", name="one_subject"),
+        CheckConstraint("num_nonnulls(session_id, pass_id, collection_id) = 1", name="one_subject"),
         Index("ix_payment_attempts_bill", "operator_id", "bill_id"),
         Index(
             "ix_payment_attempts_due",
@@ -234,6 +256,7 @@ class PaymentAttempt(Row, table=True):
     bill_id: UUID
     session_id: UUID | None = None
     pass_id: UUID | None = None
+    collection_id: UUID | None = None
     driver_id: UUID | None = None
     mandate_id: UUID | None = None
     kind: AttemptKind = Field(sa_type=text_enum(AttemptKind))
@@ -311,12 +334,19 @@ class LedgerTransfer(Row, table=True):
 
     One row carries both sides, so that no half of an entry can exist. Rows are never changed: a
     trigger refuses it. The id derives from what caused the transfer, so that it happens once.
+
+    Attributes:
+        bill_id: What it is about; between partners, the settlement.
     """
 
     __tablename__ = "ledger_transfers"
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("debit_account <> credit_account", name="accounts_differ"),
+        CheckConstraint(
+            f"debit_account ~ '{ACCOUNT_PATTERN}' AND credit_account ~ '{ACCOUNT_PATTERN}'",
+            name="accounts_known",
+        ),
         Index("ix_ledger_transfers_bill", "operator_id", "bill_id"),
         PARTITIONED,
     )

@@ -101,7 +101,7 @@ async def test_partitions_are_made_ahead_once(database: Database, clock: ManualC
     clock.advance(next_month - now)
     made = await ensure_partitions(database)
     tables = {name[: -len("_2026_01")] for name in made}
-    assert len(made) == len(tables) == 15
+    assert len(made) == len(tables) == 18
     assert "ledger_transfers" in tables
     assert await ensure_partitions(database) == []
 
