@@ -18,6 +18,7 @@ import parking.payments.models
 import parking.payments.partner_models
 import parking.places.models
 import parking.plates.models
+import parking.reconciliation.models
 import parking.sessions.models
 import parking.tariffs.models
 from parking.kit.columns import Json, Timestamp
@@ -35,6 +36,7 @@ ROW_MODULES = (
     parking.payments.partner_models,
     parking.places.models,
     parking.plates.models,
+    parking.reconciliation.models,
     parking.sessions.models,
     parking.tariffs.models,
 )

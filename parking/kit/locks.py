@@ -4,13 +4,9 @@ Two use cases that lock the same rows in different orders would wait for each ot
 `lock` refuses to go backwards.
 """
 
-from typing import TypeVar
 from uuid import UUID
 
-from sqlmodel import col, select
-
-from parking.kit.columns import Row
-from parking.kit.database import UnitOfWork
+from parking.kit.database import Locked, UnitOfWork
 
 LOCK_ORDER = (
     "lane_connections",
@@ -24,13 +20,12 @@ LOCK_ORDER = (
     "invoices",
     "fapiao_orders",
     "disputes",
+    "reconciliation_differences",
     "mandates",
     "binding_claims",
     "sign_in_codes",
     "sign_ins",
 )
-
-Locked = TypeVar("Locked", bound=Row)
 
 
 class LockOrderError(RuntimeError):
@@ -56,10 +51,4 @@ async def lock(
         held = LOCK_ORDER[unit.lock_rank]
         raise LockOrderError(f"{row.__tablename__} must be locked before {held}")
     unit.lock_rank = rank
-    statement = (
-        select(row)
-        .where(*(col(getattr(row, name)) == value for name, value in key.items()))
-        .with_for_update(read=shared)
-        .execution_options(populate_existing=True)
-    )
-    return (await unit.session.exec(statement)).one_or_none()
+    return await unit.lock_row(row, key, shared=shared)

@@ -242,6 +242,14 @@ class PaymentAttempt(Row, table=True):
             "next_query_at",
             postgresql_where="state IN ('sent', 'accepted', 'unknown')",
         ),
+        # What a provider took on a day, for comparing it with the provider's own books.
+        Index(
+            "ix_payment_attempts_succeeded",
+            "operator_id",
+            "provider",
+            "finished_at",
+            postgresql_where="state = 'succeeded'",
+        ),
         Index(
             "ix_payment_attempts_problem",
             "operator_id",
@@ -300,6 +308,13 @@ class Refund(Row, table=True):
             "ix_refunds_due",
             "next_query_at",
             postgresql_where="state IN ('sent', 'accepted', 'unknown')",
+        ),
+        Index(
+            "ix_refunds_succeeded",
+            "operator_id",
+            "provider",
+            "finished_at",
+            postgresql_where="state = 'succeeded'",
         ),
         Index("ix_refunds_state", "operator_id", "state", "id"),
         PARTITIONED,

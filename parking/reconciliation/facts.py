@@ -128,7 +128,6 @@ class BookEntry:
         finished_at: When we learnt the outcome; None while there is none.
         posted: What the ledger has for it; None for nothing.
         bill: Of a charge.
-        opened_gate: A gate opened because of it, as paid or guaranteed.
         is_slow: The provider collects it within days, and has accepted it.
     """
 
@@ -145,7 +144,6 @@ class BookEntry:
     session_id: UUID | None = None
     bill: BillSide | None = None
     reference: str = ""
-    opened_gate: bool = False
     is_slow: bool = False
 
 

@@ -6,7 +6,7 @@ said when it was asked about `missing`.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Final
 from uuid import UUID
@@ -114,12 +114,17 @@ class Matching:
         return (entry for entry in self._missing.values() if entry.outcome is Outcome.SUCCEEDED)
 
     def finish(
-        self, asked_again: Mapping[UUID, Outcome], *, has_next_day: bool
+        self,
+        asked_again: Mapping[UUID, Outcome],
+        *,
+        opened: Collection[UUID] = frozenset(),
+        has_next_day: bool,
     ) -> Iterator[Finding]:
         """Judge what no file has.
 
         Args:
             asked_again: What the provider said, by the entry's subject.
+            opened: Subjects because of which a gate opened, as paid or guaranteed.
             has_next_day: Whether the next day's file was there to look into.
         """
         for entry in self._missing.values():
@@ -128,6 +133,7 @@ class Matching:
                 entry,
                 awaits_next_day=not has_next_day and self._day.ends_at - ended_at < rules.EDGE,
                 asked_again=asked_again.get(entry.subject_id),
+                opened_gate=entry.subject_id in opened,
             )
             if code is not None:
                 yield self._of_entry(code, entry, None)

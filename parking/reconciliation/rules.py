@@ -67,7 +67,7 @@ def judge_unknown(row: FiledRow) -> Code:
 
 
 def judge_absent(
-    entry: BookEntry, *, awaits_next_day: bool, asked_again: Outcome | None
+    entry: BookEntry, *, awaits_next_day: bool, asked_again: Outcome | None, opened_gate: bool
 ) -> Code | None:
     """Return what an entry is that no file has; None where none should have it.
 
@@ -76,6 +76,7 @@ def judge_absent(
         awaits_next_day: It may stand in a file that is not there yet.
         asked_again: What the provider said when it was asked; None where it was not, or said
             nothing that decides.
+        opened_gate: A gate opened because of it, as paid or guaranteed.
     """
     if entry.outcome is Outcome.FAILED or entry.movement.is_chargeback:
         return None
@@ -85,7 +86,7 @@ def judge_absent(
         return Code.AWAITS_NEXT_DAY
     if entry.movement is Movement.REFUND:
         return Code.REFUND_MISSING_AT_PROVIDER
-    if entry.opened_gate:
+    if opened_gate:
         return Code.OPENED_MONEY_MISSING
     failed = asked_again is Outcome.FAILED
     return Code.FAILED_AT_PROVIDER if failed else Code.MISSING_AT_PROVIDER

@@ -40,6 +40,7 @@ class Scene:
     entries: list[BookEntry] = field(default_factory=list[BookEntry])
     files: dict[date, list[FiledRow]] = field(default_factory=dict[date, list[FiledRow]])
     asked: dict[UUID, Outcome] = field(default_factory=dict[UUID, Outcome])
+    opened: set[UUID] = field(default_factory=set[UUID])
     expected: Found = field(default_factory=Counter[tuple[Code, str]])
 
     def file(self, row: FiledRow) -> None:
@@ -93,7 +94,9 @@ def reconcile(scene: Scene) -> tuple[list[Finding], Matching]:
         found += matching.take_unclaimed(row, books.get((row.movement, row.key)))
     for day in matching.days_wanted():
         found += matching.take_neighbour(scene.files.get(day.day, []))
-    return found + list(matching.finish(scene.asked, has_next_day=True)), matching
+    return found + list(
+        matching.finish(scene.asked, opened=scene.opened, has_next_day=True)
+    ), matching
 
 
 Injection = Callable[[Scene, BookEntry], None]
@@ -119,8 +122,9 @@ def _failed_there(scene: Scene, entry: BookEntry) -> None:
 
 
 def _gate_opened(scene: Scene, entry: BookEntry) -> None:
-    entry = replace(entry, movement=Movement.CHARGE, opened_gate=True)
+    entry = replace(entry, movement=Movement.CHARGE)
     scene.entries.append(entry)
+    scene.opened.add(entry.subject_id)
     scene.expect(Code.OPENED_MONEY_MISSING, entry.key)
 
 
@@ -207,6 +211,18 @@ def _captured_days_before(scene: Scene, entry: BookEntry) -> None:
     scene.expect(Code.CAPTURED_ANOTHER_DAY, entry.key)
 
 
+def _their_clock_is_behind(scene: Scene, entry: BookEntry) -> None:
+    scene.entries.append(
+        replace(
+            entry,
+            started_at=DAY.starts_at + timedelta(seconds=1),
+            finished_at=DAY.starts_at + timedelta(seconds=2),
+        )
+    )
+    scene.file(row_for(entry, at=DAY.starts_at - timedelta(seconds=1)))
+    scene.expect(Code.CAPTURED_ANOTHER_DAY, entry.key)
+
+
 def _not_posted(scene: Scene, entry: BookEntry) -> None:
     _kept(scene, replace(entry, posted=None))
     scene.expect(Code.LEDGER_MISSING, entry.key)
@@ -235,6 +251,7 @@ INJECTIONS: Final[tuple[Injection, ...]] = (
     _learnt_late,
     _captured_next_day,
     _captured_days_before,
+    _their_clock_is_behind,
     _not_posted,
     _chargeback,
 )

@@ -106,8 +106,6 @@ SENT = entry_of(Movement.CHARGE, Outcome.UNSETTLED)
         (CHARGED, False, None, Code.MISSING_AT_PROVIDER),
         (CHARGED, False, Outcome.SUCCEEDED, Code.MISSING_AT_PROVIDER),
         (CHARGED, False, Outcome.FAILED, Code.FAILED_AT_PROVIDER),
-        (replace(CHARGED, opened_gate=True), False, None, Code.OPENED_MONEY_MISSING),
-        (replace(CHARGED, opened_gate=True), False, Outcome.FAILED, Code.OPENED_MONEY_MISSING),
         (CHARGED, True, None, Code.AWAITS_NEXT_DAY),
         (REFUNDED, False, None, Code.REFUND_MISSING_AT_PROVIDER),
         (REFUNDED, True, None, Code.AWAITS_NEXT_DAY),
@@ -121,7 +119,26 @@ SENT = entry_of(Movement.CHARGE, Outcome.UNSETTLED)
 def test_an_entry_without_a_row(
     entry: BookEntry, *, awaits: bool, asked_again: Outcome | None, code: Code | None
 ) -> None:
-    assert rules.judge_absent(entry, awaits_next_day=awaits, asked_again=asked_again) == code
+    judged = rules.judge_absent(
+        entry, awaits_next_day=awaits, asked_again=asked_again, opened_gate=False
+    )
+    assert judged == code
+
+
+@pytest.mark.parametrize(
+    ("entry", "awaits", "code"),
+    [
+        (CHARGED, False, Code.OPENED_MONEY_MISSING),
+        (CHARGED, True, Code.AWAITS_NEXT_DAY),
+        (SENT, False, Code.ATTEMPT_UNSETTLED),
+    ],
+)
+def test_money_that_a_gate_opened_for(entry: BookEntry, *, awaits: bool, code: Code) -> None:
+    for asked_again in (None, Outcome.FAILED):
+        judged = rules.judge_absent(
+            entry, awaits_next_day=awaits, asked_again=asked_again, opened_gate=True
+        )
+        assert judged == code
 
 
 OTHER: UUID = new_id(AT)
