@@ -65,6 +65,12 @@ async def acquirer_stage(acquirer: RunningAcquirer) -> AsyncIterator[AcquirerSta
 @pytest.fixture(params=["fake", "acquirer"])
 def stage(request: pytest.FixtureRequest) -> Stage:
     """Every provider adapter in turn; a new adapter is a new parameter."""
-    if request.param == "fake":
-        return FakeStage()
-    return request.getfixturevalue(f"{request.param}_stage")
+    found: Stage = (
+        FakeStage()
+        if request.param == "fake"
+        else request.getfixturevalue(f"{request.param}_stage")
+    )
+    needs = {need for marker in request.node.iter_markers("needs") for need in marker.args}
+    if missing := needs & found.lacks:
+        pytest.skip(f"the scheme of {request.param} has no {', '.join(sorted(missing))}")
+    return found

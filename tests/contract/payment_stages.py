@@ -15,7 +15,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from parking.kit.clock import ManualClock, SystemClock
-from parking.kit.money import Money
 from parking.payments.fake import FakeProvider, Fault
 from parking.payments.port import (
     AgreementStarted,
@@ -24,9 +23,9 @@ from parking.payments.port import (
     NoticeRefusedError,
     OrderStatus,
     PaymentProvider,
+    SentOrder,
 )
 from parking.payments.providers.acquirer import AcquirerProvider, AcquirerSettings
-from tests.factories.sent_orders import sent
 
 DELIVERIES_MAX = 10_000
 WAIT_STEP_S = 0.01
@@ -58,6 +57,11 @@ class Stage(Protocol):
         """The adapter that the contract is about."""
         ...
 
+    @property
+    def lacks(self) -> frozenset[str]:
+        """What its scheme has no word for; see the marker `needs`."""
+        ...
+
     async def play(self, scenario: str, *, operation: str = "charge") -> None:
         """Make the next call of this kind go wrong."""
         ...
@@ -70,7 +74,7 @@ class Stage(Protocol):
         """Do what the payer does on the payment page; returns the page's HTTP status."""
         ...
 
-    async def until_settled(self, number: str, amount: Money) -> ChargeResult:
+    async def until_settled(self, order: SentOrder) -> ChargeResult:
         """Wait until an accepted order has ended."""
         ...
 
@@ -103,6 +107,7 @@ class FakeStage:
         default_factory=lambda: ManualClock(datetime(2026, 11, 23, 8, tzinfo=UTC))
     )
     provider: FakeProvider = field(init=False)
+    lacks: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.provider = FakeProvider(self.clock)
@@ -118,9 +123,9 @@ class FakeStage:
         del checkout
         return 303 if self.provider.pay(number) else 409
 
-    async def until_settled(self, number: str, amount: Money) -> ChargeResult:
-        self.provider.settle(number, OrderStatus.SUCCEEDED)
-        return await self.provider.query(sent(number, amount))
+    async def until_settled(self, order: SentOrder) -> ChargeResult:
+        self.provider.settle(order.number, OrderStatus.SUCCEEDED)
+        return await self.provider.query(order)
 
     async def captured(self, currency: str) -> int:
         return self.provider.captured(currency)
@@ -184,6 +189,7 @@ class AcquirerStage:
     receiver: NoticeReceiver
     client: httpx.AsyncClient
     provider: AcquirerProvider = field(init=False)
+    lacks: frozenset[str] = frozenset()
     _others: list[AcquirerProvider] = field(default_factory=list[AcquirerProvider])
 
     def __post_init__(self) -> None:
@@ -223,9 +229,9 @@ class AcquirerStage:
         del number
         return (await self.client.post(checkout.url)).status_code
 
-    async def until_settled(self, number: str, amount: Money) -> ChargeResult:
+    async def until_settled(self, order: SentOrder) -> ChargeResult:
         async def settled() -> ChargeResult | None:
-            result = await self.provider.query(sent(number, amount))
+            result = await self.provider.query(order)
             return result if result.status.definitive else None
 
         return await eventually(settled)
