@@ -1,17 +1,21 @@
 """The connection pool, and the unit of work: one use case, one transaction, one commit."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
+from uuid import UUID
 
 from sqlalchemy import URL, CursorResult, Executable, make_url, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from parking.kit.clock import Clock
+from parking.kit.columns import Row
 from parking.kit.crypto import Vault
 from parking.kit.errors import ParkingError, UnavailableError
 
@@ -20,6 +24,8 @@ STATEMENT_TIMEOUT_S = 10
 POOL_WAIT_S = 5
 # Serialization failure and deadlock: PostgreSQL rolled one of two rivals back.
 _LOST_RACES = frozenset({"40001", "40P01"})
+
+Locked = TypeVar("Locked", bound=Row)
 
 
 class DatabaseUnavailableError(UnavailableError):
@@ -62,6 +68,22 @@ class UnitOfWork:
         connection = await self.session.connection()
         return await connection.execute(statement, values or {})
 
+    async def insert_once(self, row: type[Row], values: Mapping[str, Any]) -> None:
+        """Insert a row, unless its key exists."""
+        await self.run(insert(row).values(values).on_conflict_do_nothing())
+
+    async def lock_row(
+        self, row: type[Locked], key: Mapping[str, UUID], *, shared: bool = False
+    ) -> Locked | None:
+        """Lock one row; for `parking.kit.locks.lock`, which keeps the order."""
+        statement = (
+            select(row)
+            .where(*(col(getattr(row, name)) == value for name, value in key.items()))
+            .with_for_update(read=shared)
+            .execution_options(populate_existing=True)
+        )
+        return (await self.session.exec(statement)).one_or_none()
+
 
 class Database:
     """A pool of connections to PostgreSQL.
@@ -95,6 +117,7 @@ class Database:
             # An error names the statement, and never what somebody wrote: it goes to the log.
             hide_parameters=True,
         )
+        self._each_alone = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def begin(self) -> AsyncGenerator[UnitOfWork]:
@@ -107,25 +130,47 @@ class Database:
         unit = UnitOfWork(
             AsyncSession(self._engine, expire_on_commit=False), clock=self.clock, vault=self.vault
         )
-        try:
+        with _named_errors():
             async with unit.session, unit.session.begin():
                 yield unit
-        except (InterfaceError, OSError, TimeoutError, PoolTimeoutError) as error:
-            raise DatabaseUnavailableError("PostgreSQL does not answer") from error
-        except IntegrityError as error:
-            raise ConflictError("another change came first") from error
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) in _LOST_RACES:
-                raise ConflictError("another change came first") from error
-            if not error.connection_invalidated:
-                raise
-            raise DatabaseUnavailableError("the connection to PostgreSQL was lost") from error
+        await self.tell_events(unit)
+
+    @asynccontextmanager
+    async def statements(self) -> AsyncGenerator[AsyncSession]:
+        """Open a session whose statements commit one by one, and that writes nothing by itself.
+
+        For `parking.kit.follow_up`; errors as in `begin`.
+        """
+        with _named_errors():
+            async with AsyncSession(
+                self._each_alone, expire_on_commit=False, autoflush=False
+            ) as session:
+                yield session
+
+    async def tell_events(self, unit: UnitOfWork) -> None:
+        """Wake the relay, if a unit of work that has ended wrote events."""
         if unit.has_events and self.after_events is not None:
             await self.after_events()
 
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
+
+
+@contextmanager
+def _named_errors() -> Generator[None]:
+    try:
+        yield
+    except (InterfaceError, OSError, TimeoutError, PoolTimeoutError) as error:
+        raise DatabaseUnavailableError("PostgreSQL does not answer") from error
+    except IntegrityError as error:
+        raise ConflictError("another change came first") from error
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) in _LOST_RACES:
+            raise ConflictError("another change came first") from error
+        if not error.connection_invalidated:
+            raise
+        raise DatabaseUnavailableError("the connection to PostgreSQL was lost") from error
 
 
 def driver_url(url: str) -> URL:
