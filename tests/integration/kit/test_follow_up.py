@@ -51,7 +51,7 @@ async def stored(database: Database, row: Mandate) -> Mandate | None:
 async def hold(unit: UnitOfWork, row: Mandate, *, shared: bool = False) -> Mandate:
     held = await lock(unit, Mandate, shared=shared, driver_id=row.driver_id, id=row.id)
     assert held is row
-    return held
+    return row
 
 
 def event(unit: UnitOfWork, owner_id: UUID) -> OutboxRow:
