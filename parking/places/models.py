@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
 from parking.kit.columns import Row, Timestamp, text_enum
@@ -76,11 +76,22 @@ class Space(Row, table=True):
 
 
 class AccessLane(Row, table=True):
-    """A lane with a gate; its agent proves itself with a device token."""
+    """A lane with a gate; its agent proves itself with a device token.
+
+    Attributes:
+        etc_antenna: The ETC acquirer's name of the antenna above it; None where there is none.
+    """
 
     __tablename__ = "access_lanes"
     __table_args__ = (
         ForeignKeyConstraint(["operator_id", "place_id"], ["places.operator_id", "places.id"]),
+        Index(
+            "uq_access_lanes_etc_antenna",
+            "operator_id",
+            "etc_antenna",
+            unique=True,
+            postgresql_where="etc_antenna IS NOT NULL",
+        ),
     )
 
     operator_id: UUID = Field(primary_key=True)
@@ -90,3 +101,4 @@ class AccessLane(Row, table=True):
     name: str
     direction: Direction = Field(sa_type=text_enum(Direction))
     device_token_digest: bytes
+    etc_antenna: str | None = None

@@ -1,9 +1,12 @@
 """Use cases about places: set one up, prove a lane's agent."""
 
+import re
 import secrets
 from dataclasses import dataclass
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy.exc import IntegrityError
 
 from parking.kit.crypto import same_digest
 from parking.kit.database import UnitOfWork
@@ -25,6 +28,7 @@ NAME_LENGTH_MAX = 80
 SUPPLY_MAX = 100_000
 _TOKEN_KIND = "device_token"  # noqa: S105 - the digest's purpose, not a secret
 _TOKEN_BYTES = 32
+_ANTENNA = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,33 @@ def add_lane(unit: UnitOfWork, area: IdentifiedArea, *, name: str, direction: Di
     )
     unit.session.add(lane)
     return NewLane(lane, token)
+
+
+async def set_antenna(
+    unit: UnitOfWork, operator_id: UUID, lane_id: UUID, antenna: str | None
+) -> AccessLane:
+    """Say which ETC antenna is above a lane; None for none.
+
+    Raises:
+        InvalidInputError: no such lane, not a name, or the antenna is above another lane.
+    """
+    if antenna is not None and not _ANTENNA.fullmatch(antenna):
+        raise InvalidInputError("antenna", "1 to 64 characters out of 0-9A-Za-z_-")
+    lane = await repository.find_lane(unit, operator_id, lane_id)
+    if lane is None:
+        raise InvalidInputError("lane", "the id of a lane of this operator")
+    lane.etc_antenna = antenna
+    try:
+        await unit.session.flush()
+    except IntegrityError as error:
+        raise InvalidInputError("antenna", "one that is above no other lane") from error
+    return lane
+
+
+async def antenna_above(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> str | None:
+    """Return the ETC antenna above a lane."""
+    lane = await repository.find_lane(unit, operator_id, lane_id)
+    return None if lane is None else lane.etc_antenna
 
 
 async def prove_lane(unit: UnitOfWork, lane_id: UUID, token: str) -> AccessLane:
