@@ -23,6 +23,8 @@ class ProviderTraits:
         needs_plate: Agreements and charges name the plate, so a mandate is for one plate.
         needs_payer: `AgreementRequest.payer_id` must be given.
         needs_antenna: Charges are taken through the antenna of the lane that the car stands in.
+        payer_ends_agreements: Only the payer can end an agreement, on the provider's own pages:
+            `cancel_agreement` changes nothing there and says how it stands.
         currencies: Empty for any.
         charge_minor_max: The most that one charge may take, where the provider publishes it.
         day_minor_max: The most that one agreement may be charged a day.
@@ -37,6 +39,7 @@ class ProviderTraits:
     needs_plate: bool = False
     needs_payer: bool = False
     needs_antenna: bool = False
+    payer_ends_agreements: bool = False
     currencies: frozenset[str] = frozenset()
     charge_minor_max: int | None = None
     day_minor_max: int | None = None
