@@ -10,6 +10,7 @@ from parking.places.models import AccessLane, IdentifiedArea, Operator, Place
 
 AREA_DEPTH_MAX = 8
 PLACES_READ_MAX = 1000
+OPERATORS_READ_MAX = 10_000
 AREAS_READ_MAX = 5000
 
 
@@ -21,6 +22,12 @@ async def find_lane(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> Acces
 async def find_operator(unit: UnitOfWork, operator_id: UUID) -> Operator | None:
     """Return an operator."""
     return await unit.session.get(Operator, operator_id)
+
+
+async def list_operators(unit: UnitOfWork) -> Sequence[Operator]:
+    """Return every operator of the installation, oldest first: for who runs it."""
+    statement = select(Operator).order_by(col(Operator.id)).limit(OPERATORS_READ_MAX)
+    return (await unit.session.exec(statement)).all()
 
 
 async def find_place(unit: UnitOfWork, operator_id: UUID, place_id: UUID) -> Place | None:
