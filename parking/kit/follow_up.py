@@ -8,33 +8,46 @@ now, nothing.
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any, TypeVar
 from typing import cast as cast_type
 from uuid import UUID
 
 from sqlalchemy import (
     CTE,
+    BindParameter,
+    Column,
     ColumnElement,
     CursorResult,
     Executable,
+    Integer,
+    Label,
     Table,
+    TextClause,
+    bindparam,
     cast,
     func,
     inspect,
-    literal,
+    literal_column,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
-from sqlalchemy.sql.selectable import Select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from parking.kit.clock import Clock
 from parking.kit.columns import Json, Row
 from parking.kit.crypto import Vault
 from parking.kit.database import ConflictError, Database, UnitOfWork
+
+# Each is a combination of tables and columns that some use case writes.
+SHAPES_MAX = 256
+_DIALECT = PGDialect(paramstyle="named")
+_ONE: Label[int] = literal_column("1", Integer).label("one")
 
 Known = TypeVar("Known", bound=Row)
 
@@ -116,7 +129,7 @@ class FollowUp(UnitOfWork):
         try:
             if changed or added or self._once:
                 connection = await self.session.connection()
-                answer = await connection.execute(self._statement(changed, added))
+                answer = await connection.execute(*self._statement(changed, added))
                 is_done = bool(answer.scalar_one())
             else:
                 is_done = True
@@ -127,26 +140,26 @@ class FollowUp(UnitOfWork):
             raise ConflictError("another change came first")
         self._settle(changed, added)
 
-    def _statement(self, changed: list[Row], added: list[Row]) -> Select[Any]:
+    def _statement(self, changed: list[Row], added: list[Row]) -> tuple[TextClause, dict[str, Any]]:
         held = {**self._held, **{id(row): (row, False) for row in changed}}
-        guards = [
-            _guard(row, f"held_{number}", shared=shared)
-            for number, (row, shared) in enumerate(held.values())
-        ]
-        found: ColumnElement[int] = literal(0)
-        for guard in guards:
-            found = found + select(func.count()).select_from(guard).scalar_subquery()
-        checked = select((found == len(guards)).label("is_unchanged")).cte("checked")
+        updates = [(row, _changes(row)) for row in changed]
         new = [(type(row), _content(row), False) for row in added]
         new += [(kind, values, True) for kind, values in self._once]
-        writes = [
-            *(_update(row, f"changed_{number}", checked) for number, row in enumerate(changed)),
-            *(
-                _insert(kind, values, f"added_{number}", checked, once=once)
-                for number, (kind, values, once) in enumerate(new)
-            ),
-        ]
-        return select(checked.c.is_unchanged).add_cte(*writes)
+        values: dict[str, Any] = {}
+        for number, (row, _) in enumerate(held.values()):
+            before = _content(row) | {key: old for key, (old, _) in _changes(row).items()}
+            values |= {f"held_{number}_{key}": value for key, value in before.items()}
+        for number, (row, changes) in enumerate(updates):
+            values |= {f"key_{number}_{key}": getattr(row, key) for key in _key_names(type(row))}
+            values |= {f"changed_{number}_{key}": now for key, (_, now) in changes.items()}
+        for number, (_, content, _) in enumerate(new):
+            values |= {f"added_{number}_{key}": value for key, value in content.items()}
+        statement = _statement_of(
+            tuple((type(row), shared) for row, shared in held.values()),
+            tuple((type(row), tuple(changes)) for row, changes in updates),
+            tuple((kind, tuple(content), once) for kind, content, once in new),
+        )
+        return statement, values
 
     def _restore(self, changed: list[Row]) -> None:
         for row in changed:
@@ -180,41 +193,98 @@ def _content(row: Row) -> dict[str, Any]:
     return {name: getattr(row, name) for name in inspect(type(row)).columns.keys()}  # noqa: SIM118
 
 
-def _guard(row: Row, name: str, *, shared: bool) -> CTE:
+def _key_names(row: type[Row]) -> list[str]:
+    return [column.name for column in _table(row).primary_key]
+
+
+@lru_cache(maxsize=SHAPES_MAX)
+def _statement_of(
+    held: tuple[tuple[type[Row], bool], ...],
+    changed: tuple[tuple[type[Row], tuple[str, ...]], ...],
+    added: tuple[tuple[type[Row], tuple[str, ...], bool], ...],
+) -> TextClause:
+    """Return the statement for rows of these tables and columns; their values are its parameters.
+
+    As text, because building and comparing so large an expression takes longer than running it.
+    """
+    binds = _Binds()
+    guards = [
+        _guard(row, f"held_{number}", binds, shared=shared)
+        for number, (row, shared) in enumerate(held)
+    ]
+    found: ColumnElement[int] = literal_column("0")
+    for guard in guards:
+        found = found + select(func.count()).select_from(guard).scalar_subquery()
+    is_unchanged = found == literal_column(str(len(guards)))
+    checked = select(is_unchanged.label("is_unchanged")).cte("checked")
+    writes = [
+        *(
+            _update(row, names, number, checked, binds)
+            for number, (row, names) in enumerate(changed)
+        ),
+        *(
+            _insert(row, names, f"added_{number}", checked, binds, once=once)
+            for number, (row, names, once) in enumerate(added)
+        ),
+    ]
+    statement = select(checked.c.is_unchanged).add_cte(*writes)
+    return text(str(statement.compile(dialect=_DIALECT))).bindparams(*binds.typed)
+
+
+class _Binds:
+    """The parameters of a statement that is built as text, each with its column's type."""
+
+    def __init__(self) -> None:
+        self.typed: list[BindParameter[Any]] = []
+
+    def of(self, prefix: str, column: Column[Any]) -> ColumnElement[Any]:
+        name = f"{prefix}_{column.name}"
+        self.typed.append(bindparam(name, type_=column.type))
+        return literal_column(f":{name}", column.type)
+
+
+def _guard(row: type[Row], name: str, binds: _Binds, *, shared: bool) -> CTE:
     """Lock the row, if all its columns but the JSON ones still say what was read.
 
     JSON has no order of its own to compare; what decides about a change is never in it alone.
     """
-    table = _table(type(row))
-    before = _content(row) | {key: values[0] for key, values in _changes(row).items()}
+    table = _table(row)
     same = [
-        table.c[key].is_not_distinct_from(literal(value, table.c[key].type))
-        for key, value in before.items()
-        if not isinstance(table.c[key].type, Json)
+        # The key by plain equality, so that its index finds the row.
+        column == binds.of(name, column)
+        if column.primary_key
+        else column.is_not_distinct_from(binds.of(name, column))
+        for column in table.c
+        if not isinstance(column.type, Json)
     ]
-    return select(literal(1)).select_from(table).where(*same).with_for_update(read=shared).cte(name)
+    locked = select(_ONE).select_from(table).where(*same)
+    return locked.with_for_update(read=shared).cte(name)
 
 
-def _update(row: Row, name: str, checked: CTE) -> CTE:
-    table = _table(type(row))
-    key = [column == getattr(row, column.name) for column in table.primary_key]
-    values = {key: now for key, (_, now) in _changes(row).items()}
-    is_unchanged = select(checked.c.is_unchanged).scalar_subquery()
-    return update(table).where(*key, is_unchanged).values(values).returning(literal(1)).cte(name)
+def _update(
+    row: type[Row], names: tuple[str, ...], number: int, checked: CTE, binds: _Binds
+) -> CTE:
+    table = _table(row)
+    key = [column == binds.of(f"key_{number}", column) for column in table.primary_key]
+    values = {name: binds.of(f"changed_{number}", table.c[name]) for name in names}
+    statement = update(table).where(*key, _is_unchanged(checked)).values(values)
+    return statement.returning(_ONE).cte(f"changed_{number}")
 
 
 def _insert(
-    row: type[Row], values: Mapping[str, Any], name: str, checked: CTE, *, once: bool
+    row: type[Row], names: tuple[str, ...], name: str, checked: CTE, binds: _Binds, *, once: bool
 ) -> CTE:
     table = _table(row)
-    typed = [
-        cast(literal(value, table.c[key].type), table.c[key].type) for key, value in values.items()
-    ]
-    source = select(*typed).select_from(checked).where(checked.c.is_unchanged)
-    statement = insert(table).from_select(list(values), source)
+    values = [cast(binds.of(name, table.c[key]), table.c[key].type) for key in names]
+    source = select(*values).where(_is_unchanged(checked))
+    statement = insert(table).from_select(list(names), source)
     if once:
         statement = statement.on_conflict_do_nothing()
-    return statement.returning(literal(1)).cte(name)
+    return statement.returning(_ONE).cte(name)
+
+
+def _is_unchanged(checked: CTE) -> ColumnElement[bool]:
+    return select(checked.c.is_unchanged).scalar_subquery()
 
 
 def _table(row: type[Row]) -> Table[Any]:
