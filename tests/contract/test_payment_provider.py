@@ -43,13 +43,17 @@ class TestAgreement:
         await stage.confirm(started)
         active = await stage.provider.query_agreement(started.reference, plate=plate_of(stage))
 
+        # Some know of an agreement only once it is signed.
+        unsigned = "pending_agreements" in stage.lacks
         assert pending == AgreementState(
-            reference=started.reference, status=AgreementStatus.PENDING
+            reference=started.reference,
+            status=AgreementStatus.NOT_FOUND if unsigned else AgreementStatus.PENDING,
         )
         assert active.status is AgreementStatus.ACTIVE
         assert active.signed_at is not None
         assert active.payer_hint
 
+    @pytest.mark.needs("served_pages")
     async def test_start_is_idempotent_by_number(self, stage: Stage) -> None:
         request = agreement_request(stage)
 
@@ -59,6 +63,7 @@ class TestAgreement:
         assert second.reference == first.reference
         assert second.confirmation_url == first.confirmation_url
 
+    @pytest.mark.needs("served_pages")
     async def test_refuses_a_number_with_other_parameters(self, stage: Stage) -> None:
         request = agreement_request(stage)
         await stage.provider.start_agreement(request)
@@ -68,6 +73,7 @@ class TestAgreement:
 
         assert caught.value.failure_code == NUMBER_CONFLICT
 
+    @pytest.mark.needs("served_pages")
     async def test_a_lost_page_is_had_by_asking_again(self, stage: Stage) -> None:
         request = agreement_request(stage)
         await stage.play("lose_answer_after", operation="agreement")
@@ -93,13 +99,18 @@ class TestAgreement:
 
         assert first.status is AgreementStatus.CANCELLED
         assert first.cancelled_at is not None
-        assert second == first
+        forgotten = AgreementState(
+            reference=order.agreement_reference, status=AgreementStatus.NOT_FOUND
+        )
+        assert second == (forgotten if "ended_agreements" in stage.lacks else first)
         assert (result.status, result.failure_code) == (OrderStatus.FAILED, AGREEMENT_INACTIVE)
         assert await stage.captured(currency_of(stage)) == before
 
     async def test_pending_takes_no_money(self, stage: Stage) -> None:
         started = await stage.provider.start_agreement(agreement_request(stage))
-        order = replace(await charge_order(stage), agreement_reference=started.reference)
+        order = replace(
+            await charge_order(stage), agreement_reference=started.reference, instrument=None
+        )
         before = await stage.captured(currency_of(stage))
 
         result = await stage.provider.charge(order)
@@ -160,8 +171,12 @@ class TestCharge:
         again = await stage.provider.charge(order)
 
         assert (declined.status, declined.failure_code) == (OrderStatus.FAILED, DECLINED)
-        assert again == declined
-        assert await stage.provider.query(as_sent(order)) == declined
+        if "decline_memory" in stage.lacks:
+            # The number is sealed all the same.
+            assert (again.status, again.failure_code) == (OrderStatus.FAILED, CLOSED)
+        else:
+            assert again == declined
+            assert await stage.provider.query(as_sent(order)) == declined
         assert await stage.captured(currency_of(stage)) == before
 
     async def test_lost_before_it_arrived(self, stage: Stage) -> None:
@@ -379,6 +394,7 @@ class TestCheckout:
         assert (paid.status, paid.amount) == (OrderStatus.SUCCEEDED, order.amount)
         assert await stage.captured(currency_of(stage)) == before + 1250
 
+    @pytest.mark.needs("served_pages")
     async def test_start_is_idempotent_by_number(self, stage: Stage) -> None:
         order = checkout_order(stage)
 
@@ -389,6 +405,7 @@ class TestCheckout:
             await stage.provider.start_checkout(replace(order, amount=Money(1, currency_of(stage))))
         assert caught.value.failure_code == NUMBER_CONFLICT
 
+    @pytest.mark.needs("served_pages")
     async def test_shares_its_numbers_with_charges(self, stage: Stage) -> None:
         checkout = checkout_order(stage)
         await stage.provider.start_checkout(checkout)
@@ -400,6 +417,7 @@ class TestCheckout:
         assert (result.status, result.failure_code) == (OrderStatus.UNKNOWN, NUMBER_CONFLICT)
         assert await stage.captured(currency_of(stage)) == before
 
+    @pytest.mark.needs("served_pages")
     async def test_takes_nothing_after_it_was_closed(self, stage: Stage) -> None:
         order = checkout_order(stage)
         page = await stage.provider.start_checkout(order)
@@ -424,9 +442,12 @@ class TestNotice:
         assert isinstance(first.result, AgreementState)
         assert first.result.status is AgreementStatus.ACTIVE
         second = stage.provider.verify_notices(cancelled.headers, cancelled.body)[0]
-        assert second.result == await stage.provider.query_agreement(
-            reference, plate=plate_of(stage)
-        )
+        assert isinstance(second.result, AgreementState)
+        assert second.result.status is AgreementStatus.CANCELLED
+        if "ended_agreements" not in stage.lacks:
+            assert second.result == await stage.provider.query_agreement(
+                reference, plate=plate_of(stage)
+            )
 
     async def test_tells_how_an_order_ended(self, stage: Stage) -> None:
         taken, declined = await charge_order(stage), await charge_order(stage)
@@ -441,6 +462,8 @@ class TestNotice:
             (NoticeKind.CHARGE_FAILED, declined.number, failure),
             (NoticeKind.REFUND_SUCCEEDED, refund.number, refunded),
         ):
+            if kind in stage.lacks:
+                continue
             delivery = await stage.delivery(kind, number)
             notice = stage.provider.verify_notices(delivery.headers, delivery.body)[0]
             assert (notice.kind, notice.result) == (kind, expected)
@@ -467,15 +490,24 @@ class TestNotice:
     async def test_refuses_a_forgery(self, stage: Stage) -> None:
         delivery = await self._delivery(stage)
 
-        for headers, body, reason in (
-            (stage.with_bad_signature(delivery), delivery.body, "signature"),
-            (delivery.headers, delivery.body + b" ", "signature"),
-            (delivery.headers, delivery.body[:-1], "signature"),
-            (delivery.headers, b"", "signature"),
+        for headers, body in (
+            (delivery.headers, delivery.body + b" "),
+            (delivery.headers, delivery.body[:-1]),
+            (delivery.headers, b""),
         ):
             with pytest.raises(NoticeRefusedError) as caught:
                 stage.provider.verify_notices(headers, body)
-            assert caught.value.reason == reason
+            # Where the signature is a part of the body, it cannot be read before that.
+            assert caught.value.reason in {"signature", "body"}
+
+    @pytest.mark.needs("signature_headers")
+    async def test_refuses_a_signature_that_is_wrong(self, stage: Stage) -> None:
+        delivery = await self._delivery(stage)
+
+        with pytest.raises(NoticeRefusedError) as caught:
+            stage.provider.verify_notices(stage.with_bad_signature(delivery), delivery.body)
+
+        assert caught.value.reason == "signature"
 
     @pytest.mark.needs("named_keys")
     async def test_refuses_a_key_that_nobody_knows(self, stage: Stage) -> None:
