@@ -41,8 +41,11 @@ class RenderedNotice:
 class NoticeWire(Protocol):
     """How a platform says things, and how it wants to be answered."""
 
-    def render(self, notice: PendingNotice) -> RenderedNotice:
-        """Return the notice, signed now; see `PendingNotice.is_probe` and `age_s`."""
+    def render(self, notice: PendingNotice) -> RenderedNotice | None:
+        """Return the notice, signed now; see `PendingNotice.is_probe` and `age_s`.
+
+        `None` for what this platform keeps to itself.
+        """
         ...
 
     def judge(self, status: int, body: bytes) -> Verdict:
@@ -140,6 +143,9 @@ class Courier:
 
     async def _post(self, client: httpx.AsyncClient, url: str, notice: PendingNotice) -> None:
         rendered = self._wire.render(notice)
+        if rendered is None:
+            self._notices.tried(notice.serial, verdict=None, again_ms=None, is_done=True)
+            return
         verdict = Verdict.AGAIN
         try:
             response = await client.post(url, content=rendered.body, headers=dict(rendered.headers))
