@@ -7,14 +7,16 @@ import hashlib
 import hmac
 import json
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
 from parking.kit.clock import Clock
+from parking.payments.fake_settlement import settled_on, total_of
 from parking.payments.port import (
     AGREEMENT_INACTIVE,
     ANSWER_MISMATCH,
@@ -44,7 +46,7 @@ from parking.payments.port import (
     RefundOrder,
     RefundResult,
     SentOrder,
-    SettlementKind,
+    SettlementNotReadyError,
     SettlementRow,
 )
 
@@ -139,7 +141,7 @@ class FakeProvider:
         """Return the minor units taken and not given back."""
         taken = [order.result for order in self._orders.values()]
         given = [result for _, result in self._refunds.values()]
-        return _total(taken, currency) - _total(given, currency)
+        return total_of(taken, currency) - total_of(given, currency)
 
     async def start_agreement(self, request: AgreementRequest) -> AgreementStarted:
         """See `PaymentProvider.start_agreement`."""
@@ -261,33 +263,14 @@ class FakeProvider:
         return NoticeReply(status=statuses.get(outcome, 422))
 
     async def fetch_settlement(self, day: date) -> tuple[SettlementRow, ...]:
-        """See `PaymentProvider.fetch_settlement`; the fake keeps no times, so all days are one."""
-        del day
-        charged = [order.result for order in self._orders.values()]
-        given = [result for _, result in self._refunds.values()]
-        return (
-            *self._settled(SettlementKind.CHARGE, charged),
-            *self._settled(SettlementKind.REFUND, given),
-        )
+        """See `PaymentProvider.fetch_settlement`."""
+        zone = ZoneInfo(self._traits.timezone)
+        if day >= self._clock.now().astimezone(zone).date():
+            raise SettlementNotReadyError(f"date: expected a day before today, not {day}")
+        return settled_on(day, zone, self._told)
 
     async def aclose(self) -> None:
         """See `PaymentProvider.aclose`."""
-
-    def _settled(
-        self, kind: SettlementKind, results: Iterable[ChargeResult | RefundResult]
-    ) -> list[SettlementRow]:
-        return [
-            SettlementRow(
-                kind=kind,
-                number=result.number,
-                reference=result.provider_reference or "",
-                amount=result.amount,
-                fee_minor=0,
-                occurred_at=self._clock.now(),
-            )
-            for result in results
-            if result.status is OrderStatus.SUCCEEDED and result.amount is not None
-        ]
 
     def _page_fault(self) -> Fault | None:
         fault = self._faults.popleft() if self._faults else None
@@ -345,7 +328,7 @@ class FakeProvider:
             for order, result in self._refunds.values()
             if order.charge.number == charge.number
         ]
-        return amount.amount_minor - _total(given, amount.currency)
+        return amount.amount_minor - total_of(given, amount.currency)
 
     def _end_agreement(self, reference: str, status: AgreementStatus, kind: NoticeKind) -> None:
         known = self._agreements[reference]
@@ -373,16 +356,6 @@ class FakeProvider:
 
 def _signature(body: bytes) -> str:
     return hmac.new(_KEY, body, hashlib.sha256).hexdigest()
-
-
-def _total(results: Iterable[ChargeResult | RefundResult], currency: str) -> int:
-    return sum(
-        result.amount.amount_minor
-        for result in results
-        if result.status is OrderStatus.SUCCEEDED
-        and result.amount is not None
-        and result.amount.currency == currency
-    )
 
 
 def _same(known: ChargeOrder | CheckoutOrder, order: ChargeOrder) -> bool:
