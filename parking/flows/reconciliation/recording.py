@@ -21,7 +21,7 @@ async def record(context: ParkingContext, report: DayReport) -> None:
     if unowned == UNOWNED:
         owners.append(UNOWNED)
     for owner in owners:
-        keys = {owner, None} if owner == unowned else {owner}
+        keys: set[UUID | None] = {owner, None} if owner == unowned else {owner}
         async with context.database.begin() as unit:
             await service.store_run(unit, _run_of(report, owner, keys))
 
