@@ -135,7 +135,8 @@ class Charges:
         """Return the order with its card; the card is asked for where the mandate lacks it."""
         if to_stripe(order.amount) is None:
             return order, _failed(order.number, AMOUNT_UNSUPPORTED)
-        if split_instrument(order.instrument) is not None:
+        known = split_instrument(order.instrument)
+        if known is not None and known[0] == order.agreement_reference:
             return order, None
         state = await self._agreements.state(order.agreement_reference)
         if state.status == AgreementStatus.UNKNOWN:

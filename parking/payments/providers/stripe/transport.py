@@ -12,7 +12,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from parking.kit.errors import InvalidInputError
-from parking.payments.port import ANSWER_MISMATCH, NO_ANSWER
+from parking.payments.port import ANSWER_MISMATCH, NO_ANSWER, UNTRUSTED_ANSWER
 
 API_VERSION: Final = "2026-10-28.endive"
 API_URL: Final = "https://api.stripe.com"
@@ -232,8 +232,11 @@ def _failure(error: stripe.StripeError) -> Failure:
     inner: object = envelope.get("error")
     body = cast("Mapping[str, Any]", inner if isinstance(inner, Mapping) else {})
     kind, code = str(body.get("type") or ""), str(body.get("code") or "")
-    if status_code >= HTTP_SERVER_ERROR or not body:
+    if status_code >= HTTP_SERVER_ERROR:
         code = SYSTEM_ERROR
+    elif not body:
+        # Not Stripe's words: somebody in between has answered.
+        return Failure(UNTRUSTED_ANSWER)
     return Failure(
         code=code or kind,
         status_code=status_code,
