@@ -93,6 +93,28 @@ BEGIN
 END
 $$
 """
+# The same posting again is the same posting; another one under its key is a defect, and money.
+REFUSE_OTHER_POSTING = """
+CREATE FUNCTION refuse_other_posting() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT 1 FROM ledger_transfers AS stored
+        WHERE stored.operator_id = NEW.operator_id AND stored.id = NEW.id
+        AND (stored.bill_id, stored.debit_account, stored.credit_account, stored.amount_minor,
+            stored.currency, stored.cause)
+        IS DISTINCT FROM (NEW.bill_id, NEW.debit_account, NEW.credit_account, NEW.amount_minor,
+            NEW.currency, NEW.cause)
+    ) THEN
+        RAISE EXCEPTION 'table %: this key was posted before, with something else', TG_TABLE_NAME;
+    END IF;
+    RETURN NEW;
+END
+$$
+"""
+OTHER_POSTING_TRIGGER = """
+CREATE TRIGGER refuse_other_posting BEFORE INSERT ON ledger_transfers
+FOR EACH ROW EXECUTE FUNCTION refuse_other_posting()
+"""
 LEDGER_TRIGGER = """
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON ledger_transfers
 FOR EACH ROW EXECUTE FUNCTION {function}()
@@ -180,6 +202,8 @@ def upgrade() -> None:
     op.execute("DROP TRIGGER refuse_change ON ledger_transfers")
     op.execute(LEDGER_TRIGGER.format(function="refuse_ledger_change"))
     op.execute(REFUSE_TRUNCATE)
+    op.execute(REFUSE_OTHER_POSTING)
+    op.execute(OTHER_POSTING_TRIGGER)
     op.create_check_constraint(
         op.f("ck_ledger_transfers_accounts_known"), "ledger_transfers", ACCOUNTS_KNOWN
     )
@@ -461,6 +485,8 @@ def _create_records() -> None:
 def downgrade() -> None:
     op.drop_constraint(op.f("ck_ledger_transfers_accounts_known"), "ledger_transfers")
     op.execute(ALLOW_TRUNCATE)
+    op.execute("DROP TRIGGER refuse_other_posting ON ledger_transfers")
+    op.execute("DROP FUNCTION refuse_other_posting()")
     op.execute("DROP TRIGGER refuse_change ON ledger_transfers")
     for statement in FORGET_ACCOUNTS:
         op.execute(statement)

@@ -14,6 +14,8 @@ from parking.kit.database import UnitOfWork
 ACTIVE_STAYS_MAX = 50
 # A page, and one row more that tells whether another page follows.
 PAGE_MAX = 100
+# A driver's history at an operator: older stays say little of how they pay now.
+HISTORY_MAX = 100
 
 
 async def begin_stay(
@@ -79,6 +81,18 @@ async def find_stays(
         select(DriverStay)
         .where(col(DriverStay.driver_id) == driver_id)
         .where(col(DriverStay.session_id).in_(list(session_ids)))
+    )
+    return list(await unit.session.exec(statement))
+
+
+async def list_ended_at(unit: UnitOfWork, driver_id: UUID, operator_id: UUID) -> list[UUID]:
+    """Return the driver's newest stays at an operator that have ended; at most HISTORY_MAX."""
+    statement = (
+        select(DriverStay.session_id)
+        .where(col(DriverStay.driver_id) == driver_id, col(DriverStay.left_at).is_not(None))
+        .where(col(DriverStay.operator_id) == operator_id)
+        .order_by(col(DriverStay.session_id).desc())
+        .limit(HISTORY_MAX)
     )
     return list(await unit.session.exec(statement))
 

@@ -12,6 +12,8 @@ class EventType(StrEnum):
     SESSION_CANCELLED = "SessionCancelled"
     SESSION_ENDED = "SessionEnded"
     BILL_DUE = "BillDue"
+    BILL_OWED = "BillOwed"
+    COLLECTION_FAILED = "CollectionFailed"
     PAYMENT_CHARGED = "PaymentCharged"
     PAYMENT_REFUSED = "PaymentRefused"
     PAYMENT_REFUNDED = "PaymentRefunded"

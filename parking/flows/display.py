@@ -18,6 +18,12 @@ def goodbye(plate: str, paid: Money | None, code: str | None) -> DisplayText:
     return DisplayText(lines if code is None else (*lines, f"Code {code}"))
 
 
+def on_credit(plate: str, owed: Money, code: str | None) -> DisplayText:
+    """Send a car on its way that pays later."""
+    lines = (plate, f"{owed.format()} later", "Goodbye")
+    return DisplayText(lines if code is None else (*lines, f"Code {code}"))
+
+
 def payment_due(plate: str, due: Money, url: str, code: str | None) -> DisplayText:
     """Ask for payment by QR code."""
     lines = (plate, due.format(), "Scan to pay")

@@ -6,12 +6,11 @@ from uuid import UUID
 from parking.events.types import EventType
 from parking.flows import stay_end
 from parking.flows.lane_types import BarrierEvent, Direction, Lane, LaneEvent
+from parking.flows.payments import debts
 from parking.kit.database import UnitOfWork
 from parking.lanes import repository as lanes
 from parking.lanes import service as lane_service
 from parking.lanes.models import Presentation
-from parking.payments import repository as payments
-from parking.payments.models import BillState
 from parking.places import service as places
 from parking.sessions import service as sessions
 from parking.sessions.events import tell
@@ -39,7 +38,7 @@ async def follow(unit: UnitOfWork, lane: Lane, event: BarrierEvent) -> None:
     if event.kind in OPENED_KINDS:
         await _opened(unit, lane, session, presentation)
     elif event.kind == PASSED and lane.direction == Direction.EXIT:
-        await _left(unit, lane, session, event)
+        await _left(unit, session, event)
     elif event.kind == BACKED_OUT:
         await _backed_out(unit, lane, session, presentation, event)
 
@@ -73,15 +72,12 @@ async def _opened(
     tell(unit, session, EventType.GATE_OPENED, payload)
 
 
-async def _left(unit: UnitOfWork, lane: Lane, session: Session, event: BarrierEvent) -> None:
+async def _left(unit: UnitOfWork, session: Session, event: BarrierEvent) -> None:
     if session.left_at is not None or session.exit_presentation_id != event.presentation_id:
         return
     left_at = min(event.event.occurred_at, unit.now())
     await stay_end.end(unit, session, state=SessionState.LEFT, at=left_at)
-    for bill in await payments.find_bills(unit, lane.operator_id, session.id):
-        # Money under way settles by itself; without any, a named person let the car out.
-        if bill.state == BillState.ISSUED and bill.live_attempt_id is None:
-            bill.state = BillState.OWED
+    await debts.owe_unpaid(unit, session, at=left_at)
     payload = await _place_payload(unit, session)
     tell(unit, session, EventType.SESSION_ENDED, payload | {"left_at": left_at.isoformat()})
 
@@ -93,6 +89,7 @@ async def _backed_out(
         return
     if lane.direction == Direction.EXIT:
         if session.exit_presentation_id == presentation.id:
+            await debts.give_credit_back(unit, session)
             session.state = SessionState.ACTIVE
             session.exit_presentation_id = None
             unit.session.add(session)

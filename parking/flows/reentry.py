@@ -12,6 +12,7 @@ from parking.flows.bills import live_bill
 from parking.flows.bills.billing import current_bill
 from parking.flows.bills.live_bill import LiveBill
 from parking.flows.continuation import billed_in, continue_stay, may_continue
+from parking.flows.payments import debts
 from parking.kit.database import UnitOfWork
 from parking.payments import repository as payment_rows
 from parking.payments import service as payments
@@ -42,8 +43,9 @@ async def set_aside(unit: UnitOfWork, operator_id: UUID, place_id: UUID, plate_i
         if doubt is not None and doubt.page is None:
             live = await take_back(unit, session, doubt, now)
     bill = await current_bill(unit, session, live, None)
-    if bill.state == BillState.ISSUED and bill.live_attempt_id is None:
-        bill.state = BillState.OWED
+    is_paying = bill.live_attempt_id is not None and not bill.credit_minor
+    if bill.state == BillState.ISSUED and not is_paying:
+        await debts.owe(unit, session, bill, at=now)
     await stay_end.end(unit, session, state=SessionState.UNRESOLVED, at=now)
     if live.total:
         await traces.record_departure(unit, session, now + REENTRY_DOUBT)
@@ -82,7 +84,9 @@ async def find_doubt(unit: UnitOfWork, session: Session, at: datetime) -> Doubt 
         return None
     bills = await payment_rows.find_bills(unit, earlier.operator_id, earlier.id)
     unpaid = [bill for bill in bills if bill.state != BillState.PAID]
-    if not billed_in(unpaid) or not may_continue(earlier, session.entered_at):
+    # A partner may be taking the money for it just now.
+    is_claimed = any(bill.claim_id is not None for bill in unpaid)
+    if is_claimed or not billed_in(unpaid) or not may_continue(earlier, session.entered_at):
         return None
     page: PaymentAttempt | None = None
     for bill in unpaid:

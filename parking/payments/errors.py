@@ -9,6 +9,30 @@ class MandateUnknownError(ParkingError):
     code = "MANDATE_UNKNOWN"
 
 
+class MandateEndedError(ParkingError):
+    """The authorization was revoked, or has expired."""
+
+    code = "MANDATE_ENDED"
+
+
+class MandateTermsChangedError(ParkingError):
+    """Other terms were confirmed than those that stand: show them again."""
+
+    code = "MANDATE_TERMS_CHANGED"
+
+
+class AttemptUnknownError(ParkingError):
+    """No such payment, or another operator's: the two are not told apart."""
+
+    code = "PAYMENT_UNKNOWN"
+
+
+class AttemptNotStuckError(ParkingError):
+    """The payment needs no person: it has ended, or its provider is still being asked."""
+
+    code = "PAYMENT_NOT_STUCK"
+
+
 class BillUnknownError(ParkingError):
     """No such bill, or the address of the bill was altered."""
 
@@ -93,3 +117,21 @@ class ReceiptNotReadyError(ParkingError):
     """The bill is not paid, so that there is no receipt yet."""
 
     code = "RECEIPT_NOT_READY"
+
+
+class PartnershipUnknownError(ParkingError):
+    """The two operators agreed on nothing, or the other one did not ask."""
+
+    code = "PARTNERSHIP_UNKNOWN"
+
+
+class SettlementTooLargeError(ParkingError):
+    """A partner was to have paid more than it owes."""
+
+    code = "SETTLEMENT_TOO_LARGE"
+
+
+class ExitNotWaitingError(ParkingError):
+    """No car waits at that exit, or the gate opens for it already."""
+
+    code = "EXIT_NOT_WAITING"

@@ -9,7 +9,7 @@ from uuid import UUID
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import derive_id
 from parking.kit.money import Money
-from parking.payments import ledger, repository
+from parking.payments import credit, ledger, owing, repository
 from parking.payments.errors import BillReplacedError, BillUnknownError, PaymentInProgressError
 from parking.payments.models import Bill, BillState
 
@@ -61,13 +61,16 @@ async def replace(unit: UnitOfWork, bill: Bill, new: NewVersion) -> Bill:
     """
     if bill.state in repository.REPLACED:
         raise BillReplacedError("bill: expected the version that counts")
-    if bill.live_attempt_id is not None:
+    if bill.live_attempt_id is not None or bill.claim_id is not None:
         raise PaymentInProgressError("bill: expected one without a payment under way")
     less = Money(bill.total_minor, bill.currency) - new.total
     if less.amount_minor < 0:
         raise ValueError("total: expected at most what the bill says")
     state = BillState(bill.state) if new.total else BillState.PAID
     paid_at = bill.paid_at or unit.now() if state == BillState.PAID else None
+    listed = await owing.unlist(unit, bill)
+    if bill.state == BillState.WRITTEN_OFF:
+        await ledger.post_reinstated(unit, bill, source=bill.id)
     bill.state = BillState.CORRECTED
     version = Bill(
         operator_id=bill.operator_id,
@@ -90,6 +93,11 @@ async def replace(unit: UnitOfWork, bill: Bill, new: NewVersion) -> Bill:
         paid_at=paid_at,
         paid_attempt_id=bill.paid_attempt_id,
     )
+    await credit.carry(unit, bill, version)
     unit.session.add(version)
     await ledger.post_corrected(unit, version, less)
+    if version.state == BillState.OWED and listed is not None:
+        owing.list_version(unit, version, listed)
+    if version.state == BillState.WRITTEN_OFF:
+        await ledger.post_written_off(unit, version, source=version.id)
     return version

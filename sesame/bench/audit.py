@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import text
 
-from parking.payments import ledger
+from parking.payments import balances
 from sesame.bench.installation import BenchInstallation
 from sesame.bench.town import CURRENCY, Stay
 
@@ -74,13 +74,13 @@ async def audit(installation: BenchInstallation, stays: Sequence[Stay]) -> Audit
                 {"operator_id": operator_id, "session_ids": [stay.session_id for stay in stays]},
             )
         ).all()
-        balances = await ledger.balances(unit, operator_id)
+        found = await balances.balances(unit, operator_id)
     return Audit(
         exits=len(stays),
         left=sum(row.state == _LEFT for row in rows),
         paid=sum(row.bills == 1 and row.paid == 1 for row in rows),
         charged_once=sum(row.attempts == 1 and row.succeeded == 1 for row in rows),
-        ledger_sum_minor=sum(balances.values()),
-        ledger_captured_minor=balances.get((f"provider:{provider}", CURRENCY), 0),
+        ledger_sum_minor=sum(found.values()),
+        ledger_captured_minor=found.get((f"provider:{provider}", CURRENCY), 0),
         provider_captured_minor=await installation.captured_minor(CURRENCY),
     )

@@ -14,7 +14,7 @@ from parking.kit.money import Money
 from parking.lanes import repository as lanes
 from parking.lanes.models import Observation
 from parking.lanes.service import PLATE_CONTEXT
-from parking.payments import ledger
+from parking.payments import balances, ledger
 from parking.payments import repository as payments
 from parking.payments.models import BillState
 from parking.sessions import repository as sessions
@@ -138,10 +138,10 @@ class Witness:
         async with self._context.database.begin() as unit:
             for operator_id in self._operator_ids:
                 for (account, currency), balance in (
-                    await ledger.balances(unit, operator_id)
+                    await balances.balances(unit, operator_id)
                 ).items():
                     everything[currency] += balance
-                    if account == ledger.RECEIVABLE:
+                    if ledger.is_receivable(account):
                         receivable[currency] += balance
                     elif account != ledger.REVENUE:
                         held[currency] += balance

@@ -25,12 +25,13 @@ from parking.flows.lane_types import (
     ReadSource,
 )
 from parking.flows.payments import mandates
-from parking.flows.payments.settlement import receive_agreement
+from parking.flows.payments.mandates import Wish
+from parking.flows.payments.notices import receive_agreement
 from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.crypto import Vault
 from parking.kit.database import Database
 from parking.kit.ids import new_id
-from parking.payments import ledger
+from parking.payments import balances
 from parking.payments.fake import FakeProvider
 from parking.payments.models import Mandate
 from parking.payments.receipt import ReceiptSigner
@@ -136,7 +137,14 @@ class LaneWorld:
 
     async def balances(self) -> dict[tuple[str, str], int]:
         async with self.context.database.begin() as unit:
-            return await ledger.balances(unit, self.entry.operator_id)
+            found = await balances.balances(unit, self.entry.operator_id)
+        return balances.with_one_receivable(found)
+
+    async def accounts(self, operator_id: UUID | None = None) -> dict[str, int]:
+        """Return the balances in CNY that are not nothing, each driver's by itself."""
+        async with self.context.database.begin() as unit:
+            found = await balances.balances(unit, operator_id or self.entry.operator_id)
+        return {account: amount for (account, _), amount in found.items() if amount}
 
     async def add_driver(self, plate: str = PLATE) -> UUID:
         """Add a driver with a bound plate."""
@@ -165,17 +173,21 @@ class LaneWorld:
             )
         return driver.id
 
-    async def permit(self, driver_id: UUID) -> UUID:
-        """Let the driver allow password-free payment; returns the mandate."""
-        mandate = await mandates.authorize(self.context, driver_id)
+    async def permit(
+        self, driver_id: UUID, wish: Wish | None = None, *, provider: FakeProvider | None = None
+    ) -> UUID:
+        """Let the driver allow password-free payment, confirmed twice; returns the mandate."""
+        provider = provider or self.provider
+        mandate = await mandates.authorize(self.context, driver_id, wish)
+        digest = mandate.terms.digest(self.context.vault, "en")
+        await mandates.confirm(self.context, driver_id, mandate.id, digest)
         async with self.context.database.begin() as unit:
             row = await unit.session.get(Mandate, (driver_id, mandate.id))
         assert row is not None
         assert row.agreement_reference is not None
-        self.provider.confirm(row.agreement_reference)
-        await receive_agreement(
-            self.context, await self.provider.query_agreement(row.agreement_reference)
-        )
+        provider.confirm(row.agreement_reference)
+        state = await provider.query_agreement(row.agreement_reference)
+        await receive_agreement(self.context, row.provider, state)
         return mandate.id
 
     def wait(self, **period: float) -> None:

@@ -11,6 +11,7 @@ from parking.flows.bills.live_bill import LiveBill
 from parking.flows.bills.waivers import credits_of
 from parking.kit.database import UnitOfWork
 from parking.lanes import repository as lanes
+from parking.payments import owing
 from parking.payments import repository as payment_rows
 from parking.payments import service as payments
 from parking.payments.models import Bill, BillState
@@ -57,7 +58,7 @@ async def current_bill(
             return standing
         if standing.total_minor == live.due.amount_minor:
             # Whoever holds the plate now pays, not whoever held it when the bill was issued.
-            standing.driver_id = session.driver_id
+            await owing.hand_over(unit, standing, session.driver_id)
             standing.presentation_id = presentation_id
             return standing
         await payments.void_bill(unit, standing)

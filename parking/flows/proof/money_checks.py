@@ -7,7 +7,15 @@ from uuid import UUID
 
 from parking.flows.bills.checks import Check, CheckName, compared, failed, missing, passed
 from parking.kit.money import Money
-from parking.payments.ledger import RECEIVABLE, REVENUE
+from parking.payments.ledger import (
+    RECEIVABLE,
+    REVENUE,
+    account_of,
+    account_of_refund,
+    is_receivable,
+    partner_of,
+    receivable_of,
+)
 from parking.payments.models import (
     AttemptState,
     Bill,
@@ -17,6 +25,17 @@ from parking.payments.models import (
     PaymentAttempt,
     Refund,
     RefundState,
+)
+
+_UNPAID = {
+    BillState.VOID: "it was taken back unpaid",
+    BillState.OWED: "its car has left, and it is owed",
+    BillState.WRITTEN_OFF: "it was not paid, and was written off",
+}
+# Entries that change neither what is owed nor what is held, but on whose account; and those of
+# what was given up or taken back, which come and go while the bill stays as it is.
+_BESIDES = frozenset(
+    {"moved", "opened", "written_off", "reinstated", "charged_back", "chargeback_won", "coupon"}
 )
 
 
@@ -57,8 +76,7 @@ def check_paid(bill: Bill, versions: Sequence[Bill], attempt: PaymentAttempt | N
     """
     name = CheckName.PAID
     if bill.paid_at is None:
-        words = "it is not paid" if bill.state != BillState.VOID else "it was taken back unpaid"
-        return passed(name, bill.state, words)
+        return passed(name, bill.state, _UNPAID.get(BillState(bill.state), "it is not paid"))
     if bill.paid_attempt_id is not None:
         return _check_attempt(versions, attempt)
     if not bill.total_minor:
@@ -97,14 +115,20 @@ def check_ledger(
         refunds: Of that payment.
         transfers: What was posted for any of the versions.
     """
-    currency = versions[0].currency
-    wanted = _entries(versions, attempt, refunds)
+    currency, given = versions[0].currency, list(refunds)
+    posted = [item for item in transfers if item.currency == currency]
+    wanted = _entries(versions, attempt, given)
     found = Counter(
-        (item.cause, item.debit_account, item.credit_account, item.amount_minor)
-        for item in transfers
-        if item.currency == currency
+        (item.cause, _family(item.debit_account), _family(item.credit_account), item.amount_minor)
+        for item in posted
+        if item.cause not in _BESIDES
     )
     if wanted == found:
+        stray = _on_another_account(versions, posted)
+        if stray:
+            words = "what is owed stands on the account of somebody else"
+            owes = receivable_of(versions[-1].driver_id)
+            return failed(CheckName.LEDGER, owes, ", ".join(stray), words)
         count = wanted.total()
         words = f"{count} {'entry' if count == 1 else 'entries'} in the ledger, as they must be"
         return passed(CheckName.LEDGER, count, words)
@@ -145,23 +169,44 @@ def _entries(
     versions: Sequence[Bill], attempt: PaymentAttempt | None, refunds: Iterable[Refund]
 ) -> Counter[tuple[str, str, str, int]]:
     first, newest = versions[0], versions[-1]
-    entries = [("issued", RECEIVABLE, REVENUE, first.total_minor)]
+    earned = REVENUE
+    if first.collection_id is not None:
+        earned = partner_of(UUID(str(first.basis["owner_id"])))
+    entries = [("issued", RECEIVABLE, earned, first.total_minor)]
     entries += [
-        ("corrected", REVENUE, RECEIVABLE, before.total_minor - after.total_minor)
+        ("corrected", earned, RECEIVABLE, before.total_minor - after.total_minor)
         for before, after in pairwise(versions)
     ]
     if newest.state == BillState.VOID:
-        entries.append(("voided", REVENUE, RECEIVABLE, newest.total_minor))
+        entries.append(("voided", earned, RECEIVABLE, newest.total_minor))
     if attempt is not None:
-        provider = f"provider:{attempt.provider}"
-        entries.append(("captured", provider, RECEIVABLE, attempt.amount_minor))
+        entries.append(("captured", account_of(attempt), RECEIVABLE, attempt.amount_minor))
     entries += [
-        ("refunded", RECEIVABLE, f"provider:{refund.provider}", refund.amount_minor)
+        ("refunded", RECEIVABLE, account_of_refund(refund), refund.amount_minor)
         for refund in refunds
         if refund.state == RefundState.SUCCEEDED
     ]
     # Nothing is posted for nothing.
     return Counter(entry for entry in entries if entry[-1])
+
+
+def _family(account: str) -> str:
+    return RECEIVABLE if is_receivable(account) else account
+
+
+def _on_another_account(versions: Sequence[Bill], posted: Iterable[LedgerTransfer]) -> list[str]:
+    """Return the accounts of drivers that hold something of a bill that is not theirs."""
+    held = Counter[str]()
+    for item in posted:
+        held[item.debit_account] += item.amount_minor
+        held[item.credit_account] -= item.amount_minor
+    owes = receivable_of(versions[-1].driver_id)
+    return sorted(
+        account
+        for account, amount in held.items()
+        # Bills of before each driver had an account were opened on it as they stood then.
+        if amount and is_receivable(account) and account not in {owes, RECEIVABLE}
+    )
 
 
 def _told(entries: Counter[tuple[str, str, str, int]], currency: str) -> str:

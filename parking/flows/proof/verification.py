@@ -32,7 +32,7 @@ from parking.kit.money import Money
 from parking.lanes import repository as lanes
 from parking.lanes.models import Presentation
 from parking.lanes.service import ALTERNATIVES_CONTEXT, PLATE_CONTEXT
-from parking.payments import bill_history, ledger
+from parking.payments import balances, bill_history
 from parking.payments import repository as payments
 from parking.payments.errors import BillUnknownError
 from parking.payments.models import Bill, BillCorrection, BillState
@@ -304,7 +304,7 @@ async def _check_money(
     )
     refunds = () if attempt is None else await bill_history.find_refunds(unit, attempt)
     ids = [version.id for version in versions]
-    transfers = await ledger.find_transfers(unit, bill.operator_id, ids)
+    transfers = await balances.find_transfers(unit, bill.operator_id, ids)
     return [
         money_checks.check_paid(bill, versions, attempt),
         money_checks.check_ledger(versions, attempt, refunds, transfers),
