@@ -11,8 +11,13 @@ from parking.kit.clock import SystemClock
 from parking.payments.providers.acquirer import AcquirerSettings
 from sesame.sandbox.acquirer import Options, StandIn, create_stand_in
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
+from tests.contract.alipay_stage import alipay, alipay_stage
 from tests.contract.http_server import listener, serving, url_of
 from tests.contract.payment_stages import AcquirerStage, FakeStage, NoticeReceiver, Stage
+from tests.contract.wechat_stage import wechat, wechat_stage
+
+# The stand-ins of other modules, as fixtures.
+__all__ = ["alipay", "alipay_stage"]
 
 MERCHANT = "parkside"
 
@@ -56,13 +61,15 @@ def acquirer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAcquir
 async def acquirer_stage(acquirer: RunningAcquirer) -> AsyncIterator[AcquirerStage]:
     """The adapter against the stand-in, which behaves well until told otherwise."""
     async with httpx.AsyncClient(trust_env=False, verify=False) as client:  # noqa: S501 - loopback
-        stage = AcquirerStage(acquirer.settings, acquirer.receiver, client)
+        stage = AcquirerStage(
+            acquirer.settings.base_url, acquirer.receiver, client, settings=acquirer.settings
+        )
         await stage.open(acquirer.notice_url)
         yield stage
         await stage.aclose()
 
 
-@pytest.fixture(params=["fake", "acquirer"])
+@pytest.fixture(params=["fake", "acquirer", "alipay", "wechat"])
 def stage(request: pytest.FixtureRequest) -> Stage:
     """Every provider adapter in turn; a new adapter is a new parameter."""
     found: Stage = (

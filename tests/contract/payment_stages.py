@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -14,13 +15,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from parking.kit.clock import ManualClock, SystemClock
+from parking.kit.clock import Clock, ManualClock, SystemClock
 from parking.payments.fake import FakeProvider, Fault
 from parking.payments.port import (
     AgreementStarted,
     ChargeResult,
     Checkout,
+    Notice,
+    NoticeOutcome,
     NoticeRefusedError,
+    NoticeReply,
     OrderStatus,
     PaymentProvider,
     SentOrder,
@@ -47,6 +51,7 @@ class Delivery:
     headers: dict[str, str]
     body: bytes
     refused: str | None = None
+    notices: tuple[Notice, ...] = ()
 
 
 class Stage(Protocol):
@@ -149,27 +154,26 @@ class FakeStage:
 
 
 class NoticeReceiver:
-    """An endpoint of ours: verifies, remembers, and answers as the wire asks."""
+    """An endpoint of ours: verifies, remembers, and answers as the provider wants it."""
 
     def __init__(self) -> None:
         self.deliveries: deque[Delivery] = deque(maxlen=DELIVERIES_MAX)
-        self.verify: Callable[[dict[str, str], bytes], object] | None = None
+        self.provider: PaymentProvider | None = None
         self.failures_left = 0
         self.app = Starlette(routes=[Route("/notices", self._receive, methods=["POST"])])
 
     async def _receive(self, request: Request) -> Response:
         headers, body = dict(request.headers), await request.body()
-        if self.failures_left:
-            self.failures_left -= 1
+        if self.failures_left or self.provider is None:
+            self.failures_left = max(self.failures_left - 1, 0)
             return Response(status_code=503)
         try:
-            if self.verify is not None:
-                self.verify(headers, body)
+            notices = self.provider.verify_notices(headers, body)
         except NoticeRefusedError as error:
             self.deliveries.append(Delivery(headers, body, error.reason))
-            return Response(status_code=401)
-        self.deliveries.append(Delivery(headers, body))
-        return Response(status_code=204)
+            return _answer(self.provider.notice_reply(NoticeOutcome.REFUSED))
+        self.deliveries.append(Delivery(headers, body, notices=notices))
+        return _answer(self.provider.notice_reply(NoticeOutcome.TAKEN))
 
     async def wait_for(self, found: Callable[[Delivery], bool], count: int = 1) -> list[Delivery]:
         """Wait for so many deliveries of a kind."""
@@ -182,22 +186,34 @@ class NoticeReceiver:
 
 
 @dataclass(slots=True)
-class AcquirerStage:
-    """The acquirer adapter against the stand-in, over HTTP."""
+class StandInStage(ABC):
+    """An adapter against its stand-in, over HTTP; a provider adds how to make its adapter."""
 
-    settings: AcquirerSettings
+    base_url: str
     receiver: NoticeReceiver
     client: httpx.AsyncClient
-    provider: AcquirerProvider = field(init=False)
+    provider: PaymentProvider = field(init=False)
     lacks: frozenset[str] = frozenset()
-    _others: list[AcquirerProvider] = field(default_factory=list[AcquirerProvider])
+    _others: list[PaymentProvider] = field(default_factory=list[PaymentProvider])
 
     def __post_init__(self) -> None:
-        self.provider = AcquirerProvider(self.settings, SystemClock())
+        self.provider = self.make_provider(SystemClock())
+
+    @abstractmethod
+    def make_provider(self, clock: Clock) -> PaymentProvider:
+        """Return an adapter that knows the stand-in."""
+
+    @abstractmethod
+    def with_bad_signature(self, delivery: Delivery) -> dict[str, str]:
+        """See `Stage.with_bad_signature`."""
+
+    def with_unknown_key(self, delivery: Delivery) -> dict[str, str]:
+        """See `Stage.with_unknown_key`."""
+        raise NotImplementedError
 
     async def open(self, notice_url: str) -> None:
         """Start from a stand-in that behaves well."""
-        self.receiver.verify = self.provider.verify_notices
+        self.receiver.provider = self.provider
         self.receiver.failures_left = 0
         settings = {"notice_url": notice_url, "notice_retry_ms": 20, "platform_key": 0}
         await self.control(clear=True, **settings)
@@ -209,27 +225,32 @@ class AcquirerStage:
 
     async def control(self, **wish: object) -> None:
         """Talk to the stand-in itself."""
-        response = await self.client.post(f"{self.settings.base_url}/_control", json=wish)
+        response = await self.client.post(f"{self.base_url}/_control", json=wish)
         response.raise_for_status()
 
     async def books(self) -> dict[str, Any]:
         """Return what the stand-in has written down."""
-        return (await self.client.get(f"{self.settings.base_url}/_books")).json()
+        return (await self.client.get(f"{self.base_url}/_books")).json()
 
     async def play(self, scenario: str, *, operation: str = "charge") -> None:
+        """See `Stage.play`."""
         await self.control(scenario=scenario, operation=operation, delay_ms=100)
 
     async def confirm(self, started: AgreementStarted) -> None:
+        """See `Stage.confirm`."""
         page = await self.client.get(started.confirmation_url)
         assert '<form method="post">' in page.text
         answer = await self.client.post(started.confirmation_url)
         assert answer.status_code == 303
 
     async def pay(self, number: str, checkout: Checkout) -> int:
+        """See `Stage.pay`."""
         del number
         return (await self.client.post(checkout.url)).status_code
 
     async def until_settled(self, order: SentOrder) -> ChargeResult:
+        """See `Stage.until_settled`."""
+
         async def settled() -> ChargeResult | None:
             result = await self.provider.query(order)
             return result if result.status.definitive else None
@@ -237,21 +258,42 @@ class AcquirerStage:
         return await eventually(settled)
 
     async def captured(self, currency: str) -> int:
+        """See `Stage.captured`."""
         sums = (await self.books())["sums"]
         return sums[currency]["balance_minor"] if currency in sums else 0
 
     async def delivery(self, kind: str, about: str) -> Delivery:
-        def matches(delivery: Delivery) -> bool:
-            return kind.encode() in delivery.body and about.encode() in delivery.body
+        """See `Stage.delivery`; found by what the adapter makes of each."""
 
-        return (await self.receiver.wait_for(matches))[0]
+        async def found() -> Delivery | None:
+            return next((told for told in list(self.receiver.deliveries) if matches(told)), None)
+
+        def matches(told: Delivery) -> bool:
+            return any(
+                notice.kind == kind and about in repr(notice.result) for notice in told.notices
+            )
+
+        return await eventually(found)
 
     def provider_after(self, seconds: int) -> PaymentProvider:
+        """See `Stage.provider_after`."""
         clock = ManualClock(SystemClock().now() + timedelta(seconds=seconds))
-        self._others.append(AcquirerProvider(self.settings, clock))
+        self._others.append(self.make_provider(clock))
         return self._others[-1]
 
+
+@dataclass(slots=True)
+class AcquirerStage(StandInStage):
+    """The acquirer adapter against its stand-in."""
+
+    settings: AcquirerSettings = field(kw_only=True)
+
+    def make_provider(self, clock: Clock) -> PaymentProvider:
+        """Return an adapter that knows the stand-in."""
+        return AcquirerProvider(self.settings, clock)
+
     def with_bad_signature(self, delivery: Delivery) -> dict[str, str]:
+        """See `Stage.with_bad_signature`."""
         header = delivery.headers["sesame-signature"]
         start = header.index('signature="') + len('signature="')
         other = "B" if header[start] == "A" else "A"
@@ -261,10 +303,15 @@ class AcquirerStage:
         }
 
     def with_unknown_key(self, delivery: Delivery) -> dict[str, str]:
+        """See `Stage.with_unknown_key`."""
         header = delivery.headers["sesame-signature"]
         start = header.index('key="') + len('key="')
         changed = header[:start] + "0" * 16 + header[start + 16 :]
         return {**delivery.headers, "sesame-signature": changed}
+
+
+def _answer(reply: NoticeReply) -> Response:
+    return Response(reply.body, reply.status, media_type=reply.media_type)
 
 
 async def eventually(probe: Callable[[], Awaitable[_T | None]]) -> _T:

@@ -418,7 +418,7 @@ class TestProcess:
                     merchant_key_pem=private.read_text(),
                     platform_keys_pem=(tmp_path / "platform.pub").read_text(),
                 )
-                stage = AcquirerStage(settings, NoticeReceiver(), client)
+                stage = AcquirerStage(url, NoticeReceiver(), client, settings=settings)
                 order = await _order(stage)
                 await stage.control(scenario="delay", delay_ms=30_000)
                 charging = asyncio.create_task(stage.provider.charge(order))
