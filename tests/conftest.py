@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+from collections import Counter
 from collections.abc import Coroutine, Iterator
 from itertools import count
 from pathlib import Path
@@ -34,6 +35,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:  # n
     from tests.scheduling import TogetherScheduling  # noqa: PLC0415
 
     return TogetherScheduling(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how often each act came in the stories about money."""
+    steps: Counter[str] = Counter()
+    for report in terminalreporter.getreports("passed"):
+        steps.update(dict(report.user_properties).get("steps", {}))
+    if steps:
+        told = ", ".join(f"{act} {count}" for act, count in steps.most_common())
+        terminalreporter.write_line(f"stories about money: {steps.total()} steps: {told}")
 
 
 @pytest.fixture(scope="session")

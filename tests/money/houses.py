@@ -1,0 +1,184 @@
+"""Every provider with its house: the real adapter, the real stand-in, and the stand-in's books."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from parking.kit.clock import Clock
+from tests.money.stand_ins import OPENERS, Neighbourhood
+from tests.money.troubles import Unsteady
+
+NOTICE_RETRY_MS: Final = 1
+# Longer than any step of a story takes; the story's clock decides when it is over.
+DELAY_MS: Final = 60_000
+SCENARIOS: Final = (
+    "decline",
+    "accept",
+    "accept_guaranteed",
+    "accept_then_decline",
+    "advance",
+    "lose_answer_before",
+    "lose_answer_after",
+    "unknown",
+    "wrong_amount",
+    "bad_answer_signature",
+    "duplicate_notice",
+    "bad_signature_probe",
+    "stale_notice",
+    "no_notice",
+    "reordered_notice",
+)
+REFUND_SCENARIOS: Final = (
+    "decline",
+    "accept",
+    "lose_answer_before",
+    "lose_answer_after",
+    "unknown",
+    "wrong_amount",
+    "duplicate_notice",
+    "no_notice",
+)
+PAID: Final = 303
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order in a provider's own books."""
+
+    number: str
+    amount_minor: int
+    currency: str
+    status: str
+    is_guaranteed: bool = False
+
+    @property
+    def is_captured(self) -> bool:
+        """Whether the provider has the money."""
+        return self.status == "succeeded"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it may still take the money."""
+        return self.status == "accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """A refund in a provider's own books."""
+
+    number: str
+    charge: str
+    amount_minor: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What a provider says, in its own words and numbers.
+
+    Attributes:
+        charged_back: By the number of the charge, what its payer's bank took back and still has.
+        notices_pending: Notices that are still to be posted.
+    """
+
+    orders: dict[str, Order] = field(default_factory=dict[str, Order])
+    refunds: dict[str, GivenBack] = field(default_factory=dict[str, GivenBack])
+    charged_back: dict[str, int] = field(default_factory=dict[str, int])
+    balances: dict[str, int] = field(default_factory=dict[str, int])
+    notices_pending: int = 0
+
+
+@dataclass(slots=True)
+class House:
+    """One provider as a story uses it."""
+
+    name: str
+    unsteady: Unsteady
+    url: str
+    client: httpx.AsyncClient
+
+    async def play(self, scenario: str, operation: str) -> None:
+        """Make its next call of this kind go wrong."""
+        await self._control(scenario=scenario, operation=operation, delay_ms=DELAY_MS)
+
+    async def behave(self) -> None:
+        """Forget what was to go wrong."""
+        await self._control(clear=True)
+
+    async def wake(self) -> None:
+        """Let it notice that the clock was moved, and send what is due."""
+        await self._control(notice_retry_ms=NOTICE_RETRY_MS)
+
+    async def charge_back(self, number: str, **wish: object) -> None:
+        """Let the payer's bank take a charge back, or decide about it."""
+        await self._control(chargeback={"number": number, **wish})
+
+    async def repay(self, number: str) -> None:
+        """Let the payer give the provider back what it advanced."""
+        await self._control(repay={"number": number})
+
+    async def books(self) -> Books:
+        """Return its books."""
+        answer = await self.client.get(f"{self.url}/_books")
+        answer.raise_for_status()
+        return _read(answer.json())
+
+    async def confirm(self, url: str) -> None:
+        """Do what a payer does on the confirmation page."""
+        answer = await self.client.post(url)
+        assert answer.status_code == PAID, answer.text
+
+    async def pay(self, url: str) -> bool:
+        """Do what a payer does on the payment page; returns whether money moved."""
+        return (await self.client.post(url)).status_code == PAID
+
+    async def _control(self, **wish: object) -> None:
+        answer = await self.client.post(f"{self.url}/_control", json=wish)
+        assert answer.status_code == 200, (wish, answer.text)
+
+
+def _read(shown: dict[str, Any]) -> Books:
+    orders = [
+        Order(
+            row["number"],
+            row["amount_minor"] or 0,
+            row["currency"] or "",
+            row["status"],
+            row["guaranteed"],
+        )
+        for row in shown["orders"]
+    ]
+    refunds = [
+        GivenBack(row["number"], row["charge"], row["amount_minor"], row["status"])
+        for row in shown["refunds"]
+    ]
+    return Books(
+        orders={order.number: order for order in orders},
+        refunds={refund.number: refund for refund in refunds},
+        charged_back={
+            row["number"]: row["amount_minor"]
+            for row in shown["chargebacks"]
+            if row["status"] != "won"
+        },
+        balances={currency: sums["balance_minor"] for currency, sums in shown["sums"].items()},
+        notices_pending=shown["notices"]["pending"],
+    )
+
+
+@asynccontextmanager
+async def open_houses(
+    folder: Path, notice_url: str, clock: Clock
+) -> AsyncGenerator[tuple[House, ...]]:
+    """Open every house."""
+    async with AsyncExitStack() as undo:
+        client = await undo.enter_async_context(httpx.AsyncClient(trust_env=False))
+        houses: list[House] = []
+        for name, opener in OPENERS.items():
+            neighbourhood = Neighbourhood(folder, f"{notice_url}/{name}", clock)
+            provider, url = await undo.enter_async_context(opener(neighbourhood))
+            houses.append(House(name, Unsteady(provider), url, client))
+        yield tuple(houses)

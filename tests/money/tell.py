@@ -1,0 +1,103 @@
+"""Tells stories until one breaks a promise: `python -m tests.money.tell --help`.
+
+For the seeded bugs, which run it on changed code, and for people who want longer stories than the
+test suite has time for.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import structlog
+
+from parking.flows.payments import charging
+from sesame.embedded.stack import Stack
+from tests.money.dice import SeededDice
+from tests.money.invariants import BrokenPromiseError
+from tests.money.story import Story, Told
+from tests.money.town import open_town
+from tests.servers import execute, throwaway_folder
+
+TEMPLATE = "sesame_template"
+
+
+async def tell_one(
+    database_url: str, valkey_url: str, told: Told, *, seed: int, steps: int
+) -> BrokenPromiseError | None:
+    """Tell one story on an empty database; returns the promise that it broke."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with open_town(database_url, valkey_url, Path(folder)) as town:
+            try:
+                await Story(town, SeededDice(seed), told).tell(steps)
+            except BrokenPromiseError as error:
+                return error
+    return None
+
+
+async def tell_many(
+    postgres_url: str, valkey_url: str, told: Told, *, first: int, stories: int, steps: int
+) -> tuple[int, BrokenPromiseError] | None:
+    """Tell stories on copies of the template; returns the first seed that broke a promise."""
+    for seed in range(first, first + stories):
+        name = f"sesame_story_{time.monotonic_ns()}"
+        await execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        url = f"{postgres_url.rpartition('/')[0]}/{name}"
+        try:
+            broken = await tell_one(url, valkey_url, told, seed=seed, steps=steps)
+        finally:
+            await execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+        if broken is not None:
+            return seed, broken
+    return None
+
+
+def main() -> None:
+    """Print what happened as one JSON object; end with 3 where a promise was broken."""
+    parser = argparse.ArgumentParser(description="Directed stories about money.")
+    parser.add_argument("--first", type=int, default=0, help="The first seed.")
+    parser.add_argument("--stories", type=int, default=20, help="How many seeds.")
+    parser.add_argument("--steps", type=int, default=80, help="How long each story is.")
+    parser.add_argument("--postgres", help="A server with the template; else one is started.")
+    parser.add_argument("--valkey", help="Beside --postgres.")
+    options = parser.parse_args()
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    charging.QUERY_PAUSES_S = (0,)
+    told = Told()
+    plan = {"first": options.first, "stories": options.stories, "steps": options.steps}
+    if options.postgres is None:
+        with throwaway_folder() as root, Stack(root, durable=False, settings={}) as stack:
+            asyncio.run(_prepare(stack.endpoints.database_url))
+            found = asyncio.run(
+                tell_many(stack.endpoints.database_url, stack.endpoints.redis_url, told, **plan)
+            )
+    else:
+        found = asyncio.run(tell_many(options.postgres, options.valkey, told, **plan))
+    seed, broken = found or (None, None)
+    report = {
+        "promise": None if broken is None else broken.number,
+        "what": None if broken is None else str(broken),
+        "seed": seed,
+        "told": str(told),
+    }
+    print(json.dumps(report, ensure_ascii=False))  # noqa: T201 - the report of a command
+    sys.exit(0 if found is None else 3)
+
+
+async def _prepare(postgres_url: str) -> None:
+    # Imported here: where the database is given it is migrated already.
+    from sesame.commands.migrate import migrate  # noqa: PLC0415
+
+    await execute(postgres_url, f"CREATE DATABASE {TEMPLATE}")
+    await migrate(f"{postgres_url.rpartition('/')[0]}/{TEMPLATE}")
+
+
+if __name__ == "__main__":
+    main()
