@@ -12,12 +12,23 @@ from parking.payments.providers.acquirer import AcquirerSettings
 from sesame.sandbox.acquirer import Options, StandIn, create_stand_in
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
 from tests.contract.alipay_stage import alipay, alipay_stage
+from tests.contract.etc_stage import etc, etc_stage
 from tests.contract.http_server import listener, serving, url_of
 from tests.contract.payment_stages import AcquirerStage, FakeStage, NoticeReceiver, Stage
+from tests.contract.stripe_stage import stripe, stripe_stage
 from tests.contract.wechat_stage import wechat, wechat_stage
 
-# The stand-ins of other modules, as fixtures.
-__all__ = ["alipay", "alipay_stage"]
+# The fixtures of each provider, beside its stage.
+__all__ = [
+    "alipay",
+    "alipay_stage",
+    "etc",
+    "etc_stage",
+    "stripe",
+    "stripe_stage",
+    "wechat",
+    "wechat_stage",
+]
 
 MERCHANT = "parkside"
 
@@ -69,7 +80,7 @@ async def acquirer_stage(acquirer: RunningAcquirer) -> AsyncIterator[AcquirerSta
         await stage.aclose()
 
 
-@pytest.fixture(params=["fake", "acquirer", "alipay", "wechat"])
+@pytest.fixture(params=["fake", "acquirer", "alipay", "etc", "wechat", "stripe"])
 def stage(request: pytest.FixtureRequest) -> Stage:
     """Every provider adapter in turn; a new adapter is a new parameter."""
     found: Stage = (
