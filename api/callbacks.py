@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.body import REFUSED_HEADERS, BodyRefusedError, read_body
 from parking.flows.context import ParkingContext
-from parking.flows.payments.settlement import receive_notice
+from parking.flows.payments.notices import receive_notice
 from parking.kit.errors import ParkingError
 from parking.payments.port import NoticeOutcome, NoticeRefusedError, NoticeReply
 

@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from api.limits import QuietSchema, extensions_of
 from api.mutations.disputes import DisputeMutations
 from api.mutations.invoices import InvoiceMutations
+from api.mutations.mandates import MandateMutations
 from api.mutations.passes import PassMutations
 from api.mutations.payments import PaymentMutations
 from api.mutations.plates import PlateMutations
@@ -29,6 +30,7 @@ from api.types.session import Session
 class Mutation(
     SignInMutations,
     PlateMutations,
+    MandateMutations,
     PaymentMutations,
     PassMutations,
     DisputeMutations,

@@ -38,7 +38,9 @@ class Viewer(Node):
         """Return the open claims."""
         return await reads.plate_claims(info.context, self.driver_id)
 
-    @strawberry.field(description="Authorizations that are not revoked, oldest first.")
+    @strawberry.field(
+        description="Authorizations that are not revoked, in the order in which they are charged."
+    )
     async def mandates(self, info: Info) -> list[Mandate]:
         """Return the standing permissions."""
         return await reads.mandates(info.context, self.driver_id)

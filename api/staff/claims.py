@@ -8,7 +8,7 @@ import strawberry
 from api.acting import Given, outcome_of, refusable
 from api.global_ids import decode_keys, encode_id
 from api.request import Info
-from parking.flows.binding import adopt_open_stays
+from parking.flows.binding import adopt_open_stays, end_mandates
 from parking.kit.errors import InvalidInputError
 from parking.plates import service
 
@@ -84,6 +84,8 @@ async def approve_plate_binding(
         bound = await service.approve_claim(
             unit, plate_index, claim_id, staff_name=f"{staff.operator_id}:{staff.name}"
         )
+        # Whoever had the plate before allowed charges for a car of theirs, not for this one.
+        await end_mandates(unit, plate_index, await service.active_binding(unit, plate_index))
     await adopt_open_stays(info.context.parking, bound.plate)
     return BindingApproved(plate=bound.plate, bound_at=bound.bound_at)
 

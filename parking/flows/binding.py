@@ -6,6 +6,9 @@ from parking.drivers import stays
 from parking.events.types import EventType
 from parking.flows.context import ParkingContext
 from parking.flows.passes import pass_changes
+from parking.flows.payments import mandates as mandate_flows
+from parking.kit.database import UnitOfWork
+from parking.payments import mandates
 from parking.places import service as places
 from parking.plates import service as plates
 from parking.sessions import repository as session_rows
@@ -50,14 +53,36 @@ async def adopt_open_stays(context: ParkingContext, plate: str) -> int:
 
 
 async def unbind(context: ParkingContext, driver_id: UUID, binding_id: UUID) -> None:
-    """End a binding at once, and take its plate off the driver's passes; idempotent.
+    """End a binding at once, with what was allowed for its plate alone; idempotent.
+
+    The plate is taken off the driver's passes, and mandates that are only for it end.
 
     Raises:
         PlateNotFoundError: the driver never had this binding.
     """
+    ended: list[tuple[UUID, UUID]] = []
     async with context.database.begin() as unit:
         bound = await plates.find_plate(unit, driver_id, binding_id)
         await plates.unbind_plate(unit, driver_id, binding_id)
         if bound is not None:
             index = plates.plate_index(unit.vault, bound.plate)
             await pass_changes.leave_plate(unit, index, None)
+            ended = await end_mandates(unit, index, None)
+    for mandate in ended:
+        await mandate_flows.tell_provider(context, *mandate)
+
+
+async def end_mandates(
+    unit: UnitOfWork, plate_index: UUID, keeper: UUID | None
+) -> list[tuple[UUID, UUID]]:
+    """End what was allowed for this plate alone by whoever has it no more; part of the parting.
+
+    Args:
+        unit: The transaction that ends or moves the binding.
+        plate_index: The plate.
+        keeper: Whose it is from now on; None for nobody.
+
+    Returns:
+        (driver, mandate) of those that ended; their providers are told by the sweep at the latest.
+    """
+    return await mandates.end_of_plate(unit, plate_index, keeper)

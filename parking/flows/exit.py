@@ -17,6 +17,7 @@ from parking.flows.context import ParkingContext
 from parking.flows.entry import CONFIDENCE_MIN, PLATE_UNSURE, lane_code
 from parking.flows.lane_types import Action, Decision, Lane
 from parking.flows.pay_link import pay_url
+from parking.flows.payments import choosing, debts
 from parking.flows.payments.charging import new_charge
 from parking.flows.payments.settlement import Settled
 from parking.flows.payments.step import Errand, ProviderCall, Step, opened
@@ -28,8 +29,8 @@ from parking.lanes import repository as lane_rows
 from parking.lanes import service as lanes
 from parking.lanes.models import GateCommand, Presentation
 from parking.payments import repository as payment_rows
-from parking.payments import service as payments
-from parking.payments.models import AttemptKind, Bill, BillState
+from parking.payments.choice import Occasion
+from parking.payments.models import AttemptKind, AttemptState, Bill, BillState
 from parking.payments.rules import LIVE_STATES
 from parking.places import service as places
 from parking.plates import service as plates
@@ -45,8 +46,11 @@ LEAVING_ELSEWHERE = "leaving_elsewhere"
 ZERO_DUE = "zero_due"
 CHARGING = "charging"
 PAYMENT_DUE = "payment_due"
+CREDIT = "credit"
 # A car that was last seen at another exit longer ago than this has left that exit unseen.
 OTHER_EXIT_AGE_MAX = timedelta(minutes=10)
+# The provider has answered, or was asked in vain; before that somebody is asking it now.
+_ANSWERED = frozenset({AttemptState.ACCEPTED, AttemptState.UNKNOWN})
 
 
 class ExitFlow:
@@ -57,6 +61,8 @@ class ExitFlow:
         unit: The transaction.
         presentation: Locked.
         timings_ms: Filled by step: `match`, `price`.
+        may_charge: Whether there is time left to try another mandate; if not, the display asks
+            for the money, and whoever looks again goes on.
     """
 
     def __init__(
@@ -65,8 +71,11 @@ class ExitFlow:
         unit: UnitOfWork,
         presentation: Presentation,
         timings_ms: dict[str, float],
+        *,
+        may_charge: bool = True,
     ) -> None:
         self._context = context
+        self._may_charge = may_charge
         self._unit = unit
         self._presentation = presentation
         self._timings_ms = timings_ms
@@ -213,21 +222,33 @@ class ExitFlow:
         return await self._pay(session, locked)
 
     async def _pay(self, session: Session, bill: Bill) -> Step:
-        for mandate in await payments.choose_mandates(self._unit, bill):
-            attempt = await payments.begin_attempt(
-                self._unit, bill, provider=mandate.provider, mandate=mandate
-            )
-            if attempt is not None:
-                charge = await new_charge(self._context, self._unit, attempt, self._presentation.id)
-                lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
-                return charge
-        return await self._ask_for_payment(session, bill)
+        attempt = None
+        if self._may_charge:
+            occasion = await self._occasion(session, bill)
+            attempt = await choosing.begin_charge(self._context, self._unit, bill, occasion)
+        if attempt is None:
+            later = await self._pay_later(session, bill)
+            return later or await self._ask_for_payment(session, bill)
+        lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
+        return await new_charge(self._context, self._unit, attempt, self._presentation.id)
+
+    async def _pay_later(self, session: Session, bill: Bill) -> Decision | None:
+        """Open on the driver's credit, if the operator gives any; the bill is locked."""
+        if self._presentation.cleared_at is not None:
+            return None
+        if not await debts.let_go(self._unit, session, bill):
+            return None
+        return await self._open(session, CREDIT)
+
+    async def _occasion(self, session: Session, bill: Bill) -> Occasion:
+        return await choosing.occasion_of(self._unit, bill, session=session)
 
     async def _wait_for(self, session: Session, bill: Bill, attempt_id: UUID, due: Money) -> Step:
         attempt = await payment_rows.find_attempt(self._unit, bill.operator_id, attempt_id)
         if attempt is not None and attempt.kind == AttemptKind.CHECKOUT:
-            is_current = due == _amount(bill) and not await payments.choose_mandates(
-                self._unit, bill
+            occasion = await self._occasion(session, bill)
+            is_current = due == _amount(bill) and not await choosing.find_mandates(
+                self._context, self._unit, bill, occasion
             )
             if is_current:
                 # Paying it pays for this exit.
@@ -237,6 +258,11 @@ class ExitFlow:
             return ProviderCall(bill.operator_id, attempt_id, Errand.CLOSE)
         if self._is_takeover and attempt is not None and attempt.state in LIVE_STATES:
             return ProviderCall(bill.operator_id, attempt_id, Errand.ASK)
+        if attempt is not None and attempt.state in _ANSWERED:
+            # Nobody knows yet whether it takes the money: that is never proof, but credit is.
+            later = await self._pay_later(session, bill)
+            if later is not None:
+                return later
         lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
         url = pay_url(self._context, session.operator_id, session.id)
         text = display.charging(self._plate(session), _amount(bill), url)
@@ -271,6 +297,9 @@ class ExitFlow:
         paid = sum((_amount(bill) for bill in bills[1:]), _amount(bills[0])) if bills else None
         plate = self._plate(session)
         code = await lane_code(self._unit, self._presentation, plate)
+        unpaid = [_amount(bill) for bill in bills if bill.state != BillState.PAID]
+        if reason == CREDIT and unpaid:
+            return opened(command, reason, display.on_credit(plate, unpaid[-1], code))
         return opened(command, reason, display.goodbye(plate, paid, code))
 
     def _refuse(self, reason: str) -> Decision:

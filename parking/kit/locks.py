@@ -21,8 +21,8 @@ LOCK_ORDER = (
     "fapiao_orders",
     "disputes",
     "reconciliation_differences",
-    "mandates",
     "binding_claims",
+    "mandates",
     "sign_in_codes",
     "sign_ins",
 )

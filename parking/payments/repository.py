@@ -1,4 +1,4 @@
-"""Every query about mandates, bills and attempts."""
+"""Every query about bills, attempts, refunds and orders."""
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,17 +15,13 @@ from parking.payments.models import (
     Bill,
     BillCorrection,
     BillState,
-    Mandate,
-    MandateState,
     PaymentAttempt,
     ProviderOrder,
     Refund,
     RefundState,
 )
 
-MANDATES_PER_DRIVER_MAX = 10
 DUE_ATTEMPTS_MAX = 50
-UNCONFIRMED_MAX = 50
 PASS_BILLS_MAX = 100
 # A page that clients may ask for, and one more to tell whether there is a next.
 REFUNDS_MAX = 101
@@ -42,6 +38,7 @@ _TAKE_DUE = text(
     FROM (
         SELECT operator_id, id FROM payment_attempts
         WHERE state IN ('sent', 'accepted', 'unknown') AND next_query_at <= :now
+            AND provider = ANY(:providers)
         ORDER BY next_query_at LIMIT :rows FOR UPDATE SKIP LOCKED
     ) AS due
     WHERE payment_attempts.operator_id = due.operator_id AND payment_attempts.id = due.id
@@ -60,47 +57,6 @@ _TAKE_DUE_REFUNDS = text(
     RETURNING refunds.operator_id, refunds.id
     """
 )
-
-
-async def find_mandates(unit: UnitOfWork, driver_id: UUID) -> Sequence[Mandate]:
-    """Return a driver's mandates that are not revoked, oldest first."""
-    statement = (
-        select(Mandate)
-        .where(col(Mandate.driver_id) == driver_id)
-        .where(col(Mandate.state) != MandateState.REVOKED)
-        .order_by(col(Mandate.id))
-        .limit(MANDATES_PER_DRIVER_MAX)
-    )
-    return (await unit.session.exec(statement)).all()
-
-
-async def find_mandate(unit: UnitOfWork, driver_id: UUID, mandate_id: UUID) -> Mandate | None:
-    """Return a driver's mandate."""
-    return await unit.session.get(Mandate, (driver_id, mandate_id))
-
-
-async def find_unconfirmed(unit: UnitOfWork, since: datetime) -> Sequence[Mandate]:
-    """Return mandates begun after `since` that wait for their payer's confirmation."""
-    statement = (
-        select(Mandate)
-        .where(col(Mandate.state) == MandateState.PENDING)
-        .where(col(Mandate.created_at) > since)
-        .where(col(Mandate.agreement_reference).is_not(None))
-        # The newest first: whoever has just confirmed waits, and the oldest were given up.
-        .order_by(col(Mandate.created_at).desc())
-        .limit(UNCONFIRMED_MAX)
-    )
-    return (await unit.session.exec(statement)).all()
-
-
-async def lock_mandate(unit: UnitOfWork, driver_id: UUID, mandate_id: UUID) -> Mandate | None:
-    """Lock a driver's mandate, to change it."""
-    return await lock(unit, Mandate, driver_id=driver_id, id=mandate_id)
-
-
-async def hold_mandate(unit: UnitOfWork, driver_id: UUID, mandate_id: UUID) -> Mandate | None:
-    """Keep a mandate as it is while it is charged; two cars may be charged at once."""
-    return await lock(unit, Mandate, shared=True, driver_id=driver_id, id=mandate_id)
 
 
 async def find_bills(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> Sequence[Bill]:
@@ -205,9 +161,22 @@ async def find_attempts(
     return (await unit.session.exec(statement)).all()
 
 
-async def take_due_attempts(unit: UnitOfWork, lease: timedelta) -> list[tuple[UUID, UUID]]:
-    """Take unsettled attempts whose query is due, for `lease`; returns (operator, attempt)."""
-    values = {"now": unit.now(), "lease": lease, "rows": DUE_ATTEMPTS_MAX}
+async def take_due_attempts(
+    unit: UnitOfWork, lease: timedelta, providers: Sequence[str]
+) -> list[tuple[UUID, UUID]]:
+    """Take unsettled attempts whose query is due, for `lease`; returns (operator, attempt).
+
+    Args:
+        unit: The transaction.
+        lease: How long nobody else takes them.
+        providers: Whom this process can ask: it leaves the others' orders to others.
+    """
+    values = {
+        "now": unit.now(),
+        "lease": lease,
+        "rows": DUE_ATTEMPTS_MAX,
+        "providers": list(providers),
+    }
     rows = await unit.run(_TAKE_DUE, values)
     return [(row.operator_id, row.id) for row in rows]
 

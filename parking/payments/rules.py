@@ -1,14 +1,26 @@
 """What follows from what with money: pure, no I/O."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
-from parking.kit.money import Money
-from parking.payments.models import AttemptState, Mandate, MandateState, RefundState
-from parking.payments.port import ChargeResult, OrderStatus, RefundResult
+from parking.payments.models import AttemptProblem, AttemptState, PaymentAttempt, RefundState
+from parking.payments.port import (
+    ANSWER_MISMATCH,
+    NUMBER_CONFLICT,
+    AccountKind,
+    Advance,
+    ChargeResult,
+    OrderStatus,
+    RefundResult,
+)
 
-# An unknown outcome is queried at these distances, the last one for ever after.
-QUERY_BACKOFF_S: Sequence[float] = (0.5, 1, 2, 5, 15, 60, 300)
+# An unknown outcome is queried at these distances, the last one until people would have noticed.
+QUERY_BACKOFF_S: Sequence[float] = (0.5, 1, 2, 5, 15, 30)
+# Half an hour's worth; from then on it is asked about more seldom, and staff are told.
+QUERIES_EAGER_MAX = 60
+QUERY_SELDOM = timedelta(minutes=5)
+# A bank collects in days, and tells us by itself: asking is for when that was lost.
+BANK_QUERY_BACKOFF_S: Sequence[float] = (60, 600, 3600, 6 * 3600)
 PAGE_QUERY = timedelta(seconds=10)
 LIVE_STATES = frozenset({AttemptState.SENT, AttemptState.ACCEPTED, AttemptState.UNKNOWN})
 
@@ -55,28 +67,45 @@ def next_refund_state(state: RefundState, result: RefundResult) -> RefundState:
     return following
 
 
-def query_delay(queries: int, *, is_page: bool = False) -> timedelta:
+def next_advance(known: Advance | None, told: Advance | None) -> Advance | None:
+    """Return whether the payer has repaid the provider; notices about it may come in any order."""
+    return known if told is None or known is Advance.REPAID else told
+
+
+def problem_after(attempt: PaymentAttempt, result: ChargeResult) -> AttemptProblem | None:
+    """Return why a person must look at an attempt after an answer; None where nobody needs to."""
+    if result.status is not OrderStatus.UNKNOWN:
+        return None if result.status is not OrderStatus.NOT_FOUND else attempt.problem
+    if result.failure_code == ANSWER_MISMATCH:
+        return AttemptProblem.AMOUNT_MISMATCH
+    if result.failure_code == NUMBER_CONFLICT:
+        return AttemptProblem.NUMBER_CONFLICT
+    if attempt.problem is None and attempt.queries >= QUERIES_EAGER_MAX:
+        return AttemptProblem.UNANSWERED
+    return attempt.problem
+
+
+def query_delay(
+    queries: int,
+    *,
+    is_page: bool = False,
+    account: AccountKind | None = None,
+    state: AttemptState = AttemptState.UNKNOWN,
+) -> timedelta:
     """Return how long to wait before the next query after `queries` of them.
 
     Somebody may pay on an open page at any moment, and its notice may be lost while the car stands
-    at the gate: pages are asked about steadily until they expire.
+    at the gate: pages are asked about steadily until they expire. A debit that the bank has
+    accepted is on its way for days.
     """
     if is_page:
         return PAGE_QUERY
-    return timedelta(seconds=QUERY_BACKOFF_S[min(queries, len(QUERY_BACKOFF_S) - 1)])
+    if account is AccountKind.BANK and state == AttemptState.ACCEPTED:
+        return timedelta(seconds=_at(BANK_QUERY_BACKOFF_S, queries))
+    if queries >= QUERIES_EAGER_MAX:
+        return QUERY_SELDOM
+    return timedelta(seconds=_at(QUERY_BACKOFF_S, queries))
 
 
-def usable_mandates(mandates: Iterable[Mandate], due: Money) -> list[Mandate]:
-    """Return the mandates that may be charged `due`, in the order to try them."""
-    return sorted(
-        (mandate for mandate in mandates if _permits(mandate, due)), key=lambda item: item.id
-    )
-
-
-def _permits(mandate: Mandate, due: Money) -> bool:
-    return (
-        mandate.state == MandateState.ACTIVE
-        and mandate.agreement_reference is not None
-        and mandate.currency in {None, due.currency}
-        and (mandate.amount_minor_max is None or due.amount_minor <= mandate.amount_minor_max)
-    )
+def _at(distances_s: Sequence[float], queries: int) -> float:
+    return distances_s[min(queries, len(distances_s) - 1)]

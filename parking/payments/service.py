@@ -1,5 +1,6 @@
 """Use cases about money that are one transaction; the provider is called between them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,24 +10,44 @@ from parking.kit.database import UnitOfWork
 from parking.kit.errors import ParkingError
 from parking.kit.ids import derive_id, new_id
 from parking.kit.money import Money
-from parking.payments import ledger, repository
-from parking.payments.errors import MandateUnknownError, PaymentInProgressError
+from parking.payments import ledger, mandate_rows, owing, repository
+from parking.payments.choice import (
+    Occasion,
+    counts_days,
+    days_of,
+    permits,
+    permits_today,
+    usable_mandates,
+)
+from parking.payments.errors import PaymentInProgressError
 from parking.payments.models import (
     AttemptKind,
+    AttemptProblem,
     AttemptState,
     Bill,
     BillState,
     Mandate,
-    MandateState,
     PaymentAttempt,
 )
-from parking.payments.port import AgreementState, ChargeResult, SentOrder, order_number
-from parking.payments.rules import LIVE_STATES, next_state, query_delay, usable_mandates
+from parking.payments.port import (
+    AccountKind,
+    ChargeResult,
+    ProviderTraits,
+    SentOrder,
+    order_number,
+)
+from parking.payments.rules import (
+    LIVE_STATES,
+    QUERY_SELDOM,
+    next_advance,
+    next_state,
+    problem_after,
+    query_delay,
+)
 
 ATTEMPTS_PER_BILL_MAX = 20
 # While a call is under way the janitor leaves its attempt alone.
 FIRST_QUERY_AFTER = timedelta(seconds=8)
-MANDATE_ORDER = "agreement"
 CHARGE_ORDER = "charge"
 
 
@@ -41,10 +62,12 @@ class NewBill:
     """What a bill is issued for; its lines add up to `total`.
 
     Attributes:
-        session_id: The stay; None for a pass, which then has `pass_id`.
+        session_id: The stay; None for a pass, which then has `pass_id`, and for what is collected
+            for a partner, which has `collection_id`.
         place_id: Known for a stay, as is `rate_table_id`.
         basis: All that computing the lines again needs, as JSON. A pass's bill names itself by
             `description`: what the payer reads on the statement.
+        earned_by: Whose the money is by the ledger: ours, or the partner's.
     """
 
     operator_id: UUID
@@ -58,6 +81,8 @@ class NewBill:
     presentation_id: UUID | None = None
     rate_table_id: UUID | None = None
     basis: dict[str, Any] = field(default_factory=dict[str, Any])
+    collection_id: UUID | None = None
+    earned_by: str = ledger.REVENUE
 
 
 async def issue_bill(unit: UnitOfWork, new: NewBill) -> Bill:
@@ -69,6 +94,7 @@ async def issue_bill(unit: UnitOfWork, new: NewBill) -> Bill:
         id=new_id(now),
         session_id=new.session_id,
         pass_id=new.pass_id,
+        collection_id=new.collection_id,
         place_id=new.place_id,
         driver_id=new.driver_id,
         presentation_id=new.presentation_id,
@@ -83,64 +109,118 @@ async def issue_bill(unit: UnitOfWork, new: NewBill) -> Bill:
         paid_at=None if is_due else now,
     )
     unit.session.add(bill)
-    await ledger.post_issued(unit, bill)
+    await ledger.post_issued(unit, bill, earned_by=new.earned_by)
     return bill
 
 
-async def void_bill(unit: UnitOfWork, bill: Bill) -> None:
+async def void_bill(unit: UnitOfWork, bill: Bill, *, earned_by: str = ledger.REVENUE) -> None:
     """Take back an unpaid bill, because a newer one is due.
 
     Raises:
-        PaymentInProgressError: an attempt of it is not settled.
+        PaymentInProgressError: an attempt of it is not settled, or a partner collects it.
+    """
+    require_free(bill)
+    await owing.close(unit, bill)
+    bill.state = BillState.VOID
+    await ledger.post_voided(unit, bill, earned_by=earned_by)
+
+
+def require_free(bill: Bill) -> None:
+    """Refuse a bill that somebody is paying just now.
+
+    Raises:
+        PaymentInProgressError: an attempt of it is not settled, or a partner collects it.
     """
     if bill.live_attempt_id is not None:
         raise PaymentInProgressError("bill: expected one without a payment under way")
-    bill.state = BillState.VOID
-    await ledger.post_voided(unit, bill)
+    if bill.claim_id is not None:
+        raise PaymentInProgressError("bill: expected one that no partner is collecting")
 
 
 async def choose_mandates(
-    unit: UnitOfWork, bill: Bill, *, since: datetime | None = None
+    unit: UnitOfWork,
+    bill: Bill,
+    occasion: Occasion,
+    traits: Mapping[str, ProviderTraits],
+    *,
+    since: datetime | None = None,
 ) -> list[Mandate]:
-    """Return the driver's mandates that may pay this bill and were not tried for it.
+    """Return the driver's mandates that may pay this bill and were not tried for it, in order.
 
     Args:
         unit: The transaction.
         bill: What is to be paid.
+        occasion: Where, and for which car.
+        traits: Of this process' providers, by name.
         since: Tries before this moment do not count; None counts them all.
     """
     if bill.driver_id is None:
         return []
-    due = Money(bill.total_minor, bill.currency)
     attempts = (
         await repository.find_attempts(unit, bill.operator_id, bill.id) if bill.attempts else ()
     )
     tried = {
         attempt.mandate_id for attempt in attempts if since is None or attempt.sent_at >= since
     }
-    mandates = usable_mandates(await repository.find_mandates(unit, bill.driver_id), due)
-    return [mandate for mandate in mandates if mandate.id not in tried]
+    known = await mandate_rows.find_mandates(unit, bill.driver_id)
+    return [
+        mandate
+        for mandate in usable_mandates(known, occasion, traits)
+        if mandate.id not in tried
+        and await _permits_today(unit, mandate, occasion, traits[mandate.provider])
+    ]
+
+
+async def begin_charge(
+    unit: UnitOfWork, bill: Bill, mandate: Mandate, occasion: Occasion, traits: ProviderTraits
+) -> PaymentAttempt | None:
+    """Store a charge under a mandate before its provider hears of it.
+
+    The mandate is locked and looked at again, so that revoking or lowering it comes wholly before
+    the charge or after it, and two cars that leave at once stay within its limits of a day
+    together. None: it does not permit the charge any more, or there were too many attempts.
+
+    Raises:
+        PaymentInProgressError: an earlier attempt is not settled.
+    """
+    counts = counts_days(mandate, traits)
+    held = await mandate_rows.hold_mandate(unit, mandate.driver_id, mandate.id, alone=counts)
+    if held is None or not permits(held, occasion, traits):
+        return None
+    if not counts and counts_days(held, traits):
+        # A limit of a day was set just now: this transaction shares the row, and cannot count.
+        return None
+    if not await _permits_today(unit, held, occasion, traits):
+        return None
+    attempt = await begin_attempt(unit, bill, provider=held.provider, mandate=held)
+    if attempt is not None:
+        mandate_rows.add_use(unit, held, attempt)
+    return attempt
+
+
+async def _permits_today(
+    unit: UnitOfWork, mandate: Mandate, occasion: Occasion, traits: ProviderTraits
+) -> bool:
+    if not counts_days(mandate, traits):
+        return True
+    days = days_of(unit.now(), occasion, traits)
+    driver, provider = await mandate_rows.spent(unit, mandate, occasion.due.currency, days)
+    return permits_today(mandate, occasion.due, traits, driver=driver, provider=provider)
 
 
 async def begin_attempt(
     unit: UnitOfWork, bill: Bill, *, provider: str, mandate: Mandate | None = None
 ) -> PaymentAttempt | None:
-    """Store a new attempt before the provider hears of it.
+    """Store a new attempt before the provider hears of it; None where there were too many.
 
-    None: there were too many, or the mandate was revoked at this very moment. The bill must be
-    locked; the mandate is, so that revoking it comes wholly before the attempt or after it.
+    The bill must be locked. A mandate is charged through `begin_charge`.
 
     Raises:
         PaymentInProgressError: an earlier attempt is not settled.
     """
-    if bill.live_attempt_id is not None:
-        raise PaymentInProgressError("bill: expected one without a payment under way")
+    require_free(bill)
     if bill.attempts >= ATTEMPTS_PER_BILL_MAX:
         return None
-    if mandate is not None:
-        held = await repository.hold_mandate(unit, mandate.driver_id, mandate.id)
-        if held is None or held.state != MandateState.ACTIVE:
-            return None
     bill.attempts += 1
     attempt_id = derive_id(bill.id, f"attempt:{bill.attempts}")
     number = order_number(attempt_id)
@@ -150,6 +230,7 @@ async def begin_attempt(
         bill_id=bill.id,
         session_id=bill.session_id,
         pass_id=bill.pass_id,
+        collection_id=bill.collection_id,
         driver_id=bill.driver_id,
         mandate_id=None if mandate is None else mandate.id,
         kind=AttemptKind.CHECKOUT if mandate is None else AttemptKind.MANDATE,
@@ -188,11 +269,23 @@ def sent_order(attempt: PaymentAttempt) -> SentOrder:
 
 
 async def apply_result(
-    unit: UnitOfWork, bill: Bill, attempt: PaymentAttempt, result: ChargeResult
+    unit: UnitOfWork,
+    bill: Bill,
+    attempt: PaymentAttempt,
+    result: ChargeResult,
+    *,
+    account: AccountKind | None = None,
 ) -> bool:
     """Write down what the provider said; returns whether the attempt's state changed.
 
     Bill and attempt must be locked. Saying the same twice changes nothing.
+
+    Args:
+        unit: The transaction.
+        bill: What is paid for.
+        attempt: The order.
+        result: The answer.
+        account: What the provider takes the money from, where it is known: banks take their time.
 
     Raises:
         AmountMismatchError: the provider took another amount; nothing was written.
@@ -200,99 +293,90 @@ async def apply_result(
     asked = Money(attempt.amount_minor, attempt.currency)
     if result.amount is not None and result.amount != asked:
         raise AmountMismatchError(f"amount: expected {asked.format()}")
+    attempt.advance = next_advance(attempt.advance, result.advance)
     if attempt.state not in LIVE_STATES:
         return False
     before = attempt.state
     attempt.state = next_state(before, result)
     attempt.failure_code = result.failure_code
     attempt.provider_reference = result.provider_reference or attempt.provider_reference
-    attempt.advance = result.advance or attempt.advance
+    attempt.problem = problem_after(attempt, result)
     if attempt.state in LIVE_STATES:
         is_page = attempt.kind == AttemptKind.CHECKOUT
-        attempt.next_query_at = unit.now() + query_delay(attempt.queries, is_page=is_page)
+        attempt.next_query_at = unit.now() + query_delay(
+            attempt.queries, is_page=is_page, account=account, state=AttemptState(attempt.state)
+        )
         attempt.queries += 1
         return attempt.state != before
+    await _finish(unit, bill, attempt)
+    return True
+
+
+async def _finish(unit: UnitOfWork, bill: Bill, attempt: PaymentAttempt) -> None:
     attempt.finished_at = unit.now()
     if bill.live_attempt_id == attempt.id:
         bill.live_attempt_id = None
     if attempt.state == AttemptState.SUCCEEDED:
-        bill.state = BillState.PAID
-        bill.paid_at = unit.now()
-        bill.paid_attempt_id = attempt.id
-        await ledger.post_paid(unit, bill, attempt)
-    return True
+        await _mark_paid(unit, bill, attempt)
+    elif attempt.mandate_id is not None and attempt.driver_id is not None:
+        await mandate_rows.take_out_use(unit, attempt.driver_id, attempt.id)
 
 
-async def postpone(unit: UnitOfWork, operator_id: UUID, attempt_id: UUID) -> None:
-    """Ask about an attempt later, and later each time: its answers cannot be believed."""
-    attempt = await repository.lock_attempt(unit, operator_id, attempt_id)
-    if attempt is not None and attempt.state in LIVE_STATES:
-        attempt.next_query_at = unit.now() + query_delay(attempt.queries)
-        attempt.queries += 1
+async def _mark_paid(unit: UnitOfWork, bill: Bill, attempt: PaymentAttempt) -> None:
+    await owing.close(unit, bill)
+    bill.state = BillState.PAID
+    bill.paid_at = unit.now()
+    bill.paid_attempt_id = attempt.id
+    bill.claim_id = None
+    await ledger.post_paid(unit, bill, attempt)
 
 
-def start_mandate(
-    unit: UnitOfWork,
-    driver_id: UUID,
-    *,
-    provider: str,
-    amount_minor_max: int | None = None,
-    currency: str | None = None,
-) -> Mandate:
-    """Store a mandate that waits for the provider's confirmation page."""
-    mandate = Mandate(
-        driver_id=driver_id,
-        id=new_id(unit.now()),
-        provider=provider,
-        state=MandateState.PENDING,
-        amount_minor_max=amount_minor_max,
-        currency=currency,
-        created_at=unit.now(),
-    )
-    unit.session.add(mandate)
-    return mandate
+async def take_in_hand(
+    unit: UnitOfWork, bill: Bill, *, kind: AttemptKind, account: str, number: str
+) -> PaymentAttempt:
+    """Write down that a locked bill was paid without a provider: at the desk, or to a partner.
 
-
-async def remember_agreement(
-    unit: UnitOfWork, mandate: Mandate, *, reference: str, confirmation_url: str
-) -> None:
-    """Write down under which reference the provider knows the mandate."""
-    mandate.agreement_reference = reference
-    mandate.confirmation_url = confirmation_url
-    unit.session.add(mandate)
-    await repository.remember_order(
-        unit,
-        number=reference,
-        owner_id=mandate.driver_id,
-        subject_id=mandate.id,
-        kind=MANDATE_ORDER,
-    )
-
-
-async def activate_mandate(
-    unit: UnitOfWork, driver_id: UUID, mandate_id: UUID, agreement: AgreementState
-) -> bool:
-    """Let the mandate be charged; a revoked one stays revoked. Returns whether it changed."""
-    mandate = await repository.lock_mandate(unit, driver_id, mandate_id)
-    if mandate is None or mandate.state != MandateState.PENDING:
-        return False
-    mandate.instrument = agreement.instrument
-    mandate.payer_hint = agreement.payer_hint
-    mandate.state = MandateState.ACTIVE
-    mandate.activated_at = unit.now()
-    return True
-
-
-async def revoke_mandate(unit: UnitOfWork, driver_id: UUID, mandate_id: UUID) -> Mandate:
-    """End the driver's permission at once; again changes nothing.
-
-    Raises:
-        MandateUnknownError: the driver has no such mandate.
+    Args:
+        unit: The transaction.
+        bill: It is free, or claimed by the partner's collection that is its payment.
+        kind: CASH or PARTNER.
+        account: Where the money is by the ledger.
+        number: What the receipt names the payment by.
     """
-    mandate = await repository.lock_mandate(unit, driver_id, mandate_id)
-    if mandate is None:
-        raise MandateUnknownError("mandate: expected one of yours")
-    if mandate.state != MandateState.REVOKED:
-        mandate.state = MandateState.REVOKED
-        mandate.revoked_at = unit.now()
-    return mandate
+    bill.attempts += 1
+    attempt = PaymentAttempt(
+        operator_id=bill.operator_id,
+        id=derive_id(bill.id, f"attempt:{bill.attempts}"),
+        bill_id=bill.id,
+        session_id=bill.session_id,
+        pass_id=bill.pass_id,
+        collection_id=bill.collection_id,
+        driver_id=bill.driver_id,
+        kind=kind,
+        provider=account,
+        number=number,
+        amount_minor=bill.total_minor,
+        currency=bill.currency,
+        state=AttemptState.SUCCEEDED,
+        sent_at=unit.now(),
+        next_query_at=unit.now(),
+        finished_at=unit.now(),
+    )
+    unit.session.add(attempt)
+    await _mark_paid(unit, bill, attempt)
+    return attempt
+
+
+async def report(
+    unit: UnitOfWork, operator_id: UUID, attempt_id: UUID, problem: AttemptProblem
+) -> None:
+    """Put an attempt on the staff's list; it is asked about seldom from now on."""
+    attempt = await repository.lock_attempt(unit, operator_id, attempt_id)
+    if attempt is None:
+        return
+    # Also of one that has ended: money that was taken besides is somebody's.
+    attempt.problem = problem
+    if attempt.state in LIVE_STATES:
+        # Asking again soon changes nothing.
+        attempt.next_query_at = unit.now() + QUERY_SELDOM
+        attempt.queries += 1

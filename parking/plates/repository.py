@@ -22,6 +22,13 @@ _LOCK_DRIVER = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 _ACTIVE_DRIVER = text(
     "SELECT driver_id FROM plate_bindings WHERE plate_index = :plate_index AND unbound_at IS NULL"
 )
+_HOLD_BINDING = text(
+    """
+    SELECT id FROM plate_bindings
+    WHERE plate_index = :plate_index AND driver_id = :driver_id AND unbound_at IS NULL
+    FOR SHARE
+    """
+)
 CLAIMS_READ_MAX = 100
 PLATES_READ_MAX = 100
 
@@ -171,6 +178,12 @@ async def end_binding(
             .values(unbound_at=unit.now())
         )
     return ended
+
+
+async def hold_binding(unit: UnitOfWork, plate_index: UUID, driver_id: UUID) -> bool:
+    """Keep the plate bound to the driver until the transaction ends; False where it is not."""
+    values = {"plate_index": plate_index, "driver_id": driver_id}
+    return (await unit.run(_HOLD_BINDING, values)).one_or_none() is not None
 
 
 async def active_driver(unit: UnitOfWork, plate_index: UUID) -> UUID | None:

@@ -261,6 +261,18 @@ async def find_plate(unit: UnitOfWork, driver_id: UUID, binding_id: UUID) -> Bou
     return None if row is None or row.unbound_at is not None else _bound(unit.vault, row)
 
 
+async def hold_plate(unit: UnitOfWork, driver_id: UUID, binding_id: UUID) -> str:
+    """Return one of the driver's bound plates, which stays bound until the transaction ends.
+
+    Raises:
+        PlateNotFoundError: it is not bound to the driver now.
+    """
+    row = await repository.find_driver_plate(unit, driver_id, binding_id)
+    if row is None or not await repository.hold_binding(unit, row.plate_index, driver_id):
+        raise PlateNotFoundError
+    return unit.vault.open(row.plate_sealed, context=PLATE_CONTEXT)
+
+
 async def list_claims(unit: UnitOfWork, driver_id: UUID) -> list[PlateClaim]:
     """Return the driver's claims that wait for their proof, oldest first."""
     claims = await repository.pending_claims(unit, driver_id, now=unit.now())

@@ -154,4 +154,5 @@ async def _permit(context: ParkingContext, driver_id: UUID) -> None:
         answer = await client.post(view.confirmation_url)
     if answer.is_error:
         raise BenchFailedError(f"the stand-in's page answered {answer.status_code}")
+    await mandates.confirm(context, driver_id, view.id, view.terms.digest(context.vault, "en"))
     await mandates.sweep(context)

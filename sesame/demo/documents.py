@@ -33,7 +33,11 @@ REGISTER_DEVICE: Final = _mutation("registerDevice", "... on DeviceRegistered { 
 BIND_PLATE: Final = _mutation("bindPlate", "... on PlateClaimed { claim { id text } }")
 CONFIRM_PLATE: Final = _mutation("confirmPlateBinding", "... on PlateBound { plate { id text } }")
 AUTHORIZE: Final = _mutation(
-    "authorizePasswordFree", "... on PasswordFreeStarted { mandate { id confirmationUrl } }"
+    "authorizePasswordFree",
+    "... on PasswordFreeStarted { mandate { id confirmationUrl terms { sentences digest } } }",
+)
+CONFIRM_TERMS: Final = _mutation(
+    "confirmPasswordFree", "... on PasswordFreeConfirmed { mandate { id state } }"
 )
 
 BUY_PASS: Final = _mutation(

@@ -123,6 +123,10 @@ class Phone:
         started = (await self._api.run(documents.AUTHORIZE, input={}))["mandate"]
         async with Payer() as payer:
             await payer.press(started["confirmationUrl"])
+        await self._api.run(
+            documents.CONFIRM_TERMS,
+            input={"mandateId": started["id"], "termsDigest": started["terms"]["digest"]},
+        )
         for _ in range(MANDATE_LOOKS_MAX):
             mandates = (await self.viewer())["mandates"]
             if any(one["id"] == started["id"] and one["state"] == ACTIVE for one in mandates):

@@ -9,7 +9,7 @@ import pytest
 
 from parking.flows.context import ParkingContext
 from parking.flows.lane import LaneFlows
-from parking.flows.payments import charging, desk_refund, mandates, refunds, settlement
+from parking.flows.payments import charging, desk_refund, mandates, notices, refunds
 from parking.kit.money import Money
 from parking.payments.models import Bill
 from parking.payments.repository import find_bills
@@ -71,6 +71,8 @@ async def paid_bill(desk: Desk) -> Bill:
     assert mandate.confirmation_url is not None
     async with httpx.AsyncClient(trust_env=False) as client:
         assert (await client.post(mandate.confirmation_url)).status_code == 303
+    digest = mandate.terms.digest(desk.context.vault, "en")
+    await mandates.confirm(desk.context, driver_id, mandate.id, digest)
     assert await mandates.sweep(desk.context) == 1
     session_id = await desk.world.drive_in()
     desk.world.wait(minutes=45)
@@ -105,7 +107,7 @@ async def test_notices_of_refunds_settle_them_however_often_they_come(desk: Desk
     delivery = await desk.stage.delivery("refund.succeeded", row["number"])
     notice = desk.stage.provider.verify_notices(delivery.headers, delivery.body)[0]
     await asyncio.gather(
-        *(settlement.receive_notice(desk.context, "acquirer", notice) for _ in range(4))
+        *(notices.receive_notice(desk.context, "acquirer", notice) for _ in range(4))
     )
     assert await desk.world.rows("SELECT state FROM refunds") == [{"state": "succeeded"}]
     told = await desk.world.rows("SELECT id FROM outbox WHERE type = 'PaymentRefunded'")

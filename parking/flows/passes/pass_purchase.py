@@ -7,7 +7,7 @@ from uuid import UUID
 
 from parking.flows.context import ParkingContext
 from parking.flows.passes import pass_billing
-from parking.flows.payments import charging, pass_settlement
+from parking.flows.payments import charging, choosing, pass_settlement
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
@@ -20,7 +20,6 @@ from parking.passes.errors import (
 )
 from parking.passes.models import AssignedRight, DriverRight, PassState
 from parking.passes.service import NamedPlate, Purchase
-from parking.payments import service as payments
 from parking.payments.models import BillState
 from parking.plates import service as plates
 
@@ -73,7 +72,7 @@ async def purchase(context: ParkingContext, driver_id: UUID, order: PassOrder) -
     async with context.database.begin() as unit:
         listed = await repository.find_request(unit, driver_id, order.request_key)
         right = None if listed is None else await _known(unit, listed, order)
-        right = right or await _store(unit, driver_id, order)
+        right = right or await _store(context, unit, driver_id, order)
         if right is None:
             # The same key at the same moment: the other request has just committed it.
             listed = await repository.find_request(unit, driver_id, order.request_key)
@@ -125,7 +124,9 @@ async def _known(unit: UnitOfWork, listed: DriverRight, order: PassOrder) -> Ass
     return right
 
 
-async def _store(unit: UnitOfWork, driver_id: UUID, order: PassOrder) -> AssignedRight | None:
+async def _store(
+    context: ParkingContext, unit: UnitOfWork, driver_id: UUID, order: PassOrder
+) -> AssignedRight | None:
     product = await products.require(unit, order.operator_id, order.product_id)
     right = await service.purchase(
         unit,
@@ -146,6 +147,8 @@ async def _store(unit: UnitOfWork, driver_id: UUID, order: PassOrder) -> Assigne
         raise PassPriceChangedError(f"price: it is {price.format()} now")
     if bill.state == BillState.PAID:
         await pass_settlement.paid(unit, right, product, bill)
-    elif not await payments.choose_mandates(unit, bill):
+    elif not await choosing.find_mandates(
+        context, unit, bill, await choosing.occasion_of(unit, bill)
+    ):
         raise PassMandateMissingError("no authorization may be charged this price")
     return right

@@ -10,12 +10,11 @@ from uuid import UUID
 import structlog
 
 from parking.flows.context import ParkingContext
-from parking.flows.payments import settlement
+from parking.flows.payments import choosing, settlement
 from parking.flows.payments.settlement import AttemptRows, Then
 from parking.flows.payments.step import Errand, NewCharge, ProviderCall
 from parking.kit.database import UnitOfWork
 from parking.payments import repository
-from parking.payments import service as payments
 from parking.payments.models import AttemptState, BillState, PaymentAttempt
 from parking.payments.port import OrderStatus
 from parking.payments.service import AmountMismatchError
@@ -50,12 +49,18 @@ async def new_charge(
 
 
 async def charge_bill(
-    context: ParkingContext, operator_id: UUID, bill_id: UUID
+    context: ParkingContext, operator_id: UUID, bill_id: UUID, *, is_waited_for: bool = True
 ) -> PaymentAttempt | None:
     """Charge an unpaid bill to its driver's mandates, one after the other until one pays.
 
     Charging again later tries every mandate again; an attempt under way is left alone. For bills
     without a stay: a stay's gate is not opened by the lane's display this way.
+
+    Args:
+        context: The domain's surroundings.
+        operator_id: The bill's owner.
+        bill_id: The bill.
+        is_waited_for: Whether somebody waits for the outcome; else banks are asked as well.
 
     Returns:
         The last attempt as it stands now; None where there is no mandate to charge, or nothing
@@ -71,7 +76,9 @@ async def charge_bill(
                 found = await repository.find_attempt(unit, operator_id, last)
                 if found is None or found.state != AttemptState.FAILED:
                     return found
-            step = await _next_charge(context, unit, operator_id, bill_id, since)
+            step = await _next_charge(
+                context, unit, operator_id, bill_id, since, is_waited_for=is_waited_for
+            )
         if not isinstance(step, NewCharge):
             return found if step is None else step
         await call_provider(context, step)
@@ -79,20 +86,22 @@ async def charge_bill(
 
 
 async def _next_charge(
-    context: ParkingContext, unit: UnitOfWork, operator_id: UUID, bill_id: UUID, since: datetime
+    context: ParkingContext,
+    unit: UnitOfWork,
+    operator_id: UUID,
+    bill_id: UUID,
+    since: datetime,
+    *,
+    is_waited_for: bool,
 ) -> NewCharge | PaymentAttempt | None:
     bill = await repository.lock_bill(unit, operator_id, bill_id)
     if bill is None or bill.state not in {BillState.ISSUED, BillState.OWED}:
         return None
     if bill.live_attempt_id is not None:
         return await repository.find_attempt(unit, operator_id, bill.live_attempt_id)
-    for mandate in await payments.choose_mandates(unit, bill, since=since):
-        attempt = await payments.begin_attempt(
-            unit, bill, provider=mandate.provider, mandate=mandate
-        )
-        if attempt is not None:
-            return await new_charge(context, unit, attempt, None)
-    return None
+    occasion = await choosing.occasion_of(unit, bill, is_waited_for=is_waited_for)
+    attempt = await choosing.begin_charge(context, unit, bill, occasion, since=since)
+    return None if attempt is None else await new_charge(context, unit, attempt, None)
 
 
 async def call_provider(

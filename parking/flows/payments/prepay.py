@@ -8,12 +8,11 @@ from parking.drivers import stays
 from parking.flows.bills import live_bill
 from parking.flows.bills.billing import current_bill, priced_at
 from parking.flows.context import ParkingContext
-from parking.flows.payments import checkout
+from parking.flows.payments import checkout, choosing
 from parking.flows.payments.charging import call_provider, new_charge
 from parking.flows.payments.step import NewCharge
 from parking.kit.money import Money
 from parking.payments import repository
-from parking.payments import service as payments
 from parking.payments.errors import NothingDueError, PaymentInProgressError
 from parking.payments.models import AttemptState, BillState
 from parking.sessions import service as sessions
@@ -83,15 +82,11 @@ async def _next_charge(
         if locked.live_attempt_id is not None:
             raise PaymentInProgressError("sessionId: another payment of it is under way")
         amount = Money(locked.total_minor, locked.currency)
-        for mandate in await payments.choose_mandates(unit, locked):
-            attempt = await payments.begin_attempt(
-                unit, locked, provider=mandate.provider, mandate=mandate
-            )
-            if attempt is not None:
-                return await new_charge(
-                    context, unit, attempt, session.exit_presentation_id
-                ), amount
-        return None, amount
+        occasion = await choosing.occasion_of(unit, locked, session=session)
+        attempt = await choosing.begin_charge(context, unit, locked, occasion)
+        if attempt is None:
+            return None, amount
+        return await new_charge(context, unit, attempt, session.exit_presentation_id), amount
 
 
 async def _state(context: ParkingContext, step: NewCharge) -> AttemptState:

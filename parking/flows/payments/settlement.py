@@ -15,35 +15,32 @@ import structlog
 from parking.events.pokes import lane_channel
 from parking.events.types import EventType
 from parking.flows.context import ParkingContext
-from parking.flows.payments import pass_settlement, refunds
+from parking.flows.payments import debts, partner_settlement, pass_settlement
 from parking.flows.release import OPEN, release
 from parking.kit.database import ConflictError, UnitOfWork
 from parking.kit.money import Money
 from parking.lanes import repository as lanes
 from parking.lanes.models import GateCommand, Presentation
-from parking.payments import repository
+from parking.payments import mandate_rows, repository
 from parking.payments import service as payments
 from parking.payments.models import (
     AttemptKind,
+    AttemptProblem,
     AttemptState,
     Bill,
     BillState,
+    MandateState,
     PaymentAttempt,
 )
 from parking.payments.port import (
     DESCRIPTION_LENGTH_MAX,
-    AgreementState,
-    AgreementStatus,
-    ChargebackState,
+    AccountKind,
     ChargeOrder,
     ChargeResult,
-    Notice,
     OrderStatus,
-    RefundResult,
     StayDetails,
     order_number,
 )
-from parking.payments.refunds import REFUND_ORDER
 from parking.payments.rules import LIVE_STATES
 from parking.payments.service import AmountMismatchError
 from parking.places import service as places
@@ -56,6 +53,8 @@ from parking.tariffs import service as tariffs
 PAID = "paid"
 GUARANTEED = "guaranteed"
 RESEND_DEADLINE_S = 5.0
+# Half of the shortest time for which a provider keeps to a number that it has seen.
+RESEND_AGE_MAX = timedelta(hours=12)
 TRIES_MAX = 3
 QUERY_LEASE = timedelta(seconds=10)
 SWEEP_AT_ONCE_MAX = 5
@@ -71,12 +70,14 @@ class AttemptRows:
         session_id: None for a pass.
         presentation_id: The car at the exit; None where the stay is not at one.
         pass_id: None for a stay.
+        collection_id: What is collected for a partner, if it is that.
     """
 
     session_id: UUID | None
     bill_id: UUID
     presentation_id: UUID | None
     pass_id: UUID | None = None
+    collection_id: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -120,17 +121,25 @@ async def settle(
 
     Raises:
         ConflictError: the car moved to another lane meanwhile, TRIES_MAX times.
-        AmountMismatchError: the provider took another amount; nothing was written.
+        AmountMismatchError: the provider took another amount; staff are told, and nothing else
+            was written.
     """
+    traits = {name: provider.traits for name, provider in context.providers.items()}
     for last_try in (False,) * (TRIES_MAX - 1) + (True,):
         try:
             async with context.database.begin() as unit:
                 known = rows or await _rows(unit, operator_id, attempt_id)
                 settled = await _lock(unit, operator_id, attempt_id, known)
-                await _follow(unit, settled, result)
+                known_traits = traits.get(settled.attempt.provider)
+                account = None if known_traits is None else known_traits.account
+                await _follow(unit, settled, result, account)
                 if then is not None:
                     await then(unit, settled)
                 return settled.attempt.state
+        except AmountMismatchError:
+            async with context.database.begin() as unit:
+                await payments.report(unit, operator_id, attempt_id, AttemptProblem.AMOUNT_MISMATCH)
+            raise
         except ConflictError:
             if last_try:
                 raise
@@ -142,11 +151,16 @@ async def ask(context: ParkingContext, operator_id: UUID, attempt_id: UUID) -> A
     """Ask the provider how an unsettled attempt ended, and settle it.
 
     An order that the provider has never seen is sent again under the same number where the
-    driver's permission still stands, and closed where it does not.
+    driver's permission still stands and the order is young; else it is closed. Providers forget
+    numbers: Stripe keeps its keys for a day, and then a number sent again would charge again.
     """
     async with context.database.begin() as unit:
         attempt = await repository.find_attempt(unit, operator_id, attempt_id)
-        mandate_stands = attempt is not None and await _mandate_stands(unit, attempt)
+        may_resend = (
+            attempt is not None
+            and unit.now() - attempt.sent_at < RESEND_AGE_MAX
+            and await _mandate_stands(unit, attempt)
+        )
     if attempt is None or attempt.state not in LIVE_STATES:
         return AttemptState.FAILED if attempt is None else attempt.state
     provider = context.provider(attempt.provider)
@@ -155,7 +169,7 @@ async def ask(context: ParkingContext, operator_id: UUID, attempt_id: UUID) -> A
     if result.status == OrderStatus.NOT_FOUND:
         result = (
             await provider.charge(await charge_order(context, attempt, RESEND_DEADLINE_S))
-            if mandate_stands
+            if may_resend
             else await provider.close(sent)
         )
     return await settle(context, operator_id, attempt_id, result)
@@ -174,53 +188,17 @@ async def close(context: ParkingContext, operator_id: UUID, attempt_id: UUID) ->
 async def sweep(context: ParkingContext) -> int:
     """Query every unsettled attempt whose time has come; returns how many there were."""
     async with context.database.begin() as unit:
-        due = await repository.take_due_attempts(unit, QUERY_LEASE)
+        due = await repository.take_due_attempts(unit, QUERY_LEASE, list(context.providers))
     for start in range(0, len(due), SWEEP_AT_ONCE_MAX):
         batch = due[start : start + SWEEP_AT_ONCE_MAX]
         answers = await asyncio.gather(
             *(ask(context, *attempt) for attempt in batch), return_exceptions=True
         )
-        for (operator_id, attempt_id), answer in zip(batch, answers, strict=True):
+        for (_, attempt_id), answer in zip(batch, answers, strict=True):
             # One attempt that needs staff must not keep the others waiting.
             if isinstance(answer, Exception):
                 _log.warning("sweep.attempt_unsettled", attempt=str(attempt_id), error=repr(answer))
-            if isinstance(answer, AmountMismatchError):
-                # Asking again soon changes nothing; staff must look.
-                async with context.database.begin() as unit:
-                    await payments.postpone(unit, operator_id, attempt_id)
     return len(due)
-
-
-async def receive_notice(context: ParkingContext, provider_name: str, notice: Notice) -> None:
-    """Act on a provider's verified notice; a repetition changes nothing."""
-    result = notice.result
-    if isinstance(result, AgreementState):
-        await receive_agreement(context, result)
-        return
-    if isinstance(result, ChargebackState):
-        _log.error("notice.chargeback", provider=provider_name, number=result.charge_number)
-        return
-    async with context.database.begin() as unit:
-        order = await repository.find_order(unit, result.number)
-    kind = None if order is None else order.kind
-    if order is not None and isinstance(result, RefundResult) and kind == REFUND_ORDER:
-        await refunds.settle(context, order.owner_id, order.subject_id, result)
-    elif order is not None and isinstance(result, ChargeResult) and kind == payments.CHARGE_ORDER:
-        await settle(context, order.owner_id, order.subject_id, result)
-    else:
-        _log.warning("notice.order_unknown", provider=provider_name, number=result.number)
-
-
-async def receive_agreement(context: ParkingContext, state: AgreementState) -> None:
-    """Let a mandate live or die with the agreement at its provider."""
-    async with context.database.begin() as unit:
-        order = await repository.find_order(unit, state.reference)
-        if order is None or order.kind != payments.MANDATE_ORDER:
-            _log.warning("notice.agreement_unknown", reference=state.reference)
-        elif state.status == AgreementStatus.ACTIVE:
-            await payments.activate_mandate(unit, order.owner_id, order.subject_id, state)
-        elif state.status in {AgreementStatus.CANCELLED, AgreementStatus.EXPIRED}:
-            await payments.revoke_mandate(unit, order.owner_id, order.subject_id)
 
 
 async def charge_order(
@@ -259,12 +237,18 @@ async def _stay_details(unit: UnitOfWork, attempt: PaymentAttempt) -> StayDetail
     if session is None or bill is None:
         return None
     place = await places.require_place(unit, session.operator_id, session.place_id)
+    antenna = None
+    if bill.presentation_id is not None:
+        standing = await lanes.find_presentation(unit, bill.operator_id, bill.presentation_id)
+        if standing is not None:
+            antenna = await places.antenna_above(unit, standing.operator_id, standing.lane_id)
     return StayDetails(
         number=order_number(session.id),
         plate=session_service.plate_of(unit, session),
         place_name=place.name,
         entered_at=session.entered_at,
         left_at=bill.priced_until,
+        antenna=antenna,
     )
 
 
@@ -291,7 +275,7 @@ async def _rows(unit: UnitOfWork, operator_id: UUID, attempt_id: UUID) -> Attemp
     if attempt is None:
         raise ConflictError("attempt: expected a stored one")
     if attempt.session_id is None:
-        return AttemptRows(None, attempt.bill_id, None, attempt.pass_id)
+        return AttemptRows(None, attempt.bill_id, None, attempt.pass_id, attempt.collection_id)
     seen = await sessions.find_session(unit, operator_id, attempt.session_id)
     exit_id = None if seen is None else seen.exit_presentation_id
     return AttemptRows(attempt.session_id, attempt.bill_id, exit_id)
@@ -311,6 +295,8 @@ async def _lock(
     )
     if rows.pass_id is not None:
         await pass_settlement.lock(unit, operator_id, rows.pass_id)
+    if rows.collection_id is not None:
+        await partner_settlement.lock(unit, operator_id, rows.collection_id)
     bill = await repository.lock_bill(unit, operator_id, rows.bill_id)
     locked = await repository.lock_attempt(unit, operator_id, attempt_id)
     if bill is None or locked is None or locked.session_id != rows.session_id:
@@ -321,14 +307,17 @@ async def _lock(
     return Settled(presentation, session, bill, locked)
 
 
-async def _follow(unit: UnitOfWork, settled: Settled, result: ChargeResult) -> None:
+async def _follow(
+    unit: UnitOfWork, settled: Settled, result: ChargeResult, account: AccountKind | None
+) -> None:
     attempt, bill = settled.attempt, settled.bill
-    changed = await payments.apply_result(unit, bill, attempt, result)
+    changed = await payments.apply_result(unit, bill, attempt, result, account=account)
     if changed:
         _log.info("attempt.settled", attempt=str(attempt.id), state=attempt.state)
     if settled.session is None:
         if changed:
             await pass_settlement.settled(unit, bill, attempt)
+            await partner_settlement.settled(unit, bill, attempt)
     # A provider may answer for the money only after it accepted the order.
     elif changed or _is_guarantee(attempt, result):
         await _follow_stay(unit, settled, settled.session, result)
@@ -363,9 +352,9 @@ async def _follow_stay(
         settled.command = await release(unit, session, lane, reason=GUARANTEED)
         tell(unit, session, EventType.SESSION_BILL_CHANGED, payload, channels=channels)
     elif attempt.state == AttemptState.FAILED:
-        if session.left_at is not None:
+        if session.left_at is not None and bill.state == BillState.ISSUED:
             # The gate opened on a provider's or a person's word; the bill is owed all the same.
-            bill.state = BillState.OWED
+            await debts.owe(unit, session, bill, at=session.left_at)
         if attempt.kind != AttemptKind.MANDATE:
             return
         payload["failure_code"] = attempt.failure_code or "declined"
@@ -376,17 +365,23 @@ async def _payload(
     unit: UnitOfWork, session: Session, attempt: PaymentAttempt
 ) -> dict[str, str | int]:
     place = await places.require_place(unit, session.operator_id, session.place_id)
-    return {
+    payload: dict[str, str | int] = {
+        "attempt_id": str(attempt.id),
         "amount_minor": attempt.amount_minor,
         "currency": attempt.currency,
         "provider": attempt.provider,
         "place_name": place.name,
         "timezone": place.timezone,
+        "charged_at": unit.now().isoformat(),
     }
+    if attempt.driver_id is not None and attempt.mandate_id is not None:
+        # Whose account was charged is told of it, whoever has the plate by now.
+        payload["driver_id"] = str(attempt.driver_id)
+    return payload
 
 
 async def _mandate_stands(unit: UnitOfWork, attempt: PaymentAttempt) -> bool:
     if attempt.driver_id is None or attempt.mandate_id is None:
         return False
-    mandates = await repository.find_mandates(unit, attempt.driver_id)
-    return any(mandate.id == attempt.mandate_id for mandate in mandates)
+    mandate = await mandate_rows.find_mandate(unit, attempt.driver_id, attempt.mandate_id)
+    return mandate is not None and mandate.state == MandateState.ACTIVE

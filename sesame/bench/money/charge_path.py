@@ -15,7 +15,7 @@ from parking.flows.bills import live_bill
 from parking.flows.bills.billing import current_bill
 from parking.flows.context import ParkingContext
 from parking.flows.payments import charging, mandates
-from parking.flows.payments.settlement import receive_agreement
+from parking.flows.payments.notices import receive_agreement
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import new_id
 from parking.payments import repository
@@ -180,7 +180,9 @@ async def _issue_bills(
     mandate = await mandates.authorize(context, driver_id)
     reference = f"agr_{mandate.id.hex}"
     provider.confirm(reference)
-    await receive_agreement(context, await provider.query_agreement(reference))
+    await receive_agreement(context, provider.name, await provider.query_agreement(reference))
+    digest = mandate.terms.digest(context.vault, "en")
+    await mandates.confirm(context, driver_id, mandate.id, digest)
     async with context.database.begin() as unit:
         arrivals = [
             sessions.Arrival(

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from api.global_ids import encode_id
 from parking.disputes.models import DisputeReason
 from parking.flows.disputes import dispute_decision
-from parking.flows.payments import settlement
+from parking.flows.payments import notices
 from parking.payments.fake import Fault
 from parking.payments.port import OrderStatus
 from parking.places import service as places
@@ -122,7 +122,7 @@ async def pay(api: ApiWorld) -> None:
     api.lanes.provider.settle(attempt["number"], OrderStatus.SUCCEEDED)
     sent = api.lanes.provider.notices[-1]
     notice = api.lanes.provider.verify_notices(sent.headers, sent.body)[0]
-    await settlement.receive_notice(api.lanes.context, "fake", notice)
+    await notices.receive_notice(api.lanes.context, "fake", notice)
 
 
 async def waiting(api: ApiWorld, **changes: Any) -> tuple[str, str, UUID]:  # noqa: ANN401 - passed on

@@ -8,7 +8,7 @@ import pytest
 from parking.flows import driver_view
 from parking.flows.lane_types import Lane, LaneEvent, PresentationState
 from parking.flows.pay_link import pay_token
-from parking.flows.payments import checkout, prepay, settlement
+from parking.flows.payments import checkout, notices, prepay
 from parking.kit.ids import new_id
 from parking.lanes.models import CommandState
 from parking.plates import service as plates
@@ -19,7 +19,7 @@ async def page_paid(world: LaneWorld, number: str) -> None:
     assert world.provider.pay(number)
     sent = world.provider.notices[-1]
     notice = world.provider.verify_notices(sent.headers, sent.body)[0]
-    await settlement.receive_notice(world.context, "fake", notice)
+    await notices.receive_notice(world.context, "fake", notice)
 
 
 async def last_number(world: LaneWorld) -> str:

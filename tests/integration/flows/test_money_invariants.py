@@ -11,7 +11,15 @@ from parking.disputes.models import DisputeReason
 from parking.flows.disputes import dispute_decision, dispute_opening
 from parking.flows.passes import pass_changes, pass_renewal
 from parking.flows.pay_link import pay_token
-from parking.flows.payments import charging, checkout, desk_refund, prepay, refunds, settlement
+from parking.flows.payments import (
+    charging,
+    checkout,
+    desk_refund,
+    notices,
+    prepay,
+    refunds,
+    settlement,
+)
 from parking.flows.payments.correction import Correction, correct_stay
 from parking.flows.proof.verification import verify
 from parking.kit.errors import ParkingError
@@ -197,7 +205,7 @@ class Day:
         except ParkingError:
             return  # Too old by now.
         for _ in range(self._random.choice((1, 2))):
-            await settlement.receive_notice(self._world.context, "fake", notice)
+            await notices.receive_notice(self._world.context, "fake", notice)
 
     async def _pay_before_leaving(self, action: str) -> None:
         inside = await self._world.rows(

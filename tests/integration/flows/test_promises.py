@@ -9,11 +9,11 @@ import pytest
 
 from parking.flows.lane_types import BarrierEvent, PresentationState
 from parking.flows.pay_link import pay_token
-from parking.flows.payments import charging, checkout, mandates, settlement
+from parking.flows.payments import charging, checkout, mandates, notices, settlement
 from parking.kit.ids import new_id
 from parking.kit.money import Money
 from parking.lanes.models import CommandState
-from parking.payments import service as payments
+from parking.payments import mandates as permissions
 from parking.payments.errors import AuthorizationUnavailableError, PaymentUnavailableError
 from parking.payments.fake import Fault
 from parking.payments.port import (
@@ -49,7 +49,7 @@ def last_notice(world: LaneWorld) -> Notice:
 
 
 async def hear(world: LaneWorld, notice: Notice) -> None:
-    await settlement.receive_notice(world.context, "fake", notice)
+    await notices.receive_notice(world.context, "fake", notice)
 
 
 async def one(world: LaneWorld, sql: str) -> tuple[object, ...]:
@@ -104,7 +104,7 @@ async def test_order_the_provider_never_saw_dies_with_its_mandate(world: LaneWor
     assert attempt["state"] == "unknown"
     # Only here: the provider has not heard of it yet, and would still take the money.
     async with world.context.database.begin() as unit:
-        await payments.revoke_mandate(unit, attempt["driver_id"], mandate_id)
+        await permissions.revoke(unit, attempt["driver_id"], mandate_id)
     world.wait(minutes=1)
     assert await settlement.sweep(world.context) == 1
     assert world.provider.captured("CNY") == 0

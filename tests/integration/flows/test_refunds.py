@@ -9,7 +9,7 @@ import pytest
 from parking.flows.bills import waivers
 from parking.flows.bills.bill_basis import BillBasis, recompute
 from parking.flows.bills.bill_lines import stored_lines
-from parking.flows.payments import charging, prepay, refunds, settlement
+from parking.flows.payments import charging, notices, prepay, refunds
 from parking.flows.payments.correction import Correction, correct_stay
 from parking.flows.payments.refunds import lock_paying_attempt, request_refund, retry_refund
 from parking.kit.database import UnitOfWork
@@ -100,7 +100,7 @@ def notice_of(world: LaneWorld, position: int = -1) -> SentNotice:
 
 async def take_notice(world: LaneWorld, notice: SentNotice) -> None:
     verified = world.provider.verify_notices(notice.headers, notice.body)[0]
-    await settlement.receive_notice(world.context, world.provider.name, verified)
+    await notices.receive_notice(world.context, world.provider.name, verified)
 
 
 async def test_a_part_goes_back_and_every_book_agrees(world: LaneWorld) -> None:
@@ -339,7 +339,7 @@ async def test_a_notice_about_another_amount_is_not_believed(world: LaneWorld) -
         replace(verified.result, charge_number="another"),
     ):
         with pytest.raises(AmountMismatchError):
-            await settlement.receive_notice(
+            await notices.receive_notice(
                 world.context, world.provider.name, replace(verified, result=wrong)
             )
     assert await state_of(world) == [("sent", 300)]
@@ -348,7 +348,7 @@ async def test_a_notice_about_another_amount_is_not_believed(world: LaneWorld) -
     charge = ChargeResult(number=refund.number, status=OrderStatus.SUCCEEDED)
     nobody = replace(verified.result, number="1")
     for stray in (charge, nobody):
-        await settlement.receive_notice(
+        await notices.receive_notice(
             world.context, world.provider.name, replace(verified, result=stray)
         )
     assert await state_of(world) == [("sent", 300)]

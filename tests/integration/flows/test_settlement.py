@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from parking.flows.pay_link import pay_token
-from parking.flows.payments import charging, checkout, mandates, prepay, settlement
+from parking.flows.payments import charging, checkout, mandates, notices, prepay, settlement
 from parking.flows.payments.prepay import PrepaymentStatus
 from parking.kit.ids import new_id
 from parking.kit.money import Money
@@ -126,8 +126,11 @@ async def test_an_answer_about_another_amount_is_asked_about_ever_later(
     for _ in range(6):
         world.wait(minutes=10)
         assert await settlement.sweep(world.context) == 1
-    [attempt] = await world.rows("SELECT state, queries, next_query_at FROM payment_attempts")
+    [attempt] = await world.rows(
+        "SELECT state, queries, next_query_at, problem FROM payment_attempts"
+    )
     assert (attempt["state"], attempt["queries"]) == ("accepted", before["queries"] + 6)
+    assert attempt["problem"] == "amount_mismatch"
     assert (attempt["next_query_at"] - world.clock.now()).total_seconds() == 300
     assert (await world.balances())["receivable", "CNY"] == 1000
 
@@ -263,7 +266,7 @@ async def test_page_paid_late_gives_no_free_hours(world: LaneWorld) -> None:
     assert world.provider.pay(attempt["number"])
     sent = world.provider.notices[-1]
     notice = world.provider.verify_notices(sent.headers, sent.body)[0]
-    await settlement.receive_notice(world.context, "fake", notice)
+    await notices.receive_notice(world.context, "fake", notice)
     page = await checkout.bill_of(world.context, token)
     assert (page.paid.amount_minor, page.due.amount_minor) == (500, 500)
 
@@ -311,7 +314,7 @@ async def test_notice_with_another_amount_or_number_changes_nothing(world: LaneW
     sent = world.provider.notices[-1]
     notice = world.provider.verify_notices(sent.headers, sent.body)[0]
     result = replace(notice.result, number="f" * 32)  # pyright: ignore[reportCallIssue] - a charge
-    await settlement.receive_notice(world.context, "fake", replace(notice, result=result))
+    await notices.receive_notice(world.context, "fake", replace(notice, result=result))
     [attempt] = await world.rows("SELECT state FROM payment_attempts")
     assert attempt["state"] == "accepted"
     assert (await world.balances())["receivable", "CNY"] == 1000
@@ -394,7 +397,7 @@ async def test_attempt_of_a_missing_provider_does_not_stop_the_sweep(world: Lane
     await world.decide(world.exit, presentation_id, read_of(PLATE))
     world.wait(minutes=10)
     bare = replace(world.context, providers={})
-    assert await settlement.sweep(bare) == 1
+    assert await settlement.sweep(bare) == 0
     [attempt] = await world.rows("SELECT state, number FROM payment_attempts")
     assert attempt["state"] == "accepted"
     world.provider.settle(attempt["number"], OrderStatus.SUCCEEDED)

@@ -7,7 +7,7 @@ import pytest
 from parking.flows import driver_view
 from parking.flows.binding import adopt_open_stays
 from parking.flows.pay_link import pay_token
-from parking.flows.payments import checkout, settlement
+from parking.flows.payments import checkout, notices
 from parking.payments.errors import BillUnknownError
 from parking.payments.fake import Fault
 from parking.plates import service as plates
@@ -77,7 +77,7 @@ async def test_temporary_user_pays_by_qr_and_the_gate_opens(world: LaneWorld) ->
     sent = world.provider.notices[-1]
     notice = world.provider.verify_notices(sent.headers, sent.body)[0]
     for _ in range(2):
-        await settlement.receive_notice(world.context, "fake", notice)
+        await notices.receive_notice(world.context, "fake", notice)
     [command] = await world.gate.pending_commands(world.exit, presentation_id)
     assert command.presentation_id == presentation_id
     assert (await checkout.bill_of(world.context, token)).state == "paid"

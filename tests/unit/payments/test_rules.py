@@ -36,5 +36,5 @@ def test_an_answer_moves_what_is_open_and_nothing_else(status: OrderStatus, foll
 
 def test_questions_come_ever_later() -> None:
     waits = [query_delay(queries).total_seconds() for queries in (*range(8), 1000)]
-    assert waits == [0.5, 1, 2, 5, 15, 60, 300, 300, 300]
+    assert waits == [0.5, 1, 2, 5, 15, 30, 30, 30, 300]
     assert query_delay(1000, is_page=True).total_seconds() == 10

@@ -1,0 +1,104 @@
+"""What providers tell on their own account: verified before, acted on once."""
+
+from uuid import UUID
+
+import structlog
+
+from parking.flows.context import ParkingContext
+from parking.flows.payments import refunds, settlement
+from parking.kit.database import UnitOfWork
+from parking.kit.errors import ParkingError
+from parking.payments import mandate_rows, mandates, repository
+from parking.payments import service as payments
+from parking.payments.models import ProviderOrder
+from parking.payments.port import (
+    AgreementState,
+    AgreementStatus,
+    ChargebackState,
+    ChargeResult,
+    Notice,
+    RefundResult,
+)
+from parking.payments.refunds import REFUND_ORDER
+
+_log = structlog.get_logger()
+
+
+class NoticeForeignError(ParkingError):
+    """A provider speaks of an order that was never sent to it: nothing may follow from that."""
+
+    code = "NOTICE_FOREIGN"
+
+
+async def receive_notice(context: ParkingContext, provider_name: str, notice: Notice) -> None:
+    """Act on a provider's verified notice; a repetition changes nothing.
+
+    It is remembered after it was acted on, and acting twice changes nothing either: a crash in
+    between costs a repetition, never an effect.
+
+    Raises:
+        AmountMismatchError: it tells of another amount than we asked for; staff are told.
+        NoticeForeignError: it is about another provider's order.
+    """
+    async with context.database.begin() as unit:
+        if await mandate_rows.is_taken(unit, provider_name, notice.notice_id):
+            return
+    await _follow(context, provider_name, notice)
+    async with context.database.begin() as unit:
+        await mandate_rows.remember_notice(unit, provider_name, notice.notice_id, notice.kind)
+
+
+async def receive_agreement(
+    context: ParkingContext, provider_name: str, state: AgreementState
+) -> None:
+    """Let a mandate live or die with the agreement at its provider."""
+    async with context.database.begin() as unit:
+        key = mandates.order_key(provider_name, state.reference)
+        order = await repository.find_order(unit, key)
+        if order is None or order.kind != mandates.MANDATE_ORDER:
+            _log.warning("notice.agreement_unknown", provider=provider_name)
+        elif state.status == AgreementStatus.ACTIVE:
+            await mandates.agreement_signed(unit, order.owner_id, order.subject_id, state)
+        elif state.status in {AgreementStatus.CANCELLED, AgreementStatus.EXPIRED}:
+            await mandates.revoke(unit, order.owner_id, order.subject_id, by_provider=True)
+
+
+async def _follow(context: ParkingContext, provider_name: str, notice: Notice) -> None:
+    result = notice.result
+    if isinstance(result, AgreementState):
+        await receive_agreement(context, provider_name, result)
+        return
+    number = result.charge_number if isinstance(result, ChargebackState) else result.number
+    async with context.database.begin() as unit:
+        order = None if number is None else await repository.find_order(unit, number)
+        if order is not None:
+            await _require_own(unit, order, provider_name)
+    kind = None if order is None else order.kind
+    if order is None or kind != _KINDS[type(result)]:
+        # Such as an order of another system that shares our account there.
+        _log.warning("notice.order_unknown", provider=provider_name, number=number)
+    elif isinstance(result, RefundResult):
+        await refunds.settle(context, order.owner_id, order.subject_id, result)
+    elif isinstance(result, ChargeResult):
+        await settlement.settle(context, order.owner_id, order.subject_id, result)
+    else:
+        _log.error("notice.chargeback", provider=provider_name, number=number)
+
+
+_KINDS = {
+    ChargeResult: payments.CHARGE_ORDER,
+    ChargebackState: payments.CHARGE_ORDER,
+    RefundResult: REFUND_ORDER,
+}
+
+
+async def _require_own(unit: UnitOfWork, order: ProviderOrder, provider_name: str) -> None:
+    name = await _provider_of(unit, order.kind, order.owner_id, order.subject_id)
+    if name is not None and name != provider_name:
+        raise NoticeForeignError(f"notice: expected one of {name}, not of {provider_name}")
+
+
+async def _provider_of(unit: UnitOfWork, kind: str, owner_id: UUID, key: UUID) -> str | None:
+    find = repository.find_refund if kind == REFUND_ORDER else repository.find_attempt
+    found = await find(unit, owner_id, key)
+    return None if found is None else found.provider
