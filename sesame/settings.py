@@ -70,6 +70,16 @@ class Settings(BaseSettings):
     acquirer_key_file: Path | None = None
     acquirer_platform_keys_file: Path | None = None
 
+    # Alipay: docs/payments/alipay.md. The first four, or none; the rest have defaults.
+    alipay_app_id: str | None = None
+    alipay_seller_id: str | None = None
+    alipay_key_file: Path | None = None
+    alipay_public_keys_file: Path | None = None
+    alipay_gateway_url: str = "https://openapi.alipay.com/gateway.do"
+    alipay_bill_host: str = "dwbillcenter.alipay.com"
+    alipay_sign_scene: str = "INDUSTRY|CARRENTAL"
+    alipay_parking_id: str | None = None
+
     # The service that has fapiao issued: docs/fapiao-wire.md. All three, or none.
     fapiao_url: str | None = None
     fapiao_account: str | None = None
@@ -146,6 +156,43 @@ class Settings(BaseSettings):
                 "SESAME_ACQUIRER_PLATFORM_KEYS_FILE", self.acquirer_platform_keys_file
             ),
         )
+
+    def alipay(self) -> "Alipay | None":
+        """Return how to reach Alipay; None where it is not used.
+
+        Raises:
+            InvalidInputError: only a part of it is set.
+        """
+        needed = (self.alipay_app_id, self.alipay_seller_id)
+        files = (self.alipay_key_file, self.alipay_public_keys_file)
+        if not any(needed) and not any(files):
+            return None
+        return Alipay(
+            app_id=_required("SESAME_ALIPAY_APP_ID", self.alipay_app_id),
+            seller_id=_required("SESAME_ALIPAY_SELLER_ID", self.alipay_seller_id),
+            key_file=_required("SESAME_ALIPAY_KEY_FILE", self.alipay_key_file),
+            public_keys_file=_required(
+                "SESAME_ALIPAY_PUBLIC_KEYS_FILE", self.alipay_public_keys_file
+            ),
+            gateway_url=self.alipay_gateway_url,
+            bill_host=self.alipay_bill_host,
+            sign_scene=self.alipay_sign_scene,
+            parking_id=self.alipay_parking_id or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Alipay:
+    """The settings that reach Alipay."""
+
+    app_id: str
+    seller_id: str
+    key_file: Path
+    public_keys_file: Path
+    gateway_url: str
+    bill_host: str
+    sign_scene: str
+    parking_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from parking.payments.providers.acquirer import AcquirerProvider, AcquirerSettin
 from parking.payments.receipt import ReceiptSigner
 from parking.payments.receipt_keys import read_private_key, read_public_keys
 from recognition.models import deciding_thresholds
+from sesame.providers.alipay import alipay_provider
 from sesame.settings import Settings
 
 CONNECTIONS_MAX = 10
@@ -118,6 +119,9 @@ def _payment_providers(settings: Settings, *, clock: SystemClock) -> list[Paymen
                 clock,
             )
         )
+    alipay = alipay_provider(settings, clock=clock)
+    if alipay is not None:
+        providers.append(alipay)
     return providers
 
 

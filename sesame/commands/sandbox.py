@@ -12,6 +12,9 @@ from starlette.types import ASGIApp
 from parking.kit.clock import SystemClock
 from sesame.sandbox.acquirer import Options, create_stand_in
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
+from sesame.sandbox.alipay import Options as AlipayOptions
+from sesame.sandbox.alipay import create_stand_in as create_alipay_stand_in
+from sesame.sandbox.alipay.app import APP_ID, SELLER_ID
 from sesame.sandbox.fapiao import create_fapiao_stand_in
 from sesame.sandbox.fcm import create_fcm_stand_in, load_service_account, new_service_account
 from sesame.sandbox.platform import RETRY_MS
@@ -77,6 +80,49 @@ def acquirer_command(  # noqa: PLR0913 - one parameter for each command-line opt
         platform_key_out.write_text(stand_in.platform_keys_pem)
     report = {"url": url, "merchant": merchant, "platform_keys": stand_in.platform_key_ids}
     typer.echo(json.dumps(report) if json_output else f"Acquirer stand-in at {url}")
+    _serve(stand_in.app, listener)
+
+
+@sandbox_app.command("alipay")
+def alipay_command(  # noqa: PLR0913 - one parameter for each command-line option
+    *,
+    data: Annotated[Path, typer.Option(help="SQLite file with the books; made if missing.")],
+    app_key: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="Application's public key, PEM.")
+    ],
+    public_keys_out: Annotated[
+        Path, typer.Option(help="Where to write Alipay's public keys, PEM.")
+    ],
+    app_id: Annotated[str, typer.Option(help="Application's id.")] = APP_ID,
+    seller_id: Annotated[str, typer.Option(help="Merchant's account.")] = SELLER_ID,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where payers reach it; by default its own address.")
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Say in JSON where it is.")] = False,
+) -> None:
+    """Play Alipay's gateway of docs/payments/alipay.md until interrupted.
+
+    Notices go to each order's own notify_url. POST /_control and GET /_books, on loopback, make it
+    misbehave and show its books.
+    """
+    listener = socket.create_server((host, port))
+    url = f"http://{host}:{listener.getsockname()[1]}"
+    options = AlipayOptions(
+        data=data,
+        app_key_pem=app_key.read_bytes(),
+        public_url=(public_url or url).rstrip("/"),
+        app_id=app_id,
+        seller_id=seller_id,
+    )
+    try:
+        stand_in = create_alipay_stand_in(options, SystemClock())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--app-key") from error
+    public_keys_out.write_text(stand_in.public_keys_pem)
+    report = {"gateway": f"{url}/gateway.do", "app_id": app_id, "seller_id": seller_id}
+    typer.echo(json.dumps(report) if json_output else f"Alipay stand-in at {url}/gateway.do")
     _serve(stand_in.app, listener)
 
 

@@ -5,7 +5,7 @@ import binascii
 import re
 from collections.abc import Mapping
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
@@ -38,9 +38,13 @@ class AppKey:
     """The application's private key."""
 
     def __init__(self, private_key_pem: str) -> None:
-        key = serialization.load_pem_private_key(private_key_pem.encode(), password=None)
+        expected = f"an RSA key of {KEY_BITS_MIN} bits or more, PEM"
+        try:
+            key = serialization.load_pem_private_key(private_key_pem.encode(), password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise InvalidInputError("app_key", expected) from error
         if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < KEY_BITS_MIN:
-            raise InvalidInputError("app_key", f"an RSA key of {KEY_BITS_MIN} bits or more")
+            raise InvalidInputError("app_key", expected)
         self._key = key
 
     def sign(self, text: bytes) -> str:
@@ -56,12 +60,7 @@ class AlipayKeys:
         blocks = _PEM.findall(public_keys_pem.encode())
         if not 0 < len(blocks) <= PUBLIC_KEYS_MAX:
             raise InvalidInputError("alipay_public_keys", f"1 to {PUBLIC_KEYS_MAX} PEM public keys")
-        self._keys: list[rsa.RSAPublicKey] = []
-        for block in blocks:
-            key = serialization.load_pem_public_key(block)
-            if not isinstance(key, rsa.RSAPublicKey) or key.key_size < KEY_BITS_MIN:
-                raise InvalidInputError("alipay_public_keys", f"RSA, {KEY_BITS_MIN} bits or more")
-            self._keys.append(key)
+        self._keys = [_public_key(block) for block in blocks]
 
     def check(self, text: bytes, signature: str) -> None:
         """Return if Alipay signed `text`.
@@ -77,6 +76,17 @@ class AlipayKeys:
             raise SignatureRefusedError from error
         if not any(_verifies(key, raw, text) for key in self._keys):
             raise SignatureRefusedError
+
+
+def _public_key(block: bytes) -> rsa.RSAPublicKey:
+    expected = f"RSA, {KEY_BITS_MIN} bits or more"
+    try:
+        key = serialization.load_pem_public_key(block)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InvalidInputError("alipay_public_keys", expected) from error
+    if not isinstance(key, rsa.RSAPublicKey) or key.key_size < KEY_BITS_MIN:
+        raise InvalidInputError("alipay_public_keys", expected)
+    return key
 
 
 def _verifies(key: rsa.RSAPublicKey, raw: bytes, text: bytes) -> bool:

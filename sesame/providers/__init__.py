@@ -1,0 +1,1 @@
+"""Payment providers, put together from the settings."""
