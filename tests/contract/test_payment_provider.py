@@ -64,6 +64,7 @@ class TestAgreement:
         assert second.confirmation_url == first.confirmation_url
 
     @pytest.mark.needs("served_pages")
+    @pytest.mark.needs("agreement_calls")
     async def test_refuses_a_number_with_other_parameters(self, stage: Stage) -> None:
         request = agreement_request(stage)
         await stage.provider.start_agreement(request)
@@ -74,6 +75,7 @@ class TestAgreement:
         assert caught.value.failure_code == NUMBER_CONFLICT
 
     @pytest.mark.needs("served_pages")
+    @pytest.mark.needs("agreement_calls")
     async def test_a_lost_page_is_had_by_asking_again(self, stage: Stage) -> None:
         request = agreement_request(stage)
         await stage.play("lose_answer_after", operation="agreement")
@@ -85,6 +87,7 @@ class TestAgreement:
         state = await stage.provider.query_agreement(started.reference, plate=plate_of(stage))
         assert state.status is AgreementStatus.PENDING
 
+    @pytest.mark.needs("cancelling")
     async def test_cancelling_is_final_and_idempotent(self, stage: Stage) -> None:
         order = await charge_order(stage)
         before = await stage.captured(currency_of(stage))
@@ -106,6 +109,7 @@ class TestAgreement:
         assert (result.status, result.failure_code) == (OrderStatus.FAILED, AGREEMENT_INACTIVE)
         assert await stage.captured(currency_of(stage)) == before
 
+    @pytest.mark.needs("agreement_calls")
     async def test_pending_takes_no_money(self, stage: Stage) -> None:
         started = await stage.provider.start_agreement(agreement_request(stage))
         order = replace(
@@ -286,6 +290,7 @@ class TestClose:
         assert again == late == closed
         assert await stage.captured(currency_of(stage)) == before
 
+    @pytest.mark.needs("closing")
     async def test_stops_an_accepted_order(self, stage: Stage) -> None:
         order = await charge_order(stage)
         before = await stage.captured(currency_of(stage))
@@ -431,6 +436,7 @@ class TestCheckout:
 
 
 class TestNotice:
+    @pytest.mark.needs("cancelling")
     async def test_tells_the_life_of_an_agreement(self, stage: Stage) -> None:
         reference = await signed_agreement(stage)
         await stage.provider.cancel_agreement(reference, plate=plate_of(stage))

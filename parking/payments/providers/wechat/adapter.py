@@ -81,7 +81,9 @@ _TRAITS = ProviderTraits(
     timezone=TIMEZONE,
 )
 _NUMBER_USED = "out_trade_no_used"
-_NO_SUCH_ORDER = "resource_not_exists"
+# Why a refund is refused. The second is said of one whose fields are right if the order has not
+# so much left.
+_REFUND_CODES = {"resource_not_exists": "not_refundable", "invalid_request": "exceeds_charge"}
 # Refused for what the call says, not for when it came: the same call can only be refused again.
 _REFUSALS = {400, 403, 404}
 # Why WeChat keeps a car from being charged; other reasons pass as they come.
@@ -230,7 +232,9 @@ class WechatProvider:
             # It was refused now; an earlier delivery of the number may stand all the same.
             stands = await self.query_refund(order)
             if stands.status is OrderStatus.NOT_FOUND:
-                return _refund(order, OrderStatus.FAILED, _refund_code(answer))
+                return _refund(
+                    order, OrderStatus.FAILED, _REFUND_CODES.get(answer.code, answer.code)
+                )
             if stands.failure_code == ANSWER_MISMATCH:
                 return _refund(order, OrderStatus.UNKNOWN, NUMBER_CONFLICT)
             return stands
@@ -326,10 +330,6 @@ def _refund(order: RefundOrder, status: OrderStatus, failure_code: str | None) -
         status=status,
         failure_code=failure_code,
     )
-
-
-def _refund_code(failure: Failure) -> str:
-    return "not_refundable" if failure.code == _NO_SUCH_ORDER else failure.code
 
 
 def _ready_at(day: date) -> datetime:
