@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from parking.payments import balances
+from parking.payments import balances, ledger
 from parking.payments.refunds import RETRY_CAUSE
 from tests.money.houses import Books, Order
 from tests.money.look import LIVE, Row
@@ -28,7 +28,6 @@ ORDER BY c.id
 _SESSIONS = "SELECT operator_id, id, circumstances FROM sessions"
 _COUPONS = "SELECT operator_id, session_id, name FROM session_validations"
 UNPAID = frozenset({"issued", "owed"})
-RECEIVABLE = "receivable"
 # Reasons for which an exit opens, and what each promises about the money.
 BY_MONEY = frozenset({"paid", "zero_due"})
 
@@ -239,22 +238,20 @@ def receivable_is_unpaid(bills: list[Row], refunds: list[Row], transfers: list[R
     due: Counter[tuple[object, str]] = Counter()
     for bill in bills:
         if bill["state"] in UNPAID:
-            due[bill["operator_id"], _receivable(bill["driver_id"])] += bill["total_minor"]
+            due[bill["operator_id"], ledger.receivable_of(bill["driver_id"])] += bill["total_minor"]
     sent_again = {row["cause"].removeprefix(RETRY_CAUSE) for row in refunds}
     for refund in refunds:
         if refund["state"] != "succeeded" and str(refund["id"]) not in sent_again:
-            due[refund["operator_id"], _receivable(refund["driver_id"])] -= refund["amount_minor"]
+            due[refund["operator_id"], ledger.receivable_of(refund["driver_id"])] -= refund[
+                "amount_minor"
+            ]
     said: Counter[tuple[object, str]] = Counter()
     for row in transfers:
         said[row["operator_id"], row["debit_account"]] += row["amount_minor"]
         said[row["operator_id"], row["credit_account"]] -= row["amount_minor"]
-    accounts = {key for key in said if key[1].startswith(RECEIVABLE)} | set(due)
+    accounts = {key for key in said if ledger.is_receivable(key[1])} | set(due)
     for key in accounts:
         require(4, said[key] == due[key], f"{key}: the ledger says {said[key]}, bills {due[key]}")
-
-
-def _receivable(_driver_id: object) -> str:
-    return RECEIVABLE
 
 
 def a_coupon_binds_once(sessions: list[Row], coupons: list[Row], bills: list[Row]) -> None:
@@ -326,15 +323,14 @@ def provider_accounts(attempts: list[Row], refunds: list[Row], transfers: list[R
     held: Counter[tuple[object, str]] = Counter()
     for row in attempts:
         if row["state"] == "succeeded":
-            held[row["operator_id"], row["provider"]] += row["amount_minor"]
+            held[row["operator_id"], ledger.provider_of(row["provider"])] += row["amount_minor"]
     for row in refunds:
         if row["state"] == "succeeded":
-            held[row["operator_id"], row["provider"]] -= row["amount_minor"]
+            held[row["operator_id"], ledger.provider_of(row["provider"])] -= row["amount_minor"]
     said: Counter[tuple[object, str]] = Counter()
     for row in transfers:
         for side, sign in (("debit_account", 1), ("credit_account", -1)):
-            kind, _, provider = row[side].partition(":")
-            if kind == "provider":
-                said[row["operator_id"], provider] += sign * row["amount_minor"]
+            if ledger.is_provider(row[side]):
+                said[row["operator_id"], row[side]] += sign * row["amount_minor"]
     for key in {*held, *said}:
         require(9, held[key] == said[key], f"{key}: ledger {said[key]}, orders {held[key]}")
