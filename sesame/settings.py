@@ -80,6 +80,12 @@ class Settings(BaseSettings):
     alipay_sign_scene: str = "INDUSTRY|CARRENTAL"
     alipay_parking_id: str | None = None
 
+    # Cars with an ETC unit: docs/payments/etc.md. All four, or none.
+    etc_url: str | None = None
+    etc_merchant: str | None = None
+    etc_key_file: Path | None = None
+    etc_platform_keys_file: Path | None = None
+
     # The service that has fapiao issued: docs/fapiao-wire.md. All three, or none.
     fapiao_url: str | None = None
     fapiao_account: str | None = None

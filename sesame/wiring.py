@@ -19,6 +19,7 @@ from parking.payments.receipt import ReceiptSigner
 from parking.payments.receipt_keys import read_private_key, read_public_keys
 from recognition.models import deciding_thresholds
 from sesame.providers.alipay import alipay_provider
+from sesame.providers.etc import etc_provider
 from sesame.settings import Settings
 
 CONNECTIONS_MAX = 10
@@ -122,6 +123,9 @@ def _payment_providers(settings: Settings, *, clock: SystemClock) -> list[Paymen
     alipay = alipay_provider(settings, clock=clock)
     if alipay is not None:
         providers.append(alipay)
+    etc = etc_provider(settings, clock=clock)
+    if etc is not None:
+        providers.append(etc)
     return providers
 
 

@@ -1,32 +1,33 @@
 """`sesame sandbox`: stand-ins for outside services, to try the product by hand and in tests."""
 
 import json
-import socket
 from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
-from starlette.types import ASGIApp
 
 from parking.kit.clock import SystemClock
+from sesame.commands.sandbox_etc import etc_command
+from sesame.commands.stand_in_server import listen, serve
 from sesame.sandbox.acquirer import Options, create_stand_in
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
 from sesame.sandbox.alipay import Options as AlipayOptions
 from sesame.sandbox.alipay import create_stand_in as create_alipay_stand_in
 from sesame.sandbox.alipay.app import APP_ID, SELLER_ID
+from sesame.sandbox.etc.signing import etc_public_pem, new_etc_private_pem
 from sesame.sandbox.fapiao import create_fapiao_stand_in
 from sesame.sandbox.fcm import create_fcm_stand_in, load_service_account, new_service_account
 from sesame.sandbox.platform import RETRY_MS
 from sesame.sandbox.sms import create_sms_stand_in
 
-# Longer than a merchant keeps an idle connection, so that it is the merchant who closes it.
-KEEPALIVE_S = 30
 PRIVATE_FILE_MODE = 0o600
 
 sandbox_app = typer.Typer(
     help="Stand-ins for outside services. No real money moves.", no_args_is_help=True
 )
+
+
+sandbox_app.command("etc")(etc_command)
 
 
 @sandbox_app.command("acquirer")
@@ -62,8 +63,7 @@ def acquirer_command(  # noqa: PLR0913 - one parameter for each command-line opt
 
     POST /_control and GET /_books, on loopback, make it misbehave and show its books.
     """
-    listener = socket.create_server((host, port))
-    url = f"http://{host}:{listener.getsockname()[1]}"
+    listener, url = listen(host, port)
     options = Options(
         data=data,
         merchant=merchant,
@@ -80,7 +80,7 @@ def acquirer_command(  # noqa: PLR0913 - one parameter for each command-line opt
         platform_key_out.write_text(stand_in.platform_keys_pem)
     report = {"url": url, "merchant": merchant, "platform_keys": stand_in.platform_key_ids}
     typer.echo(json.dumps(report) if json_output else f"Acquirer stand-in at {url}")
-    _serve(stand_in.app, listener)
+    serve(stand_in.app, listener)
 
 
 @sandbox_app.command("alipay")
@@ -107,8 +107,7 @@ def alipay_command(  # noqa: PLR0913 - one parameter for each command-line optio
     Notices go to each order's own notify_url. POST /_control and GET /_books, on loopback, make it
     misbehave and show its books.
     """
-    listener = socket.create_server((host, port))
-    url = f"http://{host}:{listener.getsockname()[1]}"
+    listener, url = listen(host, port)
     options = AlipayOptions(
         data=data,
         app_key_pem=app_key.read_bytes(),
@@ -123,7 +122,7 @@ def alipay_command(  # noqa: PLR0913 - one parameter for each command-line optio
     public_keys_out.write_text(stand_in.public_keys_pem)
     report = {"gateway": f"{url}/gateway.do", "app_id": app_id, "seller_id": seller_id}
     typer.echo(json.dumps(report) if json_output else f"Alipay stand-in at {url}/gateway.do")
-    _serve(stand_in.app, listener)
+    serve(stand_in.app, listener)
 
 
 @sandbox_app.command("merchant-key")
@@ -131,12 +130,16 @@ def merchant_key_command(
     *,
     private_out: Annotated[Path, typer.Option(help="Where to write the private key, PEM.")],
     public_out: Annotated[Path, typer.Option(help="Where to write the public key, PEM.")],
+    ed25519: Annotated[
+        bool, typer.Option("--ed25519", help="For the ETC wire; otherwise the key is RSA.")
+    ] = False,
 ) -> None:
     """Make a key pair for a merchant; an existing private key is kept."""
     if not private_out.exists():
         private_out.touch(mode=PRIVATE_FILE_MODE)
-        private_out.write_bytes(new_private_pem())
-    public_out.write_text(public_pem(private_out.read_bytes()))
+        private_out.write_bytes(new_etc_private_pem() if ed25519 else new_private_pem())
+    private = private_out.read_bytes()
+    public_out.write_text(etc_public_pem(private) if ed25519 else public_pem(private))
 
 
 @sandbox_app.command("fcm")
@@ -155,8 +158,7 @@ def fcm_command(
 
     POST /_control and GET /_log, on loopback, make it misbehave and show what came.
     """
-    listener = socket.create_server((host, port))
-    url = f"http://{host}:{listener.getsockname()[1]}"
+    listener, url = listen(host, port)
     try:
         account = (
             load_service_account(credentials_out.read_text(encoding="ascii"))
@@ -169,7 +171,7 @@ def fcm_command(
     credentials_out.write_text(account.to_json(url), encoding="ascii")
     report = {"url": url, "project": account.project_id, "credentials": str(credentials_out)}
     typer.echo(json.dumps(report) if json_output else f"FCM stand-in at {url}")
-    _serve(create_fcm_stand_in(account, SystemClock()), listener)
+    serve(create_fcm_stand_in(account, SystemClock()), listener)
 
 
 @sandbox_app.command("sms")
@@ -186,11 +188,11 @@ def sms_command(
 
     GET /_messages, on loopback, shows what came.
     """
-    listener = socket.create_server((host, port))
-    url = f"http://{host}:{listener.getsockname()[1]}/messages"
+    listener, base_url = listen(host, port)
+    url = f"{base_url}/messages"
     secret = secret_file.read_text(encoding="utf-8").strip()
     typer.echo(json.dumps({"url": url}) if json_output else f"SMS stand-in at {url}")
-    _serve(create_sms_stand_in(secret, SystemClock()), listener)
+    serve(create_sms_stand_in(secret, SystemClock()), listener)
 
 
 @sandbox_app.command("fapiao")
@@ -208,22 +210,10 @@ def fapiao_command(
 
     POST /_control and GET /_books, on loopback, issue or fail applications and show them.
     """
-    listener = socket.create_server((host, port))
-    url = f"http://{host}:{listener.getsockname()[1]}"
+    listener, url = listen(host, port)
     secret = secret_file.read_text(encoding="utf-8").strip()
     typer.echo(json.dumps({"url": url}) if json_output else f"Fapiao stand-in at {url}")
-    _serve(create_fapiao_stand_in(account, secret, SystemClock(), public_url=url), listener)
-
-
-def _serve(app: ASGIApp, listener: socket.socket) -> None:
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        ws="none",
-        timeout_keep_alive=KEEPALIVE_S,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    serve(create_fapiao_stand_in(account, secret, SystemClock(), public_url=url), listener)
 
 
 if __name__ == "__main__":
