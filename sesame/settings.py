@@ -86,6 +86,20 @@ class Settings(BaseSettings):
     etc_key_file: Path | None = None
     etc_platform_keys_file: Path | None = None
 
+    # WeChat Pay: docs/payments/wechat.md. The first seven, or none.
+    wechat_merchant: str | None = None
+    wechat_app: str | None = None
+    wechat_key_file: Path | None = None
+    wechat_key_serial: str | None = None
+    wechat_api_key_file: Path | None = None
+    wechat_platform_keys_file: Path | None = None
+    wechat_service_url: str | None = None
+    # Whom a service provider acts for.
+    wechat_sub_merchant: str | None = None
+    wechat_sub_app: str | None = None
+    wechat_advance_funded: bool = False
+    wechat_url: str = "https://api.mch.weixin.qq.com"
+
     # The service that has fapiao issued: docs/fapiao-wire.md. All three, or none.
     fapiao_url: str | None = None
     fapiao_account: str | None = None

@@ -8,6 +8,7 @@ import typer
 
 from parking.kit.clock import SystemClock
 from sesame.commands.sandbox_etc import etc_command
+from sesame.commands.sandbox_wechat import wechat_command
 from sesame.commands.stand_in_server import listen, serve
 from sesame.sandbox.acquirer import Options, create_stand_in
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
@@ -28,6 +29,7 @@ sandbox_app = typer.Typer(
 
 
 sandbox_app.command("etc")(etc_command)
+sandbox_app.command("wechat")(wechat_command)
 
 
 @sandbox_app.command("acquirer")

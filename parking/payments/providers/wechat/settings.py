@@ -49,5 +49,9 @@ class WechatSettings:
         url = urlsplit(self.base_url)
         if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
             raise InvalidInputError("base_url", "an https URL, or http on loopback")
+        notice = urlsplit(self.notice_url)
+        is_local = notice.scheme == "http" and notice.hostname in _LOOPBACK
+        if notice.query or not (notice.scheme == "https" or is_local):
+            raise InvalidInputError("notice_url", "an https URL without a query")
         if len(self.api_key.encode()) != API_KEY_BYTES:
             raise InvalidInputError("api_key", f"{API_KEY_BYTES} characters, as set at WeChat Pay")

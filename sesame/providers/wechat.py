@@ -1,0 +1,73 @@
+"""WeChat Pay, put together from the settings SESAME_WECHAT_*."""
+
+from pathlib import Path
+from typing import TypeVar
+
+from parking.kit.clock import Clock
+from parking.kit.errors import InvalidInputError
+from parking.payments.providers.wechat import WechatProvider, WechatSettings
+from sesame.settings import Settings
+
+CALLBACK_PATH = "/callbacks/wechat"
+# Which variable is to blame for what the adapter refuses.
+_VARIABLES = {
+    "base_url": "SESAME_WECHAT_URL",
+    "notice_url": "SESAME_PUBLIC_URL",
+    "api_key": "SESAME_WECHAT_API_KEY_FILE",
+    "key": "SESAME_WECHAT_KEY_FILE",
+    "platform_keys": "SESAME_WECHAT_PLATFORM_KEYS_FILE",
+}
+_Value = TypeVar("_Value", str, Path)
+
+
+def wechat_provider(settings: Settings, *, clock: Clock) -> WechatProvider | None:
+    """Return the adapter; None where it is not set up.
+
+    Raises:
+        InvalidInputError: a setting is missing or of no use; it names the variable.
+    """
+    texts = (settings.wechat_merchant, settings.wechat_app, settings.wechat_key_serial)
+    files = (
+        settings.wechat_key_file,
+        settings.wechat_api_key_file,
+        settings.wechat_platform_keys_file,
+    )
+    if not any((*texts, *files, settings.wechat_service_url)):
+        return None
+    try:
+        return WechatProvider(_adapter_settings(settings), clock)
+    except InvalidInputError as error:
+        name = _VARIABLES.get(error.field, error.field)
+        raise InvalidInputError(name, error.expected) from error
+
+
+def _adapter_settings(settings: Settings) -> WechatSettings:
+    return WechatSettings(
+        merchant=_required("SESAME_WECHAT_MERCHANT", settings.wechat_merchant),
+        app=_required("SESAME_WECHAT_APP", settings.wechat_app),
+        key_pem=_content("SESAME_WECHAT_KEY_FILE", settings.wechat_key_file),
+        key_serial=_required("SESAME_WECHAT_KEY_SERIAL", settings.wechat_key_serial),
+        api_key=_content("SESAME_WECHAT_API_KEY_FILE", settings.wechat_api_key_file).strip(),
+        platform_keys_pem=_content(
+            "SESAME_WECHAT_PLATFORM_KEYS_FILE", settings.wechat_platform_keys_file
+        ),
+        service_url=_required("SESAME_WECHAT_SERVICE_URL", settings.wechat_service_url),
+        notice_url=settings.public_url.rstrip("/") + CALLBACK_PATH,
+        sub_merchant=settings.wechat_sub_merchant or None,
+        sub_app=settings.wechat_sub_app or None,
+        is_advance_funded=settings.wechat_advance_funded,
+        base_url=settings.wechat_url,
+    )
+
+
+def _required(name: str, value: _Value | None) -> _Value:
+    if not value:
+        raise InvalidInputError(name, "a value: with WeChat Pay all seven are needed")
+    return value
+
+
+def _content(name: str, path: Path | None) -> str:
+    try:
+        return _required(name, path).read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(name, "a readable file in ASCII") from error
