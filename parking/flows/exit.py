@@ -254,9 +254,10 @@ class ExitFlow:
                 # Paying it pays for this exit.
                 bill.presentation_id = self._presentation.id
                 return await self._ask_for_payment(session, bill)
-            lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
-            return ProviderCall(bill.operator_id, attempt_id, Errand.CLOSE)
-        if self._is_takeover and attempt is not None and attempt.state in LIVE_STATES:
+            if self._may_charge and attempt.provider in self._context.providers:
+                lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
+                return ProviderCall(bill.operator_id, attempt_id, Errand.CLOSE)
+        elif self._is_takeover and attempt is not None and attempt.state in LIVE_STATES:
             return ProviderCall(bill.operator_id, attempt_id, Errand.ASK)
         if attempt is not None and attempt.state in _ANSWERED:
             # Nobody knows yet whether it takes the money: that is never proof, but credit is.

@@ -23,6 +23,7 @@ from parking.flows.lane_types import (
     ReadSource,
 )
 from parking.flows.payments.charging import call_provider
+from parking.flows.payments.deadline import GATE_DEADLINE_S, Deadline
 from parking.flows.payments.settlement import Settled
 from parking.flows.payments.step import Step
 from parking.flows.release import OPEN_TTL_MS
@@ -223,9 +224,10 @@ class LaneFlows:
                         unit, lane.operator_id, lane.lane_id, presentation_id
                     )
                     if presentation.decided_at is not None:
-                        return await self._standing(
-                            unit, lane, presentation, timings_ms, is_takeover=False
-                        )
+                        if lane.direction == Direction.ENTRY:
+                            return await entry.repeat(unit, presentation)
+                        flow = ExitFlow(self._context, unit, presentation, timings_ms)
+                        return await flow.go_on(is_takeover=False)
                     if presentation.cleared_at is not None:
                         return _refuse(unit, presentation, CAR_GONE)
                     if not plates.is_plate(read.text):
@@ -245,7 +247,12 @@ class LaneFlows:
         raise AssertionError("unreachable: the last try returns or raises")
 
     async def _next_step(
-        self, lane: Lane, presentation_id: UUID, *, is_takeover: bool = True
+        self,
+        lane: Lane,
+        presentation_id: UUID,
+        *,
+        is_takeover: bool = True,
+        may_charge: bool = True,
     ) -> Step | None:
         async with self._database.begin() as unit:
             presentation = await lane_rows.lock_presentation(
@@ -255,33 +262,26 @@ class LaneFlows:
                 return None
             if presentation.decided_at is None:
                 return None
-            return await self._standing(unit, lane, presentation, {}, is_takeover=is_takeover)
-
-    async def _standing(
-        self,
-        unit: UnitOfWork,
-        lane: Lane,
-        presentation: Presentation,
-        timings_ms: dict[str, float],
-        *,
-        is_takeover: bool,
-    ) -> Step:
-        if lane.direction == Direction.ENTRY:
-            return await entry.repeat(unit, presentation)
-        flow = ExitFlow(self._context, unit, presentation, timings_ms)
-        return await flow.go_on(is_takeover=is_takeover)
+            if lane.direction == Direction.ENTRY:
+                return await entry.repeat(unit, presentation)
+            flow = ExitFlow(self._context, unit, presentation, {}, may_charge=may_charge)
+            return await flow.go_on(is_takeover=is_takeover)
 
     async def _finish(
         self, lane: Lane, presentation_id: UUID, step: Step, timings_ms: dict[str, float]
     ) -> Decision:
+        deadline = Deadline.after(GATE_DEADLINE_S)
         for _ in range(STEPS_MAX):
             if isinstance(step, Decision):
                 return step
             payment = _Payment(self._context, presentation_id, timings_ms)
-            await call_provider(self._context, step, timings_ms, payment.conclude)
+            await call_provider(self._context, step, timings_ms, payment.conclude, deadline)
             if payment.decision is not None:
                 return payment.decision
-            following = await self._next_step(lane, presentation_id, is_takeover=False)
+            # The next mandate, or closing a page, only while the driver still has patience.
+            following = await self._next_step(
+                lane, presentation_id, is_takeover=False, may_charge=deadline.allows_try()
+            )
             if following is None:
                 break
             step = following

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Generator, MutableMapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from time import perf_counter
 from uuid import UUID
@@ -11,10 +12,12 @@ import structlog
 
 from parking.flows.context import ParkingContext
 from parking.flows.payments import choosing, settlement
+from parking.flows.payments.deadline import GATE_DEADLINE_S, TRY_S_MIN, Deadline
 from parking.flows.payments.settlement import AttemptRows, Then
 from parking.flows.payments.step import Errand, NewCharge, ProviderCall
 from parking.kit.database import UnitOfWork
 from parking.payments import repository
+from parking.payments.errors import ProviderMissingError
 from parking.payments.models import AttemptState, BillState, PaymentAttempt
 from parking.payments.port import OrderStatus
 from parking.payments.service import AmountMismatchError
@@ -44,7 +47,13 @@ async def new_charge(
         attempt_id=attempt.id,
         provider=attempt.provider,
         order=await settlement.order_of(context, unit, attempt, CHARGE_DEADLINE_S),
-        rows=AttemptRows(attempt.session_id, attempt.bill_id, presentation_id, attempt.pass_id),
+        rows=AttemptRows(
+            attempt.session_id,
+            attempt.bill_id,
+            presentation_id,
+            attempt.pass_id,
+            attempt.collection_id,
+        ),
     )
 
 
@@ -109,6 +118,7 @@ async def call_provider(
     call: NewCharge | ProviderCall,
     timings_ms: MutableMapping[str, float] | None = None,
     then: Then | None = None,
+    deadline: Deadline | None = None,
 ) -> None:
     """Do the errand; what came of it is stored.
 
@@ -118,20 +128,37 @@ async def call_provider(
         timings_ms: What the provider takes is added to its `charge`, without our own
             transactions around a charge.
         then: Done in the transaction that settles a new charge, if its answer comes at once.
+        deadline: When whoever waits has waited long enough; what is unknown then is the sweep's.
     """
     timings_ms = {} if timings_ms is None else timings_ms
+    deadline = deadline or Deadline.after(GATE_DEADLINE_S)
     try:
-        if await _send(context, call, timings_ms, then):
+        if await _send(context, call, timings_ms, then, deadline):
             return
         for pause_s in QUERY_PAUSES_S:
+            if deadline.left_s() <= pause_s:
+                return
             with _provider_time(timings_ms):
                 await asyncio.sleep(pause_s)
-                state = await settlement.ask(context, call.operator_id, call.attempt_id)
+                state = await _ask(context, call, deadline)
             if state not in _UNSETTLED:
                 return
     except AmountMismatchError:
         # Staff must look; the attempt stays unsettled, so that nobody charges again.
         _log.exception("charge.amount_mismatch", attempt=str(call.attempt_id))
+    except ProviderMissingError as error:
+        # Another process can ask it: the attempt stays as it is.
+        _log.warning("charge.provider_missing", attempt=str(call.attempt_id), error=str(error))
+
+
+async def _ask(
+    context: ParkingContext, call: NewCharge | ProviderCall, deadline: Deadline
+) -> AttemptState:
+    try:
+        async with asyncio.timeout(deadline.left_s()):
+            return await settlement.ask(context, call.operator_id, call.attempt_id)
+    except TimeoutError:
+        return AttemptState.UNKNOWN
 
 
 async def _send(
@@ -139,15 +166,16 @@ async def _send(
     call: NewCharge | ProviderCall,
     timings_ms: MutableMapping[str, float],
     then: Then | None,
+    deadline: Deadline,
 ) -> bool:
     if isinstance(call, NewCharge):
-        return await _charge(context, call, timings_ms, then)
+        return await _charge(context, call, timings_ms, then, deadline)
     if call.errand is Errand.CLOSE:
         with _provider_time(timings_ms):
             await settlement.close(context, call.operator_id, call.attempt_id)
         return True
     with _provider_time(timings_ms):
-        state = await settlement.ask(context, call.operator_id, call.attempt_id)
+        state = await _ask(context, call, deadline)
     return state not in _UNSETTLED
 
 
@@ -156,9 +184,14 @@ async def _charge(
     call: NewCharge,
     timings_ms: MutableMapping[str, float],
     then: Then | None,
+    deadline: Deadline,
 ) -> bool:
+    # The charge is stored: it is sent even where the time is up, or nobody would know of it.
+    wait_s = min(call.order.deadline_s, max(deadline.left_s(), TRY_S_MIN))
     with _provider_time(timings_ms):
-        result = await context.provider(call.provider).charge(call.order)
+        result = await context.provider(call.provider).charge(
+            replace(call.order, deadline_s=wait_s)
+        )
     state = await settlement.settle(
         context, call.operator_id, call.attempt_id, result, rows=call.rows, then=then
     )

@@ -10,6 +10,7 @@ from parking.flows.bills.billing import current_bill, priced_at
 from parking.flows.context import ParkingContext
 from parking.flows.payments import checkout, choosing
 from parking.flows.payments.charging import call_provider, new_charge
+from parking.flows.payments.deadline import GATE_DEADLINE_S, Deadline
 from parking.flows.payments.step import NewCharge
 from parking.kit.money import Money
 from parking.payments import repository
@@ -51,13 +52,17 @@ async def prepay(context: ParkingContext, driver_id: UUID, session_id: UUID) -> 
         stay = await stays.find_stay(unit, driver_id, session_id)
     if stay is None:
         raise SessionUnknownError("sessionId: expected one of yours")
+    deadline = Deadline.after(GATE_DEADLINE_S)
     # Each turn tries a mandate that was not tried before, so the turns end.
     while True:
-        step, amount = await _next_charge(context, driver_id, stay.operator_id, session_id)
+        may_charge = deadline.allows_try()
+        step, amount = await _next_charge(
+            context, driver_id, stay.operator_id, session_id, may_charge=may_charge
+        )
         if step is None:
             url = await checkout.open_page(context, stay.operator_id, session_id)
             return Prepayment(PrepaymentStatus.CHECKOUT, amount, url)
-        await call_provider(context, step)
+        await call_provider(context, step, deadline=deadline)
         state = await _state(context, step)
         if state == AttemptState.SUCCEEDED:
             return Prepayment(PrepaymentStatus.SUCCEEDED, amount)
@@ -66,7 +71,12 @@ async def prepay(context: ParkingContext, driver_id: UUID, session_id: UUID) -> 
 
 
 async def _next_charge(
-    context: ParkingContext, driver_id: UUID, operator_id: UUID, session_id: UUID
+    context: ParkingContext,
+    driver_id: UUID,
+    operator_id: UUID,
+    session_id: UUID,
+    *,
+    may_charge: bool,
 ) -> tuple[NewCharge | None, Money]:
     async with context.database.begin() as unit:
         session = await sessions.lock_session(unit, operator_id, session_id)
@@ -82,8 +92,10 @@ async def _next_charge(
         if locked.live_attempt_id is not None:
             raise PaymentInProgressError("sessionId: another payment of it is under way")
         amount = Money(locked.total_minor, locked.currency)
-        occasion = await choosing.occasion_of(unit, locked, session=session)
-        attempt = await choosing.begin_charge(context, unit, locked, occasion)
+        attempt = None
+        if may_charge:
+            occasion = await choosing.occasion_of(unit, locked, session=session)
+            attempt = await choosing.begin_charge(context, unit, locked, occasion)
         if attempt is None:
             return None, amount
         return await new_charge(context, unit, attempt, session.exit_presentation_id), amount

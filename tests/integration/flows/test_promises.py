@@ -25,6 +25,7 @@ from parking.payments.port import (
     OrderStatus,
     ProviderRefusedError,
 )
+from parking.payments.service import AmountMismatchError
 from sesame.periodic import periodic_tasks
 from tests.factories.lane_world import PLATE, LaneWorld, read_of
 
@@ -151,7 +152,7 @@ async def test_notice_of_another_amount_settles_nothing(world: LaneWorld) -> Non
     notice = last_notice(world)
     assert isinstance(notice.result, ChargeResult)
     for amount in (Money(1, "CNY"), Money(1001, "CNY"), Money(1000, "EUR")):
-        with pytest.raises(payments.AmountMismatchError, match=r"^amount: expected 10\.00 CNY$"):
+        with pytest.raises(AmountMismatchError, match=r"^amount: expected 10\.00 CNY$"):
             await hear(world, replace(notice, result=replace(notice.result, amount=amount)))
     assert await one(world, "SELECT state, finished_at FROM payment_attempts") == ("accepted", None)
     assert await one(world, "SELECT state, paid_at FROM bills") == ("issued", None)
