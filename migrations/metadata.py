@@ -12,6 +12,7 @@ import parking.events.models
 import parking.invoices.models
 import parking.lanes.models
 import parking.passes.models
+import parking.payments.chargeback_models
 import parking.payments.credit_models
 import parking.payments.mandate_models
 import parking.payments.models
@@ -30,6 +31,7 @@ ROW_MODULES = (
     parking.invoices.models,
     parking.lanes.models,
     parking.passes.models,
+    parking.payments.chargeback_models,
     parking.payments.credit_models,
     parking.payments.mandate_models,
     parking.payments.models,

@@ -181,6 +181,35 @@ async def post_chargeback_won(
     await post(unit, bill, amount, given_to, CHARGEBACKS, cause="chargeback_won", source=source)
 
 
+async def post_owed_again(unit: UnitOfWork, version: Bill, amount: Money, *, source: UUID) -> None:
+    """The driver owes again what the payer's bank took back.
+
+    Args:
+        unit: The transaction.
+        version: The bill's version that is owed.
+        amount: What was taken back.
+        source: Names the chargeback.
+    """
+    owes = receivable_of(version.driver_id)
+    await post(unit, version, amount, owes, CHARGEBACKS, cause="owed_again", source=source)
+
+
+async def post_owed_no_more(
+    unit: UnitOfWork, version: Bill, amount: Money, *, source: UUID
+) -> None:
+    """The money of a chargeback is back: the driver owes nothing for it any more."""
+    owes = receivable_of(version.driver_id)
+    await post(unit, version, amount, CHARGEBACKS, owes, cause="owed_no_more", source=source)
+
+
+async def post_refund_returned(unit: UnitOfWork, refund: Refund) -> None:
+    """A refund that had succeeded did not reach the payer: its amount is ours again, and owed."""
+    amount = Money(refund.amount_minor, refund.currency)
+    owes = receivable_of(refund.driver_id)
+    paid_from = account_of_refund(refund)
+    await post(unit, refund, amount, paid_from, owes, cause="refund_returned", source=refund.id)
+
+
 async def post_settled(
     unit: UnitOfWork, operator_id: UUID, partner_id: UUID, amount: Money, *, source: UUID
 ) -> None:

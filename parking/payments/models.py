@@ -237,6 +237,12 @@ class PaymentAttempt(Row, table=True):
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("num_nonnulls(session_id, pass_id, collection_id) = 1", name="one_subject"),
         Index("ix_payment_attempts_bill", "operator_id", "bill_id"),
+        # A payer's bank that takes the money back may name the provider's own id only.
+        Index(
+            "ix_payment_attempts_reference",
+            "provider_reference",
+            postgresql_where="provider_reference IS NOT NULL",
+        ),
         Index(
             "ix_payment_attempts_due",
             "next_query_at",

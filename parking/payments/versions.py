@@ -72,7 +72,69 @@ async def replace(unit: UnitOfWork, bill: Bill, new: NewVersion) -> Bill:
     if bill.state == BillState.WRITTEN_OFF:
         await ledger.post_reinstated(unit, bill, source=bill.id)
     bill.state = BillState.CORRECTED
-    version = Bill(
+    version = _version(bill, new, state, paid_at, bill.paid_attempt_id, at=unit.now())
+    await credit.carry(unit, bill, version)
+    unit.session.add(version)
+    await ledger.post_corrected(unit, version, less)
+    if version.state == BillState.OWED and listed is not None:
+        owing.list_version(unit, version, listed)
+    if version.state == BillState.WRITTEN_OFF:
+        await ledger.post_written_off(unit, version, source=version.id)
+    return version
+
+
+async def reopen(unit: UnitOfWork, bill: Bill) -> Bill:
+    """Let a locked paid bill be owed again, by a version that says the same: its money is gone.
+
+    Whoever calls this posts where the money went, and lists what is owed.
+
+    Raises:
+        BillReplacedError: it is not paid, or a newer version counts already.
+    """
+    if bill.state != BillState.PAID:
+        raise BillReplacedError("bill: expected the version that counts, and that is paid")
+    bill.state = BillState.CORRECTED
+    version = _version(bill, _same(bill), BillState.OWED, None, None, at=unit.now())
+    unit.session.add(version)
+    return version
+
+
+async def pay_with(unit: UnitOfWork, bill: Bill, attempt_id: UUID) -> Bill:
+    """Let a locked bill be paid by money that came back, by a version that says the same.
+
+    Whoever calls this posts where the money came from, and sees to it that it is not paid twice.
+
+    Raises:
+        PaymentInProgressError: a payment of it is under way; its outcome comes first.
+        BillReplacedError: a newer version counts already.
+    """
+    if bill.state in repository.REPLACED:
+        raise BillReplacedError("bill: expected the version that counts")
+    if bill.live_attempt_id is not None or bill.claim_id is not None:
+        raise PaymentInProgressError("bill: expected one without a payment under way")
+    await owing.close(unit, bill)
+    paid_at = bill.paid_at or unit.now()
+    bill.state = BillState.CORRECTED
+    version = _version(bill, _same(bill), BillState.PAID, paid_at, attempt_id, at=unit.now())
+    unit.session.add(version)
+    return version
+
+
+def _same(bill: Bill) -> NewVersion:
+    total = Money(bill.total_minor, bill.currency)
+    return NewVersion(total, bill.lines, bill.basis, bill.priced_until)
+
+
+def _version(  # noqa: PLR0913 - what a version may differ in
+    bill: Bill,
+    new: NewVersion,
+    state: BillState,
+    paid_at: datetime | None,
+    paid_attempt_id: UUID | None,
+    *,
+    at: datetime,
+) -> Bill:
+    return Bill(
         operator_id=bill.operator_id,
         id=version_id(bill.id),
         session_id=bill.session_id,
@@ -89,15 +151,7 @@ async def replace(unit: UnitOfWork, bill: Bill, new: NewVersion) -> Bill:
         lines=[dict(line) for line in new.lines],
         basis=dict(new.basis),
         priced_until=new.priced_until,
-        issued_at=unit.now(),
+        issued_at=at,
         paid_at=paid_at,
-        paid_attempt_id=bill.paid_attempt_id,
+        paid_attempt_id=paid_attempt_id,
     )
-    await credit.carry(unit, bill, version)
-    unit.session.add(version)
-    await ledger.post_corrected(unit, version, less)
-    if version.state == BillState.OWED and listed is not None:
-        owing.list_version(unit, version, listed)
-    if version.state == BillState.WRITTEN_OFF:
-        await ledger.post_written_off(unit, version, source=version.id)
-    return version

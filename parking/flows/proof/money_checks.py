@@ -35,8 +35,13 @@ _UNPAID = {
 # Entries that change neither what is owed nor what is held, but on whose account; and those of
 # what was given up or taken back, which come and go while the bill stays as it is.
 _BESIDES = frozenset(
-    {"moved", "opened", "written_off", "reinstated", "charged_back", "chargeback_won", "coupon"}
+    {
+        *("moved", "opened", "written_off", "reinstated", "coupon"),
+        *("charged_back", "chargeback_won", "owed_again", "owed_no_more", "refund_returned"),
+    }
 )
+# Where money was taken back, there may be several payments of one bill, and their refunds.
+_PAYMENTS = frozenset({"captured", "refunded"})
 
 
 def check_earlier(
@@ -117,11 +122,14 @@ def check_ledger(
     """
     currency, given = versions[0].currency, list(refunds)
     posted = [item for item in transfers if item.currency == currency]
-    wanted = _entries(versions, attempt, given)
+    ignored, wanted = _BESIDES, _entries(versions, attempt, given)
+    if not {"charged_back", "refund_returned"}.isdisjoint(item.cause for item in posted):
+        ignored = _BESIDES | _PAYMENTS
+        wanted = Counter({key: count for key, count in wanted.items() if key[0] not in ignored})
     found = Counter(
         (item.cause, _family(item.debit_account), _family(item.credit_account), item.amount_minor)
         for item in posted
-        if item.cause not in _BESIDES
+        if item.cause not in ignored
     )
     if wanted == found:
         stray = _on_another_account(versions, posted)
