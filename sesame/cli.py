@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "bill": ("sesame.commands.bill", "bill_app"),
     "place": ("sesame.commands.place", "place_app"),
     "invoice": ("sesame.commands.invoice", "invoice_app"),
+    "reconcile": ("sesame.commands.reconcile", "reconcile_command"),
     "staff": ("sesame.commands.staff", "staff_app"),
     "sandbox": ("sesame.commands.sandbox", "sandbox_app"),
     "schema": ("sesame.commands.schema", "schema_command"),
