@@ -1,5 +1,7 @@
 """`/pay/{token}`: shows a bill, and sends whoever pays it to the payment provider."""
 
+from urllib.parse import parse_qs
+
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
@@ -8,7 +10,7 @@ from api.pages import pay
 from parking.flows.context import ParkingContext
 from parking.flows.payments import checkout
 from parking.flows.proof import receipt_links
-from parking.kit.errors import ParkingError, UnavailableError
+from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
 from parking.payments.errors import (
     BillUnknownError,
     NothingDueError,
@@ -16,7 +18,10 @@ from parking.payments.errors import (
     PaymentUnavailableError,
 )
 
-_HEADERS = {"content-security-policy": pay.CONTENT_SECURITY_POLICY}
+_HEADERS = {"content-security-policy": pay.CONTENT_SECURITY_POLICY, "vary": "User-Agent"}
+_FIELDS_MAX = 8
+# How the browsers inside the apps of providers name themselves.
+_SCANNERS = {"MicroMessenger": "wechat", "AlipayClient": "alipay"}
 
 
 class PayEndpoint:
@@ -30,28 +35,45 @@ class PayEndpoint:
         token: str = request.path_params["token"]
         try:
             if request.method == "POST":
-                # The form has no fields; whatever comes must have ended before money moves.
-                await read_body(request)
-                return await self._pay(token)
-            return await self._show(token)
+                # Whatever comes must have ended before money moves.
+                return await self._pay(token, _method(await read_body(request)), request)
+            return await self._show(token, request)
         except BodyRefusedError as error:
             return PlainTextResponse(str(error), error.status, REFUSED_HEADERS)
         except BillUnknownError:
             return HTMLResponse(pay.render_unknown(), 404, _HEADERS)
 
-    async def _pay(self, token: str) -> Response:
+    async def _pay(self, token: str, method: str | None, request: Request) -> Response:
         try:
-            return RedirectResponse(await checkout.start(self._context, token), 303)
-        except (NothingDueError, PaymentInProgressError):
+            return RedirectResponse(await checkout.start(self._context, token, method), 303)
+        except (NothingDueError, PaymentInProgressError, InvalidInputError):
             # The page says how it stands.
             return RedirectResponse(f"/pay/{token}", 303)
         except (PaymentUnavailableError, UnavailableError) as error:
-            return await self._show(token, failed=error)
+            return await self._show(token, request, failed=error)
 
-    async def _show(self, token: str, *, failed: ParkingError | None = None) -> Response:
+    async def _show(
+        self, token: str, request: Request, *, failed: ParkingError | None = None
+    ) -> Response:
         page = await checkout.bill_of(self._context, token)
         notice = None if failed is None else "The payment page does not answer. Please try again."
         receipts = await receipt_links.count_receipts(self._context, token) if page.paid else 0
         address = f"{self._context.public_url}/pay/{token}"
-        html = pay.render(page, address=address, notice=notice, receipts=receipts)
+        scanned_with = scanner_of(request.headers.get("user-agent", ""))
+        html = pay.render(
+            page, address=address, notice=notice, receipts=receipts, scanned_with=scanned_with
+        )
         return HTMLResponse(html, 200 if failed is None else 503, _HEADERS)
+
+
+def scanner_of(user_agent: str) -> str | None:
+    """Return the provider whose app opened the page, by what its browser calls itself."""
+    return next((name for mark, name in _SCANNERS.items() if mark in user_agent), None)
+
+
+def _method(body: bytes) -> str | None:
+    try:
+        fields = parse_qs(body.decode("ascii"), max_num_fields=_FIELDS_MAX)
+    except ValueError:
+        return None
+    return fields.get("provider", [None])[0]

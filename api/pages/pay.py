@@ -21,7 +21,8 @@ td{padding:.3rem 0;border-bottom:1px solid #ddd;vertical-align:top}
 td:last-child{text-align:right;white-space:nowrap}
 .due{font-size:2rem;font-weight:700;margin:1rem 0}
 button{font:inherit;font-weight:700;width:100%;padding:.9rem;border:0;border-radius:.5rem;
-color:#fff;background:#0a6b3d}
+color:#fff;background:#0a6b3d;margin:0 0 .6rem}
+button.other{color:#0a6b3d;background:#e8f3ed}
 .note{color:#555}.alert{border-left:4px solid #b00020;padding-left:.7rem}
 svg{width:9rem;height:9rem;display:block;margin:1.5rem auto 0}
 @media(prefers-color-scheme:dark){body{color:#eee;background:#121212}td{border-color:#333}
@@ -37,6 +38,13 @@ _REFRESH_S: Final = 5
 _LINES_SHOWN_MAX: Final = 40
 _RECEIPTS_SHOWN_MAX: Final = 20
 
+_METHODS: Final = {
+    "acquirer": "the payment service",
+    "alipay": "Alipay",
+    "gocardless": "bank transfer",
+    "stripe": "card",
+    "wechat": "WeChat Pay",
+}
 _REASONS: Final = {
     "free": "Free time",
     "grace": "Short stay",
@@ -48,7 +56,14 @@ _REASONS: Final = {
 }
 
 
-def render(page: PayPage, *, address: str, notice: str | None = None, receipts: int = 0) -> str:
+def render(
+    page: PayPage,
+    *,
+    address: str,
+    notice: str | None = None,
+    receipts: int = 0,
+    scanned_with: str | None = None,
+) -> str:
     """Return the page of a bill.
 
     Args:
@@ -56,13 +71,14 @@ def render(page: PayPage, *, address: str, notice: str | None = None, receipts: 
         address: The page's own address, for the QR code.
         notice: What went wrong with the last attempt to pay, if anything.
         receipts: How many receipts there are to download.
+        scanned_with: The provider whose app shows the page: its button comes first.
     """
     zone = ZoneInfo(page.timezone)
     alert = "" if notice is None else f'<p class="alert" role="alert">{escape(notice)}</p>'
     body = f"""<h1>{escape(page.place_name)}</h1>
 <p>{escape(page.plate_masked)}<br>
 <span class="note">Entered {_time(page.entered_at, zone)}</span></p>
-{alert}{_state(page, zone)}
+{alert}{_state(page, zone, scanned_with)}
 {_table(page, zone)}
 {_receipts(address, receipts)}<p class="note">As of {_time(page.as_of, zone)}</p>
 {_qr(address)}"""
@@ -87,19 +103,54 @@ def _document(body: str, *, head: str = "") -> str:
 """
 
 
-def _state(page: PayPage, zone: ZoneInfo) -> str:
+def _state(page: PayPage, zone: ZoneInfo, scanned_with: str | None) -> str:
     if page.state is PayState.DUE:
         return f"""<p class="due">{_money(page.due)}</p>
-<form method="post"><button>Pay {_money(page.due)}</button></form>"""
+{_buttons(page, scanned_with)}"""
     if page.state is PayState.IN_PROGRESS:
         return f"""<p class="due">{_money(page.due)}</p>
 <p>A payment is under way. This page looks again by itself.</p>
-<form method="post"><button>Back to the payment page</button></form>"""
+{_buttons_while_open(page, scanned_with)}"""
     if page.state is PayState.LEFT:
         return f"<p><strong>Goodbye.</strong> You paid {_money(page.paid)}.</p>"
     until = page.prepaid_until
     leave = "" if until is None else f" Please leave by {_time(until, zone)}."
     return f"<p><strong>Nothing is due.</strong> You paid {_money(page.paid)}.{leave}</p>"
+
+
+def _buttons(page: PayPage, scanned_with: str | None) -> str:
+    methods = _in_order(page, scanned_with)
+    if not methods:
+        return '<p class="alert">Please call staff to pay.</p>'
+    if len(methods) == 1:
+        return f"""<form method="post"><button>Pay {_money(page.due)}</button></form>"""
+    buttons = "".join(
+        f'<button name="provider" value="{escape(method)}">'
+        f"Pay {_money(page.due)} with {_method(method)}</button>"
+        for method in methods
+    )
+    return f"""<form method="post">{buttons}</form>"""
+
+
+def _buttons_while_open(page: PayPage, scanned_with: str | None) -> str:
+    if page.open_method is None:
+        # A driver's account is being charged: its outcome comes first.
+        return ""
+    others = "".join(
+        f'<button class="other" name="provider" value="{escape(method)}">'
+        f"Pay with {_method(method)} instead</button>"
+        for method in _in_order(page, scanned_with)
+        if method != page.open_method
+    )
+    return f"""<form method="post"><button>Back to the payment page</button>{others}</form>"""
+
+
+def _in_order(page: PayPage, scanned_with: str | None) -> list[str]:
+    return sorted(page.methods, key=lambda method: method != scanned_with)
+
+
+def _method(name: str) -> str:
+    return escape(_METHODS.get(name, name))
 
 
 def _table(page: PayPage, zone: ZoneInfo) -> str:

@@ -12,6 +12,7 @@ from parking.flows.context import ParkingContext
 from parking.flows.pay_link import pay_url, read_pay_token
 from parking.flows.payments import settlement
 from parking.kit.database import UnitOfWork
+from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
 from parking.lanes import repository as lanes
 from parking.payments import repository
@@ -21,17 +22,23 @@ from parking.payments.errors import (
     NothingDueError,
     PaymentInProgressError,
     PaymentUnavailableError,
+    ProviderMissingError,
 )
-from parking.payments.models import AttemptKind, Bill, BillState, PaymentAttempt
+from parking.payments.models import AttemptKind, AttemptState, Bill, BillState, PaymentAttempt
 from parking.payments.port import (
     CheckoutOrder,
     ProviderRefusedError,
     ProviderUnavailableError,
 )
+from parking.payments.rules import LIVE_STATES
 from parking.places import service as places
 from parking.sessions import service as sessions
 from parking.sessions.models import Session
 
+# What was written off may still be paid by whoever wants to.
+UNPAID_STATES = frozenset({BillState.ISSUED, BillState.OWED, BillState.WRITTEN_OFF})
+# Two people at one bill could go on choosing for ever.
+SWITCHES_MAX = 3
 _SHOWN_AT_EACH_END = 2
 
 
@@ -50,6 +57,8 @@ class PayPage:
 
     Attributes:
         plate_masked: Enough for the driver to recognise the car, too little to name it.
+        methods: The providers that it can be paid with by hand, the usual one first.
+        open_method: The one whose payment page is open now, if any is.
     """
 
     place_name: str
@@ -63,6 +72,8 @@ class PayPage:
     as_of: datetime
     prepaid_until: datetime | None
     state: PayState
+    methods: tuple[str, ...]
+    open_method: str | None
 
 
 async def bill_of(context: ParkingContext, token: str) -> PayPage:
@@ -76,6 +87,7 @@ async def bill_of(context: ParkingContext, token: str) -> PayPage:
         session = await _lock_session(unit, operator_id, session_id)
         bill = await live_bill.compute(unit, session, unit.now())
         standing = await _standing(unit, session)
+        open_method = await _open_method(unit, standing)
         place = await places.require_place(unit, operator_id, session.place_id)
         plate = sessions.plate_of(unit, session)
     due = bill.due if standing is None else Money(standing.total_minor, standing.currency)
@@ -91,26 +103,75 @@ async def bill_of(context: ParkingContext, token: str) -> PayPage:
         as_of=bill.as_of,
         prepaid_until=session.prepaid_until,
         state=_state(session, standing, due),
+        methods=methods_of(context, due.currency),
+        open_method=open_method,
     )
 
 
-async def start(context: ParkingContext, token: str) -> str:
-    """Return the address of the provider's payment page for the bill; again, the same page.
+def methods_of(context: ParkingContext, currency: str) -> tuple[str, ...]:
+    """Return the providers that take money by hand in a currency, the usual one first."""
+    able = [
+        name
+        for name, provider in context.providers.items()
+        if provider.traits.has_checkout
+        and (not provider.traits.currencies or currency in provider.traits.currencies)
+    ]
+    return tuple(sorted(able, key=lambda name: name != context.checkout_provider))
+
+
+async def start(context: ParkingContext, token: str, method: str | None = None) -> str:
+    """Return the address of a payment page for the bill; again, the same page.
+
+    Where the page of another provider is open, it is closed first: only once it takes no money
+    any more, another order begins.
+
+    Args:
+        context: The domain's surroundings.
+        token: Of the bill.
+        method: The provider to pay with; None for the one whose page is open, or the usual one.
 
     Raises:
         BillUnknownError: the token is not one of ours.
         NothingDueError: the bill is paid, or nothing is due yet.
-        PaymentInProgressError: the driver's account is being charged for it.
+        PaymentInProgressError: the driver's account is being charged for it, or the page that is
+            open cannot be closed now.
         PaymentUnavailableError: the provider opened no page.
     """
     operator_id, session_id = read_pay_token(context.vault, token)
-    return await open_page(context, operator_id, session_id)
+    return await open_page(context, operator_id, session_id, method)
 
 
-async def open_page(context: ParkingContext, operator_id: UUID, session_id: UUID) -> str:
-    """Return the provider's payment page for what a stay owes now; errors as in `start`."""
-    attempt = await _begin(context, operator_id, session_id)
-    return await _page(context, attempt, pay_url(context, operator_id, session_id))
+async def open_page(
+    context: ParkingContext, operator_id: UUID, session_id: UUID, method: str | None = None
+) -> str:
+    """Return a provider's payment page for what a stay owes now; errors as in `start`."""
+    for _ in range(SWITCHES_MAX):
+        attempt = await _begin(context, operator_id, session_id, method)
+        if method in {None, attempt.provider}:
+            return await _page(context, attempt, pay_url(context, operator_id, session_id))
+        await _give_up(context, attempt)
+    raise PaymentInProgressError("bill: it is being paid in another way just now")
+
+
+async def _give_up(context: ParkingContext, attempt: PaymentAttempt) -> None:
+    try:
+        state = await settlement.close(context, attempt.operator_id, attempt.id)
+    except ProviderMissingError as error:
+        raise PaymentInProgressError("bill: another payment page is open") from error
+    if state == AttemptState.SUCCEEDED:
+        raise NothingDueError("bill: it was paid just now")
+    if state != AttemptState.FAILED:
+        raise PaymentInProgressError("bill: the page that was opened before does not close yet")
+
+
+async def open_bill_page(
+    context: ParkingContext, operator_id: UUID, bill_id: UUID, return_url: str
+) -> str:
+    """Return the provider's payment page for one unpaid bill; errors as in `start`."""
+    async with context.database.begin() as unit:
+        locked = await repository.lock_bill(unit, operator_id, bill_id)
+        attempt = await _begin_for(context, unit, locked)
+    return await _page(context, attempt, return_url)
 
 
 async def _page(context: ParkingContext, attempt: PaymentAttempt, return_url: str) -> str:
@@ -136,8 +197,13 @@ async def _page(context: ParkingContext, attempt: PaymentAttempt, return_url: st
         raise PaymentUnavailableError("the provider refused the payment; try again") from error
     async with context.database.begin() as unit:
         stored = await repository.lock_attempt(unit, operator_id, attempt.id)
-        if stored is not None:
+        is_live = stored is not None and stored.state in LIVE_STATES
+        if stored is not None and is_live:
             stored.checkout_url = page.url
+    if not is_live:
+        # It was closed while it opened: nobody gets to see it, and it is closed once more.
+        await context.provider(attempt.provider).close(payments.sent_order(attempt))
+        raise PaymentInProgressError("bill: another way to pay was chosen meanwhile")
     return page.url
 
 
@@ -147,7 +213,9 @@ def mask(plate: str) -> str:
     return plate[:_SHOWN_AT_EACH_END] + hidden + plate[-_SHOWN_AT_EACH_END:]
 
 
-async def _begin(context: ParkingContext, operator_id: UUID, session_id: UUID) -> PaymentAttempt:
+async def _begin(
+    context: ParkingContext, operator_id: UUID, session_id: UUID, method: str | None
+) -> PaymentAttempt:
     async with context.database.begin() as unit:
         session = await _lock_session(unit, operator_id, session_id)
         bill = await _standing(unit, session)
@@ -157,21 +225,23 @@ async def _begin(context: ParkingContext, operator_id: UUID, session_id: UUID) -
                 bill = await current_bill(unit, session, live, session.exit_presentation_id)
         if bill is None:
             raise NothingDueError("bill: nothing is due")
-        return await _begin_for(
-            context, unit, await repository.lock_bill(unit, operator_id, bill.id)
-        )
+        locked = await repository.lock_bill(unit, operator_id, bill.id)
+        return await _begin_for(context, unit, locked, method)
 
 
 async def _begin_for(
-    context: ParkingContext, unit: UnitOfWork, locked: Bill | None
+    context: ParkingContext, unit: UnitOfWork, locked: Bill | None, method: str | None = None
 ) -> PaymentAttempt:
-    if locked is None or locked.state not in {BillState.ISSUED, BillState.OWED}:
+    if locked is None or locked.state not in UNPAID_STATES:
         raise NothingDueError("bill: it is paid")
     if locked.live_attempt_id is not None:
         return await _live_checkout(unit, locked, locked.live_attempt_id)
-    if context.checkout_provider is None:
+    able = methods_of(context, locked.currency)
+    if not able:
         raise PaymentUnavailableError("no payment provider is set up here; call staff")
-    attempt = await payments.begin_attempt(unit, locked, provider=context.checkout_provider)
+    if method is not None and method not in able:
+        raise InvalidInputError("provider", f"one of {', '.join(able)}")
+    attempt = await payments.begin_attempt(unit, locked, provider=method or able[0])
     if attempt is None:
         raise PaymentUnavailableError("bill: too many payments of it failed; call staff")
     return attempt
@@ -182,6 +252,13 @@ async def _live_checkout(unit: UnitOfWork, bill: Bill, attempt_id: UUID) -> Paym
     if attempt is None or attempt.kind != AttemptKind.CHECKOUT:
         raise PaymentInProgressError("bill: your account is being charged for it")
     return attempt
+
+
+async def _open_method(unit: UnitOfWork, standing: Bill | None) -> str | None:
+    if standing is None or standing.live_attempt_id is None:
+        return None
+    live = await repository.find_attempt(unit, standing.operator_id, standing.live_attempt_id)
+    return None if live is None or live.kind != AttemptKind.CHECKOUT else live.provider
 
 
 async def _standing(unit: UnitOfWork, session: Session) -> Bill | None:
