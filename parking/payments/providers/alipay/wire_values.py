@@ -59,4 +59,5 @@ def shanghai_date(at: datetime) -> str:
 
 def subject(description: str) -> str:
     """Return what the payer reads, without what Alipay forbids in it."""
-    return _FORBIDDEN_IN_SUBJECT.sub(" ", description).strip()[:SUBJECT_LENGTH_MAX] or "Parking"
+    words = _FORBIDDEN_IN_SUBJECT.sub(" ", description).split()
+    return " ".join(words)[:SUBJECT_LENGTH_MAX] or "Parking"
