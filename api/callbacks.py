@@ -8,7 +8,9 @@ from api.body import REFUSED_HEADERS, BodyRefusedError, read_body
 from parking.flows.context import ParkingContext
 from parking.flows.payments.notices import receive_notice
 from parking.kit.errors import ParkingError
-from parking.payments.port import NoticeOutcome, NoticeRefusedError, NoticeReply
+from parking.payments.port import Notice, NoticeOutcome, NoticeRefusedError, NoticeReply
+
+_WORST_FIRST = (NoticeOutcome.BUSY, NoticeOutcome.IMPOSSIBLE)
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -32,18 +34,22 @@ class CallbackEndpoint:
         except NoticeRefusedError as error:
             _log.warning("notice.refused", provider=name, reason=error.reason)
             return _reply(provider.notice_reply(NoticeOutcome.REFUSED))
-        for notice in notices:
-            try:
-                await receive_notice(self._context, name, notice)
-            except ParkingError as error:
-                if error.retryable:
-                    return _reply(provider.notice_reply(NoticeOutcome.BUSY))
-                # Verified and impossible, such as another amount: repeating it cannot help.
-                _log.error(
-                    "notice.impossible", provider=name, code=error.code, notice=notice.notice_id
-                )
-                return _reply(provider.notice_reply(NoticeOutcome.IMPOSSIBLE))
-        return _reply(provider.notice_reply(NoticeOutcome.TAKEN))
+        # All of them, whatever becomes of one: the provider may never send the others again.
+        outcomes = {await self._take(name, notice) for notice in notices}
+        worst = next((one for one in _WORST_FIRST if one in outcomes), NoticeOutcome.TAKEN)
+        return _reply(provider.notice_reply(worst))
+
+    async def _take(self, name: str, notice: Notice) -> NoticeOutcome:
+        try:
+            await receive_notice(self._context, name, notice)
+        except ParkingError as error:
+            if error.retryable:
+                _log.warning("notice.busy", provider=name, code=error.code, notice=notice.notice_id)
+                return NoticeOutcome.BUSY
+            # Verified and impossible, such as another amount: repeating it cannot help.
+            _log.error("notice.impossible", provider=name, code=error.code, notice=notice.notice_id)
+            return NoticeOutcome.IMPOSSIBLE
+        return NoticeOutcome.TAKEN
 
 
 def _reply(reply: NoticeReply) -> Response:
