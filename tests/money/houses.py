@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
 from parking.kit.clock import Clock
+from sesame.bench.money.books import Books, read_books
 from tests.money.stand_ins import OPENERS, Neighbourhood
 from tests.money.troubles import Unsteady
 
@@ -45,53 +46,6 @@ REFUND_SCENARIOS: Final = (
 PAID: Final = 303
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """An order in a provider's own books."""
-
-    number: str
-    amount_minor: int
-    currency: str
-    status: str
-    is_guaranteed: bool = False
-
-    @property
-    def is_captured(self) -> bool:
-        """Whether the provider has the money."""
-        return self.status == "succeeded"
-
-    @property
-    def is_live(self) -> bool:
-        """Whether it may still take the money."""
-        return self.status == "accepted"
-
-
-@dataclass(frozen=True, slots=True)
-class GivenBack:
-    """A refund in a provider's own books."""
-
-    number: str
-    charge: str
-    amount_minor: int
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """What a provider says, in its own words and numbers.
-
-    Attributes:
-        charged_back: By the number of the charge, what its payer's bank took back and still has.
-        notices_pending: Notices that are still to be posted.
-    """
-
-    orders: dict[str, Order] = field(default_factory=dict[str, Order])
-    refunds: dict[str, GivenBack] = field(default_factory=dict[str, GivenBack])
-    charged_back: dict[str, int] = field(default_factory=dict[str, int])
-    balances: dict[str, int] = field(default_factory=dict[str, int])
-    notices_pending: int = 0
-
-
 @dataclass(slots=True)
 class House:
     """One provider as a story uses it."""
@@ -125,7 +79,7 @@ class House:
         """Return its books."""
         answer = await self.client.get(f"{self.url}/_books")
         answer.raise_for_status()
-        return _read(answer.json())
+        return read_books(answer.json())
 
     async def confirm(self, url: str) -> None:
         """Do what a payer does on the confirmation page."""
@@ -139,34 +93,6 @@ class House:
     async def _control(self, **wish: object) -> None:
         answer = await self.client.post(f"{self.url}/_control", json=wish)
         assert answer.status_code == 200, (wish, answer.text)
-
-
-def _read(shown: dict[str, Any]) -> Books:
-    orders = [
-        Order(
-            row["number"],
-            row["amount_minor"] or 0,
-            row["currency"] or "",
-            row["status"],
-            row["guaranteed"],
-        )
-        for row in shown["orders"]
-    ]
-    refunds = [
-        GivenBack(row["number"], row["charge"], row["amount_minor"], row["status"])
-        for row in shown["refunds"]
-    ]
-    return Books(
-        orders={order.number: order for order in orders},
-        refunds={refund.number: refund for refund in refunds},
-        charged_back={
-            row["number"]: row["amount_minor"]
-            for row in shown["chargebacks"]
-            if row["status"] != "won"
-        },
-        balances={currency: sums["balance_minor"] for currency, sums in shown["sums"].items()},
-        notices_pending=shown["notices"]["pending"],
-    )
 
 
 @asynccontextmanager

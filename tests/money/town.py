@@ -36,9 +36,10 @@ from parking.places import service as places
 from parking.plates import service as plates
 from parking.plates.models import DriverPlate, PlateBinding, Proof
 from parking.tariffs import service as tariffs
+from sesame.bench.money.books import Books
 from tests.contract.http_server import listener, url_of
 from tests.factories.lane_world import RATE_TABLE, SIGNER, VAULT, WEIGHTS, read_of
-from tests.money.houses import Books, House, open_houses
+from tests.money.houses import House, open_houses
 from tests.money.loop_server import served
 from tests.money.post_office import Letter, PostOffice
 

@@ -1,0 +1,41 @@
+"""Reads everything that the promises are about, in one transaction."""
+
+from collections.abc import Collection
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from parking.kit.database import UnitOfWork
+from parking.payments import balances
+from sesame.bench.money.promises import Rows
+
+_COMMANDS: Final = """
+SELECT c.*, l.direction, s.left_at, s.exit_presentation_id, p.cleared_at
+FROM gate_commands c
+JOIN access_lanes l ON l.operator_id = c.operator_id AND l.id = c.lane_id
+JOIN presentations p ON p.operator_id = c.operator_id AND p.id = c.presentation_id
+LEFT JOIN sessions s ON s.operator_id = c.operator_id AND s.id = c.session_id
+ORDER BY c.id
+"""
+
+
+async def read_rows(unit: UnitOfWork, operators: Collection[UUID]) -> Rows:
+    """Return the books of an installation that belongs to a bench or a test alone."""
+    return Rows(
+        bills=await _all(unit, "SELECT * FROM bills ORDER BY id"),
+        attempts=await _all(unit, "SELECT * FROM payment_attempts ORDER BY sent_at, id"),
+        refunds=await _all(unit, "SELECT * FROM refunds ORDER BY id"),
+        transfers=await _all(unit, "SELECT * FROM ledger_transfers ORDER BY id"),
+        commands=await _all(unit, _COMMANDS),
+        stays=await _all(unit, "SELECT operator_id, id, circumstances FROM sessions"),
+        coupons=await _all(unit, "SELECT operator_id, session_id, name FROM session_validations"),
+        credit=await _all(unit, "SELECT * FROM credit_accounts"),
+        balances={
+            operator_id: await balances.balances(unit, operator_id) for operator_id in operators
+        },
+    )
+
+
+async def _all(unit: UnitOfWork, statement: str) -> list[dict[str, Any]]:
+    return [dict(row) for row in (await unit.run(text(statement))).mappings()]
