@@ -42,7 +42,7 @@ from tests.factories.sent_orders import sent
 PRICE = Money(1250, "JPY")
 
 
-async def _order(stage: AcquirerStage) -> ChargeOrder:
+async def order_of(stage: AcquirerStage) -> ChargeOrder:
     request = AgreementRequest(
         number=new_number(), description="Parking", return_url="https://parkside.example/"
     )
@@ -207,7 +207,7 @@ class TestCaller:
 
 class TestPlay:
     async def test_a_late_answer_is_unknown_then_true(self, acquirer_stage: AcquirerStage) -> None:
-        order = await _order(acquirer_stage)
+        order = await order_of(acquirer_stage)
         await acquirer_stage.control(scenario="delay", delay_ms=400)
 
         result = await acquirer_stage.provider.charge(replace(order, deadline_s=0.1))
@@ -219,7 +219,7 @@ class TestPlay:
     async def test_a_rule_for_one_agreement_leaves_the_others(
         self, acquirer_stage: AcquirerStage
     ) -> None:
-        unlucky, lucky = await _order(acquirer_stage), await _order(acquirer_stage)
+        unlucky, lucky = await order_of(acquirer_stage), await order_of(acquirer_stage)
         await acquirer_stage.control(
             scenario="decline", matching="agreement", agreement=unlucky.agreement_reference
         )
@@ -231,7 +231,7 @@ class TestPlay:
         assert result.status is OrderStatus.SUCCEEDED
 
     async def test_a_rule_for_always_ends_when_cleared(self, acquirer_stage: AcquirerStage) -> None:
-        order = await _order(acquirer_stage)
+        order = await order_of(acquirer_stage)
         await acquirer_stage.control(
             scenario="lose_answer_before", matching="always", operation="query"
         )
@@ -245,7 +245,7 @@ class TestPlay:
         assert queried.status is OrderStatus.SUCCEEDED
 
     async def test_accepted_may_fail_later(self, acquirer_stage: AcquirerStage) -> None:
-        order = await _order(acquirer_stage)
+        order = await order_of(acquirer_stage)
         before = await acquirer_stage.captured("JPY")
         await acquirer_stage.play("accept_then_decline")
 
@@ -258,7 +258,7 @@ class TestPlay:
         assert await acquirer_stage.captured("JPY") == before
 
     async def test_either_platform_key_signs(self, acquirer_stage: AcquirerStage) -> None:
-        order = await _order(acquirer_stage)
+        order = await order_of(acquirer_stage)
         first = await acquirer_stage.provider.charge(order)
         await acquirer_stage.control(platform_key=1)
 
@@ -270,7 +270,7 @@ class TestPlay:
     async def test_a_platform_key_that_we_do_not_know_proves_nothing(
         self, acquirer: RunningAcquirer, acquirer_stage: AcquirerStage
     ) -> None:
-        order = await _order(acquirer_stage)
+        order = await order_of(acquirer_stage)
         first_key = acquirer.settings.platform_keys_pem.split("-----BEGIN", 2)[1]
         settings = replace(acquirer.settings, platform_keys_pem=f"-----BEGIN{first_key}")
         provider = AcquirerProvider(settings, SystemClock())
@@ -310,7 +310,7 @@ class TestNotices:
     async def _deliveries(
         self, stage: AcquirerStage, scenario: str, count: int
     ) -> tuple[ChargeResult, list[Delivery]]:
-        order = await _order(stage)
+        order = await order_of(stage)
         await stage.play(scenario)
         await stage.provider.charge(order)
         about = order.number.encode()
@@ -364,7 +364,7 @@ class TestNotices:
         assert notice.result.amount == Money(1251, "JPY")
 
     async def test_an_unanswered_notice_comes_again(self, acquirer_stage: AcquirerStage) -> None:
-        order = await _order(acquirer_stage)
+        order = await order_of(acquirer_stage)
         await acquirer_stage.delivery(NoticeKind.AGREEMENT_SIGNED, order.agreement_reference)
         acquirer_stage.receiver.failures_left = 3
 
@@ -419,7 +419,7 @@ class TestProcess:
                     platform_keys_pem=(tmp_path / "platform.pub").read_text(),
                 )
                 stage = AcquirerStage(url, NoticeReceiver(), client, settings=settings)
-                order = await _order(stage)
+                order = await order_of(stage)
                 await stage.control(scenario="delay", delay_ms=30_000)
                 charging = asyncio.create_task(stage.provider.charge(order))
                 await eventually(lambda: _taken(stage))

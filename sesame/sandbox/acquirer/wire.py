@@ -4,7 +4,8 @@ import json
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from pydantic import ValidationError
@@ -20,6 +21,7 @@ from sesame.sandbox.acquirer.calls import (
     EmptyCall,
     RefundCall,
 )
+from sesame.sandbox.acquirer.settlements import DayOpenError, SettlementFiles
 from sesame.sandbox.acquirer.signing import (
     CallRefusedError,
     PlatformKey,
@@ -68,12 +70,14 @@ class Acquirer:
     Attributes:
         keys: The platform's own; `Platform.delivery` says which one signs.
         merchant_keys: The merchant's, by their ids.
+        settlements: What was made of closed days.
     """
 
     platform: Platform
     merchant: str
     keys: tuple[PlatformKey, ...]
     merchant_keys: dict[str, RSAPublicKey]
+    settlements: SettlementFiles = field(default_factory=SettlementFiles)
 
     @property
     def key(self) -> PlatformKey:
@@ -99,6 +103,15 @@ def wire_routes(acquirer: Acquirer) -> list[Route]:
 
         return Route(path, answer, methods=[method.upper() for method in endpoints])
 
+    def settlement(platform: Platform, request: Request, _asked: Json, _turn: Turn) -> Json:
+        try:
+            day = date.fromisoformat(request.path_params["day"])
+            after = int(request.query_params.get("after", "0"))
+        except ValueError as error:
+            message = "expected a day such as 2026-11-22, and `after` as an answer gave it"
+            raise _WireError(400, "invalid_request", message) from error
+        return acquirer.settlements.page(platform, day, after)
+
     query = Operation.QUERY
     return [
         route("/v1/agreements", post=_Endpoint(Operation.AGREEMENT, AgreementCall, _start)),
@@ -113,6 +126,7 @@ def wire_routes(acquirer: Acquirer) -> list[Route]:
         route("/v1/checkouts", post=_Endpoint(Operation.CHECKOUT, CheckoutCall, _checkout)),
         route("/v1/refunds", post=_Endpoint(Operation.REFUND, RefundCall, _refund)),
         route("/v1/refunds/{number}", get=_Endpoint(query, None, _refund_state)),
+        route("/v1/settlements/{day}", get=_Endpoint(Operation.SETTLEMENT, None, settlement)),
     ]
 
 
@@ -134,6 +148,9 @@ async def _answer(acquirer: Acquirer, request: Request, endpoint: _Endpoint) -> 
         status, content = error.status, error.body
     except NotFoundError:
         status, content = 404, {"code": "not_found", "message": "no such thing"}
+    except DayOpenError:
+        message = "the day's books are not closed; ask later"
+        status, content = 409, {"code": "settlement_not_ready", "message": message}
     except NumberConflictError:
         message = "this number belongs to another order"
         status, content = 409, {"code": "number_conflict", "message": message, "field": "number"}

@@ -131,6 +131,9 @@ class Script:
     def take(self, operation: Operation, agreement: str | None) -> Rule | None:
         """Return the rule for this call; a `next` rule is spent."""
         for rule in self._rules:
+            # What a settlement file says differently is not how its call goes.
+            if rule.scenario in SETTLEMENT_SCENARIOS:
+                continue
             if rule.operation is operation and rule.agreement in {None, agreement}:
                 return self._spend(rule)
         return None

@@ -31,7 +31,6 @@ from parking.payments.port import (
     RefundOrder,
     RefundResult,
     SentOrder,
-    SettlementNotReadyError,
     SettlementRow,
 )
 from parking.payments.providers.acquirer.answers import (
@@ -42,6 +41,7 @@ from parking.payments.providers.acquirer.answers import (
     RefundAnswer,
 )
 from parking.payments.providers.acquirer.notices import BODY_BYTES_MAX, parse_notice
+from parking.payments.providers.acquirer.settlements import fetch_settlement
 from parking.payments.providers.acquirer.signature import (
     SignatureHeader,
     SignatureRefusedError,
@@ -185,7 +185,7 @@ class AcquirerProvider:
 
     async def fetch_settlement(self, day: date) -> tuple[SettlementRow, ...]:
         """See `PaymentProvider.fetch_settlement`."""
-        raise SettlementNotReadyError(f"the acquirer keeps no file of {day} yet")
+        return await fetch_settlement(self._client, day)
 
     async def aclose(self) -> None:
         """See `PaymentProvider.aclose`."""

@@ -1,5 +1,6 @@
 """The acquirer's JSON, and what it means in the port's words (docs/acquirer-wire.md, part 4)."""
 
+from datetime import UTC
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -11,10 +12,16 @@ from parking.payments.port import (
     ChargeResult,
     OrderStatus,
     RefundResult,
+    SettlementKind,
+    SettlementRow,
 )
 
+SETTLEMENT_PAGE_MAX = 200
 AmountMinor = Annotated[int, Field(gt=0, lt=2**53)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+FeeMinor = Annotated[int, Field(gt=-(2**53), lt=2**53)]
+Count = Annotated[int, Field(ge=0, le=10**6)]
+Cursor = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,64}$")]
 Time = AwareDatetime
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -121,3 +128,35 @@ class RefundAnswer(_MoneyAnswer):
             provider_reference=self.reference,
             amount=self.amount,
         )
+
+
+class SettlementRowAnswer(Answer):
+    """One movement of a closed day."""
+
+    kind: Literal["charge", "refund", "chargeback", "chargeback_reversed"]
+    number: Annotated[str, Field(max_length=200)]
+    reference: Annotated[str, Field(max_length=200)]
+    amount_minor: AmountMinor
+    currency: Currency
+    fee_minor: FeeMinor
+    occurred_at: Time
+
+    def row(self) -> SettlementRow:
+        """Return it in the port's words."""
+        return SettlementRow(
+            kind=SettlementKind(self.kind),
+            number=self.number,
+            reference=self.reference,
+            amount=Money(self.amount_minor, self.currency),
+            fee_minor=self.fee_minor,
+            occurred_at=self.occurred_at.astimezone(UTC),
+        )
+
+
+class SettlementAnswer(Answer):
+    """A page of a closed day."""
+
+    day: Annotated[str, Field(alias="date")]
+    count: Count
+    rows: Annotated[list[SettlementRowAnswer], Field(max_length=SETTLEMENT_PAGE_MAX)]
+    next: Cursor | None = None
