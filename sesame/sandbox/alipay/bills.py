@@ -7,6 +7,7 @@ import zipfile
 from sesame.sandbox.alipay.gateway import Gateway, RefusedError, text_of
 from sesame.sandbox.alipay.values import clock_time, day_bounds_ms, yuan
 from sesame.sandbox.platform import Json, SettlementLine, Turn, settlement_lines
+from sesame.sandbox.platform.scenarios import SETTLEMENT_SCENARIOS
 
 FEE_BASIS_POINTS = 60
 RULE = "#-----------------------------------------"
@@ -19,7 +20,7 @@ HEADER = (
 NOTHING = "0.00"
 
 
-def bill_url(gateway: Gateway, asked: Json, _turn: Turn, _notify_url: str) -> Json:
+def bill_url(gateway: Gateway, asked: Json, turn: Turn, _notify_url: str) -> Json:
     """`alipay.data.dataservice.bill.downloadurl.query`; the address is relative here."""
     if text_of(asked, "bill_type") != "trade":
         raise RefusedError("isv.invalid_arguments")
@@ -30,13 +31,15 @@ def bill_url(gateway: Gateway, asked: Json, _turn: Turn, _notify_url: str) -> Js
         raise RefusedError("isv.invalid_arguments") from error
     if gateway.platform.now_ms() < end_ms and not gateway.platform.is_day_closed:
         raise RefusedError("isv.invalid_arguments")
+    # The call itself has already spent one rule.
+    differences = SETTLEMENT_SCENARIOS & {turn.scenario}
     lines = [
         line
         for line in settlement_lines(
             gateway.platform.store,
             start_ms,
             end_ms,
-            differences=gateway.platform.script.take_differences(),
+            differences=differences | gateway.platform.script.take_differences(),
             fee_basis_points=FEE_BASIS_POINTS,
         )
         if line.kind in {"charge", "refund"}
