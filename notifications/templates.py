@@ -25,10 +25,16 @@ class Template(StrEnum):
 
     SESSION_ENTERED = "session_entered"
     BILL_DUE = "bill_due"
+    BILL_OWED = "bill_owed"
+    COLLECTION_FAILED = "collection_failed"
+    COLLECTION_ENDED = "collection_ended"
     PAYMENT_CHARGED = "payment_charged"
     PAYMENT_REFUSED = "payment_refused"
     PAYMENT_REFUNDED = "payment_refunded"
     PASS_REFUNDED = "pass_refunded"
+    PAYMENT_CHARGED_BACK = "payment_charged_back"
+    CHARGEBACK_REVERSED = "chargeback_reversed"
+    PASS_CHARGED_BACK = "pass_charged_back"
     BILL_CORRECTED = "bill_corrected"
     DISPUTE_REFUNDED = "dispute_refunded"
     DISPUTE_ACCEPTED = "dispute_accepted"
@@ -63,10 +69,14 @@ class Text:
 _BY_TYPE: Final[Mapping[str, Template]] = {
     EventType.SESSION_ENTERED: Template.SESSION_ENTERED,
     EventType.BILL_DUE: Template.BILL_DUE,
+    EventType.BILL_OWED: Template.BILL_OWED,
     EventType.PAYMENT_CHARGED: Template.PAYMENT_CHARGED,
     EventType.PAYMENT_REFUSED: Template.PAYMENT_REFUSED,
     EventType.PAYMENT_REFUNDED: Template.PAYMENT_REFUNDED,
     EventType.PASS_REFUNDED: Template.PASS_REFUNDED,
+    EventType.PAYMENT_CHARGED_BACK: Template.PAYMENT_CHARGED_BACK,
+    EventType.CHARGEBACK_REVERSED: Template.CHARGEBACK_REVERSED,
+    EventType.PASS_CHARGED_BACK: Template.PASS_CHARGED_BACK,
     EventType.BILL_CORRECTED: Template.BILL_CORRECTED,
     EventType.PASS_PURCHASED: Template.PASS_PURCHASED,
     EventType.PASS_PURCHASE_FAILED: Template.PASS_PURCHASE_FAILED,
@@ -79,6 +89,9 @@ _BY_TYPE: Final[Mapping[str, Template]] = {
 WITH_AMOUNT: Final = frozenset(
     {
         Template.BILL_DUE,
+        Template.BILL_OWED,
+        Template.COLLECTION_FAILED,
+        Template.COLLECTION_ENDED,
         Template.PAYMENT_CHARGED,
         Template.PAYMENT_REFUSED,
         Template.PAYMENT_REFUNDED,
@@ -121,6 +134,9 @@ def template_of(event: Event) -> Template | None:
     if event.type == EventType.GATE_OPENED:
         is_exit = event.payload.get("direction") == "exit"
         return Template.GATE_OPENED_EXIT if is_exit else Template.GATE_OPENED_ENTRY
+    if event.type == EventType.COLLECTION_FAILED:
+        is_last = event.payload.get("is_last_try") is True
+        return Template.COLLECTION_ENDED if is_last else Template.COLLECTION_FAILED
     if event.type == EventType.INVOICE_ISSUED:
         is_credit = event.payload.get("kind") in _CREDIT_KINDS
         return Template.CREDIT_NOTE_ISSUED if is_credit else Template.INVOICE_ISSUED

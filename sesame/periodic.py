@@ -16,7 +16,7 @@ from parking.flows.disputes import dispute_decision, dispute_misread
 from parking.flows.housekeeping import purge_expired
 from parking.flows.invoices import invoice_fapiao
 from parking.flows.passes import pass_renewal
-from parking.flows.payments import mandates, refunds, settlement
+from parking.flows.payments import collection, cross_place, mandates, refunds, settlement
 from parking.kit.partitions import ensure_partitions
 
 DAY_S: Final = 24 * 3600.0
@@ -26,6 +26,8 @@ MANDATES_EVERY_S: Final = 5.0
 PASSES_EVERY_S: Final = 2.0
 DISPUTES_EVERY_S: Final = 5.0
 FAPIAO_EVERY_S: Final = 5.0
+COLLECTION_EVERY_S: Final = 30.0
+PARTNERS_EVERY_S: Final = 30.0
 COUNT_EVERY_S: Final = 15.0
 CALL_TIMEOUT_S: Final = 60.0
 # A failed call is repeated soon, even where its turn comes once a day.
@@ -97,6 +99,8 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
         PeriodicTask("dispute sweep", DISPUTES_EVERY_S, sweep_disputes),
         PeriodicTask("misread search", DISPUTES_EVERY_S, look_for_misreads),
         PeriodicTask("pass renewals", PASSES_EVERY_S, renew_passes),
+        PeriodicTask("collection", COLLECTION_EVERY_S, partial(collection.sweep, context)),
+        PeriodicTask("partner sweep", PARTNERS_EVERY_S, partial(cross_place.sweep, context)),
         PeriodicTask("mandate sweep", MANDATES_EVERY_S, sweep_mandates),
         PeriodicTask("fapiao sweep", FAPIAO_EVERY_S, partial(invoice_fapiao.sweep, context)),
         PeriodicTask("parked events", COUNT_EVERY_S, count_parked),

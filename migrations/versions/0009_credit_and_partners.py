@@ -338,6 +338,7 @@ def _create_credit() -> None:
         sa.Column("owed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("awaited_attempt_id", sa.Uuid(), nullable=True),
         sa.Column("collector_id", sa.Uuid(), nullable=True),
         sa.Column("collector_place_id", sa.Uuid(), nullable=True),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_owed_bills_amount_positive")),

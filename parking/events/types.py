@@ -17,9 +17,12 @@ class EventType(StrEnum):
     PAYMENT_CHARGED = "PaymentCharged"
     PAYMENT_REFUSED = "PaymentRefused"
     PAYMENT_REFUNDED = "PaymentRefunded"
+    PAYMENT_CHARGED_BACK = "PaymentChargedBack"
+    CHARGEBACK_REVERSED = "ChargebackReversed"
     BILL_CORRECTED = "BillCorrected"
     DISPUTE_DECIDED = "DisputeDecided"
     GATE_OPENED = "GateOpened"
+    EXIT_OVERRIDDEN = "ExitOverridden"
     INVOICE_ISSUED = "InvoiceIssued"
     PASS_PURCHASED = "PassPurchased"
     PASS_PURCHASE_FAILED = "PassPurchaseFailed"
@@ -30,6 +33,8 @@ class EventType(StrEnum):
     PASS_CANCELLED = "PassCancelled"
     PASS_CHANGED = "PassChanged"
     PASS_REFUNDED = "PassRefunded"
+    PASS_CHARGED_BACK = "PassChargedBack"
+    PASS_CHARGEBACK_REVERSED = "PassChargebackReversed"
 
 
 PASS_EVENTS: Final = frozenset(
@@ -43,9 +48,14 @@ PASS_EVENTS: Final = frozenset(
         EventType.PASS_CANCELLED,
         EventType.PASS_CHANGED,
         EventType.PASS_REFUNDED,
+        EventType.PASS_CHARGED_BACK,
+        EventType.PASS_CHARGEBACK_REVERSED,
     }
 )
 """Events whose subject is a pass; its holder is poked, if it has one."""
 
-SESSION_EVENTS: Final = frozenset(EventType) - PASS_EVENTS - {EventType.INVOICE_ISSUED}
+NO_STAY_EVENTS: Final = frozenset({EventType.INVOICE_ISSUED, EventType.EXIT_OVERRIDDEN})
+"""Events whose subject is an invoice, or a car at an exit."""
+
+SESSION_EVENTS: Final = frozenset(EventType) - PASS_EVENTS - NO_STAY_EVENTS
 """Events whose subject is a session: whoever watches the session is poked."""

@@ -211,3 +211,15 @@ async def advance_seq(unit: UnitOfWork, operator_id: UUID, lane_id: UUID, seq: i
         .execution_options(synchronize_session=False)
     )
     return (await unit.run(statement)).rowcount == 1
+
+
+async def find_standing(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> Presentation | None:
+    """Return the car that stands in a lane now."""
+    statement = (
+        select(Presentation)
+        .where(col(Presentation.operator_id) == operator_id, col(Presentation.lane_id) == lane_id)
+        .where(col(Presentation.cleared_at).is_(None))
+        .order_by(col(Presentation.occupied_at).desc(), col(Presentation.id).desc())
+        .limit(1)
+    )
+    return (await unit.session.exec(statement)).one_or_none()

@@ -84,6 +84,7 @@ class OwedBill(Row, table=True):
         driver_id: Who owes it; None for a car that nobody's app knows.
         tries: How often it was collected in vain.
         next_try_at: When to collect it by mandate; None for never by itself.
+        awaited_attempt_id: A charge whose outcome takes its time, such as a bank's.
         collector_id: The partner at whose place the driver wants it to be paid now.
     """
 
@@ -106,6 +107,7 @@ class OwedBill(Row, table=True):
     owed_at: datetime = Field(sa_type=Timestamp)
     tries: int = 0
     next_try_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    awaited_attempt_id: UUID | None = None
     collector_id: UUID | None = None
     collector_place_id: UUID | None = None
 

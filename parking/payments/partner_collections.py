@@ -15,6 +15,7 @@ from parking.kit.ids import derive_id
 from parking.kit.money import Money
 from parking.payments import ledger, owing, repository
 from parking.payments import service as payments
+from parking.payments.credit_rules import COLLECTION_BACKOFF
 from parking.payments.errors import NothingDueError, PaymentInProgressError
 from parking.payments.models import AttemptKind, Bill, BillState
 from parking.payments.partner_models import CollectionState, PartnerCollection
@@ -161,6 +162,8 @@ async def release(unit: UnitOfWork, collection: PartnerCollection, owed: Bill, b
     listed = await owing.find(unit, owed.operator_id, owed.id)
     if listed is not None:
         listed.collector_id = listed.collector_place_id = None
+        if listed.next_try_at is not None:
+            listed.next_try_at = unit.now() + COLLECTION_BACKOFF[0]
 
 
 async def find(

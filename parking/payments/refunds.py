@@ -7,11 +7,12 @@ from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
 from parking.kit.ids import derive_id
 from parking.kit.money import Money
-from parking.payments import ledger, repository
+from parking.payments import chargebacks, ledger, repository
 from parking.payments.errors import RefundConflictError, RefundTooLargeError
 from parking.payments.models import Bill, PaymentAttempt, Refund, RefundState
 from parking.payments.port import (
     DESCRIPTION_LENGTH_MAX,
+    OrderStatus,
     RefundOrder,
     RefundResult,
     order_number,
@@ -21,6 +22,8 @@ from parking.payments.service import AmountMismatchError, sent_order
 
 REFUND_ORDER = "refund"
 RETRY_CAUSE = "retry:"
+DESK_CAUSE = "desk:"
+TO_HAND_OUT = "to_be_handed_out"
 # Whoever asked for it sends it right after the commit; should that process die, the sweep does.
 FIRST_SENT_AFTER = timedelta(seconds=2)
 
@@ -65,8 +68,9 @@ async def store(
         RefundTooLargeError: more would go back than the attempt took.
     """
     held = attempt.amount_minor - await repository.refunded_minor(unit, attempt)
+    held -= await chargebacks.taken_back_minor(unit, attempt)
     if amount.amount_minor > held or amount.currency != attempt.currency:
-        most = Money(held, attempt.currency).format()
+        most = Money(max(held, 0), attempt.currency).format()
         raise RefundTooLargeError(f"amount: expected at most {most}")
     if not reason.strip():
         raise InvalidInputError("reason", "what the payer reads")
@@ -113,6 +117,27 @@ def order_of(refund: Refund, attempt: PaymentAttempt) -> RefundOrder:
     )
 
 
+def is_by_hand(refund: Refund) -> bool:
+    """Return whether no provider holds the money: it was paid at a desk, or at a partner's."""
+    return ledger.account_of_refund(refund) == ledger.CASH_DESK
+
+
+def by_hand(refund: Refund) -> RefundResult:
+    """Return what becomes of such a refund: whoever decides on it at the desk hands it out.
+
+    What nobody at the desk asked for waits on their list, as one that failed: trying it again is
+    handing it out.
+    """
+    is_at_desk = refund.cause.startswith((DESK_CAUSE, RETRY_CAUSE))
+    return RefundResult(
+        number=refund.number,
+        charge_number=refund.charge_number,
+        status=OrderStatus.SUCCEEDED if is_at_desk else OrderStatus.FAILED,
+        failure_code=None if is_at_desk else TO_HAND_OUT,
+        amount=Money(refund.amount_minor, refund.currency),
+    )
+
+
 async def apply_result(unit: UnitOfWork, refund: Refund, result: RefundResult) -> bool:
     """Write down what the provider said; returns whether the locked refund's state changed.
 
@@ -123,6 +148,12 @@ async def apply_result(unit: UnitOfWork, refund: Refund, result: RefundResult) -
     asked = Money(refund.amount_minor, refund.currency)
     if result.amount not in {None, asked} or result.charge_number != refund.charge_number:
         raise AmountMismatchError(f"refund: expected {asked.format()} of the charge it was for")
+    if refund.state == RefundState.SUCCEEDED and result.came_back:
+        # Such as a card that was closed meanwhile: staff send it again in another way.
+        refund.state = RefundState.FAILED
+        refund.failure_code = result.failure_code
+        await ledger.post_refund_returned(unit, refund)
+        return True
     if refund.state not in LIVE_REFUND_STATES:
         return False
     before = refund.state

@@ -8,6 +8,7 @@ from parking.events.types import EventType
 from parking.kit.database import UnitOfWork
 from parking.payments import credit, credit_rules, mandate_rows, owing, partners
 from parking.payments import repository as payments
+from parking.payments.credit_models import OwedBill
 from parking.payments.models import Bill, BillState, MandateState
 from parking.places import service as places
 from parking.sessions.events import tell
@@ -65,6 +66,30 @@ async def owe(unit: UnitOfWork, session: Session, bill: Bill, *, at: datetime) -
         "timezone": place.timezone,
     }
     tell(unit, session, EventType.BILL_OWED, payload)
+
+
+async def refused(unit: UnitOfWork, session: Session, bill: Bill, attempt_id: UUID) -> None:
+    """Count a charge of an owed bill that failed long after it was sent; all is locked."""
+    listed = await owing.find(unit, bill.operator_id, bill.id)
+    if listed is not None and listed.awaited_attempt_id == attempt_id:
+        await count_try(unit, session, listed)
+
+
+async def count_try(unit: UnitOfWork, session: Session, listed: OwedBill) -> None:
+    """Count a try to collect in vain, and tell the driver what is still owed."""
+    listed.tries += 1
+    listed.awaited_attempt_id = None
+    wait = credit_rules.next_try_after(listed.tries)
+    listed.next_try_at = None if wait is None else unit.now() + wait
+    place = await places.require_place(unit, session.operator_id, session.place_id)
+    payload = {
+        "amount_minor": listed.amount_minor,
+        "currency": listed.currency,
+        "place_name": place.name,
+        "timezone": place.timezone,
+        "is_last_try": wait is None,
+    }
+    tell(unit, session, EventType.COLLECTION_FAILED, payload)
 
 
 async def give_credit_back(unit: UnitOfWork, session: Session) -> None:

@@ -90,6 +90,8 @@ async def lock_paying_attempt(unit: UnitOfWork, bill: Bill) -> PaymentAttempt:
     """
     if bill.state != BillState.PAID or bill.paid_attempt_id is None:
         raise NothingToRefundError("bill: expected one that took money")
+    if bill.collection_id is not None:
+        raise NothingToRefundError("bill: the partner gives back what was collected for it")
     attempt = await repository.lock_attempt(unit, bill.operator_id, bill.paid_attempt_id)
     if attempt is None:
         raise NothingToRefundError("bill: expected one that took money")
@@ -137,6 +139,8 @@ async def send(context: ParkingContext, operator_id: UUID, refund_id: UUID) -> R
         raise RefundUnknownError("refund: expected a stored one")
     if refund.state not in LIVE_REFUND_STATES:
         return RefundState(refund.state)
+    if refunds.is_by_hand(refund):
+        return await settle(context, operator_id, refund_id, refunds.by_hand(refund))
     provider = context.provider(refund.provider)
     order = refunds.order_of(refund, attempt)
     result = None
