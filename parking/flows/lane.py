@@ -26,7 +26,7 @@ from parking.flows.payments.charging import call_provider
 from parking.flows.payments.deadline import GATE_DEADLINE_S, Deadline
 from parking.flows.payments.settlement import Settled
 from parking.flows.payments.step import Step
-from parking.flows.release import OPEN_TTL_MS
+from parking.flows.release import OPEN_TTL_MS, has_moved_on
 from parking.kit.database import ConflictError, UnitOfWork
 from parking.kit.errors import UnavailableError
 from parking.lanes import repository as lane_rows
@@ -180,7 +180,8 @@ class LaneFlows:
             if presentation is None or presentation.lane_id != lane.lane_id:
                 return []
             if presentation.action == Action.OPEN:
-                return await _standing_orders(unit, presentation)
+                is_here = not await has_moved_on(unit, presentation)
+                return await _standing_orders(unit, presentation) if is_here else []
             if presentation.action not in {Action.PAY, Action.WAIT}:
                 return []
         step = await self._next_step(lane, presentation_id, is_takeover=False)

@@ -3,6 +3,7 @@
 from parking.kit.database import UnitOfWork
 from parking.lanes import service as lanes
 from parking.lanes.models import GateCommand, Presentation
+from parking.sessions import repository as sessions
 from parking.sessions.models import Session
 
 # Longer than any healthy round trip, shorter than a car needs to make room for another one.
@@ -18,3 +19,16 @@ async def release(
     if command is not None and presentation.action != OPEN:
         lanes.decide(unit, presentation, action=OPEN, reason=reason)
     return command
+
+
+async def has_moved_on(unit: UnitOfWork, presentation: Presentation) -> bool:
+    """Return whether the stay that this lane was opened for has come to another exit since.
+
+    Whatever stands here then is another car, or none: one stay opens one exit.
+    """
+    if presentation.session_id is None:
+        return False
+    session = await sessions.find_session(unit, presentation.operator_id, presentation.session_id)
+    if session is None or session.exit_presentation_id is None:
+        return False
+    return presentation.id not in {session.entry_presentation_id, session.exit_presentation_id}

@@ -251,6 +251,23 @@ async def test_car_that_left_an_exit_unseen_leaves_by_another_after_ten_minutes(
     assert resumed.action == "pay"
 
 
+async def test_exit_that_was_opened_for_a_stay_opens_no_more_once_it_left_by_another(
+    world: LaneWorld,
+) -> None:
+    await inside(world)
+    first = await world.arrive(world.exit)
+    assert (await world.decide(world.exit, first, read_of(PLATE))).action == "open"
+    [command] = await world.gate.pending_commands(world.exit, first)
+    world.wait(minutes=11)
+    second = await world.arrive(world.second_exit)
+    assert (await world.decide(world.second_exit, second, read_of(PLATE))).action == "open"
+    assert await world.gate.pending_commands(world.exit, first) == []
+    [order] = await world.rows(
+        "SELECT issued_at FROM gate_commands WHERE id = :id", id=command.command_id
+    )
+    assert order["issued_at"] == command.issued_at
+
+
 async def test_car_that_backs_out_of_an_exit_leaves_by_another_at_once(world: LaneWorld) -> None:
     await inside(world)
     first = await world.arrive(world.exit)
