@@ -30,6 +30,7 @@ UNPACKED_BYTES_MAX = 256 * 1024 * 1024
 # CSV of numbers shrinks about tenfold; a bomb, a thousandfold.
 COMPRESSION_MAX = 100
 ROWS_MAX = 1_000_000
+METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 CHUNK_BYTES = 1 << 20
 # Documented: bills of a day are there by the next morning. A day without any has no bill either,
 # and the gateway says the same of both: after this long it means the latter.
@@ -118,6 +119,8 @@ def _unpacked(packed: bytes) -> Iterator[bytes]:
             UNPACKED_BYTES_MAX, CHUNK_BYTES + COMPRESSION_MAX * len(packed)
         ):
             raise MalformedBillError("too large")
+        if any(entry.compress_type not in METHODS for entry in entries):
+            raise MalformedBillError("packed in another way")
         for entry in entries:
             content = bytearray()
             with archive.open(entry) as file:
