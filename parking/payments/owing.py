@@ -91,6 +91,17 @@ def list_version(unit: UnitOfWork, version: Bill, before: OwedBill) -> None:
     unit.session.add(OwedBill(**known, id=version.id, amount_minor=version.total_minor))
 
 
+async def stop_collecting(unit: UnitOfWork, bill: Bill) -> None:
+    """Let a bill that was just listed wait for its driver: nobody is charged for it by itself."""
+    statement = (
+        update(OwedBill)
+        .where(col(OwedBill.operator_id) == bill.operator_id, col(OwedBill.id) == bill.id)
+        .values(next_try_at=None)
+    )
+    await unit.session.flush()
+    await unit.run(statement)
+
+
 async def hand_over(unit: UnitOfWork, bill: Bill, driver_id: UUID | None) -> None:
     """Let another driver, or none, owe an unpaid bill; its stay is locked."""
     if bill.driver_id == driver_id:

@@ -12,6 +12,7 @@ from parking.kit.database import UnitOfWork
 from parking.kit.ids import floor_id, id_time
 from parking.kit.locks import lock
 from parking.payments.models import (
+    AttemptProblem,
     Bill,
     BillCorrection,
     BillState,
@@ -22,6 +23,7 @@ from parking.payments.models import (
 )
 
 DUE_ATTEMPTS_MAX = 50
+STUCK_MAX = 101
 PASS_BILLS_MAX = 100
 # A page that clients may ask for, and one more to tell whether there is a next.
 REFUNDS_MAX = 101
@@ -43,6 +45,18 @@ _TAKE_DUE = text(
     ) AS due
     WHERE payment_attempts.operator_id = due.operator_id AND payment_attempts.id = due.id
     RETURNING payment_attempts.operator_id, payment_attempts.id
+    """
+)
+_REPORT_OVERDUE = text(
+    """
+    UPDATE payment_attempts SET problem = :problem
+    FROM (
+        SELECT operator_id, id FROM payment_attempts
+        WHERE state IN ('sent', 'accepted', 'unknown') AND next_query_at <= :before
+            AND problem IS NULL
+        LIMIT :rows FOR UPDATE SKIP LOCKED
+    ) AS overdue
+    WHERE payment_attempts.operator_id = overdue.operator_id AND payment_attempts.id = overdue.id
     """
 )
 _TAKE_DUE_REFUNDS = text(
@@ -181,6 +195,49 @@ async def take_due_attempts(
     return [(row.operator_id, row.id) for row in rows]
 
 
+async def find_attempt_by_reference(
+    unit: UnitOfWork, provider: str, reference: str
+) -> PaymentAttempt | None:
+    """Return the payment of a provider's own id, whoever owns it; None where it is not just one."""
+    statement = (
+        select(PaymentAttempt)
+        .where(col(PaymentAttempt.provider_reference) == reference)
+        .where(col(PaymentAttempt.provider) == provider)
+        .limit(2)
+    )
+    found = (await unit.session.exec(statement)).all()
+    return found[0] if len(found) == 1 else None
+
+
+async def page_stuck(
+    unit: UnitOfWork, operator_id: UUID, *, first: int, before: UUID | None
+) -> Sequence[PaymentAttempt]:
+    """Return an operator's attempts that need a person, newest first; at most STUCK_MAX."""
+    statement = (
+        select(PaymentAttempt)
+        .where(col(PaymentAttempt.operator_id) == operator_id)
+        .where(col(PaymentAttempt.problem).is_not(None))
+        .order_by(col(PaymentAttempt.id).desc())
+        .limit(min(first, STUCK_MAX))
+    )
+    if before is not None:
+        statement = statement.where(col(PaymentAttempt.id) < before)
+    return (await unit.session.exec(statement)).all()
+
+
+async def report_overdue(unit: UnitOfWork, overdue: timedelta) -> int:
+    """Put attempts on the staff's list that nobody has asked about for long; returns how many.
+
+    No process has their provider, or every one that has it is down.
+    """
+    values = {
+        "before": unit.now() - overdue,
+        "rows": DUE_ATTEMPTS_MAX,
+        "problem": AttemptProblem.UNANSWERED.value,
+    }
+    return (await unit.run(_REPORT_OVERDUE, values)).rowcount
+
+
 async def remember_order(
     unit: UnitOfWork, *, number: str, owner_id: UUID, subject_id: UUID, kind: str
 ) -> None:
@@ -220,6 +277,18 @@ async def refunded_minor(unit: UnitOfWork, attempt: PaymentAttempt) -> int:
         # A refund's id derives from its attempt's and has its time.
         .where(col(Refund.id) >= floor_id(id_time(attempt.id)))
         .where(col(Refund.state) != RefundState.FAILED)
+    )
+    return int((await unit.session.exec(statement)).one())
+
+
+async def refunding_minor(unit: UnitOfWork, attempt: PaymentAttempt) -> int:
+    """Return how much of a locked attempt is on its way back, and may still fail to go."""
+    statement = (
+        select(func.coalesce(func.sum(col(Refund.amount_minor)), 0))
+        .where(col(Refund.operator_id) == attempt.operator_id)
+        .where(col(Refund.attempt_id) == attempt.id)
+        .where(col(Refund.id) >= floor_id(id_time(attempt.id)))
+        .where(col(Refund.state).not_in((RefundState.SUCCEEDED, RefundState.FAILED)))
     )
     return int((await unit.session.exec(statement)).one())
 

@@ -125,7 +125,7 @@ def _same(bill: Bill) -> NewVersion:
     return NewVersion(total, bill.lines, bill.basis, bill.priced_until)
 
 
-def _version(  # noqa: PLR0913 - what a version may differ in
+def _version(
     bill: Bill,
     new: NewVersion,
     state: BillState,

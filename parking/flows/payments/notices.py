@@ -5,7 +5,7 @@ from uuid import UUID
 import structlog
 
 from parking.flows.context import ParkingContext
-from parking.flows.payments import refunds, settlement
+from parking.flows.payments import chargebacks, refunds, settlement
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import ParkingError
 from parking.payments import mandate_rows, mandates, repository
@@ -17,6 +17,7 @@ from parking.payments.port import (
     ChargebackState,
     ChargeResult,
     Notice,
+    NoticeKind,
     RefundResult,
 )
 from parking.payments.refunds import REFUND_ORDER
@@ -68,9 +69,12 @@ async def _follow(context: ParkingContext, provider_name: str, notice: Notice) -
     if isinstance(result, AgreementState):
         await receive_agreement(context, provider_name, result)
         return
-    number = result.charge_number if isinstance(result, ChargebackState) else result.number
+    if isinstance(result, ChargebackState):
+        await _follow_chargeback(context, provider_name, notice.kind, result)
+        return
+    number = result.number
     async with context.database.begin() as unit:
-        order = None if number is None else await repository.find_order(unit, number)
+        order = await repository.find_order(unit, number)
         if order is not None:
             await _require_own(unit, order, provider_name)
     kind = None if order is None else order.kind
@@ -79,15 +83,34 @@ async def _follow(context: ParkingContext, provider_name: str, notice: Notice) -
         _log.warning("notice.order_unknown", provider=provider_name, number=number)
     elif isinstance(result, RefundResult):
         await refunds.settle(context, order.owner_id, order.subject_id, result)
-    elif isinstance(result, ChargeResult):
-        await settlement.settle(context, order.owner_id, order.subject_id, result)
     else:
-        _log.error("notice.chargeback", provider=provider_name, number=number)
+        await settlement.settle(context, order.owner_id, order.subject_id, result)
+
+
+async def _follow_chargeback(
+    context: ParkingContext, provider_name: str, kind: NoticeKind, said: ChargebackState
+) -> None:
+    """Follow a chargeback of one of our payments, by our number or by the provider's id."""
+    async with context.database.begin() as unit:
+        attempt = None
+        if said.charge_number is not None:
+            order = await repository.find_order(unit, said.charge_number)
+            if order is not None and order.kind == payments.CHARGE_ORDER:
+                await _require_own(unit, order, provider_name)
+                attempt = await repository.find_attempt(unit, order.owner_id, order.subject_id)
+        elif said.charge_reference is not None:
+            reference = said.charge_reference
+            attempt = await repository.find_attempt_by_reference(unit, provider_name, reference)
+    if attempt is None:
+        # Money that we never booked, such as a payment of before that was taken by hand.
+        _log.error("notice.chargeback_unknown", provider=provider_name, reference=said.reference)
+        return
+    status = chargebacks.STATUSES[kind]
+    await chargebacks.settle(context, attempt.operator_id, attempt.id, said, status)
 
 
 _KINDS = {
     ChargeResult: payments.CHARGE_ORDER,
-    ChargebackState: payments.CHARGE_ORDER,
     RefundResult: REFUND_ORDER,
 }
 
