@@ -8,10 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import URL, CursorResult, Executable, make_url, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.event import listens_for
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlmodel import col, select
+from sqlalchemy.orm import ORMExecuteState
+from sqlmodel import Session, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from parking.kit.clock import Clock
@@ -143,7 +145,10 @@ class Database:
         """
         with _named_errors():
             async with AsyncSession(
-                self._each_alone, expire_on_commit=False, autoflush=False
+                self._each_alone,
+                sync_session_class=_Unwritten,
+                expire_on_commit=False,
+                autoflush=False,
             ) as session:
                 yield session
 
@@ -155,6 +160,16 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
+
+
+class _Unwritten(Session):
+    """A session whose rows hold changes that the database does not have yet."""
+
+
+@listens_for(_Unwritten, "do_orm_execute")
+def _keep_changes(state: ORMExecuteState) -> None:
+    """Let no read overwrite them, whatever it asks for."""
+    state.update_execution_options(populate_existing=False)
 
 
 @contextmanager

@@ -211,6 +211,19 @@ async def test_an_error_in_the_block_writes_nothing(database: Database) -> None:
     assert await events_of(database, mandate.driver_id) == []
 
 
+async def test_a_read_leaves_what_is_not_written_yet(database: Database) -> None:
+    mandate = await a_mandate(database)
+    async with follow_up(database, mandate) as unit:
+        mandate.position = 4
+        statement = select(Mandate).where(Mandate.driver_id == mandate.driver_id)
+        anew = statement.execution_options(populate_existing=True)
+        assert (await unit.session.exec(anew)).one() is mandate
+        assert mandate.position == 4
+    found = await stored(database, mandate)
+    assert found is not None
+    assert found.position == 4
+
+
 async def test_what_it_cannot_do_is_a_conflict(database: Database) -> None:
     mandate = await a_mandate(database)
     with pytest.raises(ConflictError, match="expected one that was just read"):
