@@ -12,6 +12,7 @@ from api.staff.disputes import DisputeMutations, DisputeQueries
 from api.staff.invoices import InvoiceMutations, InvoiceQueries
 from api.staff.money import MoneyMutations, MoneyQueries
 from api.staff.passes import PassMutations, PassQueries
+from api.staff.payments import PaymentMutations, PaymentQueries
 from api.staff.places import PlaceQueries
 from api.staff.rate_tables import RateTableMutations, RateTableQueries
 from api.staff.validations import ValidationMutations
@@ -25,6 +26,7 @@ class StaffQuery(
     DisputeQueries,
     MoneyQueries,
     PassQueries,
+    PaymentQueries,
     PlaceQueries,
     RateTableQueries,
     VehicleQueries,
@@ -39,6 +41,7 @@ class StaffMutation(
     DisputeMutations,
     MoneyMutations,
     PassMutations,
+    PaymentMutations,
     RateTableMutations,
     ValidationMutations,
     VehicleMutations,

@@ -31,6 +31,7 @@ NAMED: Final = {
     "disputeId": "Dispute",
     "refundId": "Refund",
     "invoiceId": "Invoice",
+    "paymentId": "Payment",
 }
 _IDS: Final = re.compile(r"[A-Za-z0-9_-]{40,200}")
 

@@ -56,6 +56,8 @@ RESEND_DEADLINE_S = 5.0
 # Half of the shortest time for which a provider keeps to a number that it has seen.
 RESEND_AGE_MAX = timedelta(hours=12)
 TRIES_MAX = 3
+# Whoever should have asked has not: no process has the provider, or none runs.
+OVERDUE = timedelta(hours=1)
 QUERY_LEASE = timedelta(seconds=10)
 SWEEP_AT_ONCE_MAX = 5
 
@@ -189,6 +191,7 @@ async def sweep(context: ParkingContext) -> int:
     """Query every unsettled attempt whose time has come; returns how many there were."""
     async with context.database.begin() as unit:
         due = await repository.take_due_attempts(unit, QUERY_LEASE, list(context.providers))
+        await repository.report_overdue(unit, OVERDUE)
     for start in range(0, len(due), SWEEP_AT_ONCE_MAX):
         batch = due[start : start + SWEEP_AT_ONCE_MAX]
         answers = await asyncio.gather(
@@ -257,6 +260,8 @@ async def describe_attempt(unit: UnitOfWork, attempt: PaymentAttempt) -> str:
     if attempt.session_id is not None:
         return await describe(unit, attempt.operator_id, attempt.session_id)
     bill = await repository.find_bill(unit, attempt.operator_id, attempt.bill_id)
+    if bill is not None and bill.collection_id is not None:
+        return f"Parking, {bill.basis['place_name']}"[:DESCRIPTION_LENGTH_MAX]
     named = "" if bill is None else str(bill.basis.get("description", ""))
     return f"Parking, monthly pass {named}".strip()[:DESCRIPTION_LENGTH_MAX]
 
@@ -320,16 +325,17 @@ async def _follow(
             await partner_settlement.settled(unit, bill, attempt)
     # A provider may answer for the money only after it accepted the order.
     elif changed or _is_guarantee(attempt, result):
-        await _follow_stay(unit, settled, settled.session, result)
+        await follow_stay(unit, settled, settled.session, result)
 
 
 def _is_guarantee(attempt: PaymentAttempt, result: ChargeResult) -> bool:
     return attempt.state == AttemptState.ACCEPTED and result.guaranteed
 
 
-async def _follow_stay(
+async def follow_stay(
     unit: UnitOfWork, settled: Settled, session: Session, result: ChargeResult
 ) -> None:
+    """Let gate, grace and events follow from an attempt whose state changed; all is locked."""
     attempt, bill, lane = settled.attempt, settled.bill, settled.presentation
     payload = await _payload(unit, session, attempt)
     channels = () if lane is None else (lane_channel(lane.lane_id),)
@@ -352,9 +358,14 @@ async def _follow_stay(
         settled.command = await release(unit, session, lane, reason=GUARANTEED)
         tell(unit, session, EventType.SESSION_BILL_CHANGED, payload, channels=channels)
     elif attempt.state == AttemptState.FAILED:
-        if session.left_at is not None and bill.state == BillState.ISSUED:
-            # The gate opened on a provider's or a person's word; the bill is owed all the same.
-            await debts.owe(unit, session, bill, at=session.left_at)
+        if session.left_at is not None:
+            # The gate opened on credit, or on a provider's or a person's word: the bill is owed
+            # all the same, and that is what the driver is told.
+            if bill.state == BillState.ISSUED:
+                await debts.owe(unit, session, bill, at=session.left_at)
+            else:
+                await debts.refused(unit, session, bill, attempt.id)
+            return
         if attempt.kind != AttemptKind.MANDATE:
             return
         payload["failure_code"] = attempt.failure_code or "declined"

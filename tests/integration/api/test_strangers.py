@@ -110,6 +110,7 @@ async def stage(api: ApiWorld) -> Stage:
     bill = row["operator_id"], row["id"]
     await invoicing.request(lanes.context, driver_id, [bill], BUYER)
     await dispute(lanes, driver_id, row["session_id"], DisputeReason.OTHER)
+    await lanes.rows_changed("UPDATE payment_attempts SET problem = 'unanswered'")
     await invoices.refund(bill, 100, "test")
     await desk.buy(driver_id, await desk.add_product(plates_max=2))
     lanes.wait(hours=2)
