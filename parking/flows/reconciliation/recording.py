@@ -1,14 +1,17 @@
 """Storing what a comparison found, for the operators' staff."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
 from parking.flows.context import ParkingContext
 from parking.flows.reconciliation.comparing import DayReport
 from parking.reconciliation import service
-from parking.reconciliation.facts import Finding
+from parking.reconciliation.facts import Finding, Movement
 from parking.reconciliation.service import UNOWNED, NewRun
+from parking.reconciliation.totals import Sums
 
 
 async def record(context: ParkingContext, report: DayReport) -> None:
@@ -59,16 +62,11 @@ def _once(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _totals(report: DayReport, keys: set[UUID | None]) -> list[dict[str, Any]]:
+    merged: dict[tuple[str, Movement], Sums] = defaultdict(Sums)
+    for (operator_id, currency, movement), sums in report.totals.sums.items():
+        if operator_id in keys:
+            merged[currency, movement].add(sums)
     return [
-        {
-            "currency": currency,
-            "movement": movement.value,
-            "theirs": sums.theirs,
-            "theirs_minor": sums.theirs_minor,
-            "ours": sums.ours,
-            "ours_minor": sums.ours_minor,
-            "fee_minor": sums.fee_minor,
-        }
-        for (operator_id, currency, movement), sums in report.totals.sums.items()
-        if operator_id in keys
+        {"currency": currency, "movement": movement.value, **asdict(sums)}
+        for (currency, movement), sums in sorted(merged.items())
     ]
