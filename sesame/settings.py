@@ -86,6 +86,13 @@ class Settings(BaseSettings):
     etc_key_file: Path | None = None
     etc_platform_keys_file: Path | None = None
 
+    # Cards through Stripe: docs/payments/stripe.md. The key and the webhook's secrets, or none.
+    stripe_secret_key: str | None = Field(default=None, repr=False)
+    # One, or two with a comma while one replaces the other.
+    stripe_webhook_secrets: str | None = Field(default=None, repr=False)
+    stripe_account: str | None = None
+    stripe_url: str = "https://api.stripe.com"
+
     # WeChat Pay: docs/payments/wechat.md. The first seven, or none.
     wechat_merchant: str | None = None
     wechat_app: str | None = None

@@ -185,6 +185,7 @@ async def _page(context: ParkingContext, attempt: PaymentAttempt, return_url: st
         amount=Money(attempt.amount_minor, attempt.currency),
         description=description,
         return_url=return_url,
+        sent_at=attempt.sent_at,
     )
     try:
         page = await context.provider(attempt.provider).start_checkout(order)
@@ -200,6 +201,7 @@ async def _page(context: ParkingContext, attempt: PaymentAttempt, return_url: st
         is_live = stored is not None and stored.state in LIVE_STATES
         if stored is not None and is_live:
             stored.checkout_url = page.url
+            stored.provider_reference = page.reference or stored.provider_reference
     if not is_live:
         # It was closed while it opened: nobody gets to see it, and it is closed once more.
         await context.provider(attempt.provider).close(payments.sent_order(attempt))

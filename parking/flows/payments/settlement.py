@@ -229,6 +229,7 @@ async def order_of(
         deadline_s=deadline_s,
         instrument=attempt.instrument,
         stay=stay,
+        sent_at=attempt.sent_at,
     )
 
 
