@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlmodel import SQLModel
 
-from migrations.metadata import metadata
+import migrations.metadata  # noqa: F401 - every table
 from parking.drivers.models import SignIn
 from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.crypto import Vault
@@ -103,7 +104,7 @@ async def test_partitions_are_made_ahead_once(database: Database, clock: ManualC
     made = await ensure_partitions(database)
     growing = {
         table.name
-        for table in metadata.tables.values()
+        for table in SQLModel.metadata.tables.values()
         if table.dialect_options["postgresql"]["partition_by"]
     }
     assert sorted(name[: -len("_2026_01")] for name in made) == sorted(growing)
