@@ -1,10 +1,14 @@
 """A wrong setting is named in one line, and its value is not shown."""
 
 import base64
+from pathlib import Path
 
 import pytest
 
+from parking.kit.clock import SystemClock
 from parking.kit.errors import InvalidInputError
+from sesame.providers.alipay import alipay_provider
+from sesame.sandbox.alipay.signing import new_private_pem, public_pem
 from sesame.settings import Settings
 
 KEY = base64.b64encode(b"k" * 32).decode()
@@ -44,3 +48,35 @@ def test_acquirer_needs_all_of_its_settings(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("SESAME_ACQUIRER_URL", "https://acquirer.example")
     with pytest.raises(InvalidInputError, match=r"^SESAME_ACQUIRER_MERCHANT: expected a value"):
         Settings().acquirer()
+
+
+def test_alipay_needs_all_of_its_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert alipay_provider(Settings(), clock=SystemClock()) is None
+    key, public = tmp_path / "key.pem", tmp_path / "public.pem"
+    private_pem = new_private_pem()
+    key.write_bytes(private_pem)
+    public.write_text(public_pem(private_pem))
+    values = {
+        "SESAME_ALIPAY_APP_ID": "2021000000000001",
+        "SESAME_ALIPAY_SELLER_ID": "2088000000000002",
+        "SESAME_ALIPAY_KEY_FILE": str(key),
+        "SESAME_ALIPAY_PUBLIC_KEYS_FILE": str(public),
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    for name, value in values.items():
+        monkeypatch.delenv(name)
+        with pytest.raises(InvalidInputError, match=f"^{name}: expected a value"):
+            alipay_provider(Settings(), clock=SystemClock())
+        monkeypatch.setenv(name, value)
+    assert alipay_provider(Settings(), clock=SystemClock()) is not None
+    for name, value, expected in (
+        ("SESAME_ALIPAY_GATEWAY_URL", "http://openapi.alipay.com/gateway.do", "an https URL"),
+        ("SESAME_ALIPAY_KEY_FILE", str(public), "an RSA key"),
+        ("SESAME_ALIPAY_PUBLIC_KEYS_FILE", str(key), "1 to 2 PEM public keys"),
+        ("SESAME_ALIPAY_PUBLIC_KEYS_FILE", str(tmp_path / "none"), "a readable file"),
+    ):
+        with monkeypatch.context() as changed:
+            changed.setenv(name, value)
+            with pytest.raises(InvalidInputError, match=f"^{name}: expected {expected}"):
+                alipay_provider(Settings(), clock=SystemClock())
