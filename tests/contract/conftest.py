@@ -17,6 +17,7 @@ from tests.contract.http_server import listener, serving, url_of
 from tests.contract.payment_stages import AcquirerStage, FakeStage, NoticeReceiver, Stage
 from tests.contract.stripe_stage import stripe, stripe_stage
 from tests.contract.wechat_stage import wechat, wechat_stage
+from tests.contract.wechat_wire import wechat_keys, wechat_wire
 
 # The fixtures of each provider, beside its stage.
 __all__ = [
@@ -27,7 +28,9 @@ __all__ = [
     "stripe",
     "stripe_stage",
     "wechat",
+    "wechat_keys",
     "wechat_stage",
+    "wechat_wire",
 ]
 
 MERCHANT = "parkside"

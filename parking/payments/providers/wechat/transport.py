@@ -4,6 +4,8 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from ssl import SSLContext
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
@@ -68,6 +70,7 @@ class SignedClient:
                 max_keepalive_connections=CONNECTIONS_MAX,
                 keepalive_expiry=KEEPALIVE_S,
             ),
+            verify=_trusted_roots(),
             # `call` puts one deadline on everything together, waiting for a connection included.
             timeout=None,  # noqa: S113 - see above
             # Money takes the way that the settings name, not one from the environment.
@@ -155,3 +158,9 @@ class SignedClient:
         finally:
             await response.aclose()
         return response, bytes(content)
+
+
+@cache
+def _trusted_roots() -> SSLContext:
+    # Reading them takes a good part of a second; all clients of a process share them.
+    return httpx.create_ssl_context(trust_env=False)
