@@ -125,10 +125,9 @@ async def by_cash(context: ParkingContext, debt: Debt) -> OwedPayment:
         known = await _taken_before(unit, debt)
         if known is not None:
             return known
-        collection = await _claim(unit, debt)
-        held, session, owed = await partner_settlement.lock(
-            unit, collection.operator_id, collection.id
-        )
+        claimed = await _claim(unit, debt)
+        await unit.session.flush()
+        held, session, owed = await partner_settlement.held(unit, claimed.operator_id, claimed.id)
         bill = await repository.lock_bill(unit, held.operator_id, held.bill_id)
         if bill is None:
             raise BillUnknownError("billId: expected one that is owed")

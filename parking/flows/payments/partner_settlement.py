@@ -39,7 +39,7 @@ async def settled(unit: UnitOfWork, bill: Bill, attempt: PaymentAttempt) -> None
     """Follow an attempt whose state changed; its bill, its owner's bill and stay are locked."""
     if bill.collection_id is None:
         return
-    collection, session, owed = await _locked(unit, bill.operator_id, bill.collection_id)
+    collection, session, owed = await held(unit, bill.operator_id, bill.collection_id)
     if attempt.state == AttemptState.SUCCEEDED:
         await paid(unit, collection, session, owed)
     elif attempt.state == AttemptState.FAILED and attempt.kind == AttemptKind.CHECKOUT:
@@ -63,7 +63,7 @@ async def paid(
     tell(unit, session, EventType.PAYMENT_CHARGED, payload)
 
 
-async def _locked(
+async def held(
     unit: UnitOfWork, operator_id: UUID, collection_id: UUID
 ) -> tuple[PartnerCollection, Session, Bill]:
     """Return the rows that `lock` has locked in this transaction."""
