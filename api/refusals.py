@@ -12,6 +12,7 @@ import parking.passes.errors
 import parking.payments.errors
 import parking.places.errors
 import parking.plates.errors
+import parking.reconciliation.errors
 import parking.sessions.errors
 import parking.tariffs.errors
 from parking.kit.database import ConflictError
@@ -27,6 +28,7 @@ _EXPECTED_MODULES: Final = frozenset(
         parking.payments.errors,
         parking.places.errors,
         parking.plates.errors,
+        parking.reconciliation.errors,
         parking.sessions.errors,
         parking.tariffs.errors,
     )

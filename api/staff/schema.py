@@ -15,6 +15,7 @@ from api.staff.passes import PassMutations, PassQueries
 from api.staff.payments import PaymentMutations, PaymentQueries
 from api.staff.places import PlaceQueries
 from api.staff.rate_tables import RateTableMutations, RateTableQueries
+from api.staff.reconciliation import ReconciliationMutations, ReconciliationQueries
 from api.staff.validations import ValidationMutations
 from api.staff.vehicles import VehicleMutations, VehicleQueries
 
@@ -29,6 +30,7 @@ class StaffQuery(
     PaymentQueries,
     PlaceQueries,
     RateTableQueries,
+    ReconciliationQueries,
     VehicleQueries,
     InvoiceQueries,
 ):
@@ -43,6 +45,7 @@ class StaffMutation(
     PassMutations,
     PaymentMutations,
     RateTableMutations,
+    ReconciliationMutations,
     ValidationMutations,
     VehicleMutations,
     InvoiceMutations,

@@ -32,6 +32,7 @@ NAMED: Final = {
     "refundId": "Refund",
     "invoiceId": "Invoice",
     "paymentId": "Payment",
+    "differenceId": "ReconciliationDifference",
 }
 _IDS: Final = re.compile(r"[A-Za-z0-9_-]{40,200}")
 

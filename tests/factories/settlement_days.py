@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 from parking.flows.reconciliation.comparing import DayReport, compare
+from parking.kit.ids import new_id
 from parking.kit.money import Money
 from parking.payments.port import SettlementKind, SettlementRow
 from parking.reconciliation.codes import Code
-from parking.reconciliation.facts import Opening
+from parking.reconciliation.facts import Finding, Movement, Opening
+from parking.reconciliation.service import NewRun, store_run
 from tests.factories.lane_world import PLATE, LaneWorld
 
 Rows = tuple[SettlementRow, ...]
@@ -76,3 +79,36 @@ def row_of(
         fee_minor=5,
         occurred_at=datetime(day.year, day.month, day.day, 12, tzinfo=UTC),
     )
+
+
+async def store_difference(world: LaneWorld, *, number: str = "f" * 32) -> UUID:
+    """Store a run of the operator that found money which nobody knows; returns its difference."""
+    now = world.clock.now()
+    finding = Finding(
+        code=Code.MISSING_IN_BOOKS,
+        operator_id=world.exit.operator_id,
+        subject_id=new_id(now),
+        at=now,
+        movement=Movement.CHARGE,
+        number=number,
+        reference="txn_1",
+        theirs=Money(700, "CNY"),
+    )
+    new = NewRun(
+        operator_id=world.exit.operator_id,
+        provider="fake",
+        day=now.date(),
+        timezone="UTC",
+        findings=(finding,),
+        differences=1,
+        totals=[],
+        openings={"paid": 1},
+        is_provisional=False,
+    )
+    async with world.context.database.begin() as unit:
+        await store_run(unit, new)
+    [row] = await world.rows(
+        "SELECT id FROM reconciliation_differences WHERE subject_id = :id", id=finding.subject_id
+    )
+    found: UUID = row["id"]
+    return found

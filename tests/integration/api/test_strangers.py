@@ -22,6 +22,7 @@ from tests.factories.invoicing import InvoiceWorld
 from tests.factories.lane_world import PLATE, RATE_TABLE
 from tests.factories.pass_desk import PassDesk
 from tests.factories.schema_walk import NAMED, Call, Ids, documents
+from tests.factories.settlement_days import store_difference
 
 DRIVERS: Final = "/graphql"
 STAFF: Final = "/staff/graphql"
@@ -117,6 +118,7 @@ async def stage(api: ApiWorld) -> Stage:
     await lanes.drive_in(SECOND_PLATE)
     token = await api.token_of(driver_id)
     await api.ask('mutation { bindPlate(input: {plate: "京A33333"}) { __typename } }', token=token)
+    await store_difference(lanes)
     staff, _ = api.tokens.issue_staff(lanes.entry.operator_id, "Ada")
     record = f'mutation {{ recordVehicle(input: {{plate: "{PLATE}"}}) {{ __typename }} }}'
     await api.ask(record, token=staff, path=STAFF)
