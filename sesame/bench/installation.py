@@ -86,11 +86,11 @@ async def servers_alone(
         on_step: Called with what is being started.
     """
     async with AsyncExitStack() as undo:
-        stack = await _started_stack(undo, folder, on_step)
+        stack = await started_stack(undo, folder, on_step)
         await migrate(stack.endpoints.database_url)
-        given = _without_settings(os.environ)
+        given = without_settings(os.environ)
         installation = install(stack.folder, stack.endpoints, given | own_ports(stack.folder))
-        yield BenchServers(_settings(installation.environment), stack.endpoints.database_url)
+        yield BenchServers(read_settings(installation.environment), stack.endpoints.database_url)
 
 
 @asynccontextmanager
@@ -112,8 +112,8 @@ async def running(
         on_step: Called with what is being started.
     """
     async with AsyncExitStack() as undo:
-        stack = await _started_stack(undo, folder, on_step)
-        given = _without_settings(os.environ)
+        stack = await started_stack(undo, folder, on_step)
+        given = without_settings(os.environ)
         supervisor = await undo.enter_async_context(Supervisor(stack.folder.logs(), on_line))
         await migrate(stack.endpoints.database_url)
         on_step("stand-in, gate bridge and recogniser")
@@ -125,7 +125,7 @@ async def running(
         for process in processes:
             await supervisor.start(process)
         context = await undo.enter_async_context(
-            open_context(_settings(environment), connections_max=CONNECTIONS_MAX)
+            open_context(read_settings(environment), connections_max=CONNECTIONS_MAX)
         )
         yield BenchInstallation(
             context,
@@ -140,7 +140,7 @@ async def running(
         )
 
 
-async def _started_stack(
+async def started_stack(
     undo: AsyncExitStack, folder: Path | None, on_step: Callable[[str], None]
 ) -> Stack:
     """Start servers of their own, whatever the environment names: a bench fills them."""
@@ -206,7 +206,8 @@ def _remove_moved_data(data: Path) -> None:
             shutil.rmtree(link.resolve().parent)
 
 
-def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without anything that would lead to other servers."""
     servers = {DATABASE_SETTING, REDIS_SETTING}
     return {
         name: value
@@ -215,7 +216,7 @@ def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _settings(environment: Mapping[str, str]) -> Settings:
+def read_settings(environment: Mapping[str, str]) -> Settings:
     """Return the settings that a process with this environment reads."""
     values = {
         name.removeprefix("SESAME_").lower(): value

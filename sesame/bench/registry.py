@@ -32,6 +32,10 @@ CHARGE: Final = BenchEntry(
     name="charge",
     measures="what a charge costs without the provider's time, in ms and in round trips",
 )
+MONEY: Final = BenchEntry(
+    name="money",
+    measures="2,000 exits over all providers while everything breaks: are all books right",
+)
 BENCHES: Final[Mapping[str, BenchEntry]] = MappingProxyType(
-    {entry.name: entry for entry in (EXIT, TARIFF, CHARGE)}
+    {entry.name: entry for entry in (EXIT, TARIFF, CHARGE, MONEY)}
 )

@@ -3,9 +3,9 @@
 import asyncio
 import json
 import signal
-from collections.abc import Awaitable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, Protocol, TypeVar
 
 import typer
 from rich.console import Console
@@ -13,10 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from parking.kit.errors import InvalidInputError
 from sesame.bench.exit_bench import ExitPlan, measure_exits
-from sesame.bench.exit_report import ExitReport, print_report
+from sesame.bench.exit_report import print_report
 from sesame.bench.machine import use_cores
 from sesame.bench.money.charge_path import measure_charge, print_charge_path
-from sesame.bench.registry import BENCHES, CHARGE, EXIT, TARIFF
+from sesame.bench.money.money_bench import EXITS, SEED, MoneyPlan, measure_money, print_money_report
+from sesame.bench.registry import BENCHES, CHARGE, EXIT, MONEY, TARIFF
 from sesame.bench.standing import STAYS_MAX
 from sesame.bench.tariff_bench import TariffPlan, measure_tariff, print_tariff_report
 from sesame.commands.migrate import migrate
@@ -27,7 +28,16 @@ OPEN_STAYS: Final = 1_000_000
 TERMINATED: Final = 128 + signal.SIGTERM
 # For a rate that has no number of cars of its own.
 SECONDS_OF_ANY_RATE: Final = 10
-_Report = TypeVar("_Report")
+_Found = TypeVar("_Found")
+
+
+class _Report(Protocol):
+    """What every bench returns."""
+
+    @property
+    def is_right(self) -> bool: ...
+
+    def to_json(self) -> dict[str, Any]: ...
 
 
 def bench_command(  # noqa: PLR0913 - one for each option
@@ -65,6 +75,11 @@ def bench_command(  # noqa: PLR0913 - one for each option
             help="tariff: how many open stays to fill a database with; 0: none.",
         ),
     ] = OPEN_STAYS,
+    provider: Annotated[
+        list[str] | None,
+        typer.Option(help="money: whose stand-in; may be repeated. All by default."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="money: the same seed is the same plan.")] = SEED,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure a path with real servers and processes; exit code 1 if anything came out wrong."""
@@ -77,60 +92,64 @@ def bench_command(  # noqa: PLR0913 - one for each option
         use_cores(cores)
     if name == TARIFF.name:
         _measure_tariff(TariffPlan(tables, open_stays, folder), json_output=json_output)
-        return
-    if name == CHARGE.name:
+    elif name == CHARGE.name:
         _measure_charge(folder, json_output=json_output)
-        return
-    plan = ExitPlan(exits=_exits(rate, exits), recognizers=recognizers, folder=folder)
-    with _ProgressBar(sum(plan.exits.values()) + plan.warm_up_exits) as progress:
-        try:
-            report = asyncio.run(_measure(plan, progress))
-        except asyncio.CancelledError:
-            raise typer.Exit(TERMINATED) from None
-    if json_output:
-        typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
+    elif name == MONEY.name:
+        wanted = MoneyPlan(exits=exits or EXITS, providers=provider or (), seed=seed, folder=folder)
+        _measure_money(wanted, json_output=json_output)
     else:
-        print_report(report, Console())
-    if not report.is_right:
-        raise typer.Exit(1)
+        plan = ExitPlan(exits=_exits(rate, exits), recognizers=recognizers, folder=folder)
+        _measure_exits(plan, json_output=json_output)
+
+
+def _measure_exits(plan: ExitPlan, *, json_output: bool) -> None:
+    with _ProgressBar(sum(plan.exits.values()) + plan.warm_up_exits) as progress:
+        report = _run(measure_exits(plan, migrate, progress.on_step))
+    _tell(report, lambda console: print_report(report, console), json_output=json_output)
 
 
 def _measure_tariff(plan: TariffPlan, *, json_output: bool) -> None:
-    console = Console(stderr=True)
-    try:
-        report = asyncio.run(measure_tariff(plan, migrate, console.print))
-    except asyncio.CancelledError:
-        raise typer.Exit(TERMINATED) from None
-    if json_output:
-        typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
-    else:
-        print_tariff_report(report, Console())
-    if not report.is_right:
-        raise typer.Exit(1)
+    report = _run(measure_tariff(plan, migrate, Console(stderr=True).print))
+    _tell(report, lambda console: print_tariff_report(report, console), json_output=json_output)
 
 
 def _measure_charge(folder: Path | None, *, json_output: bool) -> None:
-    console = Console(stderr=True)
+    report = _run(measure_charge(folder, migrate, Console(stderr=True).print))
+    _tell(
+        report,
+        lambda console: print_charge_path(report.path, report.commit, console),
+        json_output=json_output,
+    )
+
+
+def _measure_money(plan: MoneyPlan, *, json_output: bool) -> None:
+    with _ProgressBar(plan.exits) as progress:
+        report = _run(measure_money(plan, migrate, progress.on_step))
+    _tell(report, lambda console: print_money_report(report, console), json_output=json_output)
+
+
+def _run(work: Coroutine[Any, Any, _Found]) -> _Found:
+    """Do the work; SIGTERM, like SIGINT, stops what runs and removes its data first."""
+
+    async def stoppable() -> _Found:
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
     try:
-        report = asyncio.run(stoppable(measure_charge(folder, migrate, console.print)))
+        return asyncio.run(stoppable())
     except asyncio.CancelledError:
         raise typer.Exit(TERMINATED) from None
+
+
+def _tell(report: _Report, show: Callable[[Console], None], *, json_output: bool) -> None:
     if json_output:
         typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
     else:
-        print_charge_path(report.path, report.commit, Console())
-
-
-async def stoppable(work: Awaitable[_Report]) -> _Report:
-    """Await the work; SIGTERM, like SIGINT, stops what runs and removes its data first."""
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await work
-
-
-async def _measure(plan: ExitPlan, progress: "_ProgressBar") -> ExitReport:
-    return await stoppable(measure_exits(plan, migrate, progress.on_step))
+        show(Console())
+    if not report.is_right:
+        raise typer.Exit(1)
 
 
 def _exits(rates: list[float] | None, exits: int | None) -> dict[float, int]:
