@@ -87,6 +87,8 @@ class Mandate(Row, table=True):
         instrument: What charges name besides the agreement, as the provider gave it.
         payer_hint: What may be shown of the account, such as its last digits.
         position: The driver's order; the lowest is charged first.
+        counted_charges: How many charges counted towards a limit of a day: each of them changes
+            the row, so that two at once see each other.
         amount_minor_max: The most that one charge may take; None for the provider's own limit.
         day_minor_max: The most that all its charges of a day may take; None likewise.
         plate_index: The one plate that it is for; None for every plate of the driver.
@@ -122,6 +124,7 @@ class Mandate(Row, table=True):
     instrument: str | None = None
     payer_hint: str | None = None
     position: int = 0
+    counted_charges: int = 0
     amount_minor_max: int | None = Field(default=None, sa_type=BigInteger)
     day_minor_max: int | None = Field(default=None, sa_type=BigInteger)
     currency: str | None = None

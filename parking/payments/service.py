@@ -195,6 +195,7 @@ async def begin_charge(
     attempt = await begin_attempt(unit, bill, provider=held.provider, mandate=held)
     if attempt is not None:
         mandate_rows.add_use(unit, held, attempt)
+        held.counted_charges += int(counts)
     return attempt
 
 
