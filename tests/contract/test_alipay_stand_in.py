@@ -25,6 +25,7 @@ from parking.payments.port import (
 )
 from parking.payments.providers.alipay import AlipayProvider
 from parking.payments.providers.alipay.wire_values import shanghai_date
+from sesame.sandbox.alipay.gateway import Gateway
 from tests.contract.alipay_stage import AlipayStage
 from tests.contract.payment_script import (
     as_sent,
@@ -317,6 +318,21 @@ class TestSettlement:
             await alipay_stage.provider.fetch_settlement(yesterday)
         # So long after, no bill means that nothing moved.
         assert await alipay_stage.provider.fetch_settlement(DAY - timedelta(days=4)) == ()
+
+    @pytest.mark.parametrize("token", ["gone", "../_control", "\x00"])
+    async def test_a_bill_that_cannot_be_fetched(
+        self, alipay_stage: AlipayStage, monkeypatch: pytest.MonkeyPatch, token: str
+    ) -> None:
+        order = await charge_order(alipay_stage)
+        await alipay_stage.provider.charge(order)
+        await alipay_stage.control(day_closed=True)
+
+        def forget(_gateway: Gateway, _content: bytes) -> str:
+            return token
+
+        monkeypatch.setattr(Gateway, "keep_bill", forget)
+        with pytest.raises(ProviderUnavailableError):
+            await alipay_stage.provider.fetch_settlement(DAY)
 
     @pytest.mark.parametrize("scenario", ["bad_answer_signature", "lose_answer_after"])
     async def test_an_unbelievable_answer_is_no_bill(

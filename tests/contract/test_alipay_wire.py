@@ -1,5 +1,6 @@
 """Our side of Alipay's scheme against signatures that the openssl command made and checked."""
 
+import gzip
 import json
 import shutil
 from collections.abc import Callable
@@ -250,6 +251,7 @@ class TestAnswers:
             ("two nodes", UNTRUSTED_ANSWER),
             ("the node twice", UNTRUSTED_ANSWER),
             ("a member twice", UNTRUSTED_ANSWER),
+            ("packed", UNTRUSTED_ANSWER),
             ("no JSON", UNTRUSTED_ANSWER),
             ("deep", UNTRUSTED_ANSWER),
             ("too long", UNTRUSTED_ANSWER),
@@ -296,6 +298,7 @@ def _unbelievable(keys: Keys) -> dict[str, Callable[[Call], bytes]]:
         "a member twice": lambda call: _answer(
             call, raw[:-1] + ',"total_amount":"12.50"}', keys.alipay
         ),
+        "packed": lambda call: http(gzip.compress(whole(call)), 200, "Content-Encoding: gzip"),
         "no JSON": lambda _: http(b"<html>"),
         "deep": lambda _: http(b"[" * 60_000),
         "too long": lambda call: http(whole(call) + b" " * 70_000),

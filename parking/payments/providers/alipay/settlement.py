@@ -1,5 +1,6 @@
 """A day's bill: a zip with GBK text, read whole or not at all."""
 
+import asyncio
 import csv
 import io
 import re
@@ -86,7 +87,8 @@ async def fetch_settlement(
     if isinstance(packed, Failure):
         raise ProviderUnavailableError(packed.code)
     try:
-        return read_bill(packed)
+        # A large bill takes seconds, in which this process does other things.
+        return await asyncio.to_thread(read_bill, packed)
     except MalformedBillError as error:
         _log.warning("alipay_bill_malformed", day=day.isoformat(), reason=str(error))
         raise ProviderUnavailableError(ANSWER_MISMATCH) from error
