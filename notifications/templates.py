@@ -14,6 +14,7 @@ from parking.events.envelope import Event
 from parking.events.types import EventType
 from parking.kit.errors import ParkingError
 from parking.kit.money import Money
+from parking.payments.mandate_terms import texts_of
 
 LOCALES: Final = ("en", "zh", "de")
 DEFAULT_LOCALE: Final = "en"
@@ -39,6 +40,7 @@ class Template(StrEnum):
     DISPUTE_REFUNDED = "dispute_refunded"
     DISPUTE_ACCEPTED = "dispute_accepted"
     DISPUTE_REJECTED = "dispute_rejected"
+    PASS_CHARGED = "pass_charged"
     PASS_PURCHASED = "pass_purchased"
     PASS_PURCHASE_FAILED = "pass_purchase_failed"
     PASS_RENEWAL_UPCOMING = "pass_renewal_upcoming"
@@ -78,6 +80,7 @@ _BY_TYPE: Final[Mapping[str, Template]] = {
     EventType.CHARGEBACK_REVERSED: Template.CHARGEBACK_REVERSED,
     EventType.PASS_CHARGED_BACK: Template.PASS_CHARGED_BACK,
     EventType.BILL_CORRECTED: Template.BILL_CORRECTED,
+    EventType.PASS_CHARGED: Template.PASS_CHARGED,
     EventType.PASS_PURCHASED: Template.PASS_PURCHASED,
     EventType.PASS_PURCHASE_FAILED: Template.PASS_PURCHASE_FAILED,
     EventType.PASS_RENEWAL_UPCOMING: Template.PASS_RENEWAL_UPCOMING,
@@ -100,6 +103,7 @@ WITH_AMOUNT: Final = frozenset(
         Template.CHARGEBACK_REVERSED,
         Template.PASS_CHARGED_BACK,
         Template.BILL_CORRECTED,
+        Template.PASS_CHARGED,
         Template.PASS_PURCHASED,
         Template.PASS_RENEWAL_UPCOMING,
         Template.PASS_RENEWED,
@@ -119,7 +123,18 @@ _LAST_DAYS: Final[Mapping[Template, str]] = {
 _INVOICES: Final = frozenset({Template.INVOICE_ISSUED, Template.CREDIT_NOTE_ISSUED})
 
 
-PASSES: Final = frozenset({*_LAST_DAYS, Template.PASS_PURCHASE_FAILED, Template.PASS_LAPSED})
+PASSES: Final = frozenset(
+    {*_LAST_DAYS, Template.PASS_CHARGED, Template.PASS_PURCHASE_FAILED, Template.PASS_LAPSED}
+)
+# Money was taken: they say from where, when, and what to do about one that the driver disowns.
+DEDUCTIONS: Final = frozenset(
+    {
+        Template.PAYMENT_CHARGED,
+        Template.PASS_CHARGED,
+        Template.PASS_PURCHASED,
+        Template.PASS_RENEWED,
+    }
+)
 
 # A dispute's messages say nothing of its words: staff may have written a plate there.
 DISPUTES: Final[Mapping[object, Template]] = {
@@ -171,7 +186,21 @@ def render(template: Template, event: Event, locale: str) -> Text:
     if template == Template.SESSION_ENTERED:
         values["time"] = _time(event, "entered_at")
     chosen = texts[template]
-    return Text(chosen["title"].format_map(values), chosen["body"].format_map(values))
+    body = chosen["body"].format_map(values)
+    if template in DEDUCTIONS and event.payload.get("provider"):
+        body = f"{body} {str(texts['deduction']).format_map(_deduction(event, locale))}"
+    return Text(chosen["title"].format_map(values), body)
+
+
+def _deduction(event: Event, locale: str) -> dict[str, str]:
+    provider = str(event.payload["provider"])
+    known = texts_of(_language(locale))["providers"]
+    if "charged_at" not in event.payload:
+        zone = ZoneInfo(event.payload.get("timezone") or "UTC")
+        at = event.occurred_at.astimezone(zone)
+    else:
+        at = _local(event, "charged_at")
+    return {"provider": str(known.get(provider, provider)), "at": f"{at:%Y-%m-%d %H:%M}"}
 
 
 def _language(locale: str) -> str:

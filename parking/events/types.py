@@ -24,6 +24,7 @@ class EventType(StrEnum):
     GATE_OPENED = "GateOpened"
     EXIT_OVERRIDDEN = "ExitOverridden"
     INVOICE_ISSUED = "InvoiceIssued"
+    PASS_CHARGED = "PassCharged"
     PASS_PURCHASED = "PassPurchased"
     PASS_PURCHASE_FAILED = "PassPurchaseFailed"
     PASS_RENEWAL_UPCOMING = "PassRenewalUpcoming"
@@ -39,6 +40,7 @@ class EventType(StrEnum):
 
 PASS_EVENTS: Final = frozenset(
     {
+        EventType.PASS_CHARGED,
         EventType.PASS_PURCHASED,
         EventType.PASS_PURCHASE_FAILED,
         EventType.PASS_RENEWAL_UPCOMING,

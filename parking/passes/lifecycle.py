@@ -1,6 +1,8 @@
 """What becomes of a held pass: paid, renewed, refused, ended. The pass must be locked."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from parking.events.types import EventType
@@ -38,18 +40,27 @@ def look_again(unit: UnitOfWork, right: AssignedRight) -> None:
 
 
 def activate(
-    unit: UnitOfWork, right: AssignedRight, product: RightSpecification, paid_minor: int
+    unit: UnitOfWork,
+    right: AssignedRight,
+    product: RightSpecification,
+    paid_minor: int,
+    deduction: Mapping[str, Any] | None = None,
 ) -> None:
-    """Let a paid or granted pass open gates."""
+    """Let a paid or granted pass open gates; `deduction` tells how the money was taken."""
     right.state = PassState.ACTIVE
     right.periods = 1
     right.paid_minor = paid_minor
     schedule(unit, right, product)
-    events.tell(unit, right, product, EventType.PASS_PURCHASED, {"amount_minor": paid_minor})
+    payload = {"amount_minor": paid_minor, **(deduction or {})}
+    events.tell(unit, right, product, EventType.PASS_PURCHASED, payload)
 
 
 def renew(
-    unit: UnitOfWork, right: AssignedRight, product: RightSpecification, paid_minor: int
+    unit: UnitOfWork,
+    right: AssignedRight,
+    product: RightSpecification,
+    paid_minor: int,
+    deduction: Mapping[str, Any] | None = None,
 ) -> None:
     """Add exactly one period, counted from the first day; stays under way hear of it."""
     right.state = PassState.ACTIVE
@@ -61,7 +72,8 @@ def renew(
     right.tried_at = None
     right.stays_stale = True
     schedule(unit, right, product)
-    events.tell(unit, right, product, EventType.PASS_RENEWED, {"amount_minor": paid_minor})
+    payload = {"amount_minor": paid_minor, **(deduction or {})}
+    events.tell(unit, right, product, EventType.PASS_RENEWED, payload)
 
 
 def refuse_renewal(

@@ -1,8 +1,10 @@
 """What a settled payment means for the partner that it was collected for."""
 
+from typing import Any
 from uuid import UUID
 
 from parking.events.types import EventType
+from parking.flows.payments import deductions
 from parking.kit.database import ConflictError, UnitOfWork
 from parking.payments import partner_collections, repository
 from parking.payments.models import AttemptKind, AttemptState, Bill, PaymentAttempt
@@ -41,25 +43,31 @@ async def settled(unit: UnitOfWork, bill: Bill, attempt: PaymentAttempt) -> None
         return
     collection, session, owed = await held(unit, bill.operator_id, bill.collection_id)
     if attempt.state == AttemptState.SUCCEEDED:
-        await paid(unit, collection, session, owed)
+        await paid(unit, collection, session, owed, attempt)
     elif attempt.state == AttemptState.FAILED and attempt.kind == AttemptKind.CHECKOUT:
         # Its page is over. After a mandate, whoever charges tries the next one at once.
         await partner_collections.release(unit, collection, owed, bill)
 
 
 async def paid(
-    unit: UnitOfWork, collection: PartnerCollection, session: Session, owed: Bill
+    unit: UnitOfWork,
+    collection: PartnerCollection,
+    session: Session,
+    owed: Bill,
+    attempt: PaymentAttempt | None = None,
 ) -> None:
-    """Pay the owner's bill with what the collector took, and tell the driver."""
+    """Pay the owner's bill with what the collector took by `attempt`, and tell the driver."""
     await partner_collections.finish(unit, collection, owed)
     place = await places.require_place(unit, session.operator_id, session.place_id)
-    payload = {
+    payload: dict[str, Any] = {
         "amount_minor": owed.total_minor,
         "currency": owed.currency,
         "provider": "partner",
         "place_name": place.name,
         "timezone": place.timezone,
     }
+    if attempt is not None:
+        payload |= deductions.told_of(unit, attempt)
     tell(unit, session, EventType.PAYMENT_CHARGED, payload)
 
 

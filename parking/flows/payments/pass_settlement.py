@@ -4,8 +4,10 @@ from uuid import UUID
 
 import structlog
 
+from parking.events.types import EventType
+from parking.flows.payments import deductions
 from parking.kit.database import UnitOfWork
-from parking.passes import lifecycle, repository
+from parking.passes import events, lifecycle, repository
 from parking.passes.models import AssignedRight, PassState, RightSpecification
 from parking.passes.rules import HELD_STATES, OPENING_STATES
 from parking.payments import service as payments
@@ -30,7 +32,7 @@ async def settled(unit: UnitOfWork, bill: Bill, attempt: PaymentAttempt) -> None
     if product is None:
         return
     if attempt.state == AttemptState.SUCCEEDED:
-        await paid(unit, right, product, bill)
+        await paid(unit, right, product, bill, attempt)
     elif attempt.state == AttemptState.FAILED and right.state in HELD_STATES:
         # Whoever charges tries the next mandate at once; this is for when nobody does any more.
         lifecycle.look_again(unit, right)
@@ -39,14 +41,29 @@ async def settled(unit: UnitOfWork, bill: Bill, attempt: PaymentAttempt) -> None
 
 
 async def paid(
-    unit: UnitOfWork, right: AssignedRight, product: RightSpecification, bill: Bill
+    unit: UnitOfWork,
+    right: AssignedRight,
+    product: RightSpecification,
+    bill: Bill,
+    attempt: PaymentAttempt | None = None,
 ) -> None:
-    """Give a locked pass the period that its bill paid for; money for none goes back."""
+    """Give a locked pass the period that its bill paid for; money for none goes back.
+
+    Args:
+        unit: The transaction.
+        right: The pass.
+        product: What it is a pass of.
+        bill: Of a period of it, paid.
+        attempt: What took the money, so that the driver is told of it; None where nothing was due.
+    """
+    deduction = None if attempt is None else deductions.told_of(unit, attempt)
     if right.bill_id == bill.id and right.state == PassState.PENDING:
-        lifecycle.activate(unit, right, product, bill.total_minor)
+        lifecycle.activate(unit, right, product, bill.total_minor, deduction)
     elif right.bill_id == bill.id and right.state in OPENING_STATES:
-        lifecycle.renew(unit, right, product, bill.total_minor)
+        lifecycle.renew(unit, right, product, bill.total_minor, deduction)
     else:
+        if deduction is not None:
+            events.tell(unit, right, product, EventType.PASS_CHARGED, deduction)
         # The pass ended before the payment was known: the periodic work gives the money back.
         _log.warning("pass.paid_too_late", right=str(right.id), bill=str(bill.id))
         lifecycle.look_again(unit, right)

@@ -51,6 +51,7 @@ PERMITTED = {
     Template.DISPUTE_REFUNDED: {"place"},
     Template.DISPUTE_ACCEPTED: {"place"},
     Template.DISPUTE_REJECTED: {"place"},
+    Template.PASS_CHARGED: {"name", "amount"},
     Template.PASS_PURCHASED: {"name", "amount", "day"},
     Template.PASS_PURCHASE_FAILED: {"name"},
     Template.PASS_RENEWAL_UPCOMING: {"name", "amount", "day"},
@@ -206,7 +207,7 @@ def test_a_time_that_cannot_be_read_is_not_told(changes: dict[str, object]) -> N
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_language_has_every_text_and_only_known_names(locale: str) -> None:
     texts: dict[str, Any] = tomllib.loads((TEXTS / f"{locale}.toml").read_text("utf-8"))
-    assert set(texts) == {"pass", "place", *Template}
+    assert set(texts) == {"deduction", "pass", "place", *Template}
     for template, permitted in PERMITTED.items():
         assert set(texts[template]) == {"title", "body"}
         joined = texts[template]["title"] + texts[template]["body"]
@@ -223,3 +224,41 @@ def test_there_is_no_text_file_that_nobody_reads() -> None:
 def test_no_message_tells_a_plate(template: Template, locale: str) -> None:
     text = render(template, _event(plate="TEST1234"), locale)
     assert "TEST1234" not in text.title + text.body
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"),
+    [
+        (
+            "en",
+            (
+                "Your stay at Seaside is paid. Taken from WeChat Pay, 2026-03-02 00:05. "
+                "Not you? Open the app: end the permission and object to the bill."
+            ),
+        ),
+        (
+            "de",
+            (
+                "Ihr Aufenthalt (Seaside) ist bezahlt. Abgebucht bei WeChat Pay, 2026-03-02 00:05. "
+                "Nicht von Ihnen? Öffnen Sie die App: Erlaubnis beenden und der Rechnung "
+                "widersprechen."
+            ),
+        ),
+    ],
+)
+def test_money_that_was_taken_is_told_with_what_to_do_about_it(locale: str, expected: str) -> None:
+    event = _event(EventType.PAYMENT_CHARGED, provider="wechat", charged_at=AT.isoformat())
+    assert render(Template.PAYMENT_CHARGED, event, locale).body == expected
+
+
+@pytest.mark.parametrize("kind", ["PassPurchased", "PassRenewed", "PassCharged", "PaymentCharged"])
+def test_every_message_about_money_taken_says_from_where(kind: str) -> None:
+    event = _event(EventType(kind), provider="stripe", charged_at=AT.isoformat())
+    template = template_of(event)
+    assert template is not None
+    for locale in LOCALES:
+        body = render(template, event, locale).body
+        assert "Stripe" in body
+        assert "2026-03-02 00:05" in body
+    free = _event(EventType(kind))
+    assert "Taken from" not in render(template, free, "en").body
