@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sesame.sandbox.platform import ORDER, Json, NotFoundError, Platform
+from sesame.sandbox.platform import ORDER, Json, NotFoundError, Platform, Scenario
 from sesame.sandbox.stripe.errors import invalid, missing
 from sesame.sandbox.stripe.form import Form
 from sesame.sandbox.stripe.objects import NUMBER, list_json
@@ -24,6 +24,7 @@ class Account:
         webhook_secrets: All of them sign while one is being replaced.
         connected: Calls and events are for this connected account; None for its own.
         in_progress: Idempotency keys whose call is not answered yet.
+        differences: What the settlement that is being paged through has wrong.
     """
 
     platform: Platform
@@ -32,6 +33,7 @@ class Account:
     webhook_secrets: tuple[str, ...]
     connected: str | None = None
     in_progress: set[str] = field(default_factory=set[str])
+    differences: frozenset[Scenario] = frozenset()
 
     @property
     def livemode(self) -> bool:

@@ -15,7 +15,6 @@ from sesame.sandbox.stripe.form import Form
 from sesame.sandbox.stripe.objects import NUMBER, charge_json, dispute_json, refund_json
 
 FEE_BASIS_POINTS = 150
-FIRST_PAGE_CREATED = "created"
 _CATEGORIES = {"chargeback": "dispute", "chargeback_reversed": "dispute_reversal"}
 _RETURNED = (
     "select * from orders where space = 'refund'"
@@ -27,12 +26,13 @@ def list_movements(account: Account, form: Form) -> Json:
     """Answer GET /v1/balance_transactions."""
     only(form, "created", "limit", "starting_after", "expand", "type", "source")
     start, end = window(form)
-    differences = account.platform.script.take_differences()
+    if "starting_after" not in form:
+        account.differences = account.platform.script.take_differences()
     lines = settlement_lines(
         account.platform.store,
         start * 1000,
         end * 1000,
-        differences=differences,
+        differences=account.differences,
         fee_basis_points=FEE_BASIS_POINTS,
     )
     expand = "data.source" in form.get("expand", [])
