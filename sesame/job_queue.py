@@ -72,7 +72,7 @@ class ArqJobQueue:
     """The relay's side of the queue."""
 
     def __init__(self, url: str) -> None:
-        self._redis = _connect(url)
+        self._redis = connect_queue(url)
 
     async def put(self, jobs: Sequence[Job]) -> int:
         """Queue jobs from the front of `jobs` while there is room; returns how many.
@@ -127,7 +127,7 @@ def job_worker(
         _ = ctx
         started()
 
-    redis = _connect(url)
+    redis = connect_queue(url)
     worker = Worker(
         functions=[func(cast("Any", deliver_event), name=FUNCTION_NAME)],
         queue_name=QUEUE_NAME,
@@ -138,14 +138,15 @@ def job_worker(
         job_timeout=JOB_TIMEOUT_S,
         keep_result=0,
         poll_delay=POLL_S,
-        job_serializer=_serialize,
-        job_deserializer=_deserialize,
+        job_serializer=write_job,
+        job_deserializer=read_job,
         log_results=False,
     )
     return JobWorker(worker, redis)
 
 
-def _connect(url: str) -> ArqRedis:
+def connect_queue(url: str) -> ArqRedis:
+    """Return the connections of a queue."""
     pool: Any = cast("Any", BlockingConnectionPool).from_url(
         url,
         max_connections=CONNECTIONS_MAX,
@@ -158,8 +159,8 @@ def _connect(url: str) -> ArqRedis:
     )
     return ArqRedis(
         pool_or_conn=pool,
-        job_serializer=_serialize,
-        job_deserializer=_deserialize,
+        job_serializer=write_job,
+        job_deserializer=read_job,
         default_queue_name=QUEUE_NAME,
     )
 
@@ -168,10 +169,12 @@ async def _close(redis: ArqRedis) -> None:
     await cast("Any", redis).aclose(close_connection_pool=True)
 
 
-def _serialize(job: dict[str, Any]) -> bytes:
+def write_job(job: dict[str, Any]) -> bytes:
+    """Return a job as the queue keeps it."""
     # arq also serializes the exceptions of failed jobs, for results that nobody keeps.
     return json.dumps(job, default=repr).encode()
 
 
-def _deserialize(body: bytes) -> dict[str, Any]:
+def read_job(body: bytes) -> dict[str, Any]:
+    """Return a job that the queue kept."""
     return json.loads(body)

@@ -17,6 +17,7 @@ from parking.flows.housekeeping import purge_expired
 from parking.flows.invoices import invoice_fapiao
 from parking.flows.passes import pass_renewal
 from parking.flows.payments import collection, cross_place, mandates, refunds, settlement
+from parking.flows.reconciliation import nightly
 from parking.kit.partitions import ensure_partitions
 
 DAY_S: Final = 24 * 3600.0
@@ -29,11 +30,17 @@ FAPIAO_EVERY_S: Final = 5.0
 COLLECTION_EVERY_S: Final = 30.0
 PARTNERS_EVERY_S: Final = 30.0
 COUNT_EVERY_S: Final = 15.0
+DIFFERENCES_EVERY_S: Final = 60.0
 CALL_TIMEOUT_S: Final = 60.0
 # A failed call is repeated soon, even where its turn comes once a day.
 RETRY_S_MAX: Final = 30.0
 
 _PARKED: Final = Gauge("sesame_outbox_parked", "Events that nobody could take and nobody resumed")
+_DIFFERENCES: Final = Gauge(
+    "sesame_reconciliation_differences_open",
+    "Rows that do not match between gate, bills and provider, and that nobody resolved",
+    ("provider", "code"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +73,8 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
     async def make_partitions() -> None:
         await ensure_partitions(context.database)
 
-    async def sweep_payments() -> None:
-        await settlement.sweep(context)
-
-    async def sweep_refunds() -> None:
-        await refunds.sweep(context)
-
-    async def sweep_disputes() -> None:
-        await dispute_decision.sweep(context)
-
-    async def look_for_misreads() -> None:
-        await dispute_misread.sweep(context)
-
-    async def renew_passes() -> None:
-        await pass_renewal.sweep(context)
-
     async def purge() -> None:
         await purge_expired(context.database)
-
-    async def sweep_mandates() -> None:
-        await mandates.sweep(context)
 
     async def count_parked() -> None:
         async with context.database.begin() as unit:
@@ -94,14 +83,22 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
     return [
         PeriodicTask("partitions", DAY_S, make_partitions),
         PeriodicTask("purge", PURGE_EVERY_S, purge),
-        PeriodicTask("payment sweep", SWEEP_EVERY_S, sweep_payments),
-        PeriodicTask("refund sweep", SWEEP_EVERY_S, sweep_refunds),
-        PeriodicTask("dispute sweep", DISPUTES_EVERY_S, sweep_disputes),
-        PeriodicTask("misread search", DISPUTES_EVERY_S, look_for_misreads),
-        PeriodicTask("pass renewals", PASSES_EVERY_S, renew_passes),
+        PeriodicTask("payment sweep", SWEEP_EVERY_S, partial(settlement.sweep, context)),
+        PeriodicTask("refund sweep", SWEEP_EVERY_S, partial(refunds.sweep, context)),
+        PeriodicTask("dispute sweep", DISPUTES_EVERY_S, partial(dispute_decision.sweep, context)),
+        PeriodicTask("misread search", DISPUTES_EVERY_S, partial(dispute_misread.sweep, context)),
+        PeriodicTask("pass renewals", PASSES_EVERY_S, partial(pass_renewal.sweep, context)),
         PeriodicTask("collection", COLLECTION_EVERY_S, partial(collection.sweep, context)),
         PeriodicTask("partner sweep", PARTNERS_EVERY_S, partial(cross_place.sweep, context)),
-        PeriodicTask("mandate sweep", MANDATES_EVERY_S, sweep_mandates),
+        PeriodicTask("mandate sweep", MANDATES_EVERY_S, partial(mandates.sweep, context)),
         PeriodicTask("fapiao sweep", FAPIAO_EVERY_S, partial(invoice_fapiao.sweep, context)),
         PeriodicTask("parked events", COUNT_EVERY_S, count_parked),
+        PeriodicTask("open differences", DIFFERENCES_EVERY_S, partial(_count_differences, context)),
     ]
+
+
+async def _count_differences(context: ParkingContext) -> None:
+    counts = await nightly.count_open(context)
+    _DIFFERENCES.clear()
+    for (provider, code), count in counts.items():
+        _DIFFERENCES.labels(provider, code).set(count)

@@ -14,6 +14,7 @@ from parking.events.outage import Outage
 from parking.events.relay import Relay
 from parking.kit.database import Database
 from parking.kit.tasks import end_tasks
+from sesame.cron import CronTask, cron_worker
 from sesame.job_queue import ArqJobQueue, JobWorker, job_worker
 from sesame.periodic import PeriodicTask
 
@@ -32,6 +33,7 @@ class WorkerProcess:
         redis_url: Where the job queue is.
         push: `None` where no push service is configured.
         periodic: What to repeat.
+        cron: What one worker does at set minutes.
         claim: How long one attempt at an event may work before another may begin.
     """
 
@@ -43,6 +45,7 @@ class WorkerProcess:
         redis_url: str,
         push: PushSender | None,
         periodic: Sequence[PeriodicTask] = (),
+        cron: Sequence[CronTask] = (),
         claim: timedelta = CLAIM,
     ) -> None:
         self._notifier = Notifier(database, push, claim=claim)
@@ -50,7 +53,9 @@ class WorkerProcess:
         self._relay = Relay(database, bus, self._queue, is_durable=self._notifier.wants)
         self._redis_url = redis_url
         self._periodic = periodic
+        self._cron = cron
         self._current: JobWorker | None = None
+        self._current_cron: JobWorker | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set; jobs at work then end, new ones stay in the queue.
@@ -62,6 +67,9 @@ class WorkerProcess:
             {"relay": self._relay.run()} | {task.name: task.run() for task in self._periodic}
         )
         working = self._start({"job worker": self._keep_working()})
+        if self._cron:
+            # What it leaves undone is in PostgreSQL, so that nobody waits for its end.
+            sources += self._start({"cron worker": self._keep_cron()})
         stopping = asyncio.create_task(stop.wait())
         _log.info("worker_started", periodic=[task.name for task in self._periodic])
         try:
@@ -72,8 +80,9 @@ class WorkerProcess:
             await self._drain()
         finally:
             await end_tasks(stopping, *sources, *working)
-            if self._current is not None:
-                await self._current.close()
+            for worker in (self._current, self._current_cron):
+                if worker is not None:
+                    await worker.close()
             await self._queue.aclose()
         _log.info("worker_stopped")
 
@@ -90,6 +99,16 @@ class WorkerProcess:
                 await self._current.run()
             except Exception as error:  # noqa: BLE001 - arq gives up when Valkey goes away; a new worker is the cure
                 await self._current.close()
+                await asyncio.sleep(outage.failed(error))
+
+    async def _keep_cron(self) -> None:
+        outage = Outage("cron worker")
+        while True:
+            self._current_cron = cron_worker(self._redis_url, self._cron, started=outage.ended)
+            try:
+                await self._current_cron.run()
+            except Exception as error:  # noqa: BLE001 - arq gives up when Valkey goes away; a new worker is the cure
+                await self._current_cron.close()
                 await asyncio.sleep(outage.failed(error))
 
     async def _drain(self) -> None:

@@ -11,6 +11,7 @@ from prometheus_client import start_http_server
 
 from notifications.push import PushSender
 from parking.events import outbox
+from sesame.cron import cron_tasks
 from sesame.periodic import periodic_tasks
 from sesame.settings import Settings
 from sesame.wiring import open_context
@@ -55,6 +56,7 @@ async def _work(settings: Settings) -> None:
             redis_url=settings.require_redis_url(),
             push=_push_sender(settings, stack),
             periodic=periodic_tasks(context),
+            cron=cron_tasks(context),
         )
         await process.run(stop)
 

@@ -21,9 +21,12 @@ def test_nothing_that_must_be_repeated_is_missing() -> None:
         ("dispute sweep", 5.0),
         ("misread search", 5.0),
         ("pass renewals", 2.0),
+        ("collection", 30.0),
+        ("partner sweep", 5.0),
         ("mandate sweep", 5.0),
         ("fapiao sweep", 5.0),
         ("parked events", 15.0),
+        ("open differences", 60.0),
     ]
 
 
