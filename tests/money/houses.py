@@ -1,6 +1,6 @@
 """Every provider with its house: the real adapter, the real stand-in, and the stand-in's books."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ import httpx
 
 from parking.kit.clock import Clock
 from sesame.bench.money.books import Books, read_books
+from sesame.bench.money.payers import press
 from tests.money.stand_ins import OPENERS, Neighbourhood
 from tests.money.troubles import Unsteady
 
@@ -43,7 +44,6 @@ REFUND_SCENARIOS: Final = (
     "duplicate_notice",
     "no_notice",
 )
-PAID: Final = 303
 
 
 @dataclass(slots=True)
@@ -56,8 +56,9 @@ class House:
     client: httpx.AsyncClient
 
     async def play(self, scenario: str, operation: str) -> None:
-        """Make its next call of this kind go wrong."""
-        await self._control(scenario=scenario, operation=operation, delay_ms=DELAY_MS)
+        """Make its next call of this kind go wrong; one that has no such way stays as it is."""
+        wish = {"scenario": scenario, "operation": operation, "delay_ms": DELAY_MS}
+        await self.client.post(f"{self.url}/_control", json=wish)
 
     async def behave(self) -> None:
         """Forget what was to go wrong."""
@@ -83,12 +84,11 @@ class House:
 
     async def confirm(self, url: str) -> None:
         """Do what a payer does on the confirmation page."""
-        answer = await self.client.post(url)
-        assert answer.status_code == PAID, answer.text
+        await press(self.client, url)
 
     async def pay(self, url: str) -> bool:
         """Do what a payer does on the payment page; returns whether money moved."""
-        return (await self.client.post(url)).status_code == PAID
+        return await press(self.client, url)
 
     async def _control(self, **wish: object) -> None:
         answer = await self.client.post(f"{self.url}/_control", json=wish)
@@ -97,14 +97,14 @@ class House:
 
 @asynccontextmanager
 async def open_houses(
-    folder: Path, notice_url: str, clock: Clock
+    folder: Path, notice_url: str, clock: Clock, names: Sequence[str]
 ) -> AsyncGenerator[tuple[House, ...]]:
-    """Open every house."""
+    """Open the houses of some providers."""
     async with AsyncExitStack() as undo:
         client = await undo.enter_async_context(httpx.AsyncClient(trust_env=False))
         houses: list[House] = []
-        for name, opener in OPENERS.items():
+        for name in names:
             neighbourhood = Neighbourhood(folder, f"{notice_url}/{name}", clock)
-            provider, url = await undo.enter_async_context(opener(neighbourhood))
+            provider, url = await undo.enter_async_context(OPENERS[name](neighbourhood))
             houses.append(House(name, Unsteady(provider), url, client))
         yield tuple(houses)

@@ -16,7 +16,20 @@ RECOVERY_ROUNDS_MAX = 14
 INSIDE_MIN = 4
 MANDATES_MIN = 3
 
+# At least one of each has a payment page. Every provider at once would only slow a story down.
+TROUPES = (
+    ("acquirer", "wechat", "alipay"),
+    ("stripe", "etc", "acquirer"),
+    ("wechat", "stripe", "etc"),
+    ("alipay", "acquirer", "stripe"),
+)
+
 Act = Callable[[Look], Awaitable[None]]
+
+
+def providers_of(seed: int) -> tuple[str, ...]:
+    """Return which providers a story has."""
+    return TROUPES[seed % len(TROUPES)]
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from parking.flows.payments import charging
 from sesame.embedded.stack import Stack
 from tests.money.dice import SeededDice
 from tests.money.invariants import BrokenPromiseError
-from tests.money.story import Story, Told
+from tests.money.story import Story, Told, providers_of
 from tests.money.town import open_town
 from tests.servers import execute, throwaway_folder
 
@@ -31,7 +31,7 @@ async def tell_one(
 ) -> BrokenPromiseError | None:
     """Tell one story on an empty database; returns the promise that it broke."""
     with tempfile.TemporaryDirectory() as folder:
-        async with open_town(database_url, valkey_url, Path(folder)) as town:
+        async with open_town(database_url, valkey_url, Path(folder), providers_of(seed)) as town:
             try:
                 await Story(town, SeededDice(seed), told).tell(steps)
             except BrokenPromiseError as error:

@@ -7,7 +7,7 @@ import pytest
 
 from parking.flows.payments import charging
 from tests.money.dice import SeededDice
-from tests.money.story import Story, Told
+from tests.money.story import Story, Told, providers_of
 from tests.money.town import open_town
 
 SEEDS = range(8)
@@ -28,6 +28,6 @@ async def test_promises_hold_in_a_story(
     record_property: Callable[[str, object], None],
 ) -> None:
     told = Told()
-    async with open_town(database_url, valkey_url, tmp_path) as town:
+    async with open_town(database_url, valkey_url, tmp_path, providers_of(seed)) as town:
         await Story(town, SeededDice(seed), told).tell(STEPS)
     record_property("steps", dict(told.steps))

@@ -1,7 +1,7 @@
 """Two operators with a place each, drivers, every provider's house, and a clock to move."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -126,12 +126,17 @@ class Town:
 
     async def permit(self, driver_id: UUID, house: House) -> UUID:
         """Let the driver allow password-free payment; returns the mandate."""
-        wish = mandates.Wish(provider=house.name)
+        traits = self.context.provider(house.name).traits
+        wish = mandates.Wish(
+            provider=house.name,
+            binding_id=await self._binding_of(driver_id) if traits.needs_plate else None,
+            payer_id=f"o{driver_id.hex[-20:]}" if traits.needs_payer else None,
+        )
         mandate = await mandates.authorize(self.context, driver_id, wish)
         digest = mandate.terms.digest(self.context.vault, "en")
         await mandates.confirm(self.context, driver_id, mandate.id, digest)
-        assert mandate.confirmation_url is not None
-        await house.confirm(mandate.confirmation_url)
+        if mandate.confirmation_url is not None:
+            await house.confirm(mandate.confirmation_url)
         await mandates.sweep(self.context)
         return mandate.id
 
@@ -174,6 +179,13 @@ class Town:
     def wait(self, **period: float) -> None:
         self.clock.advance(timedelta(**period))
 
+    async def _binding_of(self, driver_id: UUID) -> UUID:
+        [row, *_] = await self.rows(
+            "SELECT binding_id FROM driver_plates WHERE driver_id = :driver", driver=driver_id
+        )
+        found: UUID = row["binding_id"]
+        return found
+
     async def _bind(self, driver_id: UUID, plate: str) -> None:
         async with self.context.database.begin() as unit:
             binding_id = new_id(unit.now())
@@ -199,8 +211,10 @@ class Town:
 
 
 @asynccontextmanager
-async def open_town(database_url: str, valkey_url: str, folder: Path) -> AsyncGenerator[Town]:
-    """Build a town on an empty database."""
+async def open_town(
+    database_url: str, valkey_url: str, folder: Path, providers: Sequence[str]
+) -> AsyncGenerator[Town]:
+    """Build a town on an empty database, with the houses of some providers."""
     # The real date, because the template has partitions only from this month on.
     clock = ManualClock(SystemClock().now())
     post = PostOffice()
@@ -208,10 +222,10 @@ async def open_town(database_url: str, valkey_url: str, folder: Path) -> AsyncGe
         listening = listener()
         await undo.enter_async_context(served(post.app, listening))
         houses = await undo.enter_async_context(
-            open_houses(folder, f"{url_of(listening)}/callbacks", clock)
+            open_houses(folder, f"{url_of(listening)}/callbacks", clock, providers)
         )
-        providers = {house.name: house.unsteady.as_provider() for house in houses}
-        post.providers.update(providers)
+        providers_of = {house.name: house.unsteady.as_provider() for house in houses}
+        post.providers.update(providers_of)
         database = Database(database_url, clock=clock, vault=VAULT, connections_max=CONNECTIONS_MAX)
         undo.push_async_callback(database.close)
         redis = open_valkey(valkey_url)
@@ -223,8 +237,10 @@ async def open_town(database_url: str, valkey_url: str, folder: Path) -> AsyncGe
             clock=clock,
             vault=VAULT,
             bus=bus,
-            providers=providers,
-            checkout_provider=houses[0].name,
+            providers=providers_of,
+            checkout_provider=next(
+                name for name, known in providers_of.items() if known.traits.has_checkout
+            ),
             public_url="https://pay.example",
             receipts=SIGNER,
         )
@@ -258,6 +274,10 @@ async def _build(context: ParkingContext, gate: LaneFlows, name: str) -> Yard:
             places.add_lane(unit, area, name="Exit", direction=Direction.EXIT),
             places.add_lane(unit, area, name="Exit 2", direction=Direction.EXIT),
         ]
+        await unit.session.flush()
+        for new in made[1:]:
+            antenna = f"antenna-{new.lane.id.hex}"
+            await places.set_antenna(unit, operator.id, new.lane.id, antenna)
         await tariffs.publish(unit, operator.id, place.id, currency="CNY", body=TABLE)
     entry, one, other = [await gate.authenticate(new.lane.id, new.device_token) for new in made]
     for lane in (entry, one, other):

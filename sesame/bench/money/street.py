@@ -208,7 +208,7 @@ async def _permit(
     wish = Wish(
         provider=provider,
         binding_id=binding_id if traits.needs_plate else None,
-        payer_id=f"payer-{driver_id.hex}" if traits.needs_payer else None,
+        payer_id=f"o{driver_id.hex[-20:]}" if traits.needs_payer else None,
     )
     view = await mandates.authorize(context, driver_id, wish)
     digest = view.terms.digest(context.vault, LANGUAGE)
