@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     alipay_gateway_url: str = "https://openapi.alipay.com/gateway.do"
     alipay_bill_host: str = "dwbillcenter.alipay.com"
     alipay_sign_scene: str = "INDUSTRY|CARRENTAL"
+    alipay_sign_channel: str = "ALIPAYAPP"
     alipay_parking_id: str | None = None
 
     # Cars with an ETC unit: docs/payments/etc.md. All four, or none.
@@ -85,6 +86,11 @@ class Settings(BaseSettings):
     etc_merchant: str | None = None
     etc_key_file: Path | None = None
     etc_platform_keys_file: Path | None = None
+
+    # Bank debits: docs/payments/gocardless.md. All three, or none.
+    gocardless_url: str | None = None
+    gocardless_access_token_file: Path | None = None
+    gocardless_webhook_secret_file: Path | None = None
 
     # Cards through Stripe: docs/payments/stripe.md. The key and the webhook's secrets, or none.
     stripe_secret_key: str | None = Field(default=None, repr=False)
@@ -204,6 +210,7 @@ class Settings(BaseSettings):
             gateway_url=self.alipay_gateway_url,
             bill_host=self.alipay_bill_host,
             sign_scene=self.alipay_sign_scene,
+            sign_channel=self.alipay_sign_channel,
             parking_id=self.alipay_parking_id or None,
         )
 
@@ -219,6 +226,7 @@ class Alipay:
     gateway_url: str
     bill_host: str
     sign_scene: str
+    sign_channel: str
     parking_id: str | None
 
 

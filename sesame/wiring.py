@@ -20,6 +20,7 @@ from parking.payments.receipt_keys import read_private_key, read_public_keys
 from recognition.models import deciding_thresholds
 from sesame.providers.alipay import alipay_provider
 from sesame.providers.etc import etc_provider
+from sesame.providers.gocardless import gocardless_provider
 from sesame.providers.stripe import stripe_provider
 from sesame.providers.wechat import wechat_provider
 from sesame.settings import Settings
@@ -128,6 +129,9 @@ def _payment_providers(settings: Settings, *, clock: SystemClock) -> list[Paymen
     etc = etc_provider(settings, clock=clock)
     if etc is not None:
         providers.append(etc)
+    gocardless = gocardless_provider(settings, clock=clock)
+    if gocardless is not None:
+        providers.append(gocardless)
     stripe = stripe_provider(settings, clock=clock)
     if stripe is not None:
         providers.append(stripe)

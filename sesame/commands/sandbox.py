@@ -8,6 +8,7 @@ import typer
 
 from parking.kit.clock import SystemClock
 from sesame.commands.sandbox_etc import etc_command
+from sesame.commands.sandbox_gocardless import gocardless_command
 from sesame.commands.sandbox_stripe import stripe_command
 from sesame.commands.sandbox_wechat import wechat_command
 from sesame.commands.stand_in_server import listen, serve
@@ -30,6 +31,7 @@ sandbox_app = typer.Typer(
 
 
 sandbox_app.command("etc")(etc_command)
+sandbox_app.command("gocardless")(gocardless_command)
 sandbox_app.command("stripe")(stripe_command)
 sandbox_app.command("wechat")(wechat_command)
 

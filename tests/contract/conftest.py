@@ -13,6 +13,7 @@ from sesame.sandbox.acquirer import Options, StandIn, create_stand_in
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
 from tests.contract.alipay_stage import alipay, alipay_stage
 from tests.contract.etc_stage import etc, etc_stage
+from tests.contract.gocardless_stage import gocardless, gocardless_stage
 from tests.contract.http_server import listener, serving, url_of
 from tests.contract.payment_stages import AcquirerStage, FakeStage, NoticeReceiver, Stage
 from tests.contract.stripe_stage import stripe, stripe_stage
@@ -25,6 +26,8 @@ __all__ = [
     "alipay_stage",
     "etc",
     "etc_stage",
+    "gocardless",
+    "gocardless_stage",
     "stripe",
     "stripe_stage",
     "wechat",
@@ -83,7 +86,7 @@ async def acquirer_stage(acquirer: RunningAcquirer) -> AsyncIterator[AcquirerSta
         await stage.aclose()
 
 
-@pytest.fixture(params=["fake", "acquirer", "alipay", "etc", "wechat", "stripe"])
+@pytest.fixture(params=["fake", "acquirer", "alipay", "etc", "gocardless", "wechat", "stripe"])
 def stage(request: pytest.FixtureRequest) -> Stage:
     """Every provider adapter in turn; a new adapter is a new parameter."""
     found: Stage = (

@@ -117,3 +117,9 @@ async def take(stage: Stage, order: ChargeOrder) -> ChargeResult:
     """Charge, and wait for the end where the provider takes its time."""
     result = await stage.provider.charge(order)
     return result if result.status.definitive else await stage.until_settled(as_sent(order))
+
+
+async def ended(stage: Stage, order: ChargeOrder) -> ChargeResult:
+    """Ask, and wait for the end where the provider takes its time."""
+    result = await stage.provider.query(as_sent(order))
+    return result if result.status.definitive else await stage.until_settled(as_sent(order))

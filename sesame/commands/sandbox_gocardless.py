@@ -1,0 +1,56 @@
+"""`sesame sandbox gocardless`: a stand-in for GoCardless."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parking.kit.clock import SystemClock
+from sesame.commands.stand_in_server import listen, serve
+from sesame.sandbox.gocardless import GoCardlessOptions, create_gocardless_stand_in
+from sesame.sandbox.platform import RETRY_MS
+
+
+def gocardless_command(  # noqa: PLR0913 - one parameter for each command-line option
+    *,
+    data: Annotated[Path, typer.Option(help="SQLite file with the books; made if missing.")],
+    access_token_file: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="File that holds the access token.")
+    ],
+    webhook_secret_file: Annotated[
+        Path,
+        typer.Option(exists=True, dir_okay=False, help="File with the secret of events."),
+    ],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where payers reach it; by default its own address.")
+    ] = None,
+    notice_url: Annotated[
+        str | None, typer.Option(help="Where events go; without it they wait.")
+    ] = None,
+    notice_retry_ms: Annotated[
+        int, typer.Option(min=1, help="First wait before an event is sent again.")
+    ] = RETRY_MS,
+    json_output: Annotated[bool, typer.Option("--json", help="Say in JSON where it is.")] = False,
+) -> None:
+    """Play GoCardless until interrupted, as far as docs/payments/gocardless.md goes.
+
+    POST /_control and GET /_books, on loopback, let days pass and show its books.
+    """
+    listener, url = listen(host, port)
+    options = GoCardlessOptions(
+        data=data,
+        access_token=access_token_file.read_text(encoding="utf-8").strip(),
+        webhook_secret=webhook_secret_file.read_text(encoding="utf-8").strip(),
+        public_url=(public_url or url).rstrip("/"),
+        notice_url=notice_url,
+        notice_retry_ms=notice_retry_ms,
+    )
+    try:
+        stand_in = create_gocardless_stand_in(options, SystemClock())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--data") from error
+    typer.echo(json.dumps({"url": url}) if json_output else f"GoCardless stand-in at {url}")
+    serve(stand_in.app, listener)
