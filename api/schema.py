@@ -9,6 +9,7 @@ from api.limits import QuietSchema, extensions_of
 from api.mutations.disputes import DisputeMutations
 from api.mutations.invoices import InvoiceMutations
 from api.mutations.mandates import MandateMutations
+from api.mutations.owed import OwedMutations
 from api.mutations.passes import PassMutations
 from api.mutations.payments import PaymentMutations
 from api.mutations.plates import PlateMutations
@@ -33,6 +34,7 @@ class Mutation(
     MandateMutations,
     PaymentMutations,
     PassMutations,
+    OwedMutations,
     DisputeMutations,
     InvoiceMutations,
 ):

@@ -12,9 +12,11 @@ from api.request import Info
 from api.types.dispute import DisputeConnection
 from api.types.invoice import InvoiceableBill, InvoiceBuyer, InvoiceConnection
 from api.types.mandate import Mandate
+from api.types.owed import Credit, OwedAmount
 from api.types.passes import Pass
 from api.types.plate import Plate, PlateClaim
 from api.types.session import Session, SessionConnection
+from parking.flows.payments import credit_terms, owed_payment, owed_view
 
 
 @strawberry.type(description="The signed-in driver.")
@@ -60,6 +62,23 @@ class Viewer(Node):
         return await bill_reads.page_of_bills(
             info.context, self.driver_id, first=first, after=after
         )
+
+    @strawberry.field(description="What you owe at any operator's place, the oldest first.")
+    async def owed(self, info: Info) -> list[OwedAmount]:
+        """Return what is owed after departure."""
+        views = await owed_view.of_driver(info.context.parking, self.driver_id)
+        return [OwedAmount.of(view) for view in views]
+
+    @strawberry.field(description="Your credit at every operator that gave you any.")
+    async def credit(self, info: Info) -> list[Credit]:
+        """Return what may be paid after departure."""
+        views = await credit_terms.of_driver(info.context.parking, self.driver_id)
+        return [Credit.of(view) for view in views]
+
+    @strawberry.field(description="Whether what you owe at partners is charged at each exit.")
+    async def pays_partners(self, info: Info) -> bool:
+        """Return the driver's choice."""
+        return await owed_payment.is_chosen(info.context.parking, self.driver_id)
 
     @strawberry.field(description="Stays that have not ended, newest first.")
     async def active_sessions(self, info: Info) -> list[Session]:

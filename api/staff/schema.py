@@ -7,10 +7,15 @@ from strawberry.schema.config import StrawberryConfig
 
 from api.limits import QuietSchema, extensions_of
 from api.staff.bills import BillQueries
+from api.staff.chargebacks import ChargebackQueries
 from api.staff.claims import ClaimMutations, ClaimQueries
+from api.staff.credit import CreditMutations, CreditQueries
+from api.staff.desk import DeskMutations, DeskQueries
 from api.staff.disputes import DisputeMutations, DisputeQueries
 from api.staff.invoices import InvoiceMutations, InvoiceQueries
+from api.staff.ledger import LedgerQueries
 from api.staff.money import MoneyMutations, MoneyQueries
+from api.staff.partners import PartnerMutations, PartnerQueries
 from api.staff.passes import PassMutations, PassQueries
 from api.staff.payments import PaymentMutations, PaymentQueries
 from api.staff.places import PlaceQueries
@@ -23,7 +28,12 @@ from api.staff.vehicles import VehicleMutations, VehicleQueries
 @strawberry.type
 class StaffQuery(
     BillQueries,
+    ChargebackQueries,
     ClaimQueries,
+    CreditQueries,
+    DeskQueries,
+    LedgerQueries,
+    PartnerQueries,
     DisputeQueries,
     MoneyQueries,
     PassQueries,
@@ -40,6 +50,9 @@ class StaffQuery(
 @strawberry.type
 class StaffMutation(
     ClaimMutations,
+    CreditMutations,
+    DeskMutations,
+    PartnerMutations,
     DisputeMutations,
     MoneyMutations,
     PassMutations,

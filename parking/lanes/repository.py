@@ -1,6 +1,6 @@
 """Every query about presentations, pictures, observations, commands and lane events."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,6 +13,7 @@ from parking.kit.columns import Row
 from parking.kit.database import UnitOfWork
 from parking.kit.locks import lock
 from parking.lanes.models import (
+    ExitOverride,
     Frame,
     GateCommand,
     LaneConnection,
@@ -25,6 +26,9 @@ from parking.lanes.models import (
 CAMERA_READS_MAX = 20
 # One car causes a handful of events; its own are among the lane's last ones.
 RECENT_EVENTS_MAX = 50
+# An operator's lanes have a car each; more are from lanes that lost their connection.
+STANDING_MAX = 500
+OVERRIDES_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,3 +227,26 @@ async def find_standing(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> P
         .limit(1)
     )
     return (await unit.session.exec(statement)).one_or_none()
+
+
+async def list_standing(unit: UnitOfWork, operator_id: UUID) -> Sequence[Presentation]:
+    """Return the cars that stand in an operator's lanes, the newest first."""
+    statement = (
+        select(Presentation)
+        .where(col(Presentation.operator_id) == operator_id)
+        .where(col(Presentation.cleared_at).is_(None))
+        .order_by(col(Presentation.occupied_at).desc(), col(Presentation.id).desc())
+        .limit(STANDING_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def list_overrides(unit: UnitOfWork, operator_id: UUID) -> list[ExitOverride]:
+    """Return which cars a person let out, the newest first."""
+    statement = (
+        select(ExitOverride)
+        .where(col(ExitOverride.operator_id) == operator_id)
+        .order_by(col(ExitOverride.id).desc())
+        .limit(OVERRIDES_MAX)
+    )
+    return list(await unit.session.exec(statement))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, or_, text, update
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -166,3 +166,14 @@ async def send_to_partner(
 async def _oldest(unit: UnitOfWork, statement: SelectOfScalar[OwedBill]) -> list[OwedBill]:
     oldest = statement.order_by(col(OwedBill.owed_at), col(OwedBill.id)).limit(OWED_MAX)
     return list(await unit.session.exec(oldest))
+
+
+async def busy(unit: UnitOfWork, listed: Collection[OwedBill]) -> set[UUID]:
+    """Return which of some owed bills are being paid just now; one statement."""
+    statement = (
+        select(Bill.id)
+        .where(col(Bill.operator_id).in_({one.operator_id for one in listed}))
+        .where(col(Bill.id).in_([one.id for one in listed]))
+        .where(or_(col(Bill.live_attempt_id).is_not(None), col(Bill.claim_id).is_not(None)))
+    )
+    return set(await unit.session.exec(statement))

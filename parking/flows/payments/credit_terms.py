@@ -137,3 +137,8 @@ def _check(new: NewPolicy) -> None:
         raise InvalidInputError("historyBills", f"0 to {BILLS_MAX}")
     if not 1 <= new.arrears_days <= ARREARS_DAYS_MAX:
         raise InvalidInputError("arrearsDays", f"1 to {ARREARS_DAYS_MAX}")
+
+
+def place_of(text: str) -> UUID:
+    """Return the place that a policy names."""
+    return UUID(text)
