@@ -45,12 +45,19 @@ class PayEndpoint:
 
     async def _pay(self, token: str, method: str | None, request: Request) -> Response:
         try:
-            return RedirectResponse(await checkout.start(self._context, token, method), 303)
+            return self._go_on(token, await checkout.start(self._context, token, method))
         except (NothingDueError, PaymentInProgressError, InvalidInputError):
             # The page says how it stands.
             return RedirectResponse(f"/pay/{token}", 303)
         except (PaymentUnavailableError, UnavailableError) as error:
             return await self._show(token, request, failed=error)
+
+    def _go_on(self, token: str, url: str) -> Response:
+        if url.startswith(("https://", "http://")):
+            return RedirectResponse(url, 303)
+        # No browser opens it: it is what an app reads from a code.
+        address = f"{self._context.public_url}/pay/{token}"
+        return HTMLResponse(pay.render_code(url, address), 200, _HEADERS)
 
     async def _show(
         self, token: str, request: Request, *, failed: ParkingError | None = None

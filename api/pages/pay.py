@@ -93,6 +93,22 @@ def render_unknown() -> str:
     )
 
 
+def render_code(content: str, address: str) -> str:
+    """Return the page of a payment that an app begins by reading a code, not by a link.
+
+    Args:
+        content: What the code says.
+        address: Of the bill, to come back to.
+    """
+    code = segno.make(content, error="m").svg_inline(omitsize=True, title="Payment code")
+    return _document(
+        f"""<h1>Scan to pay</h1>
+<p>Read this code with the payment app, on this screen or from another phone.</p>
+{code}
+<p><a href="{escape(address)}">See whether it is paid</a></p>"""
+    )
+
+
 def _document(body: str, *, head: str = "") -> str:
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
