@@ -15,6 +15,7 @@ _VARIABLES = {
     "alipay_public_keys": "SESAME_ALIPAY_PUBLIC_KEYS_FILE",
     "gateway_url": "SESAME_ALIPAY_GATEWAY_URL",
     "notify_url": "SESAME_PUBLIC_URL",
+    "sign_channel": "SESAME_ALIPAY_SIGN_CHANNEL",
 }
 
 
@@ -40,6 +41,7 @@ def alipay_provider(settings: Settings, *, clock: Clock) -> AlipayProvider | Non
                 gateway_url=known.gateway_url,
                 bill_host=known.bill_host,
                 sign_scene=known.sign_scene,
+                sign_channel=known.sign_channel,
                 parking_id=known.parking_id,
             ),
             clock,

@@ -65,7 +65,7 @@ def decoded(form: str) -> dict[str, str]:
     """Return a form's parameters, decoded by hand."""
     pairs = [piece.split("=", 1) for piece in form.split("&")]
     assert len({name for name, _ in pairs}) == len(pairs)
-    return {_plain(name): _plain(value) for name, value in pairs}
+    return {plain(name): plain(value) for name, value in pairs}
 
 
 def encoded(parameters: dict[str, str]) -> bytes:
@@ -97,7 +97,7 @@ def _joined(parameters: dict[str, str], left_out: set[str], *, keep_empty: bool)
     return "&".join(f"{name}={value}" for name, value in sorted(kept)).encode()
 
 
-def _plain(quoted: str) -> str:
+def plain(quoted: str) -> str:
     raw = re.sub(
         rb"%([0-9A-Fa-f]{2})",
         lambda found: bytes([int(found[1], 16)]),

@@ -38,6 +38,7 @@ from tests.contract.alipay_scheme import (
     encoded,
     http,
     notice_text,
+    plain,
     request_text,
     scripted,
 )
@@ -157,10 +158,15 @@ class TestRequests:
         agreement = await provider.start_agreement(request)
         checkout = await provider.start_checkout(order)
 
-        for url in (agreement.confirmation_url, checkout.url):
-            parameters = decoded(urlsplit(url).query)
+        link, _, encoded_once_more = agreement.confirmation_url.partition("sign_params=")
+        assert link == (
+            "alipays://platformapi/startapp?appId=60000157&appClearTop=false&startMultApp=YES&"
+        )
+        signing_query = plain(encoded_once_more)
+        for query in (signing_query, urlsplit(checkout.url).query):
+            parameters = decoded(query)
             assert keys.app.verifies(request_text(parameters), parameters["sign"])
-        signing = decoded(urlsplit(agreement.confirmation_url).query)
+        signing = decoded(signing_query)
         assert signing["method"] == "alipay.user.agreement.page.sign"
         assert signing["return_url"] == "https://app.parkside.example/m?a=1&b=2"
         assert json.loads(signing["biz_content"]) == {

@@ -72,6 +72,7 @@ def test_alipay_needs_all_of_its_settings(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert alipay_provider(Settings(), clock=SystemClock()) is not None
     for name, value, expected in (
         ("SESAME_ALIPAY_GATEWAY_URL", "http://openapi.alipay.com/gateway.do", "an https URL"),
+        ("SESAME_ALIPAY_SIGN_CHANNEL", "PIGEON", "ALIPAYAPP, QRCODE"),
         ("SESAME_ALIPAY_KEY_FILE", str(public), "an RSA key"),
         ("SESAME_ALIPAY_PUBLIC_KEYS_FILE", str(key), "1 to 2 PEM public keys"),
         ("SESAME_ALIPAY_PUBLIC_KEYS_FILE", str(tmp_path / "none"), "a readable file"),

@@ -1,6 +1,7 @@
 """Password-free agreements: signed on Alipay's page, asked about, ended."""
 
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 from parking.kit.clock import Clock
 from parking.payments.port import (
@@ -11,13 +12,17 @@ from parking.payments.port import (
 )
 from parking.payments.providers.alipay.answers import Agreement, read
 from parking.payments.providers.alipay.codes import AGREEMENT_ENDED, AGREEMENT_MISSING
-from parking.payments.providers.alipay.settings import AlipaySettings
+from parking.payments.providers.alipay.settings import APP_CHANNEL, AlipaySettings
 from parking.payments.providers.alipay.transport import SUCCESS, Answer, Failure, GatewayClient
 from parking.payments.providers.alipay.wire_values import instant
 
 PRODUCT_CODE = "GENERAL_WITHHOLDING"
 PERSONAL_PRODUCT_CODE = "GENERAL_WITHHOLDING_P"
 PAGE_LIFETIME = timedelta(minutes=30)
+# The documented link that opens the app's signing page; its appId is the page's, not ours.
+APP_LINK = (
+    "alipays://platformapi/startapp?appId=60000157&appClearTop=false&startMultApp=YES&sign_params="
+)
 
 _STATUSES = {
     "TEMP": AgreementStatus.PENDING,
@@ -34,6 +39,7 @@ class Agreements:
     def __init__(self, client: GatewayClient, settings: AlipaySettings, clock: Clock) -> None:
         self._client = client
         self._scene = settings.sign_scene
+        self._channel = settings.sign_channel
         self._clock = clock
 
     def start(self, request: AgreementRequest) -> AgreementStarted:
@@ -41,10 +47,13 @@ class Agreements:
         content = {
             "product_code": PRODUCT_CODE,
             **self._named(request.number),
-            "access_params": {"channel": "ALIPAYAPP"},
+            "access_params": {"channel": self._channel},
             "effect_time": int(PAGE_LIFETIME.total_seconds()),
         }
         url = self._client.page_url("alipay.user.agreement.page.sign", content, request.return_url)
+        if self._channel == APP_CHANNEL:
+            # Documented: all parameters of the address, encoded once more, behind the app's own.
+            url = APP_LINK + quote(url.partition("?")[2], safe="")
         return AgreementStarted(
             reference=request.number,
             confirmation_url=url,

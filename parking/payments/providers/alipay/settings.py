@@ -13,6 +13,9 @@ CHARGE_MINOR_MAX = 100_00
 DAY_MINOR_MAX = 1_000_00
 # The documentation forbids the default scene together with a number of ours, and shows this one.
 SIGN_SCENE = "INDUSTRY|CARRENTAL"
+# The driver signs in the app on this phone; or scans a code from another screen, or gets a text.
+APP_CHANNEL = "ALIPAYAPP"
+WEB_CHANNELS = frozenset({"QRCODE", "QRCODEORSMS"})
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -30,6 +33,7 @@ class AlipaySettings:
         gateway_url: `https://…`; plain `http` only on loopback.
         bill_host: The one host, besides the gateway's, that bills are fetched from.
         sign_scene: As in the contract with Alipay.
+        sign_channel: `ALIPAYAPP`: the address opens the app; one of `WEB_CHANNELS`: a web page.
         parking_id: Alipay's id of the place; with it, Alipay is told of stays that were charged,
             and so mandates name their plate.
         charge_minor_max: The contract's limit of one charge; `None` for none.
@@ -45,6 +49,7 @@ class AlipaySettings:
     gateway_url: str = GATEWAY_URL
     bill_host: str = BILL_HOST
     sign_scene: str = SIGN_SCENE
+    sign_channel: str = APP_CHANNEL
     parking_id: str | None = None
     charge_minor_max: int | None = CHARGE_MINOR_MAX
     day_minor_max: int | None = DAY_MINOR_MAX
@@ -61,5 +66,8 @@ class AlipaySettings:
         for name in ("app_id", "seller_id"):
             if not getattr(self, name).isalnum():
                 raise InvalidInputError(name, "letters and digits")
+        if self.sign_channel not in {APP_CHANNEL, *WEB_CHANNELS}:
+            known = ", ".join(sorted(WEB_CHANNELS))
+            raise InvalidInputError("sign_channel", f"{APP_CHANNEL}, {known}")
         if urlsplit(self.notify_url).query:
             raise InvalidInputError("notify_url", "a URL without parameters")
