@@ -171,6 +171,14 @@ async def agreement_signed(
     mandate.signed_at = unit.now()
     mandate.instrument = agreement.instrument
     mandate.payer_hint = agreement.payer_hint
+    if agreement.also_known_as is not None:
+        await repository.remember_order(
+            unit,
+            number=order_key(mandate.provider, agreement.also_known_as),
+            owner_id=driver_id,
+            subject_id=mandate_id,
+            kind=MANDATE_ORDER,
+        )
     return _activate(unit, mandate)
 
 

@@ -18,6 +18,8 @@ from parking.payments.port import (
     ChargeResult,
     Notice,
     NoticeKind,
+    OrderStatus,
+    ProviderUnavailableError,
     RefundResult,
 )
 from parking.payments.refunds import REFUND_ORDER
@@ -39,6 +41,7 @@ async def receive_notice(context: ParkingContext, provider_name: str, notice: No
 
     Raises:
         AmountMismatchError: it tells of another amount than we asked for; staff are told.
+        ProviderUnavailableError: it tells only that something happened, and asking brought nothing.
         NoticeForeignError: it is about another provider's order.
     """
     async with context.database.begin() as unit:
@@ -67,7 +70,7 @@ async def receive_agreement(
 async def _follow(context: ParkingContext, provider_name: str, notice: Notice) -> None:
     result = notice.result
     if isinstance(result, AgreementState):
-        await receive_agreement(context, provider_name, result)
+        await receive_agreement(context, provider_name, await _told(context, provider_name, result))
         return
     if isinstance(result, ChargebackState):
         await _follow_chargeback(context, provider_name, notice.kind, result)
@@ -81,10 +84,24 @@ async def _follow(context: ParkingContext, provider_name: str, notice: Notice) -
     if order is None or kind != _KINDS[type(result)]:
         # Such as an order of another system that shares our account there.
         _log.warning("notice.order_unknown", provider=provider_name, number=number)
+    elif result.status == OrderStatus.UNKNOWN:
+        ask = refunds.send if isinstance(result, RefundResult) else settlement.ask
+        await ask(context, order.owner_id, order.subject_id)
     elif isinstance(result, RefundResult):
         await refunds.settle(context, order.owner_id, order.subject_id, result)
     else:
         await settlement.settle(context, order.owner_id, order.subject_id, result)
+
+
+async def _told(
+    context: ParkingContext, provider_name: str, state: AgreementState
+) -> AgreementState:
+    if state.status != AgreementStatus.UNKNOWN:
+        return state
+    asked = await context.provider(provider_name).query_agreement(state.reference)
+    if asked.status == AgreementStatus.UNKNOWN:
+        raise ProviderUnavailableError("agreement: no answer")
+    return asked
 
 
 async def _follow_chargeback(

@@ -66,6 +66,7 @@ class AgreementState:
         payer_hint: What may be shown to the driver, such as `•••• 4242`; never an account number.
         signed_at: Aware, UTC; `None` until the payer confirmed.
         cancelled_at: Aware, UTC; `None` while it is not cancelled.
+        also_known_as: Another name that the provider's notices may use for it once it is signed.
     """
 
     reference: str
@@ -74,3 +75,4 @@ class AgreementState:
     payer_hint: str | None = None
     signed_at: datetime | None = None
     cancelled_at: datetime | None = None
+    also_known_as: str | None = None

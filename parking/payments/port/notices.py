@@ -63,6 +63,8 @@ class Notice:
     """A verified message from the provider.
 
     The amount in it is what the provider says: compare it with the attempt's before you post.
+    A provider that tells only that something happened gives a result with status `UNKNOWN`, and
+    the caller asks.
 
     Attributes:
         notice_id: The same in every repetition; the caller remembers it and acts once.

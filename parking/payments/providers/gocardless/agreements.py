@@ -139,6 +139,7 @@ async def _mandate_state(
         reference=reference,
         status=status,
         instrument=mandate.id,
+        also_known_as=mandate.id,
         payer_hint=await _payer_hint(client, mandate) if status not in _ENDED else None,
         signed_at=mandate.created_at,
     )
