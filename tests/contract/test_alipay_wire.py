@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -107,6 +108,12 @@ def _provider(keys: Keys, gateway_url: str = "http://127.0.0.1:1/gateway.do") ->
         gateway_url=gateway_url,
     )
     return AlipayProvider(settings, ManualClock(AT))
+
+
+@cache
+def _reader(keys: Keys) -> AlipayProvider:
+    """Return a provider that calls nobody: making one reads the machine's certificates."""
+    return _provider(keys)
 
 
 def _answer(call: Call, raw: str, keys: KeyFiles, *, name: str | None = None) -> bytes:
@@ -317,14 +324,14 @@ def _unbelievable(keys: Keys) -> dict[str, Callable[[Call], bytes]]:
 
 class TestNotices:
     def _read(self, keys: Keys, body: bytes, headers: dict[str, str] = FORM) -> object:
-        return _provider(keys).verify_notices(headers, body)
+        return _reader(keys).verify_notices(headers, body)
 
     def _body(self, keys: Keys, signer: KeyFiles | None = None, **changed: str) -> bytes:
         form = NOTICE | changed
         return encoded({**form, "sign": (signer or keys.alipay).sign(notice_text(form))})
 
     def test_what_openssl_signed_is_believed(self, keys: Keys) -> None:
-        [notice] = _provider(keys).verify_notices(FORM, self._body(keys))
+        [notice] = _reader(keys).verify_notices(FORM, self._body(keys))
 
         assert notice.notice_id == "2026112700222080000000000001"
         assert notice.kind is NoticeKind.CHARGE_SUCCEEDED
@@ -347,7 +354,7 @@ class TestNotices:
             invalid_time="2115-02-01 00:00:00",
             alipay_logon_id="159****5620",
         )
-        [notice] = _provider(keys).verify_notices(FORM, body)
+        [notice] = _reader(keys).verify_notices(FORM, body)
         assert notice.kind is NoticeKind.AGREEMENT_SIGNED
         assert notice.result == AgreementState(
             reference="a1",
@@ -398,7 +405,7 @@ class TestNotices:
         form = {name: value for name, value in NOTICE.items() if name != "gmt_payment"}
         form |= {"trade_status": "TRADE_CLOSED", "gmt_close": "2026-11-27 16:05:00"}
         body = encoded({**form, "sign": keys.alipay.sign(notice_text(form))})
-        [notice] = _provider(keys).verify_notices(FORM, body)
+        [notice] = _reader(keys).verify_notices(FORM, body)
         assert notice.kind is NoticeKind.CHARGE_FAILED
 
     def test_forgeries_are_refused(self, keys: Keys) -> None:

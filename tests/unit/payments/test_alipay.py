@@ -4,6 +4,7 @@ import io
 import zipfile
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -246,6 +247,12 @@ class TestBill:
             read_bill(lying)
 
 
+@cache
+def _client() -> GatewayClient:
+    clock = ManualClock(datetime(2026, 11, 27, tzinfo=UTC))
+    return GatewayClient(_settings(), AlipayKeys(PUBLIC), clock)
+
+
 @pytest.mark.parametrize(
     ("url", "fetched"),
     [
@@ -265,6 +272,4 @@ class TestBill:
     ],
 )
 def test_bills_come_from_two_hosts_only(url: str, fetched: str | None) -> None:
-    clock = ManualClock(datetime(2026, 11, 27, tzinfo=UTC))
-    client = GatewayClient(_settings(), AlipayKeys(PUBLIC), clock)
-    assert client._bill_address(url) == fetched  # pyright: ignore[reportPrivateUsage]
+    assert _client()._bill_address(url) == fetched  # pyright: ignore[reportPrivateUsage]
