@@ -64,9 +64,7 @@ def stripe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStripe]:
         ),
         SystemClock(),
     )
-    settings = StripeSettings(
-        secret_key=SECRET_KEY, webhook_secrets=WEBHOOK_SECRETS, base_url=url
-    )
+    settings = StripeSettings(secret_key=SECRET_KEY, webhook_secrets=WEBHOOK_SECRETS, base_url=url)
     receiver = NoticeReceiver()
     with serving(app, platform_socket), serving(receiver.app, merchant_socket):
         yield RunningStripe(settings, receiver, f"{url_of(merchant_socket)}/notices")
