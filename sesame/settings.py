@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     alipay_gateway_url: str = "https://openapi.alipay.com/gateway.do"
     alipay_bill_host: str = "dwbillcenter.alipay.com"
     alipay_sign_scene: str = "INDUSTRY|CARRENTAL"
-    alipay_sign_channel: str = "ALIPAYAPP"
+    alipay_sign_channel: str | None = None
     alipay_parking_id: str | None = None
 
     # Cars with an ETC unit: docs/payments/etc.md. All four, or none.
@@ -210,7 +210,7 @@ class Settings(BaseSettings):
             gateway_url=self.alipay_gateway_url,
             bill_host=self.alipay_bill_host,
             sign_scene=self.alipay_sign_scene,
-            sign_channel=self.alipay_sign_channel,
+            sign_channel=self.alipay_sign_channel or None,
             parking_id=self.alipay_parking_id or None,
         )
 
@@ -226,7 +226,7 @@ class Alipay:
     gateway_url: str
     bill_host: str
     sign_scene: str
-    sign_channel: str
+    sign_channel: str | None
     parking_id: str | None
 
 

@@ -103,7 +103,6 @@ def alipay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAlipay]:
         alipay_public_keys_pem=stand_in.public_keys_pem,
         notify_url=f"{url_of(merchant_socket)}/notices",
         gateway_url=f"{url}/gateway.do",
-        sign_channel="QRCODE",
     )
     receiver = NoticeReceiver()
     with serving(stand_in.app, gateway_socket), serving(receiver.app, merchant_socket):

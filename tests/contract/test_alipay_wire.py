@@ -98,7 +98,9 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     return Keys(*(KeyFiles.make(folder, name) for name in ("app", "alipay", "stranger")))
 
 
-def _provider(keys: Keys, gateway_url: str = "http://127.0.0.1:1/gateway.do") -> AlipayProvider:
+def _provider(
+    keys: Keys, gateway_url: str = "https://openapi.alipay.example/gateway.do"
+) -> AlipayProvider:
     settings = AlipaySettings(
         app_id="2021000000000001",
         seller_id="2088000000000002",

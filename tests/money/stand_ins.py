@@ -150,7 +150,6 @@ async def alipay(where: Neighbourhood) -> AsyncGenerator[Opened]:
         alipay_public_keys_pem=stand_in.public_keys_pem,
         notify_url=where.notice_url,
         gateway_url=f"{url}/gateway.do",
-        # Its page is a web page here: no app opens the link.
         sign_channel="QRCODE",
     )
     async with _serve(stand_in.app, listening, AlipayProvider(settings, where.clock)) as provider:

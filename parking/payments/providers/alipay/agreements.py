@@ -39,7 +39,7 @@ class Agreements:
     def __init__(self, client: GatewayClient, settings: AlipaySettings, clock: Clock) -> None:
         self._client = client
         self._scene = settings.sign_scene
-        self._channel = settings.sign_channel
+        self._channel = settings.channel
         self._clock = clock
 
     def start(self, request: AgreementRequest) -> AgreementStarted:

@@ -15,7 +15,8 @@ DAY_MINOR_MAX = 1_000_00
 SIGN_SCENE = "INDUSTRY|CARRENTAL"
 # The driver signs in the app on this phone; or scans a code from another screen, or gets a text.
 APP_CHANNEL = "ALIPAYAPP"
-WEB_CHANNELS = frozenset({"QRCODE", "QRCODEORSMS"})
+WEB_CHANNEL = "QRCODE"
+WEB_CHANNELS = frozenset({WEB_CHANNEL, "QRCODEORSMS"})
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -34,6 +35,7 @@ class AlipaySettings:
         bill_host: The one host, besides the gateway's, that bills are fetched from.
         sign_scene: As in the contract with Alipay.
         sign_channel: `ALIPAYAPP`: the address opens the app; one of `WEB_CHANNELS`: a web page.
+            None: the app, but a web page where a stand-in on loopback plays Alipay.
         parking_id: Alipay's id of the place; with it, Alipay is told of stays that were charged,
             and so mandates name their plate.
         charge_minor_max: The contract's limit of one charge; `None` for none.
@@ -49,7 +51,7 @@ class AlipaySettings:
     gateway_url: str = GATEWAY_URL
     bill_host: str = BILL_HOST
     sign_scene: str = SIGN_SCENE
-    sign_channel: str = APP_CHANNEL
+    sign_channel: str | None = None
     parking_id: str | None = None
     charge_minor_max: int | None = CHARGE_MINOR_MAX
     day_minor_max: int | None = DAY_MINOR_MAX
@@ -66,8 +68,16 @@ class AlipaySettings:
         for name in ("app_id", "seller_id"):
             if not getattr(self, name).isalnum():
                 raise InvalidInputError(name, "letters and digits")
-        if self.sign_channel not in {APP_CHANNEL, *WEB_CHANNELS}:
+        if self.sign_channel not in {None, APP_CHANNEL, *WEB_CHANNELS}:
             known = ", ".join(sorted(WEB_CHANNELS))
             raise InvalidInputError("sign_channel", f"{APP_CHANNEL}, {known}")
         if urlsplit(self.notify_url).query:
             raise InvalidInputError("notify_url", "a URL without parameters")
+
+    @property
+    def channel(self) -> str:
+        """Where the driver signs."""
+        if self.sign_channel is not None:
+            return self.sign_channel
+        is_stand_in = urlsplit(self.gateway_url).hostname in LOOPBACK
+        return WEB_CHANNEL if is_stand_in else APP_CHANNEL
