@@ -23,6 +23,7 @@ from parking.payments.port import AgreementState, AgreementStatus
 MANDATE_ORDER: Final = "agreement"
 TERMS_CONTEXT: Final = "mandate_terms"
 PLATE_CONTEXT: Final = "mandate_plate"
+PAGE_CONTEXT: Final = "mandate_page"
 # How long the provider is left alone after it was told that an agreement ended, by tries.
 CANCEL_BACKOFF_S: Final[Sequence[float]] = (5, 15, 60, 300, 1800, 6 * 3600)
 # What the first call to cancel takes; afterwards the sweep tries.
@@ -63,6 +64,13 @@ def plate_of(unit: UnitOfWork, mandate: Mandate) -> str | None:
     if mandate.plate_sealed is None:
         return None
     return unit.vault.open(mandate.plate_sealed, context=PLATE_CONTEXT)
+
+
+def page_of(unit: UnitOfWork, mandate: Mandate) -> str | None:
+    """Return the provider's page on which the payer confirms; None where none was opened."""
+    if mandate.confirmation_url_sealed is None:
+        return None
+    return unit.vault.open(mandate.confirmation_url_sealed, context=PAGE_CONTEXT)
 
 
 def terms_of(unit: UnitOfWork, mandate: Mandate, limits: Limits | None = None) -> Terms:
@@ -118,7 +126,7 @@ async def remember_agreement(
     """
     mandate = await _locked(unit, driver_id, mandate_id)
     mandate.agreement_reference = reference
-    mandate.confirmation_url = confirmation_url
+    mandate.confirmation_url_sealed = unit.vault.seal(confirmation_url, context=PAGE_CONTEXT)
     if mandate.state == MandateState.REVOKED:
         # It ended while its page was opened.
         mandate.cancel_due_at = unit.now()

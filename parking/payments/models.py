@@ -84,6 +84,7 @@ class Mandate(Row, table=True):
     """A driver's standing permission to charge without a password.
 
     Attributes:
+        confirmation_url_sealed: The provider's page; it may name the payer and the plate.
         instrument: What charges name besides the agreement, as the provider gave it.
         payer_hint: What may be shown of the account, such as its last digits.
         position: The driver's order; the lowest is charged first.
@@ -119,7 +120,7 @@ class Mandate(Row, table=True):
     id: UUID = Field(primary_key=True)
     provider: str
     agreement_reference: str | None = None
-    confirmation_url: str | None = None
+    confirmation_url_sealed: bytes | None = None
     state: MandateState = Field(sa_type=text_enum(MandateState))
     instrument: str | None = None
     payer_hint: str | None = None

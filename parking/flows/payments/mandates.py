@@ -214,11 +214,11 @@ async def tell_provider(context: ParkingContext, driver_id: UUID, mandate_id: UU
     if provider is None:
         # Another process has it: its sweep tells it.
         return
-    state = await provider.cancel_agreement(mandate.agreement_reference, plate=plate)
-    if state.status == AgreementStatus.UNKNOWN:
+    status = await _cancel(provider, mandate.agreement_reference, plate)
+    if status == AgreementStatus.UNKNOWN:
         _log.warning("agreement.cancel_unknown", mandate=str(mandate.id))
     async with context.database.begin() as unit:
-        await mandates.agreement_told(unit, driver_id, mandate_id, state.status)
+        await mandates.agreement_told(unit, driver_id, mandate_id, status)
 
 
 async def list_mandates(context: ParkingContext, driver_id: UUID) -> Sequence[MandateView]:
@@ -269,6 +269,13 @@ async def sweep(context: ParkingContext) -> int:
     return len(asked) + len(ended)
 
 
+async def _cancel(provider: PaymentProvider, reference: str, plate: str | None) -> AgreementStatus:
+    if provider.traits.payer_ends_agreements:
+        # There is nobody to tell: the payer closes it there, and we charge nothing under it.
+        return AgreementStatus.CANCELLED
+    return (await provider.cancel_agreement(reference, plate=plate)).status
+
+
 def view_of(unit: UnitOfWork, mandate: Mandate) -> MandateView:
     """Return a mandate for its driver."""
     limits, currency = mandates.limits_of(mandate), mandate.currency
@@ -281,7 +288,7 @@ def view_of(unit: UnitOfWork, mandate: Mandate) -> MandateView:
         position=None if is_ended else mandate.position,
         terms=mandates.terms_of(unit, mandate),
         payer_hint=mandate.payer_hint,
-        confirmation_url=mandate.confirmation_url if is_open else None,
+        confirmation_url=mandates.page_of(unit, mandate) if is_open else None,
         amount_max=_money(limits.charge_minor_max, currency),
         day_max=_money(limits.day_minor_max, currency),
         plate=mandates.plate_of(unit, mandate),
