@@ -39,6 +39,11 @@ def upgrade() -> None:
     op.create_index("ix_chargebacks_status", "chargebacks", ["operator_id", "status", "id"])
     op.create_index("ix_chargebacks_driver", "chargebacks", ["operator_id", "driver_id"])
     op.execute("CREATE TABLE chargebacks_default PARTITION OF chargebacks DEFAULT")
+    op.add_column(
+        "owed_bills",
+        sa.Column("is_contested", sa.Boolean(), nullable=False, server_default=sa.false()),
+    )
+    op.alter_column("owed_bills", "is_contested", server_default=None)
     op.create_index(
         "ix_payment_attempts_reference",
         "payment_attempts",
@@ -54,6 +59,7 @@ def downgrade() -> None:
         table_name="payment_attempts",
         postgresql_where="provider_reference IS NOT NULL",
     )
+    op.drop_column("owed_bills", "is_contested")
     op.drop_index("ix_chargebacks_driver", table_name="chargebacks")
     op.drop_index("ix_chargebacks_status", table_name="chargebacks")
     op.drop_index("ix_chargebacks_attempt", table_name="chargebacks")

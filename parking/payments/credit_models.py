@@ -85,6 +85,7 @@ class OwedBill(Row, table=True):
         tries: How often it was collected in vain.
         next_try_at: When to collect it by mandate; None for never by itself.
         awaited_attempt_id: A charge whose outcome takes its time, such as a bank's.
+        is_contested: Its money was taken back by the payer's bank: it is never collected by itself.
         collector_id: The partner at whose place the driver wants it to be paid now.
     """
 
@@ -108,6 +109,7 @@ class OwedBill(Row, table=True):
     tries: int = 0
     next_try_at: datetime | None = Field(default=None, sa_type=Timestamp)
     awaited_attempt_id: UUID | None = None
+    is_contested: bool = False
     collector_id: UUID | None = None
     collector_place_id: UUID | None = None
 

@@ -96,7 +96,7 @@ async def stop_collecting(unit: UnitOfWork, bill: Bill) -> None:
     statement = (
         update(OwedBill)
         .where(col(OwedBill.operator_id) == bill.operator_id, col(OwedBill.id) == bill.id)
-        .values(next_try_at=None)
+        .values(next_try_at=None, is_contested=True)
     )
     await unit.session.flush()
     await unit.run(statement)

@@ -229,7 +229,7 @@ async def send_debts(unit: UnitOfWork, driver_id: UUID, operator_id: UUID, place
         return
     partner_ids = set(await active_partners(unit, operator_id))
     for listed in await owing.of_driver(unit, driver_id):
-        if listed.operator_id in partner_ids:
+        if listed.operator_id in partner_ids and not listed.is_contested:
             await owing.send_to_partner(unit, listed, collector_id=operator_id, place_id=place_id)
 
 
