@@ -47,6 +47,7 @@ from tests.contract.alipay_scheme import (
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl command")
 
 AT = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
+GATEWAY_URL = "https://openapi.alipay.example/gateway.do"
 NUMBER = "0193a1b2c3d47e8f9a0b1c2d3e4f5a6b"
 PRICE = Money(1250, "CNY")
 TRADE: dict[str, Any] = {
@@ -98,9 +99,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     return Keys(*(KeyFiles.make(folder, name) for name in ("app", "alipay", "stranger")))
 
 
-def _provider(
-    keys: Keys, gateway_url: str = "https://openapi.alipay.example/gateway.do"
-) -> AlipayProvider:
+def _provider(keys: Keys, gateway_url: str = GATEWAY_URL) -> AlipayProvider:
     settings = AlipaySettings(
         app_id="2021000000000001",
         seller_id="2088000000000002",
