@@ -8,13 +8,20 @@ from uuid import UUID
 import pytest
 
 from parking.flows.payments import chargebacks, charging, checkout, notices, refunds
+from parking.flows.proof import verification
 from parking.kit.money import Money
 from parking.payments import credit, repository
 from parking.payments.chargeback_models import ChargebackStatus
 from parking.payments.chargebacks import ChargebackTooLargeError
 from parking.payments.errors import PaymentInProgressError, RefundTooLargeError
 from parking.payments.models import Bill
-from parking.payments.port import ChargebackState, Notice, NoticeKind
+from parking.payments.port import (
+    ChargebackState,
+    Notice,
+    NoticeKind,
+    OrderStatus,
+    RefundResult,
+)
 from tests.factories.lane_world import LaneWorld
 
 OPENED = NoticeKind.CHARGEBACK_OPENED
@@ -100,8 +107,15 @@ async def test_the_bill_is_owed_again_and_nobody_is_charged_by_himself(world: La
         ("receivable", "CNY"): 1000,
         ("revenue", "CNY"): -1000,
     }
-    [owed] = await world.rows("SELECT amount_minor, next_try_at, driver_id FROM owed_bills")
-    assert (owed["amount_minor"], owed["next_try_at"], owed["driver_id"]) == (1000, None, driver_id)
+    [owed] = await world.rows(
+        "SELECT amount_minor, next_try_at, is_contested, driver_id FROM owed_bills"
+    )
+    assert dict(owed) == {
+        "amount_minor": 1000,
+        "next_try_at": None,
+        "is_contested": True,
+        "driver_id": driver_id,
+    }
     [row] = await world.rows("SELECT status, amount_minor, reason FROM chargebacks")
     assert dict(row) == {"status": "opened", "amount_minor": 1000, "reason": "fraudulent"}
     async with world.context.database.begin() as unit:
@@ -112,7 +126,7 @@ async def test_the_bill_is_owed_again_and_nobody_is_charged_by_himself(world: La
 
 
 @pytest.mark.parametrize(
-    "kinds", [*itertools.permutations((OPENED, LOST, WON)), (WON, WON), (OPENED, WON, OPENED)]
+    "kinds", [(OPENED, WON), (WON, OPENED), (OPENED, LOST, WON), (LOST, WON, OPENED)]
 )
 async def test_whatever_the_order_a_won_one_leaves_everything_as_it_was(
     world: LaneWorld, kinds: tuple[NoticeKind, ...]
@@ -293,3 +307,48 @@ async def test_two_notices_at_once_are_one(world: LaneWorld) -> None:
         ("owed_again", 1000),
     ]
     assert await events(world) == ["PaymentChargedBack"]
+
+
+async def test_a_refund_that_comes_back_is_ours_again_once(world: LaneWorld) -> None:
+    _, bill = await paid_stay(world)
+    async with world.context.database.begin() as unit:
+        refund = await refunds.request_refund(
+            unit, bill, Money(300, "CNY"), cause="c1", reason="Barrier", by="desk"
+        )
+    await refunds.send(world.context, refund.operator_id, refund.id)
+    came_back = RefundResult(
+        number=refund.number,
+        charge_number=refund.charge_number,
+        status=OrderStatus.FAILED,
+        failure_code="expired_or_canceled_card",
+        amount=Money(300, "CNY"),
+        came_back=True,
+    )
+    late = replace(came_back, status=OrderStatus.SUCCEEDED, failure_code=None, came_back=False)
+
+    for result in (came_back, came_back, late):
+        await refunds.settle(world.context, refund.operator_id, refund.id, result)
+
+    [row] = await world.rows("SELECT state, failure_code FROM refunds")
+    assert dict(row) == {"state": "failed", "failure_code": "expired_or_canceled_card"}
+    assert await world.balances() == {
+        ("provider:fake", "CNY"): 1000,
+        ("receivable", "CNY"): -300,
+        ("revenue", "CNY"): -700,
+    }
+    async with world.context.database.begin() as unit:
+        again = await refunds.retry_refund(unit, refund.operator_id, refund.id, by="desk")
+    await refunds.send(world.context, again.operator_id, again.id)
+    assert (await world.balances())["receivable", "CNY"] == 0
+
+
+async def test_its_bill_still_proves_itself(world: LaneWorld) -> None:
+    _, bill = await paid_stay(world)
+    said = await said_of(world, bill)
+
+    for kind in (OPENED, WON):
+        await hear(world, kind, said)
+        [newest] = await world.rows("SELECT id FROM bills ORDER BY version DESC LIMIT 1")
+        async with world.context.database.begin() as unit:
+            proof = await verification.verify(unit, bill.operator_id, newest["id"])
+        assert [check for check in proof.checks if check.ok is False] == []
