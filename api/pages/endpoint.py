@@ -7,8 +7,9 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 
 from api.body import REFUSED_HEADERS, BodyRefusedError, read_body
 from api.pages import pay
+from api.pages.owed import render_owed
 from parking.flows.context import ParkingContext
-from parking.flows.payments import checkout
+from parking.flows.payments import checkout, owed_view
 from parking.flows.proof import receipt_links
 from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
 from parking.payments.errors import (
@@ -67,8 +68,14 @@ class PayEndpoint:
         receipts = await receipt_links.count_receipts(self._context, token) if page.paid else 0
         address = f"{self._context.public_url}/pay/{token}"
         scanned_with = scanner_of(request.headers.get("user-agent", ""))
+        owed = await owed_view.of_car(self._context, token)
         html = pay.render(
-            page, address=address, notice=notice, receipts=receipts, scanned_with=scanned_with
+            page,
+            address=address,
+            notice=notice,
+            receipts=receipts,
+            scanned_with=scanned_with,
+            owed=render_owed(self._context.vault, token, owed),
         )
         return HTMLResponse(html, 200 if failed is None else 503, _HEADERS)
 

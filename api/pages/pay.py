@@ -63,6 +63,7 @@ def render(
     notice: str | None = None,
     receipts: int = 0,
     scanned_with: str | None = None,
+    owed: str = "",
 ) -> str:
     """Return the page of a bill.
 
@@ -72,6 +73,7 @@ def render(
         notice: What went wrong with the last attempt to pay, if anything.
         receipts: How many receipts there are to download.
         scanned_with: The provider whose app shows the page: its button comes first.
+        owed: What the car owes besides, as the page shows it.
     """
     zone = ZoneInfo(page.timezone)
     alert = "" if notice is None else f'<p class="alert" role="alert">{escape(notice)}</p>'
@@ -80,7 +82,7 @@ def render(
 <span class="note">Entered {_time(page.entered_at, zone)}</span></p>
 {alert}{_state(page, zone, scanned_with)}
 {_table(page, zone)}
-{_receipts(address, receipts)}<p class="note">As of {_time(page.as_of, zone)}</p>
+{owed}{_receipts(address, receipts)}<p class="note">As of {_time(page.as_of, zone)}</p>
 {_qr(address)}"""
     refresh = f'<meta http-equiv="refresh" content="{_REFRESH_S}">'
     return _document(body, head=refresh if page.state is PayState.IN_PROGRESS else "")
