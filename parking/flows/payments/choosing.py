@@ -1,11 +1,13 @@
 """Which of the driver's mandates is charged for a bill, and the charge that begins it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from parking.flows.context import ParkingContext
 from parking.kit.database import UnitOfWork
 from parking.kit.money import Money
+from parking.lanes import repository as lanes
 from parking.payments import service as payments
 from parking.payments.choice import Occasion
 from parking.payments.models import Bill, Mandate, PaymentAttempt
@@ -29,7 +31,6 @@ async def occasion_of(
     *,
     session: Session | None = None,
     is_waited_for: bool = True,
-    has_antenna: bool = False,
 ) -> Occasion:
     """Return what is to be charged for a bill, and where.
 
@@ -38,7 +39,6 @@ async def occasion_of(
         bill: What is to be paid.
         session: Its stay, where the caller has just read it.
         is_waited_for: Whether somebody waits for the outcome.
-        has_antenna: Whether the car stands in a lane that can reach its device.
     """
     if session is None and bill.session_id is not None:
         session = await sessions.find_session(unit, bill.operator_id, bill.session_id)
@@ -51,7 +51,6 @@ async def occasion_of(
         timezone=timezone,
         plate_index=None if session is None else session.plate_index,
         is_waited_for=is_waited_for,
-        has_antenna=has_antenna,
     )
 
 
@@ -64,7 +63,9 @@ async def find_mandates(
     since: datetime | None = None,
 ) -> list[Mandate]:
     """Return the driver's mandates that may be charged and were not tried since, in order."""
-    return await payments.choose_mandates(unit, bill, occasion, traits_of(context), since=since)
+    traits = traits_of(context)
+    at_lane = await _at_lane(unit, bill, occasion, traits)
+    return await payments.choose_mandates(unit, bill, at_lane, traits, since=since)
 
 
 async def begin_charge(
@@ -83,6 +84,7 @@ async def begin_charge(
         PaymentInProgressError: an earlier attempt is not settled.
     """
     traits = traits_of(context)
+    occasion = await _at_lane(unit, bill, occasion, traits)
     for mandate in await payments.choose_mandates(unit, bill, occasion, traits, since=since):
         attempt = await payments.begin_charge(
             unit, bill, mandate, occasion, traits[mandate.provider]
@@ -90,3 +92,17 @@ async def begin_charge(
         if attempt is not None:
             return attempt
     return None
+
+
+async def _at_lane(
+    unit: UnitOfWork, bill: Bill, occasion: Occasion, traits: Mapping[str, ProviderTraits]
+) -> Occasion:
+    """Say whether the car stands under an antenna now, where any provider asks for one."""
+    is_asked = any(known.needs_antenna for known in traits.values())
+    if not is_asked or bill.presentation_id is None:
+        return occasion
+    standing = await lanes.find_presentation(unit, bill.operator_id, bill.presentation_id)
+    if standing is None or standing.cleared_at is not None:
+        return occasion
+    antenna = await places.antenna_above(unit, standing.operator_id, standing.lane_id)
+    return replace(occasion, has_antenna=antenna is not None)
