@@ -7,7 +7,16 @@ from uuid import UUID
 
 from parking.flows.lane_types import Lane
 from parking.flows.pay_link import pay_token
-from parking.flows.payments import checkout, desk_refund, mandates, prepay, refunds, settlement
+from parking.flows.payments import (
+    checkout,
+    collection,
+    cross_place,
+    desk_refund,
+    mandates,
+    prepay,
+    refunds,
+    settlement,
+)
 from parking.flows.payments.correction import Correction, correct_stay
 from parking.flows.validation import StayNamed, validate_stay
 from parking.kit.errors import ParkingError
@@ -71,7 +80,7 @@ class Acts:
         lane = self.dice.choose(yard.exits)
         await self._free(lane)
         self.town.wait(minutes=self.dice.choose(STAYED_MINUTES))
-        await self._trouble(look, stay["driver_id"], "charge")
+        await self.trouble(look, stay["driver_id"], "charge")
         presentation_id = await self.town.arrive(lane)
         self._at[lane.lane_id] = (lane, presentation_id)
         decided = await self._alive(self.town.decide(lane, presentation_id, plate))
@@ -116,7 +125,7 @@ class Acts:
     async def pay_before_leaving(self, look: Look) -> None:
         """A driver pays on the phone."""
         session = self.dice.choose([row for row in look.inside if row["driver_id"]])
-        await self._trouble(look, session["driver_id"], "charge")
+        await self.trouble(look, session["driver_id"], "charge")
         await self.attempt(prepay.prepay(self.town.context, session["driver_id"], session["id"]))
 
     async def open_page(self, look: Look) -> None:
@@ -125,7 +134,7 @@ class Acts:
         sessions |= {row["session_id"]: row["operator_id"] for row in look.owed}
         session_id = self.dice.choose(tuple(sessions))
         token = pay_token(self.town.context.vault, sessions[session_id], session_id)
-        await self._trouble(look, None, "checkout")
+        await self.trouble(look, None, "checkout")
         for _ in range(self.dice.choose((1, 2))):
             await self.attempt(checkout.start(self.town.context, token))
 
@@ -222,9 +231,8 @@ class Acts:
     async def run_janitors(self) -> None:
         """Ask about everything whose time has come."""
         context = self.town.context
-        await self._alive(settlement.sweep(context))
-        await self._alive(refunds.sweep(context))
-        await self._alive(mandates.sweep(context))
+        for janitor in (settlement, refunds, mandates, collection, cross_place):
+            await self._alive(janitor.sweep(context))
 
     async def wait(self, _look: Look) -> None:
         """Time passes."""
@@ -293,7 +301,8 @@ class Acts:
             await self.town.barrier(*known, "backed_out")
             await self.town.clear(*known)
 
-    async def _trouble(self, look: Look, driver_id: UUID | None, operation: str) -> None:
+    async def trouble(self, look: Look, driver_id: UUID | None, operation: str) -> None:
+        """Let something be wrong with the driver's provider, or with us, at the next call."""
         names = [row["provider"] for row in look.mandates_of(driver_id)]
         house = self.town.house(self.dice.choose(names)) if names else self.town.houses[0]
         kind = self.dice.weigh(((CALM, 2), ("scenario", 5), ("death", 2), ("meanwhile", 3)))

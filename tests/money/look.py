@@ -35,6 +35,8 @@ ORDER BY created_at, id
 _REFUNDS = """
 SELECT operator_id, id, state, bill_id FROM refunds ORDER BY requested_at, id
 """
+# The wires of the others know no chargebacks.
+CHARGED_BACK_BY = frozenset({"stripe", "gocardless"})
 LIVE = frozenset({"sent", "accepted", "unknown"})
 
 
@@ -63,6 +65,15 @@ class Look:
     def pages(self) -> list[Row]:
         """Open payment pages."""
         return [row for row in self.live if row["checkout_url"] is not None]
+
+    @property
+    def chargeable(self) -> list[Row]:
+        """Payments that a payer's bank may take back: it takes each back once."""
+        return [
+            row
+            for row in self.attempts
+            if row["state"] == "succeeded" and row["provider"] in CHARGED_BACK_BY
+        ]
 
     @property
     def paid(self) -> list[Row]:

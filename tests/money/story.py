@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from tests.money.acts import Acts
+from tests.money.debts import DebtActs
 from tests.money.dice import Dice
 from tests.money.invariants import Inspector
 from tests.money.look import Look, look
@@ -87,6 +88,7 @@ class Story:
 
     def _interesting(self, acts: Acts, seen: Look) -> list[tuple[Act, int]]:
         """Return the acts that may come now, each with its weight."""
+        debts = DebtActs(acts)
         undelivered = any(not letter.deliveries for letter in self._town.post.letters)
         doubtful = len(seen.live) + len(seen.refunds_live)
         drivers_inside = [row for row in seen.inside if row["driver_id"]]
@@ -110,6 +112,12 @@ class Story:
             (acts.deliver, 8 if undelivered else 1 if self._town.post.letters else 0),
             (acts.deliver_all, 3 if undelivered else 0),
             (acts.forge, 1 if self._town.post.letters else 0),
+            (debts.collect, 6 if seen.owed else 0),
+            (debts.pay_elsewhere, 5 if seen.owed else 0),
+            (debts.pay_at_the_desk, 2 if seen.owed else 0),
+            (debts.give_up, 1 if seen.owed else 0),
+            (debts.charge_back, 2 if seen.chargeable else 0),
+            (debts.let_out, 2 if seen.standing else 0),
         ]
         return [(act, weight) for act, weight in ripe if weight]
 

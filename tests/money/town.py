@@ -27,10 +27,12 @@ from parking.flows.lane_types import (
     LaneEvent,
     PresentationState,
 )
-from parking.flows.payments import mandates
+from parking.flows.payments import credit_terms, mandates, partner_view
+from parking.flows.payments.credit_terms import NewPolicy
 from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.database import Database
 from parking.kit.ids import new_id
+from parking.payments.credit_models import CreditRequirement
 from parking.payments.port import NoticeOutcome, NoticeRefusedError
 from parking.places import service as places
 from parking.plates import service as plates
@@ -49,6 +51,18 @@ TABLE: Final[dict[str, Any]] = {
     **RATE_TABLE,
     "validations": [{"name": COUPON, "kind": "amount", "value": COUPON_MINOR}],
 }
+# One day's parking; the second day's only after two bills that were paid in time.
+CREDIT: Final = NewPolicy(
+    currency="CNY",
+    is_open=True,
+    requirement=CreditRequirement.MANDATE,
+    first_minor=3000,
+    step_bills=2,
+    step_minor=3000,
+    most_minor=9000,
+    history_bills=2,
+    arrears_days=7,
+)
 CONNECTIONS_MAX: Final = 12
 POST_LOOKS_MAX: Final = 10
 POST_PAUSE_S: Final = 0.001
@@ -256,7 +270,17 @@ async def open_town(
         )
         gate = LaneFlows(context)
         yards = tuple([await _build(context, gate, name) for name in ("Riverside", "Hilltop")])
+        await _become_partners(context, yards)
         yield Town(context, clock, gate, yards, houses, post, callbacks)
+
+
+async def _become_partners(context: ParkingContext, yards: tuple[Yard, ...]) -> None:
+    """Let each collect for the other, and give drivers a little credit that grows."""
+    one, other = (yard.operator_id for yard in yards)
+    await partner_view.propose(context, one, other, by="Ada")
+    await partner_view.accept(context, other, one, by="Bob")
+    for operator_id in (one, other):
+        await credit_terms.set_policy(context, operator_id, CREDIT, by="Ada")
 
 
 async def _build(context: ParkingContext, gate: LaneFlows, name: str) -> Yard:

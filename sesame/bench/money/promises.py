@@ -22,7 +22,6 @@ LIVE: Final = frozenset({"sent", "accepted", "unknown"})
 UNPAID: Final = frozenset({"issued", "owed"})
 # An exit opens for one of these, and each promises something about the money.
 BY_MONEY: Final = frozenset({"paid", "zero_due"})
-GUARANTEED: Final = "guaranteed"
 EXIT: Final = "exit"
 
 
@@ -47,6 +46,9 @@ class Rows:
         stays: With their circumstances.
         coupons: Validations that were kept.
         credit: Each driver's account at each operator.
+        policies: How operators let that credit grow.
+        overrides: Cars that a named person let out.
+        collections: Bills that a partner's own bill is charged in place of.
         balances: What the product itself says of each account, by operator.
     """
 
@@ -58,6 +60,9 @@ class Rows:
     stays: Sequence[Row] = ()
     coupons: Sequence[Row] = ()
     credit: Sequence[Row] = ()
+    policies: Sequence[Row] = ()
+    overrides: Sequence[Row] = ()
+    collections: Sequence[Row] = ()
     balances: Mapping[object, Mapping[tuple[str, str], int]] = field(
         default_factory=dict[object, Mapping[tuple[str, str], int]]
     )
@@ -67,6 +72,7 @@ def always(rows: Rows, books: Mapping[str, Books]) -> Iterator[Broken]:
     """Yield what does not hold, of what must at every moment."""
     yield from ledger_sums_to_zero(rows)
     yield from one_order_per_bill(rows, books)
+    yield from one_order_per_debt(rows, books)
     yield from receivable_is_unpaid(rows)
     yield from credit_within_limit(rows)
     yield from a_coupon_binds_once(rows)
@@ -135,6 +141,24 @@ def one_order_per_bill(rows: Rows, books: Mapping[str, Books]) -> Iterator[Broke
             yield Broken(2, f"bill {bill_id} has {under_way} attempts under way")
 
 
+def one_order_per_debt(rows: Rows, books: Mapping[str, Books]) -> Iterator[Broken]:
+    """2: a bill that a partner collects is not taken by its owner as well."""
+    of_bill: defaultdict[object, list[Row]] = defaultdict(list)
+    for attempt in rows.attempts:
+        of_bill[attempt["bill_id"]].append(attempt)
+    for debt in {row["owed_bill_id"] for row in rows.collections}:
+        bills = {row["bill_id"] for row in rows.collections if row["owed_bill_id"] == debt} | {debt}
+        mine = [attempt for bill_id in bills for attempt in of_bill[bill_id]]
+        charged_back = {number for each in books.values() for number in each.charged_back}
+        held = [
+            order
+            for order in orders_of(mine, books)
+            if (order.is_captured or order.is_live) and order.number not in charged_back
+        ]
+        if len(held) > 1:
+            yield Broken(2, f"what is owed as {debt} was charged more than once: {held}")
+
+
 def gate_by_money(
     rows: Rows, books: Mapping[str, Books], commands: Iterable[Row]
 ) -> Iterator[Broken]:
@@ -145,23 +169,38 @@ def gate_by_money(
         books: The providers'.
         commands: The orders to judge.
     """
-    of_stay: defaultdict[object, list[Row]] = defaultdict(list)
-    for bill in rows.bills:
-        of_stay[bill["session_id"]].append(bill)
     attempts = {row["id"]: row for row in rows.attempts}
     for command in commands:
         if command["direction"] != EXIT:
             continue
-        bills, reason = of_stay[command["session_id"]], command["reason"]
-        if reason in BY_MONEY:
-            yield from _paid_exactly(reason, bills, attempts, books)
-        if reason == "paid" and not _paid_here(bills, command["presentation_id"]):
-            yield Broken(3, f"a gate opened as paid, and no bill of that exit was: {bills}")
-        if reason == GUARANTEED:
+        bills = [row for row in rows.bills if row["session_id"] == command["session_id"]]
+        if command["reason"] in BY_MONEY:
+            yield from _paid_exactly(command["reason"], bills, attempts, books)
+        if not _is_founded(rows, books, command, bills):
+            yield Broken(3, f"a gate opened as {command['reason']} without reason: {bills}")
+
+
+def _is_founded(rows: Rows, books: Mapping[str, Books], command: Row, bills: Sequence[Row]) -> bool:
+    """Return whether what the exit was opened for is true."""
+    match command["reason"]:
+        case "paid":
+            return _paid_here(bills, command["presentation_id"])
+        case "zero_due":
+            return True
+        case "guaranteed":
             mine = [row for row in rows.attempts if row["session_id"] == command["session_id"]]
-            orders = orders_of(mine, books)
-            if not any(order.is_guaranteed or order.is_captured for order in orders):
-                yield Broken(3, f"a gate opened on a guarantee that nobody gave: {orders}")
+            return any(each.is_guaranteed or each.is_captured for each in orders_of(mine, books))
+        case "credit":
+            return _on_credit(bills)
+        case "override":
+            let_out = {row["id"] for row in rows.overrides}
+            return command["presentation_id"] in let_out
+        case _:
+            return False
+
+
+def _on_credit(bills: Iterable[Row]) -> bool:
+    return any(bill["credit_minor"] or bill["state"] in {"paid", "written_off"} for bill in bills)
 
 
 def _paid_here(bills: Iterable[Row], presentation_id: object) -> bool:
@@ -216,20 +255,30 @@ def receivable_is_unpaid(rows: Rows) -> Iterator[Broken]:
 
 
 def credit_within_limit(rows: Rows) -> Iterator[Broken]:
-    """5: and what an account says is used is what its bills say."""
+    """5: within what a driver's paid bills let it grow to, and what is said is what is used."""
     used: Counter[tuple[object, object, str]] = Counter()
+    paid: Counter[tuple[object, object, str]] = Counter()
     for bill in rows.bills:
-        if bill["state"] in UNPAID and bill.get("credit_minor"):
-            key = (bill["operator_id"], bill["driver_id"], bill["currency"])
-            used[key] += bill["credit_minor"]
+        key = (bill["operator_id"], bill["driver_id"], bill["currency"])
+        used[key] += bill["credit_minor"]
+        # Each version of a bill counts, for one that was paid in time may be corrected later.
+        paid[key] += bill["paid_at"] is not None
+    policies = {(row["operator_id"], row["currency"]): row for row in rows.policies}
     known = {(row["operator_id"], row["driver_id"], row["currency"]): row for row in rows.credit}
     for key, minor in used.items():
-        limit = known[key]["limit_minor"] if key in known else 0
+        limit = _limit_minor(policies.get((key[0], key[2])), paid[key])
         if minor > limit:
-            yield Broken(5, f"driver {key[1]} uses {minor} of a credit of {limit}")
-    for key, row in known.items():
-        if row["used_minor"] != used[key]:
-            yield Broken(5, f"driver {key[1]}: {row['used_minor']} is said, {used[key]} is used")
+            yield Broken(5, f"driver {key[1]} uses {minor} of a credit of at most {limit}")
+        said = known[key]["used_minor"] if key in known else 0
+        if minor != said:
+            yield Broken(5, f"driver {key[1]}: {said} is said to be used, {minor} is")
+
+
+def _limit_minor(policy: Row | None, paid: int) -> int:
+    if policy is None:
+        return 0
+    grown = policy["first_minor"] + paid // policy["step_bills"] * policy["step_minor"]
+    return min(grown, policy["most_minor"])
 
 
 def a_coupon_binds_once(rows: Rows) -> Iterator[Broken]:

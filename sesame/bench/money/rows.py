@@ -31,6 +31,9 @@ async def read_rows(unit: UnitOfWork, operators: Collection[UUID]) -> Rows:
         stays=await _all(unit, "SELECT operator_id, id, circumstances FROM sessions"),
         coupons=await _all(unit, "SELECT operator_id, session_id, name FROM session_validations"),
         credit=await _all(unit, "SELECT * FROM credit_accounts"),
+        policies=await _all(unit, "SELECT * FROM credit_policies"),
+        overrides=await _all(unit, "SELECT * FROM exit_overrides"),
+        collections=await _all(unit, "SELECT * FROM partner_collections"),
         balances={
             operator_id: await balances.balances(unit, operator_id) for operator_id in operators
         },

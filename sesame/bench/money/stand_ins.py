@@ -127,6 +127,8 @@ def alipay(site: Site) -> StandIn:
             "SESAME_ALIPAY_PUBLIC_KEYS_FILE": str(public_keys),
             "SESAME_ALIPAY_GATEWAY_URL": f"{url}/gateway.do",
             "SESAME_ALIPAY_BILL_HOST": LOOPBACK,
+            # A page that a browser opens, in place of the app's own link.
+            "SESAME_ALIPAY_SIGN_CHANNEL": "QRCODE",
         },
     )
 
