@@ -105,7 +105,7 @@ def render_code(content: str, address: str) -> str:
     code = segno.make(content, error="m").svg_inline(omitsize=True, title="Payment code")
     return _document(
         f"""<h1>Scan to pay</h1>
-<p>Read this code with the payment app, on this screen or from another phone.</p>
+<p>Scan this code with the payment app. The phone that shows it cannot scan it itself.</p>
 {code}
 <p><a href="{escape(address)}">See whether it is paid</a></p>"""
     )
