@@ -233,6 +233,12 @@ class TestAnswer:
                 None,
                 Advance.REPAID,
             ),
+            (
+                order_json("ACCEPTED", success_time="", bank_type="", user_repaid=""),
+                OrderStatus.ACCEPTED,
+                None,
+                None,
+            ),
             # Without BPA the field says nothing.
             (order_json(bank_type="CMB", user_repaid="N"), OrderStatus.SUCCEEDED, None, None),
         ],
@@ -330,6 +336,14 @@ class TestCharge:
         result = await wechat_wire.provider.charge(await wechat_wire.order())
 
         assert (result.status, result.failure_code) == (OrderStatus.UNKNOWN, "system_error")
+
+    async def test_of_what_is_no_stay_is_never_sent(self, wechat_wire: Wire) -> None:
+        order = replace(await wechat_wire.order(), stay=None)
+
+        result = await wechat_wire.provider.charge(order)
+
+        assert (result.status, result.failure_code) == (OrderStatus.FAILED, "stay_missing")
+        assert wechat_wire.recorder.seen == []
 
     async def test_under_an_agreement_for_another_plate_is_never_sent(
         self, wechat_wire: Wire

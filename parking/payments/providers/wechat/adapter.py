@@ -37,6 +37,7 @@ from parking.payments.port import (
     SentOrder,
     SettlementNotReadyError,
     SettlementRow,
+    StayDetails,
 )
 from parking.payments.providers.wechat import requests
 from parking.payments.providers.wechat.agreements import Service, Services, service_page
@@ -71,6 +72,7 @@ BILL_READY_AT: Final = time(10)
 SERVICE_LIFETIME: Final = timedelta(hours=24)
 CURRENCY_UNSUPPORTED: Final = "currency_unsupported"
 PLATE_UNSUPPORTED: Final = "plate_unsupported"
+STAY_MISSING: Final = "stay_missing"
 
 _TRAITS = ProviderTraits(
     account=AccountKind.WALLET,
@@ -163,7 +165,7 @@ class WechatProvider:
         if isinstance(answer, Failure):
             return AgreementState(reference=reference, status=AgreementStatus.UNKNOWN)
         if (answer.openid, answer.plate_number) != (service.openid, service.plate):
-            _log.error("wechat_answer_mismatch", kind="service", asked=reference)
+            _log.error("wechat_answer_mismatch", kind="service")
             return AgreementState(reference=reference, status=AgreementStatus.UNKNOWN)
         return answer.state(reference)
 
@@ -172,21 +174,18 @@ class WechatProvider:
         return await self.query_agreement(reference, plate=plate)
 
     async def charge(self, order: ChargeOrder) -> ChargeResult:
-        """See `PaymentProvider.charge`: the car's entry first, then the charge for it.
-
-        Raises:
-            InvalidInputError: the order has no stay.
-        """
-        if order.stay is None:
-            raise InvalidInputError("stay", "the stay that is paid for")
-        service = self._services.find(order.agreement_reference, order.stay.plate)
+        """See `PaymentProvider.charge`: the car's entry first, then the charge for it."""
+        stay = order.stay
+        if stay is None:
+            return _failed(order, STAY_MISSING)
+        service = self._services.find(order.agreement_reference, stay.plate)
         if service is None:
             return _failed(order, AGREEMENT_INACTIVE)
         if order.amount.currency != CURRENCY:
             return _failed(order, CURRENCY_UNSUPPORTED)
         try:
             async with asyncio.timeout(order.deadline_s):
-                return await self._charge(order, service)
+                return await self._charge(order, service, stay)
         except TimeoutError:
             return ChargeResult(
                 number=order.number, status=OrderStatus.UNKNOWN, failure_code=NO_ANSWER
@@ -291,10 +290,9 @@ class WechatProvider:
         """See `PaymentProvider.aclose`."""
         await self._client.aclose()
 
-    async def _charge(self, order: ChargeOrder, service: Service) -> ChargeResult:
-        stay = order.stay
-        if stay is None:
-            raise InvalidInputError("stay", "the stay that is paid for")
+    async def _charge(
+        self, order: ChargeOrder, service: Service, stay: StayDetails
+    ) -> ChargeResult:
         body = requests.parking(self._settings, service, order, stay)
         entered = await self._client.call(
             ParkingAnswer, "POST", "/v3/vehicle/parking/parkings", body=body

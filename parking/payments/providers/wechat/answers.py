@@ -3,7 +3,7 @@
 from datetime import UTC
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from parking.kit.money import Money
 from parking.payments.port import (
@@ -25,7 +25,10 @@ ABNORMAL = "abnormal"
 AmountMinor = Annotated[int, Field(gt=0, lt=2**53)]
 Text = Annotated[str, Field(min_length=1, max_length=256)]
 Time = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
-Flag = Literal["Y", "N"]
+# What has no value yet may be left out, or be an empty text.
+_Blank = BeforeValidator(lambda value: None if value == "" else value)
+MaybeTime = Annotated[Time | None, _Blank]
+Flag = Annotated[Literal["Y", "N"] | None, _Blank]
 RefundState = Literal["SUCCESS", "PROCESSING", "CLOSED", "ABNORMAL"]
 
 _SUCCEEDED, _ACCEPTED = OrderStatus.SUCCEEDED, OrderStatus.ACCEPTED
@@ -92,7 +95,7 @@ class ServiceAnswer(Answer):
     plate_color: Text
     openid: Text
     service_state: Literal["NORMAL", "PAUSE", "OUT_SERVICE"]
-    service_open_time: Time | None = None
+    service_open_time: MaybeTime = None
 
     def state(self, reference: str) -> AgreementState:
         """Return it in the port's words."""
@@ -138,9 +141,9 @@ class OrderAnswer(Merchants):
         "PAYERROR",
     ]
     transaction_id: str | None = None
-    success_time: Time | None = None
+    success_time: MaybeTime = None
     bank_type: str | None = None
-    user_repaid: Flag | None = None
+    user_repaid: Flag = None
     amount: Amount | None = None
 
     @property

@@ -128,17 +128,17 @@ class PlatformKeys:
     """
 
     def __init__(self, text: str) -> None:
-        self._keys: dict[str, rsa.RSAPublicKey] = {}
-        for name, block, kind in _BLOCK.findall(text.replace("\r\n", "\n")):
-            serial, key = _platform_key(name.strip(), block, kind)
-            self._keys[serial] = key
-        if not 0 < len(self._keys) <= PLATFORM_KEYS_MAX:
+        blocks = _BLOCK.findall(text.replace("\r\n", "\n"))
+        if not 0 < len(blocks) <= PLATFORM_KEYS_MAX:
             raise InvalidInputError("platform_keys", f"1 to {PLATFORM_KEYS_MAX} PEM blocks")
+        named = [_platform_key(name.strip(), block, kind) for name, block, kind in blocks]
+        self._preferred = named[0][0]
+        self._keys = {_plain(serial): key for serial, key in named}
 
     @property
     def preferred(self) -> str:
         """The name of the first key: with it we ask WeChat Pay to sign its answers."""
-        return next(iter(self._keys))
+        return self._preferred
 
     def check(self, header: SignatureHeader, body: bytes, now: datetime) -> None:
         """Return if a platform key signed the body within the time window.
@@ -146,7 +146,7 @@ class PlatformKeys:
         Raises:
             SignatureRefusedError: it did not.
         """
-        key = self._keys.get(header.serial)
+        key = self._keys.get(_plain(header.serial))
         if key is None:
             raise SignatureRefusedError("key")
         if header.signature.startswith(PROBE_PREFIX):
@@ -164,12 +164,17 @@ class PlatformKeys:
             raise SignatureRefusedError("timestamp")
 
 
+def _plain(serial: str) -> str:
+    # A certificate's number is the same however many zeros it is written with.
+    return serial.lstrip("0")
+
+
 def _platform_key(name: str, block: str, kind: str) -> tuple[str, rsa.RSAPublicKey]:
     expected = f"RSA keys of {KEY_BITS_MIN} bits or more, public keys each after its name"
     try:
         if kind == "CERTIFICATE":
             certificate = x509.load_pem_x509_certificate(block.encode())
-            name, key = f"{certificate.serial_number:X}", certificate.public_key()
+            name, key = f"{certificate.serial_number:040X}", certificate.public_key()
         else:
             key = serialization.load_pem_public_key(block.encode())
     except ValueError as error:
