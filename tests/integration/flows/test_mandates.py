@@ -107,8 +107,7 @@ async def test_what_was_confirmed_is_kept_word_for_word(world: LaneWorld) -> Non
     assert PLATE in opened
     with pytest.raises(SealBrokenError):
         world.context.vault.open(consent.terms_sealed, context="plate")
-    assert (
-    )
+    assert await world.count("mandate_consents") == 1
 
 
 async def test_terms_that_do_not_stand_are_not_confirmed(world: LaneWorld) -> None:
