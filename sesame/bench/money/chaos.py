@@ -99,6 +99,7 @@ class Chaos:
         await self._installation.calm()
         until_s = self._played.last_fault_s + RECOVERY_S_MAX
         while True:
+            await self._installation.pass_days()
             found = await audit(self._installation, self._street, self._played.departures)
             now_s = time.monotonic()
             if found.is_right:

@@ -29,6 +29,8 @@ from sesame.wiring import open_context
 
 CONNECTIONS_MAX: Final = 10
 BOOKS_TIMEOUT_S: Final = 10.0
+BANK: Final = "gocardless"
+BANK_DAYS: Final = 6
 CONTROL_TRIES_MAX: Final = 40
 CONTROL_PAUSE_S: Final = 0.25
 
@@ -93,6 +95,11 @@ class MoneyInstallation:
             await self._control(name, {"clear": True})
         for name in self.processes:
             await self.supervisor.wait_ready(name)
+
+    async def pass_days(self) -> None:
+        """Let banks take their time, which is days."""
+        if BANK in self.stand_ins:
+            await self._control(BANK, {"days": {"count": BANK_DAYS}})
 
     def _kill(self, name: str) -> bool:
         try:

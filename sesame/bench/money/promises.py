@@ -73,10 +73,10 @@ def always(rows: Rows, books: Mapping[str, Books]) -> Iterator[Broken]:
     yield from ledger_sums_to_zero(rows)
     yield from one_order_per_bill(rows, books)
     yield from one_order_per_debt(rows, books)
+    yield from refunds_within_captures(rows, books)
     yield from receivable_is_unpaid(rows)
     yield from credit_within_limit(rows)
     yield from a_coupon_binds_once(rows)
-    yield from refunds_within_captures(rows, books)
     yield from one_command_per_exit(rows)
     yield from provider_accounts(rows)
 

@@ -1,5 +1,6 @@
 """Every provider's stand-in as a process, with the settings that lead to it."""
 
+import secrets
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,12 +15,15 @@ from sesame.sandbox.etc.signing import etc_public_pem, new_etc_private_pem
 
 MERCHANT: Final = "sesame-bench"
 NOTICE_RETRY_MS: Final = 200
+SECRET_BYTES: Final = 20
 WECHAT_MERCHANT: Final = "1900007291"
 WECHAT_APP: Final = "wxcbda96de0b165486"
 WECHAT_SERIAL: Final = "5157F09EFDC096DE15EBE81A47057A7232F1B8E1"
 WECHAT_SERVICE: Final = "/pages/auth-creditpay/auth-creditpay"
 ALIPAY_APP: Final = "2021000000000001"
 ALIPAY_SELLER: Final = "2088000000000001"
+STRIPE_KEY: Final = "sk_test_sesamebench"
+STRIPE_SECRET: Final = "whsec_sesamebench"  # noqa: S105 - of a stand-in
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +162,63 @@ def etc(site: Site) -> StandIn:
     )
 
 
+def stripe(site: Site) -> StandIn:
+    """Prepare Stripe."""
+    options = {
+        "--secret-key": STRIPE_KEY,
+        "--webhook-secret": STRIPE_SECRET,
+        "--notice-url": f"{site.api_url}/callbacks/stripe",
+        "--notice-retry-ms": str(NOTICE_RETRY_MS),
+    }
+    spec, url = _process(site, "stripe", options)
+    return StandIn(
+        "stripe",
+        spec,
+        url,
+        {
+            "SESAME_STRIPE_URL": url,
+            "SESAME_STRIPE_SECRET_KEY": STRIPE_KEY,
+            "SESAME_STRIPE_WEBHOOK_SECRETS": STRIPE_SECRET,
+        },
+    )
+
+
+def gocardless(site: Site) -> StandIn:
+    """Prepare GoCardless."""
+    root = site.folder
+    token = root.secret_file("gocardless_token", _new_secret)
+    webhook = root.secret_file("gocardless_secret", _new_secret)
+    options = {
+        "--access-token-file": str(token),
+        "--webhook-secret-file": str(webhook),
+        "--notice-url": f"{site.api_url}/callbacks/gocardless",
+        "--notice-retry-ms": str(NOTICE_RETRY_MS),
+    }
+    spec, url = _process(site, "gocardless", options)
+    return StandIn(
+        "gocardless",
+        spec,
+        url,
+        {
+            "SESAME_GOCARDLESS_URL": url,
+            "SESAME_GOCARDLESS_ACCESS_TOKEN_FILE": str(token),
+            "SESAME_GOCARDLESS_WEBHOOK_SECRET_FILE": str(webhook),
+        },
+    )
+
+
 MAKERS: Final[Mapping[str, Callable[[Site], StandIn]]] = {
     "acquirer": acquirer,
     "wechat": wechat,
     "alipay": alipay,
+    "stripe": stripe,
     "etc": etc,
+    "gocardless": gocardless,
 }
+
+
+def _new_secret() -> bytes:
+    return secrets.token_hex(SECRET_BYTES).encode()
 
 
 def _keys(

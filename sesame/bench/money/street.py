@@ -27,7 +27,8 @@ from sesame.bench.errors import BenchFailedError
 from sesame.bench.money.payers import press
 from sesame.bench.town import CURRENCY, PAGE_TIMEOUT_S, RATE_TABLE, STAFF, STAYED
 
-OPERATORS: Final = 2
+# Of three operators one is where banks are debited.
+CURRENCIES: Final = (CURRENCY, CURRENCY, "EUR")
 LANES_EACH: Final = 2
 # Of ten cars, so many belong to drivers who allowed charges; the others are nobody's.
 BOUND_OF_TEN: Final = 7
@@ -92,10 +93,10 @@ class _Site:
 
 async def furnish(context: ParkingContext, exits: int, places_wanted: int) -> Street:
     """Make the places, the drivers with their permissions, and the stays, in the order to leave."""
-    operators = [await _add_operator(context, number) for number in range(OPERATORS)]
+    operators = [await _add_operator(context, currency) for currency in CURRENCIES]
+    owners_of_sites = cycle(zip(operators, CURRENCIES, strict=True))
     sites = [
-        await _add_site(context, operator_id, number)
-        for number, operator_id in zip(range(places_wanted), cycle(operators), strict=False)
+        await _add_site(context, number, *next(owners_of_sites)) for number in range(places_wanted)
     ]
     bound = exits * BOUND_OF_TEN // 10
     owners = await _add_owners(context, -(-bound // len(sites)))
@@ -115,11 +116,11 @@ async def furnish(context: ParkingContext, exits: int, places_wanted: int) -> St
     )
 
 
-async def _add_operator(context: ParkingContext, number: int) -> UUID:
+async def _add_operator(context: ParkingContext, currency: str) -> UUID:
     async with context.database.begin() as unit:
-        operator_id = places.add_operator(unit, f"Bench Parking {number + 1}").id
+        operator_id = places.add_operator(unit, f"Bench Parking {currency}").id
     policy = NewPolicy(
-        currency=CURRENCY,
+        currency=currency,
         is_open=True,
         requirement=CreditRequirement.MANDATE,
         first_minor=CREDIT_MINOR,
@@ -133,14 +134,16 @@ async def _add_operator(context: ParkingContext, number: int) -> UUID:
     return operator_id
 
 
-async def _add_site(context: ParkingContext, operator_id: UUID, number: int) -> _Site:
+async def _add_site(
+    context: ParkingContext, number: int, operator_id: UUID, currency: str
+) -> _Site:
     async with context.database.begin() as unit:
         place = places.add_place(
             unit,
             operator_id,
             name=f"Place {number + 1}",
             timezone=RATE_TABLE["timezone"],
-            currency=CURRENCY,
+            currency=currency,
         )
         await unit.session.flush()
         area = places.add_area(unit, place, name="B1", supply=1)
@@ -152,9 +155,8 @@ async def _add_site(context: ParkingContext, operator_id: UUID, number: int) -> 
         await unit.session.flush()
         for new in made:
             await places.set_antenna(unit, operator_id, new.lane.id, f"antenna-{new.lane.id.hex}")
-        table = await tariffs.publish(
-            unit, operator_id, place.id, currency=CURRENCY, body=RATE_TABLE
-        )
+        body = RATE_TABLE | {"currency": currency}
+        table = await tariffs.publish(unit, operator_id, place.id, currency=currency, body=body)
     gates = tuple(Gate(operator_id, place.id, new.lane.id, new.device_token) for new in made)
     return _Site(operator_id, place.id, area.id, table.id, gates)
 
