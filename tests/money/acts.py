@@ -317,7 +317,8 @@ class Acts:
 
     async def _trouble_at_refund(self, look: Look, bill: Row) -> None:
         attempt = next((row for row in look.attempts if row["id"] == bill["paid_attempt_id"]), None)
-        if attempt is None:
+        if attempt is None or attempt["provider"] not in self.town.context.providers:
+            # It was paid in cash, or by a partner.
             return
         house = self.town.house(attempt["provider"])
         kind = self.dice.choose((CALM, "scenario", "scenario", "death"))

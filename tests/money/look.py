@@ -33,7 +33,7 @@ SELECT driver_id, id, provider, state FROM mandates WHERE state <> 'revoked'
 ORDER BY created_at, id
 """
 _REFUNDS = """
-SELECT operator_id, id, state, bill_id FROM refunds ORDER BY requested_at, id
+SELECT operator_id, id, state, bill_id, attempt_id FROM refunds ORDER BY requested_at, id
 """
 # The wires of the others know no chargebacks.
 CHARGED_BACK_BY = frozenset({"stripe", "gocardless"})
@@ -68,11 +68,14 @@ class Look:
 
     @property
     def chargeable(self) -> list[Row]:
-        """Payments that a payer's bank may take back: it takes each back once."""
+        """Payments that a payer's bank may take back: nothing of them was given back before."""
+        given_back = {row["attempt_id"] for row in self.refunds}
         return [
             row
             for row in self.attempts
-            if row["state"] == "succeeded" and row["provider"] in CHARGED_BACK_BY
+            if row["state"] == "succeeded"
+            and row["provider"] in CHARGED_BACK_BY
+            and row["id"] not in given_back
         ]
 
     @property

@@ -4,9 +4,10 @@ To the provider it looks like our endpoint: what verifies is answered as taken, 
 refused. What a network does to messages happens afterwards.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +16,7 @@ from starlette.routing import Route
 from parking.payments.port import NoticeOutcome, NoticeRefusedError, PaymentProvider
 
 LETTERS_MAX = 10_000
+DISPUTE = b"dispute"
 
 
 @dataclass(slots=True)
@@ -35,11 +37,11 @@ class Letter:
 
 @dataclass(slots=True)
 class PostOffice:
-    """Every notice so far, in the order in which they came."""
+    """Every notice so far, in the order in which they came; disputes are passed on at once."""
 
     providers: dict[str, PaymentProvider] = field(default_factory=dict[str, PaymentProvider])
     letters: list[Letter] = field(default_factory=list[Letter])
-    on_letter: Callable[[Letter], None] | None = None
+    forward: Callable[[Letter], Awaitable[httpx.Response]] | None = None
 
     @property
     def app(self) -> Starlette:
@@ -50,6 +52,10 @@ class PostOffice:
         name: str = request.path_params["provider"]
         provider = self.providers[name]
         headers, body = dict(request.headers), await request.body()
+        if DISPUTE in body and self.forward is not None:
+            # Nothing but this notice tells of it: what is not taken comes again until it is.
+            passed_on = await self.forward(Letter(name, headers, body, forged=False))
+            return Response(passed_on.content, passed_on.status_code)
         try:
             provider.verify_notices(headers, body)
             outcome = NoticeOutcome.TAKEN

@@ -155,6 +155,10 @@ class Town:
         return mandate.id
 
     async def deliver(self, letter: Letter) -> int:
+        """Post a notice to our endpoint; returns the status of the answer."""
+        return (await self.pass_on(letter)).status_code
+
+    async def pass_on(self, letter: Letter) -> httpx.Response:
         """Post a notice to our endpoint, and hold the answer to what the provider expects."""
         provider = self.context.provider(letter.provider)
         try:
@@ -168,7 +172,7 @@ class Town:
         letter.deliveries += 1
         expected = {provider.notice_reply(outcome).status for outcome in outcomes}
         assert answer.status_code in expected, (letter.provider, answer.status_code, answer.text)
-        return answer.status_code
+        return answer
 
     async def settle_post(self) -> None:
         """Let every house post what is due now."""
@@ -271,7 +275,9 @@ async def open_town(
         gate = LaneFlows(context)
         yards = tuple([await _build(context, gate, name) for name in ("Riverside", "Hilltop")])
         await _become_partners(context, yards)
-        yield Town(context, clock, gate, yards, houses, post, callbacks)
+        town = Town(context, clock, gate, yards, houses, post, callbacks)
+        post.forward = town.pass_on
+        yield town
 
 
 async def _become_partners(context: ParkingContext, yards: tuple[Yard, ...]) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx
 
-from parking.kit.errors import ParkingError
+from parking.kit.errors import ParkingError, UnavailableError
 from sesame.bench.money.audit import MoneyAudit, audit
 from sesame.bench.money.exits import (
     PAGE_TIMEOUT_S,
@@ -99,15 +99,22 @@ class Chaos:
         await self._installation.calm()
         until_s = self._played.last_fault_s + RECOVERY_S_MAX
         while True:
-            await self._installation.pass_days()
-            found = await audit(self._installation, self._street, self._played.departures)
+            found = await self._look()
             now_s = time.monotonic()
-            if found.is_right:
+            if found is not None and found.is_right:
                 self._played.recovered_s = now_s - self._played.last_fault_s
                 return found
-            if now_s > until_s:
+            if found is not None and now_s > until_s:
                 return found
             await asyncio.sleep(LOOK_S)
+
+    async def _look(self) -> MoneyAudit | None:
+        """Audit once; None where a connection of before a restart was met."""
+        try:
+            await self._installation.pass_days()
+            return await audit(self._installation, self._street, self._played.departures)
+        except UnavailableError:
+            return None
 
     async def _leave(
         self,

@@ -27,8 +27,8 @@ from sesame.bench.errors import BenchFailedError
 from sesame.bench.money.payers import press
 from sesame.bench.town import CURRENCY, PAGE_TIMEOUT_S, RATE_TABLE, STAFF, STAYED
 
-# Of three operators one is where banks are debited.
-CURRENCIES: Final = (CURRENCY, CURRENCY, "EUR")
+# Banks are debited in euros, at an operator of their own.
+BANK_CURRENCY: Final = "EUR"
 LANES_EACH: Final = 2
 # Of ten cars, so many belong to drivers who allowed charges; the others are nobody's.
 BOUND_OF_TEN: Final = 7
@@ -93,8 +93,9 @@ class _Site:
 
 async def furnish(context: ParkingContext, exits: int, places_wanted: int) -> Street:
     """Make the places, the drivers with their permissions, and the stays, in the order to leave."""
-    operators = [await _add_operator(context, currency) for currency in CURRENCIES]
-    owners_of_sites = cycle(zip(operators, CURRENCIES, strict=True))
+    currencies = _currencies(context)
+    operators = [await _add_operator(context, currency) for currency in currencies]
+    owners_of_sites = cycle(zip(operators, currencies, strict=True))
     sites = [
         await _add_site(context, number, *next(owners_of_sites)) for number in range(places_wanted)
     ]
@@ -114,6 +115,14 @@ async def furnish(context: ParkingContext, exits: int, places_wanted: int) -> St
         tuple(gate for site in sites for gate in site.gates),
         tuple(parked[number] for number in order),
     )
+
+
+def _currencies(context: ParkingContext) -> list[str]:
+    """Return each operator's; euros only where cars without a driver can pay them too."""
+    traits = [provider.traits for provider in context.providers.values()]
+    has_bank = any(BANK_CURRENCY in each.currencies for each in traits)
+    has_page = any(each.has_checkout and not each.currencies for each in traits)
+    return [CURRENCY, CURRENCY, *([BANK_CURRENCY] if has_bank and has_page else [])]
 
 
 async def _add_operator(context: ParkingContext, currency: str) -> UUID:
