@@ -2,7 +2,8 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +19,9 @@ from sesame.bench.money.audit import MoneyAudit
 from sesame.bench.money.chaos import RECOVERY_S_MAX, Chaos, Played
 from sesame.bench.money.charge_path import ChargePath, measure_charge_path
 from sesame.bench.money.faults import FaultPlan
-from sesame.bench.money.installation import running
+from sesame.bench.money.installation import MoneyInstallation, running
 from sesame.bench.money.stand_ins import MAKERS
-from sesame.bench.money.street import furnish
+from sesame.bench.money.street import Street, furnish
 
 EXITS: Final = 2000
 PLACES: Final = 12
@@ -72,7 +73,6 @@ class MoneyReport:
 
     Attributes:
         charge_path: None where it was left out.
-        tampered: What an audit says after the books were changed by hand: it must not be right.
     """
 
     machine: Machine
@@ -107,18 +107,30 @@ class MoneyReport:
         }
 
 
-async def measure_money(
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """Everything still runs, and nothing breaks any more.
+
+    Attributes:
+        audit: What the books said when they came to rest, or when their time was over.
+    """
+
+    installation: MoneyInstallation
+    street: Street
+    played: Played
+    audit: MoneyAudit
+
+
+@asynccontextmanager
+async def aftermath(
     plan: MoneyPlan, migrate: Migrate, progress: Callable[[str, int], None]
-) -> MoneyReport:
-    """Run the bench.
+) -> AsyncGenerator[Aftermath]:
+    """Let cars leave while everything breaks, and wait for the books to come to rest.
 
     Raises:
-        ParkingError: a part does not start, or is given up because it crashed too often.
+        ParkingError: a part does not start.
     """
-    started_s = time.monotonic()
-    machine = this_machine(plan.folder or Path(tempfile.gettempdir()))
     faults = plan.faults()
-    path = await _charge_path(plan, migrate, progress)
     async with running(
         plan.folder,
         faults.providers,
@@ -132,8 +144,29 @@ async def measure_money(
         with tempfile.TemporaryDirectory(prefix="sesame-bench-gates-") as journals:
             played = await chaos.play(faults, Path(journals))
         progress("the books come to rest", 0)
-        found = await chaos.recover()
-    return MoneyReport(machine, faults, played, found, path, time.monotonic() - started_s)
+        yield Aftermath(installation, street, played, await chaos.recover())
+
+
+async def measure_money(
+    plan: MoneyPlan, migrate: Migrate, progress: Callable[[str, int], None]
+) -> MoneyReport:
+    """Run the bench.
+
+    Raises:
+        ParkingError: a part does not start.
+    """
+    started_s = time.monotonic()
+    machine = this_machine(plan.folder or Path(tempfile.gettempdir()))
+    path = await _charge_path(plan, migrate, progress)
+    async with aftermath(plan, migrate, progress) as found:
+        return MoneyReport(
+            machine=machine,
+            plan=plan.faults(),
+            played=found.played,
+            audit=found.audit,
+            charge_path=path,
+            seconds=time.monotonic() - started_s,
+        )
 
 
 async def _charge_path(

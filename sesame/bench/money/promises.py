@@ -298,11 +298,12 @@ def a_coupon_binds_once(rows: Rows) -> Iterator[Broken]:
 
 
 def refunds_within_captures(rows: Rows, books: Mapping[str, Books]) -> Iterator[Broken]:
-    """7: by our books, and by the providers'."""
+    """7: by our books, failed ones that are still owed back included, and by the providers'."""
+    sent_again = {row["cause"].removeprefix(RETRY_CAUSE) for row in rows.refunds}
     taken = {row["id"]: row["amount_minor"] for row in rows.attempts if row["state"] == "succeeded"}
     back: Counter[Any] = Counter()
     for row in rows.refunds:
-        if row["state"] != "failed":
+        if str(row["id"]) not in sent_again:
             back[row["attempt_id"]] += row["amount_minor"]
     for attempt_id, minor in back.items():
         if minor > taken.get(attempt_id, 0):

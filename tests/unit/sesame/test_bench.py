@@ -114,10 +114,12 @@ def test_the_list_names_every_bench() -> None:
             "exit: frame at the bridge to order to open, by step, at 1 and at 20 exits a second\n"
             "tariff: quotes of one day and of 30 with their price curves; "
             "open stays that nobody watches\n"
+            "charge: what a charge costs without the provider's time, in ms and in round trips\n"
+            "money: 2,000 exits over all providers while everything breaks: are all books right\n"
         ),
     )
     result = CliRunner().invoke(app, ["bench", "--list", "--json"])
-    assert list(json.loads(result.stdout)) == ["exit", "tariff"]
+    assert list(json.loads(result.stdout)) == ["exit", "tariff", "charge", "money"]
 
 
 def test_a_bench_must_be_named() -> None:
@@ -127,4 +129,4 @@ def test_a_bench_must_be_named() -> None:
 def test_an_unknown_bench_is_refused_by_name() -> None:
     result = CliRunner().invoke(app, ["bench", "entry"])
     assert isinstance(result.exception, InvalidInputError)
-    assert str(result.exception) == "NAME: expected one of exit, tariff"
+    assert str(result.exception) == "NAME: expected one of exit, tariff, charge, money"
