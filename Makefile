@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench lock schema clean
+.PHONY: help demo test check format bench stories lock schema clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ format: $(VENV)/installed-dev ## Put the code into the house's form
 
 bench: $(VENV)/installed-run ## Measure; ARGS="exit --json", ARGS=--list
 	$(BIN)/sesame bench $(ARGS)
+
+stories: $(VENV)/installed-dev ## Tell stories about money; ARGS="--stories 100 --steps 90"
+	$(BIN)/python -m tests.money.tell $(ARGS)
 
 schema: $(VENV)/installed-dev ## Write schema.graphql
 	$(BIN)/sesame schema

@@ -17,7 +17,7 @@ import structlog
 
 from parking.flows.payments import charging
 from sesame.embedded.stack import Stack
-from tests.money.dice import SeededDice
+from tests.money.dice import Dice, SeededDice
 from tests.money.invariants import BrokenPromiseError
 from tests.money.story import Story, Told, providers_of
 from tests.money.town import open_town
@@ -27,30 +27,38 @@ TEMPLATE = "sesame_template"
 
 
 async def tell_one(
-    database_url: str, valkey_url: str, told: Told, *, seed: int, steps: int
+    servers: tuple[str, str], told: Told, dice: Dice, *, seed: int, steps: int
 ) -> BrokenPromiseError | None:
-    """Tell one story on an empty database; returns the promise that it broke."""
-    with tempfile.TemporaryDirectory() as folder:
-        async with open_town(database_url, valkey_url, Path(folder), providers_of(seed)) as town:
-            try:
-                await Story(town, SeededDice(seed), told).tell(steps)
-            except BrokenPromiseError as error:
-                return error
+    """Tell one story on a copy of the template; returns the promise that it broke.
+
+    Args:
+        servers: PostgreSQL's and Valkey's URL.
+        told: Counts what happened.
+        dice: What decides the story.
+        seed: Which providers there are.
+        steps: How long it is.
+    """
+    postgres_url, valkey_url = servers
+    name = f"sesame_story_{time.monotonic_ns()}"
+    await execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    url = f"{postgres_url.rpartition('/')[0]}/{name}"
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            async with open_town(url, valkey_url, Path(folder), providers_of(seed)) as town:
+                await Story(town, dice, told).tell(steps)
+    except BrokenPromiseError as error:
+        return error
+    finally:
+        await execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
     return None
 
 
 async def tell_many(
-    postgres_url: str, valkey_url: str, told: Told, *, first: int, stories: int, steps: int
+    servers: tuple[str, str], told: Told, *, first: int, stories: int, steps: int
 ) -> tuple[int, BrokenPromiseError] | None:
-    """Tell stories on copies of the template; returns the first seed that broke a promise."""
+    """Tell stories by their seeds; returns the first one that broke a promise."""
     for seed in range(first, first + stories):
-        name = f"sesame_story_{time.monotonic_ns()}"
-        await execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-        url = f"{postgres_url.rpartition('/')[0]}/{name}"
-        try:
-            broken = await tell_one(url, valkey_url, told, seed=seed, steps=steps)
-        finally:
-            await execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+        broken = await tell_one(servers, told, SeededDice(seed), seed=seed, steps=steps)
         if broken is not None:
             return seed, broken
     return None
@@ -75,11 +83,10 @@ def main() -> None:
     if options.postgres is None:
         with throwaway_folder() as root, Stack(root, durable=False, settings={}) as stack:
             asyncio.run(_prepare(stack.endpoints.database_url))
-            found = asyncio.run(
-                tell_many(stack.endpoints.database_url, stack.endpoints.redis_url, told, **plan)
-            )
+            servers = (stack.endpoints.database_url, stack.endpoints.redis_url)
+            found = asyncio.run(tell_many(servers, told, **plan))
     else:
-        found = asyncio.run(tell_many(options.postgres, options.valkey, told, **plan))
+        found = asyncio.run(tell_many((options.postgres, options.valkey), told, **plan))
     seed, broken = found or (None, None)
     report = {
         "promise": None if broken is None else broken.number,
