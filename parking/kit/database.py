@@ -26,6 +26,8 @@ STATEMENT_TIMEOUT_S = 10
 POOL_WAIT_S = 5
 # Serialization failure and deadlock: PostgreSQL rolled one of two rivals back.
 _LOST_RACES = frozenset({"40001", "40P01"})
+# It shuts down, crashed, is starting up, or has no connection left: it will be there again.
+_AWAY = frozenset({"57P01", "57P02", "57P03", "53300"})
 
 Locked = TypeVar("Locked", bound=Row)
 
@@ -181,9 +183,10 @@ def _named_errors() -> Generator[None]:
     except IntegrityError as error:
         raise ConflictError("another change came first") from error
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) in _LOST_RACES:
+        state = getattr(error.orig, "sqlstate", None)
+        if state in _LOST_RACES:
             raise ConflictError("another change came first") from error
-        if not error.connection_invalidated:
+        if state not in _AWAY and not error.connection_invalidated:
             raise
         raise DatabaseUnavailableError("the connection to PostgreSQL was lost") from error
 

@@ -1,5 +1,6 @@
 """The unit of work on real PostgreSQL: commits, conflicts, lost connections, lock order."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 
@@ -17,6 +18,8 @@ from parking.kit.partitions import ensure_partitions
 from parking.places.models import Operator
 from parking.sessions.models import Session
 
+TLS_WANTED = (80877103).to_bytes(4)
+STARTING_UP = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
 VAULT = Vault(field_key=b"f" * 32, index_key=b"i" * 32)
 
 
@@ -152,3 +155,26 @@ async def test_a_pool_that_is_used_up_says_so(
     async with database.begin() as again:
         assert (await again.run(text("SELECT 1"))).scalar_one() == 1
     await database.close()
+
+
+async def test_server_that_is_starting_up_is_away_and_no_defect(clock: ManualClock) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # What asks for TLS first, or for a session: the answers of PostgreSQL's own protocol.
+        length = int.from_bytes(await reader.readexactly(4))
+        if await reader.readexactly(length - 4) == TLS_WANTED:
+            writer.write(b"N")
+            length = int.from_bytes(await reader.readexactly(4))
+            await reader.readexactly(length - 4)
+        writer.write(b"E" + (len(STARTING_UP) + 4).to_bytes(4) + STARTING_UP)
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        url = f"postgresql://sesame:secret@127.0.0.1:{port}/sesame"
+        away = Database(url, clock=clock, vault=VAULT, connections_max=1)
+        try:
+            with pytest.raises(DatabaseUnavailableError):
+                async with away.begin() as unit:
+                    await unit.ping()
+        finally:
+            await away.close()
