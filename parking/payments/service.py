@@ -381,3 +381,10 @@ async def report(
         # Asking again soon changes nothing.
         attempt.next_query_at = unit.now() + QUERY_SELDOM
         attempt.queries += 1
+
+
+async def ask_soon(unit: UnitOfWork, operator_id: UUID, attempt_id: UUID) -> None:
+    """Let the next sweep ask about an attempt that is not settled."""
+    attempt = await repository.lock_attempt(unit, operator_id, attempt_id)
+    if attempt is not None and attempt.state in LIVE_STATES:
+        attempt.next_query_at = unit.now()

@@ -23,6 +23,7 @@ from parking.payments.port import (
     RefundResult,
 )
 from parking.payments.refunds import REFUND_ORDER
+from parking.payments.service import AmountMismatchError
 
 _log = structlog.get_logger()
 
@@ -90,7 +91,17 @@ async def _follow(context: ParkingContext, provider_name: str, notice: Notice) -
     elif isinstance(result, RefundResult):
         await refunds.settle(context, order.owner_id, order.subject_id, result)
     else:
+        await _settle(context, order, result)
+
+
+async def _settle(context: ParkingContext, order: ProviderOrder, result: ChargeResult) -> None:
+    try:
         await settlement.settle(context, order.owner_id, order.subject_id, result)
+    except AmountMismatchError:
+        # What a provider answers when it is asked outweighs what it told: a car may stand there.
+        async with context.database.begin() as unit:
+            await payments.ask_soon(unit, order.owner_id, order.subject_id)
+        raise
 
 
 async def _told(

@@ -162,6 +162,25 @@ async def test_notice_of_another_amount_settles_nothing(world: LaneWorld) -> Non
     assert len(await world.gate.pending_commands(world.exit, presentation_id)) == 1
 
 
+async def test_provider_is_asked_at_once_after_a_notice_of_another_amount(world: LaneWorld) -> None:
+    await inside(world)
+    world.provider.play(Fault.ACCEPT)
+    presentation_id = await world.arrive(world.exit)
+    await world.decide(world.exit, presentation_id, read_of(PLATE))
+    [attempt] = await world.rows("SELECT number FROM payment_attempts")
+    world.provider.settle(attempt["number"], OrderStatus.SUCCEEDED)
+    notice = last_notice(world)
+    assert isinstance(notice.result, ChargeResult)
+    wrong = replace(notice, result=replace(notice.result, amount=Money(1001, "CNY")))
+    # However often it is repeated, a car that stands there does not wait for it.
+    for _ in range(3):
+        with pytest.raises(AmountMismatchError):
+            await hear(world, wrong)
+    assert await settlement.sweep(world.context) == 1
+    assert await one(world, "SELECT state, problem FROM payment_attempts") == ("succeeded", None)
+    assert len(await world.gate.pending_commands(world.exit, presentation_id)) == 1
+
+
 async def test_accepted_order_to_open_is_never_rejected_afterwards(world: LaneWorld) -> None:
     presentation_id = await world.arrive(world.entry)
     decision = await world.decide(world.entry, presentation_id, read_of(PLATE))
