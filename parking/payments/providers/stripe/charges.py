@@ -161,7 +161,7 @@ class Charges:
                 "description": order.description,
                 "metadata": {NUMBER: order.number, KIND: CHARGE_KIND},
             },
-            {"idempotency_key": f"{order.number}-{key}" if key else order.number},
+            {"idempotency_key": _key(order.number, key)},
         )
         return await self._caller.call(Intent, work, deadline_s=order.deadline_s)
 
@@ -208,10 +208,30 @@ class Charges:
         return ended.result(order.number)
 
     async def _occupy(self, order: SentOrder) -> ChargeResult:
-        """Take the number's key with an intent that nobody confirms, and cancel it."""
+        """Take the number's key with an intent that nobody confirms, and cancel it.
+
+        A key whose call ended without an intent has a next one: see `charge`.
+        """
+        for key in range(KEYS_MAX):
+            answer = await self._create_closed(order, key)
+            if answer is None:
+                break
+            if isinstance(answer, Intent):
+                return await self.stop(order, answer)
+            if not answer.is_refusal and not answer.says_key_used and not answer.is_stored_defect:
+                return unknown(order.number, answer.code)
+            # The key was taken: the order arrived meanwhile, or ended without an intent.
+            found = await self._lookup.intent(order)
+            if isinstance(found, Failure):
+                return unknown(order.number, found.code)
+            if found is not None:
+                return await self.stop(order, found)
+        return closed(order.number)
+
+    async def _create_closed(self, order: SentOrder, key: int) -> Intent | Failure | None:
         value = to_stripe(order.amount)
         if value is None:
-            return closed(order.number)
+            return None
         known = split_instrument(order.instrument)
         params: PaymentIntentCreateParams = {
             "amount": value,
@@ -221,17 +241,14 @@ class Charges:
         }
         if known is not None:
             params["customer"] = known[0]
-        work = self._api.payment_intents.create_async(params, {"idempotency_key": order.number})
-        answer = await self._caller.call(Intent, work)
-        if isinstance(answer, Intent):
-            return await self.stop(order, answer)
-        if not answer.is_refusal and not answer.says_key_used:
-            return unknown(order.number, answer.code)
-        # The key was taken: the order arrived meanwhile, or ended without an intent.
-        found = await self._lookup.intent(order)
-        if isinstance(found, Failure):
-            return unknown(order.number, found.code)
-        return closed(order.number) if found is None else await self.stop(order, found)
+        work = self._api.payment_intents.create_async(
+            params, {"idempotency_key": _key(order.number, key)}
+        )
+        return await self._caller.call(Intent, work)
+
+
+def _key(number: str, position: int) -> str:
+    return f"{number}-{position}" if position else number
 
 
 def _sent(order: ChargeOrder, clock: Clock) -> SentOrder:

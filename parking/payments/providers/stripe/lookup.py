@@ -4,8 +4,8 @@ Idempotency keys are forgotten after a day, and Stripe's search lags behind. Lis
 finished call created is in them. Without a customer the list is that of a window of time.
 """
 
-from datetime import datetime, timedelta
-from typing import Final, Protocol, TypeVar
+from datetime import timedelta
+from typing import Final, NotRequired, Protocol, TypedDict, TypeVar
 
 import structlog
 from stripe.params import PaymentIntentListParams
@@ -25,8 +25,8 @@ PAGE_ITEMS = 100
 PAGES_MAX = 50
 # Their clock may be behind ours.
 CLOCKS_APART = timedelta(minutes=5)
-# A number is sent for the last time within this: see `ChargeOrder.sent_at`.
-WINDOW = timedelta(hours=26)
+# Pages end an hour after their order was first sent, and are not made after that.
+PAGES_BEGIN_WITHIN = timedelta(hours=26)
 TOO_MANY: Final = "too_many_orders"
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -57,10 +57,9 @@ class Lookup:
             found = await self.intent_by_id(order.reference)
             if not (isinstance(found, Failure) and found.says_not_found):
                 return found
-        start, end = _window(order.sent_at)
         params: PaymentIntentListParams = {
             "limit": PAGE_ITEMS,
-            "created": {"gte": start, "lte": end},
+            "created": _window(order),
         }
         known = split_instrument(order.instrument)
         if known is not None:
@@ -83,8 +82,7 @@ class Lookup:
             found = await self.session_by_id(order.reference)
             if not (isinstance(found, Failure) and found.says_not_found):
                 return found
-        start, end = _window(order.sent_at)
-        params: SessionListParams = {"limit": PAGE_ITEMS, "created": {"gte": start, "lte": end}}
+        params: SessionListParams = {"limit": PAGE_ITEMS, "created": _window(order)}
         matches: list[Session] = []
         for _ in range(PAGES_MAX):
             work = self._api.checkout.sessions.list_async(params)
@@ -110,9 +108,19 @@ class Lookup:
         )
 
 
-def _window(sent_at: datetime) -> tuple[int, int]:
-    start, end = sent_at - CLOCKS_APART, sent_at + WINDOW
-    return int(start.timestamp()), int(end.timestamp())
+class _Window(TypedDict):
+    gt: NotRequired[int]
+    gte: NotRequired[int]
+    lt: NotRequired[int]
+    lte: NotRequired[int]
+
+
+def _window(order: SentOrder) -> _Window:
+    start = int((order.sent_at - CLOCKS_APART).timestamp())
+    if not order.is_checkout:
+        # A charge may be sent again at any time after: its customer's list is short.
+        return {"gte": start}
+    return {"gte": start, "lte": int((order.sent_at + PAGES_BEGIN_WITHIN).timestamp())}
 
 
 def _one(number: str, matches: list[_FoundT]) -> _FoundT | Failure | None:
