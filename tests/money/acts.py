@@ -24,7 +24,7 @@ from parking.kit.money import Money
 from parking.plates import service as plates_of
 from tests.factories.lane_world import VAULT
 from tests.money.dice import Dice
-from tests.money.houses import REFUND_SCENARIOS, SCENARIOS
+from tests.money.houses import DOUBTFUL, REFUND_SCENARIOS, SCENARIOS
 from tests.money.look import Look, Row
 from tests.money.meanwhile import Meanwhiles
 from tests.money.post_office import Letter
@@ -307,7 +307,11 @@ class Acts:
         house = self.town.house(self.dice.choose(names)) if names else self.town.houses[0]
         kind = self.dice.weigh(((CALM, 2), ("scenario", 5), ("death", 2), ("meanwhile", 3)))
         if kind == "scenario":
-            await house.play(self.dice.choose(SCENARIOS), operation)
+            scenario = self.dice.choose((*SCENARIOS, *DOUBTFUL, *DOUBTFUL))
+            await house.play(scenario, operation)
+            if scenario in DOUBTFUL and self.dice.choose((True, False)):
+                # The lane asks at once: it stays doubtful where that fails as well.
+                await house.play("lose_answer_before", "query")
         elif kind == "death":
             house.unsteady.trouble = self.dice.choose(tuple(Death))
         elif kind == "meanwhile":
@@ -323,6 +327,6 @@ class Acts:
         house = self.town.house(attempt["provider"])
         kind = self.dice.choose((CALM, "scenario", "scenario", "death"))
         if kind == "scenario":
-            await house.play(self.dice.choose(REFUND_SCENARIOS), "refund")
+            await house.play(self.dice.choose((*REFUND_SCENARIOS, *DOUBTFUL)), "refund")
         elif kind == "death":
             house.unsteady.trouble = self.dice.choose(tuple(Death))

@@ -34,6 +34,8 @@ SCENARIOS: Final = (
     "no_notice",
     "reordered_notice",
 )
+# After these nobody knows whether the money was taken: where most bugs live.
+DOUBTFUL: Final = ("unknown", "lose_answer_before", "lose_answer_after")
 REFUND_SCENARIOS: Final = (
     "decline",
     "accept",
