@@ -34,8 +34,8 @@ from tests.contract.stripe_stage import WEBHOOK_SECRETS, StripeStage
 CURRENCY = "CNY"
 
 
-def resent_a_day_later(order: ChargeOrder) -> ChargeOrder:
-    return replace(order, sent_at=SystemClock().now() - timedelta(hours=25))
+def resent_a_day_later(order: ChargeOrder, *, days: int = 1) -> ChargeOrder:
+    return replace(order, sent_at=SystemClock().now() - timedelta(days=days, hours=1))
 
 
 async def intents_of(stage: StripeStage, order: ChargeOrder) -> list[dict[str, Any]]:
@@ -74,6 +74,18 @@ class TestLateResend:
 
         assert await stripe_stage.provider.charge(late) == declined
         assert len(await intents_of(stripe_stage, order)) == 1
+
+    async def test_of_a_resend_of_days_before_takes_no_money_twice(
+        self, stripe_stage: StripeStage
+    ) -> None:
+        # What was first sent days ago, and sent again now: its intent is as young as that.
+        order = resent_a_day_later(await charge_order(stripe_stage), days=9)
+        first = await stripe_stage.provider.charge(order)
+        before = await stripe_stage.captured(CURRENCY)
+        await stripe_stage.control(forget_keys={})
+
+        assert await stripe_stage.provider.charge(order) == first
+        assert await stripe_stage.captured(CURRENCY) == before
 
     async def test_of_what_never_arrived_takes_it_once(self, stripe_stage: StripeStage) -> None:
         order = resent_a_day_later(await charge_order(stripe_stage))
@@ -115,6 +127,19 @@ class TestStoredDefect:
         assert resent.status is OrderStatus.SUCCEEDED
         assert again == resent
         assert await stripe_stage.captured(CURRENCY) == before + 1250
+
+    async def test_is_closed_under_every_key(self, stripe_stage: StripeStage) -> None:
+        order = await charge_order(stripe_stage)
+        before = await stripe_stage.captured(CURRENCY)
+        await stripe_stage.control(scenario="unknown", failure_code="nothing_done")
+        await stripe_stage.provider.charge(order)
+
+        closed = await stripe_stage.provider.close(as_sent(order))
+        late = await stripe_stage.provider.charge(order)
+
+        assert (closed.status, closed.failure_code) == (OrderStatus.FAILED, CLOSED)
+        assert (late.status, late.failure_code) == (OrderStatus.FAILED, CLOSED)
+        assert await stripe_stage.captured(CURRENCY) == before
 
     async def test_of_a_call_that_took_the_money_takes_no_more(
         self, stripe_stage: StripeStage
