@@ -78,7 +78,8 @@ async def propose(
         InvalidInputError: there is no such operator, or it is the same.
     """
     async with context.database.begin() as unit:
-        await place_service.require_operator(unit, partner_id)
+        for one in (operator_id, partner_id):
+            await place_service.require_operator(unit, one)
         made = await partners.propose(unit, operator_id, partner_id, by=by)
         await unit.session.flush()
         return await _view(unit, made, operator_id)
