@@ -22,7 +22,8 @@ strawberry.enum(
     models.BillState,
     name="BillState",
     description="ISSUED: due now. OWED: may be paid after departure. PAID. CORRECTED: a newer "
-    "version counts. VOID: a newer bill took its place before anybody paid. More may come.",
+    "version counts. VOID: a newer bill took its place before anybody paid. WRITTEN_OFF: nobody "
+    "tries to collect it any more; it may still be paid. More may come.",
 )
 
 

@@ -10,7 +10,7 @@ from strawberry.dataloader import DataLoader
 from api.global_ids import Node, decode_keys, encode_id
 from api.request import Info, RequestContext
 from api.types.tariff import Tariff
-from parking.flows.driver_view import PlaceView
+from parking.flows.place_view import PlaceView
 from parking.flows.quotes import tell_tariff
 from parking.kit.errors import ParkingError
 

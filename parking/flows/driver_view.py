@@ -10,6 +10,7 @@ from parking.drivers.models import DriverStay
 from parking.flows.bills.live_bill import LiveBill, bill_of
 from parking.flows.context import ParkingContext
 from parking.flows.payments.refund_view import RefundView, views_for
+from parking.flows.place_view import PlaceView
 from parking.kit.database import UnitOfWork
 from parking.payments import repository as payments
 from parking.places import repository as places
@@ -18,17 +19,6 @@ from parking.sessions import repository as session_rows
 from parking.sessions import service as sessions
 from parking.sessions.models import Session, SessionState
 from parking.tariffs import service as tariffs
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceView:
-    """Where the car stands; times are shown in its zone."""
-
-    operator_id: UUID
-    id: UUID
-    name: str
-    timezone: str
-    currency: str
 
 
 @dataclass(frozen=True, slots=True)

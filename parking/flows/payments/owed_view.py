@@ -6,10 +6,10 @@ from datetime import datetime
 from uuid import UUID
 
 from parking.flows.context import ParkingContext
-from parking.flows.driver_view import PlaceView
 from parking.flows.pay_link import pay_url, read_pay_token
 from parking.flows.payments import checkout, cross_place
 from parking.flows.payments.cross_place import Debt
+from parking.flows.place_view import PlaceView
 from parking.kit.crypto import Vault, same_digest
 from parking.kit.database import UnitOfWork
 from parking.kit.money import Money

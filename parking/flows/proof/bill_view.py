@@ -9,7 +9,7 @@ from parking.drivers import stays
 from parking.flows.bills.bill_lines import BillLine, read_lines
 from parking.flows.bills.checks import Verification
 from parking.flows.context import ParkingContext
-from parking.flows.driver_view import PlaceView
+from parking.flows.place_view import PlaceView
 from parking.flows.proof.bill_proof import prove
 from parking.flows.proof.receipts import IssuedReceipt, issue_receipt
 from parking.kit.database import UnitOfWork

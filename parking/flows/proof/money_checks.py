@@ -10,6 +10,7 @@ from parking.kit.money import Money
 from parking.payments.ledger import (
     RECEIVABLE,
     REVENUE,
+    WRITTEN_OFF,
     account_of,
     account_of_refund,
     is_receivable,
@@ -137,6 +138,11 @@ def check_ledger(
             words = "what is owed stands on the account of somebody else"
             owes = receivable_of(versions[-1].driver_id)
             return failed(CheckName.LEDGER, owes, ", ".join(stray), words)
+        given_up, wanted_minor = _given_up(versions, posted)
+        if given_up != wanted_minor:
+            words = "what was given up is not what the bill's state says"
+            shown = Money(given_up, currency).format()
+            return failed(CheckName.LEDGER, Money(wanted_minor, currency).format(), shown, words)
         count = wanted.total()
         words = f"{count} {'entry' if count == 1 else 'entries'} in the ledger, as they must be"
         return passed(CheckName.LEDGER, count, words)
@@ -215,6 +221,17 @@ def _on_another_account(versions: Sequence[Bill], posted: Iterable[LedgerTransfe
         # Bills of before each driver had an account were opened on it as they stood then.
         if amount and is_receivable(account) and account not in {owes, RECEIVABLE}
     )
+
+
+def _given_up(versions: Sequence[Bill], posted: Iterable[LedgerTransfer]) -> tuple[int, int]:
+    """Return how much of a bill is written off by the ledger, and by its state."""
+    found = sum(
+        item.amount_minor if item.debit_account == WRITTEN_OFF else -item.amount_minor
+        for item in posted
+        if WRITTEN_OFF in {item.debit_account, item.credit_account}
+    )
+    newest = versions[-1]
+    return found, newest.total_minor if newest.state == BillState.WRITTEN_OFF else 0
 
 
 def _told(entries: Counter[tuple[str, str, str, int]], currency: str) -> str:

@@ -24,7 +24,7 @@ from parking.flows.bills.checks import (
 )
 from parking.flows.bills.live_bill import circumstances_of
 from parking.flows.passes import pass_billing
-from parking.flows.proof import lane_checks, money_checks
+from parking.flows.proof import collection_check, lane_checks, money_checks
 from parking.flows.proof.lane_checks import BilledTime, LaneRecord, check_lane
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
@@ -85,7 +85,9 @@ async def verify(unit: UnitOfWork, operator_id: UUID, bill_id: UUID) -> Verifica
     timezone = "UTC"
     lines: tuple[LineCheck, ...]
     corrections: list[BillCorrection] = []
-    if bill.session_id is None or bill.rate_table_id is None:
+    if bill.collection_id is not None:
+        checks, lines = await collection_check.check(unit, bill, bill.collection_id)
+    elif bill.session_id is None or bill.rate_table_id is None:
         checks, lines = pass_billing.check(bill)
     else:
         record = await _read(unit, bill, versions, bill.session_id, bill.rate_table_id)

@@ -5,7 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from parking.flows.payments import charging, collection, settlement, write_off
+from parking.flows.payments import charging, collection, owed_payment, settlement, write_off
+from parking.flows.payments.cross_place import PaidHow
+from parking.flows.proof.bill_proof import prove
 from parking.payments import credit
 from parking.payments.credit_models import CreditRequirement
 from parking.payments.fake import Fault
@@ -243,10 +245,10 @@ async def test_a_write_off_freezes_credit_and_a_later_payment_undoes_it(world: L
     await world.drive_out()
     [bill] = await world.rows("SELECT id FROM bills")
     operator_id = world.entry.operator_id
-    for _ in range(2):
-        given_up = await write_off.write_off(
-            world.context, operator_id, bill["id"], reason="cannot be found", by="Ada"
-        )
+    given = {"reason": "cannot be found", "by": "Ada"}
+    first = await write_off.write_off(world.context, operator_id, bill["id"], **given)
+    given_up = await write_off.write_off(world.context, operator_id, bill["id"], **given)
+    assert given_up.id == first.id
     assert (given_up.amount_minor, given_up.written_off_by) == (1000, "Ada")
     assert await bill_state(world) == "written_off"
     assert await world.accounts() == {"written_off": 1000, "revenue": -1000}
@@ -256,3 +258,18 @@ async def test_a_write_off_freezes_credit_and_a_later_payment_undoes_it(world: L
     assert account["frozen_reason"] == "written_off"
     world.wait(days=2)
     assert await collection.sweep(world.context) == 0
+    page = await owed_payment.pay(world.context, driver_id, operator_id, bill["id"])
+    assert page.status == PaidHow.CHECKOUT
+    [attempt] = await world.rows("SELECT number FROM payment_attempts WHERE kind = 'checkout'")
+    assert await is_proven(world, bill["id"])
+    world.provider.settle(attempt["number"], OrderStatus.SUCCEEDED)
+    world.wait(minutes=1)
+    await settlement.sweep(world.context)
+    assert await bill_state(world) == "paid"
+    assert await world.accounts() == {"provider:fake": 1000, "revenue": -1000}
+    assert await is_proven(world, bill["id"])
+
+
+async def is_proven(world: LaneWorld, bill_id: UUID) -> bool:
+    async with world.context.database.begin() as unit:
+        return (await prove(world.context, unit, world.entry.operator_id, bill_id)).is_verified

@@ -7,6 +7,7 @@ import pytest
 
 from parking.flows.payments import charging, collection, cross_place, desk_payment, settlement
 from parking.flows.payments.cross_place import Debt, PaidHow
+from parking.flows.proof.bill_proof import prove
 from parking.kit.errors import ParkingError
 from parking.kit.money import Money
 from parking.payments import partners
@@ -59,6 +60,14 @@ async def test_a_mandate_pays_a_debt_at_the_partners_place(world: LaneWorld) -> 
     ours, theirs = world.entry.operator_id, partner.operator_id
     assert await world.accounts() == {f"partner:{theirs}": 1000, "revenue": -1000}
     assert await world.accounts(theirs) == {"provider:fake": 1000, f"partner:{ours}": -1000}
+    for bill in await world.rows("SELECT operator_id, id FROM bills"):
+        async with world.context.database.begin() as unit:
+            found = await prove(world.context, unit, bill["operator_id"], bill["id"])
+        assert found.first_problem is None
+        assert [check.words for check in found.checks if check.name == "paid"] in (
+            ["fake took 10.00 CNY"],
+            [f"partner:{theirs} took 10.00 CNY"],
+        )
     assert world.provider.captured("CNY") == 1000
     assert await credit_of(world, driver_id) == (0, 0)
     assert await world.count("owed_bills") == 0
