@@ -247,10 +247,14 @@ def _findings_table(report: DayReport) -> Table:
 
 
 def _verdict(report: DayReport) -> Text:
-    notes = f", {report.notes} rows only look different" if report.notes else ""
+    notes = f"; {_counted(report.notes, 'note')}" if report.notes else ""
     if report.differences:
-        return Text(f"{report.differences} differences{notes}.", "bold red")
+        return Text(f"{_counted(report.differences, 'difference')}{notes}.", "bold red")
     return Text(f"No differences{notes}.", "bold green")
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"1 {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _name(report: DayReport, owner: UUID | None) -> str:

@@ -22,7 +22,7 @@ def test_nothing_that_must_be_repeated_is_missing() -> None:
         ("misread search", 5.0),
         ("pass renewals", 2.0),
         ("collection", 30.0),
-        ("partner sweep", 5.0),
+        ("partner sweep", 30.0),
         ("mandate sweep", 5.0),
         ("fapiao sweep", 5.0),
         ("parked events", 15.0),
