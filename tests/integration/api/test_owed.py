@@ -126,7 +126,7 @@ async def test_a_driver_sees_and_pays_what_is_owed(api: ApiWorld) -> None:
 
 async def test_a_page_is_opened_once_and_pays(api: ApiWorld) -> None:
     _, token, bill_id = await owing(api)
-    pages = set()
+    pages: set[str] = set()
     for _ in range(2):
         answer = await api.ask(PAY, {"input": {"billId": bill_id, "byPage": True}}, token=token)
         assert answer["payOwed"]["status"] == "CHECKOUT"
