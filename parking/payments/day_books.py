@@ -36,9 +36,7 @@ _FACTS = (
     "paid_attempt_id, live_attempt_id FROM bills WHERE operator_id = :operator_id AND "
 )
 _BILLS = text(f"{_FACTS} id = ANY(:ids)")
-_BILLS_OF_STAYS = text(
-    f"{_FACTS} session_id = ANY(:ids) AND state NOT IN ('void', 'corrected') ORDER BY id"
-)
+_BILLS_OF_STAYS = text(f"{_FACTS} session_id = ANY(:ids) AND state <> 'void' ORDER BY id")
 
 Place = tuple[datetime, UUID]
 """Where a page ends: the next one begins after it."""
@@ -215,7 +213,7 @@ async def find_bills(
 async def find_bills_of_stays(
     unit: UnitOfWork, operator_id: UUID, session_ids: Collection[UUID]
 ) -> dict[UUID, list[BillFacts]]:
-    """Return the bills that count of some stays, by session."""
+    """Return the bills of some stays by session, corrected ones too, oldest first."""
     found: dict[UUID, list[BillFacts]] = {session_id: [] for session_id in session_ids}
     if not session_ids:
         return found

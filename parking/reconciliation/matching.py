@@ -80,6 +80,9 @@ class Matching:
             yield self._of_row(rules.judge_unknown(row), row, charge)
             yield from self._repetitions(charge, row)
             return
+        if entry.movement.is_chargeback:
+            # Booked chargebacks are found by the provider's rows only.
+            self.totals.count_entry(entry)
         yield from self._of_pair(entry, row)
         if entry.finished_at is not None and not self._day.has(entry.finished_at):
             self._elsewhere[entry.movement, entry.key] = (entry, row)

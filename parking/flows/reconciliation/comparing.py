@@ -157,7 +157,8 @@ class _Comparison:
         self._sink = sink
         traits = context.provider(report.provider).traits
         self._books = DayBooks(context.database, report.provider, traits, report.day)
-        self._gates = GateBooks(context.database, report.provider, report.day)
+        others = frozenset(context.providers) - {report.provider}
+        self._gates = GateBooks(context.database, report.provider, others, report.day)
 
     async def run(self) -> None:
         for operator_id in self._report.operators:

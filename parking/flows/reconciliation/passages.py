@@ -1,7 +1,7 @@
 """The gate's side of a comparison: cars that exits let out, with the bills that bear it out."""
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -10,8 +10,16 @@ from parking.kit.database import Database, UnitOfWork
 from parking.lanes import departures
 from parking.lanes.departures import Arrival, Order
 from parking.payments import day_books
-from parking.payments.models import AttemptState
-from parking.reconciliation.facts import BookEntry, BusinessDay, Opening, PaidStay, Passage
+from parking.payments.day_books import BillFacts
+from parking.payments.models import AttemptState, BillState
+from parking.reconciliation.facts import (
+    BillSide,
+    BookEntry,
+    BusinessDay,
+    Opening,
+    PaidStay,
+    Passage,
+)
 from parking.sessions import past_stays
 from parking.sessions.models import SessionState
 from parking.sessions.past_stays import StayFacts
@@ -34,10 +42,14 @@ class GateBooks:
 
     A car that another provider's payments let out is that provider's to compare; one that no
     provider has to do with is looked at with each.
+
+    Attributes:
+        others: The names of the other providers that are set up.
     """
 
     database: Database
     provider: str
+    others: frozenset[str]
     day: BusinessDay
 
     async def pages(self, operator_id: UUID) -> AsyncGenerator[list[Passage]]:
@@ -117,7 +129,7 @@ class GateBooks:
                 session_id=car.session_id,
                 came_at=car.occupied_at,
                 opening=_opening(orders.get(car.id), was_by_hand=car.id in by_hand),
-                bills=tuple(bill_side(bill, tried[bill.id]) for bill in bills[car.session_id]),
+                bills=_sides(bills[car.session_id], tried),
             )
             for car in gone
             if self._concerns([tried[bill.id] for bill in bills[car.session_id]])
@@ -125,7 +137,15 @@ class GateBooks:
 
     def _concerns(self, tried: Sequence[Tried]) -> bool:
         providers = {provider for some in tried for provider, _ in some}
-        return not providers or self.provider in providers
+        return self.provider in providers or not providers & self.others
+
+
+def _sides(bills: Sequence[BillFacts], tried: Mapping[UUID, Tried]) -> tuple[BillSide, ...]:
+    """Return the bills that count; money of an earlier version was taken for the newest one."""
+    replaced = [bill for bill in bills if bill.state == BillState.CORRECTED]
+    was_paid = any(bill_side(bill, tried[bill.id]).was_captured for bill in replaced)
+    sides = (bill_side(bill, tried[bill.id]) for bill in bills if bill not in replaced)
+    return tuple(replace(side, was_captured=side.was_captured or was_paid) for side in sides)
 
 
 def _is_exit(car: Arrival, stay: StayFacts | None) -> bool:

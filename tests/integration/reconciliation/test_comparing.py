@@ -6,12 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from parking.flows.payments import charging, prepay
+from parking.flows.payments import chargebacks, charging, prepay
 from parking.flows.reconciliation import comparing
 from parking.kit.money import Money
+from parking.payments.chargeback_models import ChargebackStatus
 from parking.payments.errors import ProviderMissingError
 from parking.payments.fake import Fault
 from parking.payments.port import (
+    ChargebackState,
     ChargeResult,
     OrderStatus,
     SentOrder,
@@ -119,6 +121,34 @@ async def test_rows_that_say_something_else(world: LaneWorld) -> None:
         is_known = not finding.code.endswith("missing_in_books")
         assert finding.operator_id == (world.exit.operator_id if is_known else None)
         assert (finding.bill_id is not None) == is_known
+
+
+async def test_a_chargeback_that_is_booked_leaves_nothing_to_do(world: LaneWorld) -> None:
+    day = morning(world)
+    await paid_stay(world)
+    [attempt] = await world.rows("SELECT operator_id, id, number FROM payment_attempts")
+    said = ChargebackState(
+        charge_number=attempt["number"], reference="dp_1", amount=TEN, reason="fraudulent"
+    )
+    await chargebacks.settle(
+        world.context, attempt["operator_id"], attempt["id"], said, ChargebackStatus.OPENED
+    )
+    [owed] = await world.rows("SELECT total_minor FROM bills WHERE state = 'owed'")
+    assert owed["total_minor"] == 1000
+    next_morning(world)
+    taken = row_of(
+        day,
+        number=attempt["number"],
+        reference="dp_1",
+        amount_minor=1000,
+        kind=SettlementKind.CHARGEBACK,
+    )
+    falsify(world, day, lambda rows: (*rows, taken))
+    report = await compared(world, day)
+    # The gate opened on money that came; that it went again is another matter, and booked.
+    assert codes_of(report) == []
+    sums = report.totals.together()["CNY", Movement.CHARGEBACK]
+    assert (sums.ours_minor, sums.theirs_minor) == (1000, 1000)
 
 
 async def test_a_charge_that_nobody_settled(

@@ -43,6 +43,7 @@ async def test_a_difference_is_stored_once_and_closed_when_it_is_gone(world: Lan
     for _ in range(2):
         await record(world.context, await compared(world, day))
         assert await stored(world) == [("missing_in_books", "open")]
+        world.wait(seconds=1)
     runs = await difference_view.runs_of_operator(
         world.context, world.exit.operator_id, first=10, before=None
     )
