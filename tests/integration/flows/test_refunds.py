@@ -376,7 +376,7 @@ async def test_an_answer_that_cannot_be_believed_is_asked_about_ever_later(
         assert await refunds.sweep(world.context) == 1
         [row] = await world.rows("SELECT next_query_at FROM refunds")
         waits.append((row["next_query_at"] - world.clock.now()).total_seconds())
-    assert waits == [0.5, 1, 2, 5, 15, 60, 300]
+    assert waits == [0.5, 1, 2, 5, 15, 30, 30]
     assert await state_of(world) == [("sent", 300)]
     assert (await world.balances())["receivable", "CNY"] == -300
 

@@ -37,6 +37,8 @@ PAGE = PayPage(
     as_of=ENTERED_AT + timedelta(minutes=50),
     prepaid_until=None,
     state=PayState.DUE,
+    methods=("acquirer",),
+    open_method="acquirer",
 )
 
 
