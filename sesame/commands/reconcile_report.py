@@ -19,6 +19,14 @@ from parking.reconciliation.facts import Finding, Movement, Opening
 from parking.reconciliation.totals import Sums
 
 SHOWN_MAX: Final = 50
+_MONEY_COLUMNS: Final = (
+    "provider's rows",
+    "provider's amount",
+    "our rows",
+    "our amount",
+    "difference",
+    "fees",
+)
 TOGETHER: Final = "together"
 NOBODY: Final = "no operator"
 CSV_COLUMNS: Final = (
@@ -169,7 +177,7 @@ def _totals_table(report: DayReport) -> Table:
     table = Table(title="Money", title_justify="left")
     table.add_column("operator", overflow="fold")
     table.add_column("what")
-    for name in ("provider's rows", "amount", "our rows", "amount", "difference", "fees"):
+    for name in _MONEY_COLUMNS:
         table.add_column(name, justify="right")
     for (owner, currency, movement), sums in sorted(
         report.totals.sums.items(), key=lambda item: (str(item[0][0]), item[0][1], item[0][2])
