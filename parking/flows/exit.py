@@ -230,7 +230,14 @@ class ExitFlow:
             later = await self._pay_later(session, bill)
             return later or await self._ask_for_payment(session, bill)
         lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
-        return await new_charge(self._context, self._unit, attempt, self._presentation.id)
+        return await new_charge(
+            self._context,
+            self._unit,
+            attempt,
+            bill,
+            session=session,
+            presentation=self._presentation,
+        )
 
     async def _pay_later(self, session: Session, bill: Bill) -> Decision | None:
         """Open on the driver's credit, if the operator gives any; the bill is locked."""

@@ -179,13 +179,15 @@ class FollowUp(UnitOfWork):
 
 def _changes(row: Row) -> dict[str, tuple[Any, Any]]:
     """Return what a row said before and says now, by attribute."""
+    state = inspect(row)
     changes: dict[str, tuple[Any, Any]] = {}
-    for attribute in inspect(row).attrs:
-        history = attribute.history
+    # Only these were set since the row was read: asking for the history of all takes its time.
+    for name in tuple(state.committed_state):
+        history = state.attrs[name].history
         if history.has_changes():
             if not history.deleted:
-                raise ConflictError(f"{attribute.key}: expected one that was read before")
-            changes[attribute.key] = (history.deleted[0], history.added[0])
+                raise ConflictError(f"{name}: expected one that was read before")
+            changes[name] = (history.deleted[0], history.added[0])
     return changes
 
 

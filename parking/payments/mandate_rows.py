@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, text
+from sqlalchemy import delete, func, text
+from sqlalchemy import select as sums
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -21,18 +22,6 @@ DUE_CANCELS_MAX = 20
 OF_PLATE_MAX = 100
 
 _LOCK_DRIVER = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
-_SPENT = text(
-    """
-    SELECT coalesce(sum(amount_minor) FILTER (WHERE used_at >= :driver), 0)::bigint AS driver_minor,
-        coalesce(sum(amount_minor) FILTER (WHERE used_at >= :provider), 0)::bigint
-            AS provider_minor,
-        count(*) FILTER (WHERE used_at >= :driver) AS driver_charges,
-        count(*) FILTER (WHERE used_at >= :provider) AS provider_charges
-    FROM mandate_uses
-    WHERE driver_id = :driver_id AND mandate_id = :mandate_id AND currency = :currency
-        AND used_at >= least(CAST(:driver AS timestamptz), CAST(:provider AS timestamptz))
-    """
-)
 # Whoever is revoked leaves no gap behind.
 _RANK = text(
     """
@@ -188,18 +177,24 @@ async def spent(
     unit: UnitOfWork, mandate: Mandate, currency: str, days: Days
 ) -> tuple[Spent, Spent]:
     """Return what a mandate was charged in the driver's day and in the provider's."""
-    values = {
-        "driver_id": mandate.driver_id,
-        "mandate_id": mandate.id,
-        "currency": currency,
-        "driver": days.driver,
-        "provider": days.provider,
-    }
-    row = (await unit.run(_SPENT, values)).one()
-    return (
-        Spent(int(row.driver_minor), int(row.driver_charges)),
-        Spent(int(row.provider_minor), int(row.provider_charges)),
+    amount, used_at = col(MandateUse.amount_minor), col(MandateUse.used_at)
+    columns = [
+        of_day
+        for start in (days.driver, days.provider)
+        for of_day in (
+            func.coalesce(func.sum(amount).filter(used_at >= start), 0),
+            func.count().filter(used_at >= start),
+        )
+    ]
+    statement = (
+        sums(*columns)
+        .where(col(MandateUse.driver_id) == mandate.driver_id)
+        .where(col(MandateUse.mandate_id) == mandate.id)
+        .where(col(MandateUse.currency) == currency)
+        .where(used_at >= min(days.driver, days.provider))
     )
+    found = [int(value) for value in (await unit.run(statement)).one()]
+    return Spent(found[0], found[1]), Spent(found[2], found[3])
 
 
 async def take_due_cancels(

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
@@ -242,10 +241,8 @@ async def remember_order(
     unit: UnitOfWork, *, number: str, owner_id: UUID, subject_id: UUID, kind: str
 ) -> None:
     """Remember whose number it is, for the provider's notices."""
-    statement = insert(ProviderOrder).values(
-        number=number, owner_id=owner_id, subject_id=subject_id, kind=kind
-    )
-    await unit.run(statement.on_conflict_do_nothing())
+    values = {"number": number, "owner_id": owner_id, "subject_id": subject_id, "kind": kind}
+    await unit.insert_once(ProviderOrder, values)
 
 
 async def find_order(unit: UnitOfWork, number: str) -> ProviderOrder | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Generator, MutableMapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from time import perf_counter
@@ -11,16 +11,22 @@ from uuid import UUID
 import structlog
 
 from parking.flows.context import ParkingContext
-from parking.flows.payments import choosing, settlement
+from parking.flows.payments import charge_rows, choosing, settlement
 from parking.flows.payments.deadline import GATE_DEADLINE_S, TRY_S_MIN, Deadline
 from parking.flows.payments.settlement import AttemptRows, Then
 from parking.flows.payments.step import Errand, NewCharge, ProviderCall
-from parking.kit.database import UnitOfWork
+from parking.kit.columns import Row
+from parking.kit.database import ConflictError, UnitOfWork
+from parking.kit.follow_up import follow_up
+from parking.lanes.models import Presentation
 from parking.payments import repository
 from parking.payments.errors import ProviderMissingError
-from parking.payments.models import AttemptState, BillState, PaymentAttempt
+from parking.payments.models import AttemptState, Bill, BillState, PaymentAttempt
 from parking.payments.port import OrderStatus
 from parking.payments.service import AmountMismatchError
+from parking.places import repository as places
+from parking.sessions import repository as sessions
+from parking.sessions.models import Session
 
 # A driver at a closed gate waits for the provider this long before the display offers the QR code.
 CHARGE_DEADLINE_S = 4.0
@@ -32,7 +38,13 @@ _log = structlog.get_logger()
 
 
 async def new_charge(
-    context: ParkingContext, unit: UnitOfWork, attempt: PaymentAttempt, presentation_id: UUID | None
+    context: ParkingContext,
+    unit: UnitOfWork,
+    attempt: PaymentAttempt,
+    bill: Bill,
+    *,
+    session: Session | None = None,
+    presentation: Presentation | None = None,
 ) -> NewCharge:
     """Return what takes the money for an attempt that this transaction stores.
 
@@ -40,8 +52,13 @@ async def new_charge(
         context: The domain's surroundings.
         unit: The transaction.
         attempt: By a mandate.
-        presentation_id: The exit that the stay is tied to, if it is at one.
+        bill: What it pays.
+        session: Its stay, if it is one and the caller has it.
+        presentation: The exit that the stay is tied to, if it is at one.
     """
+    seen: list[Row | None] = [attempt, bill, session, presentation]
+    if bill.place_id is not None:
+        seen.append(await places.find_place(unit, bill.operator_id, bill.place_id))
     return NewCharge(
         operator_id=attempt.operator_id,
         attempt_id=attempt.id,
@@ -50,10 +67,12 @@ async def new_charge(
         rows=AttemptRows(
             attempt.session_id,
             attempt.bill_id,
-            presentation_id,
+            None if session is None else session.exit_presentation_id,
             attempt.pass_id,
             attempt.collection_id,
         ),
+        attempt=attempt,
+        seen=tuple(row for row in seen if row is not None),
     )
 
 
@@ -77,21 +96,48 @@ async def charge_bill(
     """
     since = context.clock.now()
     last: UUID | None = None
+    found: PaymentAttempt | None = None
     # Each turn tries a mandate that was not tried since the start, so the turns end.
     while True:
-        async with context.database.begin() as unit:
-            found = None
-            if last is not None:
-                found = await repository.find_attempt(unit, operator_id, last)
-                if found is None or found.state != AttemptState.FAILED:
-                    return found
-            step = await _next_charge(
-                context, unit, operator_id, bill_id, since, is_waited_for=is_waited_for
+        step = None
+        if last is None:
+            step = await _first_charge(
+                context, operator_id, bill_id, since, is_waited_for=is_waited_for
             )
+        if step is None:
+            async with context.database.begin() as unit:
+                if last is not None:
+                    found = await repository.find_attempt(unit, operator_id, last)
+                    if found is None or found.state != AttemptState.FAILED:
+                        return found
+                step = await _next_charge(
+                    context, unit, operator_id, bill_id, since, is_waited_for=is_waited_for
+                )
         if not isinstance(step, NewCharge):
             return found if step is None else step
         await call_provider(context, step)
+        if step.attempt.state == AttemptState.SUCCEEDED:
+            return step.attempt
         last = step.attempt_id
+
+
+async def _first_charge(
+    context: ParkingContext,
+    operator_id: UUID,
+    bill_id: UUID,
+    since: datetime,
+    *,
+    is_waited_for: bool,
+) -> NewCharge | PaymentAttempt | None:
+    """Begin the usual charge in few round trips; None where it needs the long way."""
+    with suppress(ConflictError):
+        async with follow_up(context.database) as unit:
+            # Kept until the end: a unit of work forgets rows that nobody holds.
+            _rows = await charge_rows.read(unit, operator_id, bill_id)
+            return await _next_charge(
+                context, unit, operator_id, bill_id, since, is_waited_for=is_waited_for
+            )
+    return None
 
 
 async def _next_charge(
@@ -110,7 +156,12 @@ async def _next_charge(
         return await repository.find_attempt(unit, operator_id, bill.live_attempt_id)
     occasion = await choosing.occasion_of(unit, bill, is_waited_for=is_waited_for)
     attempt = await choosing.begin_charge(context, unit, bill, occasion, since=since)
-    return None if attempt is None else await new_charge(context, unit, attempt, None)
+    if attempt is None:
+        return None
+    session = None
+    if bill.session_id is not None:
+        session = await sessions.find_session(unit, operator_id, bill.session_id)
+    return await new_charge(context, unit, attempt, bill, session=session)
 
 
 async def call_provider(
@@ -193,7 +244,13 @@ async def _charge(
             replace(call.order, deadline_s=wait_s)
         )
     state = await settlement.settle(
-        context, call.operator_id, call.attempt_id, result, rows=call.rows, then=then
+        context,
+        call.operator_id,
+        call.attempt_id,
+        result,
+        rows=call.rows,
+        seen=call.seen,
+        then=then,
     )
     is_guaranteed = result.status == OrderStatus.ACCEPTED and result.guaranteed
     return is_guaranteed or state not in _UNSETTLED

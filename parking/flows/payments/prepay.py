@@ -98,7 +98,7 @@ async def _next_charge(
             attempt = await choosing.begin_charge(context, unit, locked, occasion)
         if attempt is None:
             return None, amount
-        return await new_charge(context, unit, attempt, session.exit_presentation_id), amount
+        return await new_charge(context, unit, attempt, locked, session=session), amount
 
 
 async def _state(context: ParkingContext, step: NewCharge) -> AttemptState:

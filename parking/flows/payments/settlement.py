@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -15,9 +17,11 @@ import structlog
 from parking.events.pokes import lane_channel
 from parking.events.types import EventType
 from parking.flows.context import ParkingContext
-from parking.flows.payments import debts, partner_settlement, pass_settlement
+from parking.flows.payments import debts, deductions, partner_settlement, pass_settlement
 from parking.flows.release import OPEN, release
+from parking.kit.columns import Row
 from parking.kit.database import ConflictError, UnitOfWork
+from parking.kit.follow_up import follow_up
 from parking.kit.money import Money
 from parking.lanes import repository as lanes
 from parking.lanes.models import GateCommand, Presentation
@@ -109,6 +113,7 @@ async def settle(
     result: ChargeResult,
     *,
     rows: AttemptRows | None = None,
+    seen: tuple[Row, ...] = (),
     then: Then | None = None,
 ) -> AttemptState:
     """Write down an answer about an attempt and let everything follow from it, once.
@@ -119,6 +124,8 @@ async def settle(
         attempt_id: The attempt.
         result: The answer.
         rows: What the attempt belongs to, where the caller has just seen it; read if None.
+        seen: Those rows, as the caller has left them; one round trip then writes it all down,
+            unless one of them has changed.
         then: Done last, in the same transaction.
 
     Raises:
@@ -127,9 +134,12 @@ async def settle(
             was written.
     """
     traits = {name: provider.traits for name, provider in context.providers.items()}
-    for last_try in (False,) * (TRIES_MAX - 1) + (True,):
+    ways = [context.database.begin] * TRIES_MAX
+    if rows is not None and seen:
+        ways = [partial(follow_up, context.database, *seen), *ways]
+    for number, begin in enumerate(ways, start=1):
         try:
-            async with context.database.begin() as unit:
+            async with begin() as unit:
                 known = rows or await _rows(unit, operator_id, attempt_id)
                 settled = await _lock(unit, operator_id, attempt_id, known)
                 known_traits = traits.get(settled.attempt.provider)
@@ -143,7 +153,7 @@ async def settle(
                 await payments.report(unit, operator_id, attempt_id, AttemptProblem.AMOUNT_MISMATCH)
             raise
         except ConflictError:
-            if last_try:
+            if number == len(ways):
                 raise
             rows = None
     raise AssertionError("unreachable: the last try returns or raises")
@@ -373,23 +383,10 @@ async def follow_stay(
         tell(unit, session, EventType.PAYMENT_REFUSED, payload, channels=channels)
 
 
-async def _payload(
-    unit: UnitOfWork, session: Session, attempt: PaymentAttempt
-) -> dict[str, str | int]:
+async def _payload(unit: UnitOfWork, session: Session, attempt: PaymentAttempt) -> dict[str, Any]:
     place = await places.require_place(unit, session.operator_id, session.place_id)
-    payload: dict[str, str | int] = {
-        "attempt_id": str(attempt.id),
-        "amount_minor": attempt.amount_minor,
-        "currency": attempt.currency,
-        "provider": attempt.provider,
-        "place_name": place.name,
-        "timezone": place.timezone,
-        "charged_at": unit.now().isoformat(),
-    }
-    if attempt.driver_id is not None and attempt.mandate_id is not None:
-        # Whose account was charged is told of it, whoever has the plate by now.
-        payload["driver_id"] = str(attempt.driver_id)
-    return payload
+    names = {"place_name": place.name, "timezone": place.timezone}
+    return deductions.told_of(unit, attempt) | names
 
 
 async def _mandate_stands(unit: UnitOfWork, attempt: PaymentAttempt) -> bool:

@@ -7,7 +7,9 @@ from uuid import UUID
 from parking.flows.lane_types import Action, Decision, DisplayText, OpenCommand
 from parking.flows.payments.settlement import AttemptRows
 from parking.flows.release import OPEN_TTL_MS
+from parking.kit.columns import Row
 from parking.lanes.models import GateCommand
+from parking.payments.models import PaymentAttempt
 from parking.payments.port import ChargeOrder
 
 
@@ -28,6 +30,8 @@ class NewCharge:
     Attributes:
         order: Made in the transaction that stored the attempt, which spares others before the call.
         rows: What else the attempt's outcome will change.
+        attempt: As it was stored; a settlement that followed it up has changed it.
+        seen: The rows that it belongs to, as that transaction left them.
     """
 
     operator_id: UUID
@@ -35,6 +39,8 @@ class NewCharge:
     provider: str
     order: ChargeOrder
     rows: AttemptRows
+    attempt: PaymentAttempt
+    seen: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True)
