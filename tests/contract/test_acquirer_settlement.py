@@ -9,7 +9,10 @@ import pytest
 from parking.kit.clock import SystemClock
 from parking.kit.money import Money
 from parking.payments.port import (
+    ChargebackState,
     ChargeOrder,
+    NoticeKind,
+    NoticeRefusedError,
     OrderStatus,
     ProviderUnavailableError,
     RefundOrder,
@@ -17,6 +20,7 @@ from parking.payments.port import (
     SettlementNotReadyError,
     SettlementRow,
 )
+from parking.payments.providers.acquirer.notices import parse_notice
 from sesame.sandbox.acquirer import settlements
 from sesame.sandbox.acquirer.settlements import SettlementFiles
 from sesame.sandbox.platform import Platform
@@ -62,13 +66,22 @@ async def test_every_movement_stands_in_it_with_its_fee(acquirer_stage: Acquirer
     assert (await acquirer_stage.provider.refund(refund)).status is OrderStatus.SUCCEEDED
     wish = {"number": order.number, "reason": "fraudulent", "amount_minor": 300}
     await acquirer_stage.control(chargeback=wish)
+    delivery = await acquirer_stage.delivery(NoticeKind.CHARGEBACK_OPENED, order.number)
+    [notice] = delivery.notices
+    assert isinstance(notice.result, ChargebackState)
+    assert notice.result.amount == Money(300, "JPY")
+    await acquirer_stage.control(chargeback={"number": order.number, "decision": "won"})
+    await acquirer_stage.delivery(NoticeKind.CHARGEBACK_WON, order.number)
     rows = await closed(acquirer_stage)
     mine = [row for row in rows if row.number in {order.number, refund.number}]
     assert [(row.kind, row.amount, row.fee_minor) for row in mine] == [
         (SettlementKind.CHARGE, order.amount, 1250 * 60 // 10_000),
         (SettlementKind.REFUND, Money(250, "JPY"), 0),
         (SettlementKind.CHARGEBACK, Money(300, "JPY"), 0),
+        (SettlementKind.CHARGEBACK_REVERSED, Money(300, "JPY"), 0),
     ]
+    # What reverses a chargeback names it.
+    assert [row.reference for row in mine[2:]] == [notice.result.reference] * 2
     assert len({row.reference for row in mine}) == 3
     assert all(row.occurred_at.date() == today() for row in mine)
 
@@ -136,3 +149,9 @@ async def test_pages_that_do_not_add_up_are_no_day(
     monkeypatch.setattr(SettlementFiles, "page", page)
     with pytest.raises(ProviderUnavailableError):
         await acquirer_stage.provider.fetch_settlement(today())
+
+
+def test_a_kind_that_this_wire_has_no_word_for_is_refused() -> None:
+    body = b'{"id":"n1","type":"payer.repaid","occurred_at":"2026-11-22T08:00:00Z","data":{}}'
+    with pytest.raises(NoticeRefusedError):
+        parse_notice(body)

@@ -6,6 +6,7 @@ import secrets
 from sesame.sandbox.acquirer.signing import spoil
 from sesame.sandbox.acquirer.wire import Acquirer
 from sesame.sandbox.platform import (
+    Json,
     PendingNotice,
     RenderedNotice,
     Verdict,
@@ -26,14 +27,11 @@ class AcquirerNotices:
 
     def render(self, notice: PendingNotice) -> RenderedNotice:
         """Return the notice, signed now."""
-        about_agreement = notice.kind.startswith("agreement.")
         content = {
             "id": notice.id,
             "type": notice.kind,
             "occurred_at": instant(notice.occurred_ms),
-            "data": agreement_json(notice.subject)
-            if about_agreement
-            else order_json(notice.subject),
+            "data": _data(notice),
         }
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
         timestamp = self._acquirer.platform.now_ms() // 1000 - notice.age_s
@@ -50,3 +48,12 @@ class AcquirerNotices:
         if status == HTTP_NO_CONTENT:
             return Verdict.TAKEN
         return Verdict.REFUSED if status == HTTP_UNAUTHORIZED else Verdict.AGAIN
+
+
+def _data(notice: PendingNotice) -> Json:
+    if notice.kind.startswith("agreement."):
+        return agreement_json(notice.subject)
+    if not notice.kind.startswith("chargeback."):
+        return order_json(notice.subject)
+    names = ("reference", "status", "reason", "amount_minor", "currency")
+    return {"charge": notice.subject["number"], **{name: notice.subject[name] for name in names}}

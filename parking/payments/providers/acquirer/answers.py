@@ -9,6 +9,7 @@ from parking.kit.money import Money
 from parking.payments.port import (
     AgreementState,
     AgreementStatus,
+    ChargebackState,
     ChargeResult,
     OrderStatus,
     RefundResult,
@@ -127,6 +128,26 @@ class RefundAnswer(_MoneyAnswer):
             failure_code=self.failure_code,
             provider_reference=self.reference,
             amount=self.amount,
+        )
+
+
+class ChargebackAnswer(Answer):
+    """Money that the payer's bank took back."""
+
+    reference: Text
+    charge: Text
+    status: Literal["opened", "won", "lost"]
+    reason: Text
+    amount_minor: AmountMinor
+    currency: Currency
+
+    def result(self) -> ChargebackState:
+        """Return it in the port's words."""
+        return ChargebackState(
+            charge_number=self.charge,
+            reference=self.reference,
+            amount=Money(self.amount_minor, self.currency),
+            reason=self.reason,
         )
 
 

@@ -6,6 +6,7 @@ from parking.payments.port import Notice, NoticeKind, NoticeRefusedError
 from parking.payments.providers.acquirer.answers import (
     AgreementAnswer,
     Answer,
+    ChargebackAnswer,
     OrderAnswer,
     RefundAnswer,
     Text,
@@ -22,6 +23,9 @@ _STATUS = {
     NoticeKind.CHARGE_FAILED: "failed",
     NoticeKind.REFUND_SUCCEEDED: "succeeded",
     NoticeKind.REFUND_FAILED: "failed",
+    NoticeKind.CHARGEBACK_OPENED: "opened",
+    NoticeKind.CHARGEBACK_WON: "won",
+    NoticeKind.CHARGEBACK_LOST: "lost",
 }
 
 
@@ -43,10 +47,15 @@ class _RefundNotice(_Envelope):
     data: RefundAnswer
 
 
-_MODELS: dict[str, type[_AgreementNotice | _OrderNotice | _RefundNotice]] = {
+class _ChargebackNotice(_Envelope):
+    data: ChargebackAnswer
+
+
+_MODELS: dict[str, type[_AgreementNotice | _OrderNotice | _RefundNotice | _ChargebackNotice]] = {
     "agreement": _AgreementNotice,
     "charge": _OrderNotice,
     "refund": _RefundNotice,
+    "chargeback": _ChargebackNotice,
 }
 
 
@@ -58,8 +67,9 @@ def parse_notice(body: bytes) -> Notice:
     """
     try:
         kind = _Envelope.model_validate_json(body).type
+        # A kind of the port that this wire has no word for is no notice of it.
         notice = _MODELS[kind.partition(".")[0]].model_validate_json(body)
-    except ValidationError as error:
+    except (ValidationError, KeyError) as error:
         raise NoticeRefusedError("body") from error
     if notice.data.status != _STATUS[kind]:
         raise NoticeRefusedError("body")
