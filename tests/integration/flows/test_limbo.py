@@ -1,0 +1,202 @@
+"""A process that dies between any two steps leaves nothing in limbo, and takes nothing twice."""
+
+from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+
+from parking.flows.pay_link import pay_token
+from parking.flows.payments import charging, checkout, settlement
+from parking.flows.payments.mandates import Wish
+from parking.payments.fake import FakeProvider, Fault
+from parking.payments.port import AccountKind, OrderStatus
+from tests.factories.lane_world import LaneWorld
+from tests.factories.providers import add_provider
+
+KINDS: Final[dict[str, dict[str, Any]]] = {
+    "alipay": {},
+    "stripe": {"account": AccountKind.CARD},
+    "wechat": {"needs_plate": True},
+    "gocardless": {"account": AccountKind.BANK, "settles_at_gate": False},
+}
+
+
+class Killed(BaseException):
+    """The process dies here."""
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(charging, "QUERY_PAUSES_S", (0, 0))
+
+
+async def owing(world: LaneWorld, provider: FakeProvider) -> tuple[UUID, UUID, UUID]:
+    """Let a driver with a mandate at the provider leave with a bill; returns its keys and stay."""
+    driver_id = await world.add_driver()
+    [row] = await world.rows("SELECT binding_id FROM driver_plates")
+    wish = Wish(provider=provider.name, binding_id=row["binding_id"])
+    await world.permit(driver_id, wish, provider=provider)
+    session_id = await world.drive_in()
+    world.wait(minutes=45)
+    # This process has no provider: the display asks for the money.
+    known = world.context.providers
+    world.context = replace(world.context, providers={})
+    world.gate = type(world.gate)(world.context)
+    assert (await world.drive_out()).reason == "payment_due"
+    world.context = replace(world.context, providers=known)
+    [bill] = await world.rows("SELECT operator_id, id FROM bills")
+    return bill["operator_id"], bill["id"], session_id
+
+
+def die(monkeypatch: pytest.MonkeyPatch, target: object, name: str, *, after: bool) -> None:
+    """Let the process die before a call, or right after it."""
+    call = getattr(target, name)
+
+    async def killed(*args: Any, **named: Any) -> None:  # noqa: ANN401 - the call's own
+        if after:
+            await call(*args, **named)
+        raise Killed
+
+    monkeypatch.setattr(target, name, killed)
+
+
+async def recover(world: LaneWorld) -> list[str]:
+    """Let workers do their round until a day has passed; returns where every order stands."""
+    for _ in range(30):
+        world.wait(minutes=1)
+        await settlement.sweep(world.context)
+    for _ in range(6):
+        world.wait(hours=4)
+        await settlement.sweep(world.context)
+    rows = await world.rows("SELECT state, problem FROM payment_attempts ORDER BY sent_at, id")
+    assert {row["problem"] for row in rows} <= {None}
+    return [row["state"] for row in rows]
+
+
+async def books_agree(world: LaneWorld, provider: FakeProvider, *, captured: int) -> None:
+    assert provider.captured("CNY") == captured
+    balances = await world.balances()
+    assert sum(balances.values()) == 0
+    assert balances.get((f"provider:{provider.name}", "CNY"), 0) == captured
+    [bill] = await world.rows("SELECT state, live_attempt_id FROM bills")
+    assert bill["live_attempt_id"] is None
+    assert (bill["state"] == "paid") is (captured == 1000)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("step", ["before the call", "after the call", "before the outcome"])
+async def test_whoever_dies_while_charging_charged_once(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch, kind: str, step: str
+) -> None:
+    provider = add_provider(world, kind, **KINDS[kind])
+    operator_id, bill_id, _ = await owing(world, provider)
+    with monkeypatch.context() as patched:
+        if step == "before the outcome":
+            die(patched, settlement, "settle", after=False)
+        else:
+            die(patched, provider, "charge", after=step == "after the call")
+        with pytest.raises(Killed):
+            await charging.charge_bill(world.context, operator_id, bill_id, is_waited_for=False)
+    assert [row["state"] for row in await world.rows("SELECT state FROM payment_attempts")] == [
+        "sent"
+    ]
+    assert await recover(world) == ["succeeded"]
+    await books_agree(world, provider, captured=1000)
+
+
+@pytest.mark.parametrize("step", ["query", "charge", "settle"])
+async def test_whoever_dies_while_asking_leaves_the_question_to_the_next(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    provider = add_provider(world, "alipay")
+    operator_id, bill_id, _ = await owing(world, provider)
+    provider.play(*[Fault.LOSE_ANSWER_BEFORE] * 3)
+    await charging.charge_bill(world.context, operator_id, bill_id)
+    with monkeypatch.context() as patched:
+        target = settlement if step == "settle" else provider
+        die(patched, target, step, after=step == "charge")
+        world.wait(minutes=1)
+        # The sweep asks about many at once: the death of one question ends no other.
+        assert await settlement.sweep(world.context) == 1
+    [row] = await world.rows("SELECT state FROM payment_attempts")
+    assert row["state"] == "unknown"
+    assert await recover(world) == ["succeeded"]
+    await books_agree(world, provider, captured=1000)
+
+
+@pytest.mark.parametrize("kind", ["stripe", "alipay"])
+async def test_an_order_that_is_too_old_is_closed_and_never_sent_again(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    provider = add_provider(world, kind, **KINDS[kind])
+    operator_id, bill_id, _ = await owing(world, provider)
+    with monkeypatch.context() as patched:
+        die(patched, provider, "charge", after=False)
+        with pytest.raises(Killed):
+            await charging.charge_bill(world.context, operator_id, bill_id)
+    sent: list[str] = []
+    charge = provider.charge
+
+    async def counted(order: Any) -> Any:  # noqa: ANN401 - the port's
+        sent.append(order.number)
+        return await charge(order)
+
+    monkeypatch.setattr(provider, "charge", counted)
+    # Nothing ran for longer than providers keep to a number.
+    world.wait(hours=25)
+    await settlement.sweep(world.context)
+    assert sent == []
+    assert await recover(world) == ["failed"]
+    await books_agree(world, provider, captured=0)
+    # Only now, under another number.
+    attempt = await charging.charge_bill(world.context, operator_id, bill_id)
+    assert attempt is not None
+    assert attempt.state == "succeeded"
+    assert sent == [attempt.number]
+    await books_agree(world, provider, captured=1000)
+
+
+@pytest.mark.parametrize("is_paid", [True, False])
+async def test_whoever_dies_while_a_page_opens_leaves_no_second_one(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch, *, is_paid: bool
+) -> None:
+    provider = add_provider(world, "alipay")
+    _, _, session_id = await owing(world, provider)
+    token = pay_token(world.context.vault, world.entry.operator_id, session_id)
+    with monkeypatch.context() as patched:
+        die(patched, provider, "start_checkout", after=True)
+        with pytest.raises(Killed):
+            await checkout.start(world.context, token, "alipay")
+    await checkout.start(world.context, token, "alipay")
+    [page] = await world.rows("SELECT number FROM payment_attempts")
+    if is_paid:
+        assert provider.pay(page["number"])
+    else:
+        provider.settle(page["number"], OrderStatus.FAILED, "expired")
+    assert await recover(world) == ["succeeded" if is_paid else "failed"]
+    await books_agree(world, provider, captured=1000 * is_paid)
+
+
+@pytest.mark.parametrize("step", ["close", "settle"])
+async def test_whoever_dies_while_switching_leaves_one_way_to_pay(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    provider, other = add_provider(world, "alipay"), add_provider(world, "wechat")
+    _, _, session_id = await owing(world, provider)
+    token = pay_token(world.context.vault, world.entry.operator_id, session_id)
+    await checkout.start(world.context, token, "wechat")
+    with monkeypatch.context() as patched:
+        target = settlement if step == "settle" else other
+        die(patched, target, step, after=step == "close")
+        with pytest.raises(Killed):
+            await checkout.start(world.context, token, "alipay")
+    [page] = await world.rows("SELECT number, state FROM payment_attempts")
+    assert page["state"] == "sent"
+    # It was closed before the process died: whoever still sees it cannot pay there.
+    assert not other.pay(page["number"])
+    await checkout.start(world.context, token, "alipay")
+    [number] = await world.rows("SELECT number FROM payment_attempts WHERE provider = 'alipay'")
+    assert provider.pay(number["number"])
+    assert sorted(await recover(world)) == ["failed", "succeeded"]
+    await books_agree(world, provider, captured=1000)
