@@ -75,6 +75,9 @@ class FollowUp(UnitOfWork):
     `ConflictError`, so that the caller takes the ordinary way: locking a row that it does not
     know, deleting, and statements that write by themselves.
 
+    Two that hold the same row and change nothing of it both succeed: what must happen once has to
+    change a row that it holds.
+
     Args:
         session: On a connection that commits each statement; it must not flush by itself.
         known: Rows as units of work left them that are closed.
