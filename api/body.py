@@ -20,13 +20,13 @@ class BodyRefusedError(ParkingError):
 
 
 class BodyTooLargeError(BodyRefusedError):
-    """The body has more than BODY_BYTES_MAX bytes; the rest of it was not read."""
+    """The body has more bytes than allowed; the rest of it was not read."""
 
     code = "PAYLOAD_TOO_LARGE"
     status = 413
 
-    def __init__(self) -> None:
-        super().__init__(f"body: expected at most {BODY_BYTES_MAX} bytes")
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__(f"body: expected at most {bytes_max} bytes")
 
 
 class BodyTooSlowError(BodyRefusedError):
@@ -50,30 +50,30 @@ class BodyAbandonedError(BodyRefusedError):
         super().__init__("body: the client closed the connection")
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, bytes_max: int = BODY_BYTES_MAX) -> bytes:
     """Return the whole body.
 
     Raises:
-        BodyTooLargeError: it is larger than BODY_BYTES_MAX, announced or not.
+        BodyTooLargeError: it is larger than `bytes_max`, announced or not.
         BodyTooSlowError: it did not come within BODY_TIMEOUT_S.
         BodyAbandonedError: the client left in the middle.
     """
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > BODY_BYTES_MAX:
-        raise BodyTooLargeError
+    if announced.isdigit() and int(announced) > bytes_max:
+        raise BodyTooLargeError(bytes_max)
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await _read(request)
+            return await _read(request, bytes_max)
     except TimeoutError as error:
         raise BodyTooSlowError from error
     except ClientDisconnect as error:
         raise BodyAbandonedError from error
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, bytes_max: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise BodyTooLargeError
+        if len(body) > bytes_max:
+            raise BodyTooLargeError(bytes_max)
     return bytes(body)

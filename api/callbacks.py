@@ -28,7 +28,8 @@ class CallbackEndpoint:
         if provider is None:
             return _problem(404, "PROVIDER_UNKNOWN")
         try:
-            notices = provider.verify_notices(dict(request.headers), await read_body(request))
+            body = await read_body(request, provider.traits.notice_bytes_max)
+            notices = provider.verify_notices(dict(request.headers), body)
         except BodyRefusedError as error:
             return JSONResponse({"code": error.code}, error.status, REFUSED_HEADERS)
         except NoticeRefusedError as error:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+NOTICE_BYTES_MAX = 64 * 1024
+
 
 class AccountKind(StrEnum):
     """What the money is taken from."""
@@ -30,6 +32,7 @@ class ProviderTraits:
         day_minor_max: The most that one agreement may be charged a day.
         day_charges_max: How often one agreement may be charged a day.
         timezone: Whose days its settlement files and its daily limits are about.
+        notice_bytes_max: How long one delivery of its notices may be.
     """
 
     account: AccountKind
@@ -45,3 +48,4 @@ class ProviderTraits:
     day_minor_max: int | None = None
     day_charges_max: int | None = None
     timezone: str = "UTC"
+    notice_bytes_max: int = NOTICE_BYTES_MAX

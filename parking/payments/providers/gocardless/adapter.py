@@ -41,13 +41,14 @@ TRAITS = ProviderTraits(
     has_checkout=False,
     currencies=frozenset({agreements.SCHEME_CURRENCY}),
     timezone="UTC",
+    notice_bytes_max=BODY_BYTES_MAX,
 )
 # 498 is what GoCardless asks for where a signature does not fit; any 2xx ends the repetitions.
 _REPLIES = {
     NoticeOutcome.TAKEN: NoticeReply(status=204),
     NoticeOutcome.REFUSED: NoticeReply(status=498, body=b'{"code":"PAYMENT_NOTICE_REFUSED"}'),
     NoticeOutcome.BUSY: NoticeReply(status=503, body=b'{"code":"BUSY"}'),
-    NoticeOutcome.IMPOSSIBLE: NoticeReply(status=422, body=b'{"code":"AMOUNT_MISMATCH"}'),
+    NoticeOutcome.IMPOSSIBLE: NoticeReply(status=204),
 }
 
 

@@ -28,14 +28,13 @@ from parking.payments.providers.gocardless.objects import (
     AMOUNT,
     CHARGE,
     CURRENCY,
-    NO_METADATA,
     NUMBER,
     Links,
     Metadata,
 )
 from parking.payments.providers.gocardless.transport import Answer
 
-BODY_BYTES_MAX = 1024 * 1024
+BODY_BYTES_MAX = 512 * 1024
 EVENTS_MAX = 250
 TOLD_ONLY = "told_only"
 
@@ -87,7 +86,7 @@ class Event(Answer):
     action: Annotated[str, Field(max_length=64)]
     details: Details = Details()
     links: Links = Links()
-    resource_metadata: Metadata = NO_METADATA
+    resource_metadata: Metadata
 
 
 class _Body(Answer):

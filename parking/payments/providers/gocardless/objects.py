@@ -1,7 +1,5 @@
 """GoCardless' objects, and what they mean in the port's words."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
@@ -25,8 +23,7 @@ CHARGE = "charge"
 Id = Annotated[str, Field(min_length=2, max_length=64, pattern=r"^[0-9A-Za-z_]+$")]
 AmountMinor = Annotated[int, Field(gt=0, lt=2**53)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
-Metadata = Mapping[str, str]
-NO_METADATA: Metadata = MappingProxyType({})
+Metadata = Annotated[dict[str, str], Field(default_factory=dict[str, str])]
 
 # A payment can be made under a mandate from the moment that the payer gave it.
 _MANDATES = {
@@ -87,7 +84,7 @@ class BillingRequest(Answer):
 
     id: Id
     status: Literal["pending", "ready_to_fulfil", "fulfilling", "fulfilled", "cancelled"]
-    metadata: Metadata = NO_METADATA
+    metadata: Metadata
     mandate_request: MandateRequest | None = None
     links: Links = Links()
 
@@ -106,7 +103,7 @@ class Mandate(Answer):
     id: Id
     status: str
     created_at: AwareDatetime
-    metadata: Metadata = NO_METADATA
+    metadata: Metadata
     links: Links = Links()
 
     @property
@@ -131,7 +128,7 @@ class Payment(Answer):
     currency: Currency
     amount_refunded: Annotated[int, Field(ge=0)] = 0
     created_at: AwareDatetime
-    metadata: Metadata = NO_METADATA
+    metadata: Metadata
     links: Links = Links()
 
     @property
@@ -162,7 +159,7 @@ class Refund(Answer):
     status: str
     amount: AmountMinor
     currency: Currency
-    metadata: Metadata = NO_METADATA
+    metadata: Metadata
     links: Links = Links()
 
     @property

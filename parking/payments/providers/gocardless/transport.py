@@ -51,6 +51,8 @@ class GoCardlessSettings:
         url = urlsplit(self.base_url)
         if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
             raise InvalidInputError("base_url", "an https URL, or http on loopback")
+        if not self.access_token.isprintable() or not self.access_token.strip():
+            raise InvalidInputError("access_token", "the token of an account")
         if len(self.webhook_secret) < SECRET_LENGTH_MIN:
             raise InvalidInputError("webhook_secret", f"{SECRET_LENGTH_MIN} characters or more")
 
