@@ -67,7 +67,9 @@ async def open_context(
             vault=vault,
             bus=bus,
             providers=providers,
-            checkout_provider=next(iter(providers), None),
+            checkout_provider=next(
+                (name for name, provider in providers.items() if provider.traits.has_checkout), None
+            ),
             public_url=settings.public_url.rstrip("/"),
             deciding_thresholds=deciding_thresholds(),
             receipts=receipt_signer(settings),
