@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlmodel import select
@@ -90,12 +91,15 @@ async def test_every_device_is_told_once(
     ] * 2
     assert {row.sent_at for row in rows} == {START}
     by_target = {message.target: message for message in push.messages}
+    charged_at = START.astimezone(ZoneInfo("Asia/Shanghai"))
     assert by_target["phone"] == PushMessage(
         delivery_id=next(row.id for row in rows if row.id == by_target["phone"].delivery_id),
         target_kind=by_target["phone"].target_kind,
         target="phone",
         title="12.50 CNY bezahlt",
-        body="Ihr Aufenthalt (Seaside) wurde wie von Ihnen freigegeben abgebucht.",
+        body="Ihr Aufenthalt (Seaside) ist bezahlt. Abgebucht bei dem Zahlungsdienst, "
+        f"{charged_at:%Y-%m-%d %H:%M}. Nicht von Ihnen? Öffnen Sie die App: Erlaubnis beenden "
+        "und der Rechnung widersprechen.",
         tag=str(event.id),
         collapse_key=f"money:{event.subject_id}",
         data={
