@@ -33,6 +33,33 @@ from sesame.sandbox.platform.store import NONCE_LIFETIME_MS
 
 START = datetime(2026, 11, 27, 8, tzinfo=UTC)
 CNY = "CNY"
+# As the acquirer of before the others wrote its file.
+FIRST_ACQUIRER = """
+create table platform_key (position integer primary key, pem blob not null);
+create table nonce (nonce text primary key, seen_ms integer not null);
+create table agreement (
+    reference text primary key, number text not null unique, parameters text not null,
+    description text not null, return_url text not null, token text not null unique,
+    status text not null, payer_hint text, created_ms integer not null,
+    expires_ms integer not null, signed_ms integer, cancelled_ms integer, manner text not null);
+create table orders (
+    space text not null, number text not null, kind text, parent text, parameters text,
+    amount_minor integer, currency text, description text, return_url text, token text unique,
+    reference text, status text not null, guaranteed integer not null default 0,
+    failure_code text, manner text not null, created_ms integer not null, settled_ms integer,
+    due_ms integer, due_status text, due_failure_code text, primary key (space, number));
+create table notice (
+    serial integer primary key autoincrement, id text not null, body blob not null,
+    manner text not null, due_ms integer, attempts integer not null default 0,
+    last_status integer, delivered_ms integer);
+insert into platform_key values (0, cast('first' as blob)), (1, cast('second' as blob));
+insert into agreement values (
+    'agr_1', 'A1', '{}', 'Parking', 'https://a.example/', 't', 'active', null, 1, 2, 1, null,
+    'normal');
+insert into orders (space, number, kind, amount_minor, currency, status, manner, created_ms)
+    values ('order', 'C1', 'charge', 1250, 'CNY', 'succeeded', 'normal', 1);
+insert into notice (id, body, manner, due_ms) values ('n', 'x', 'normal', 1);
+"""
 
 
 class PlainWire:
@@ -161,6 +188,17 @@ class TestBooks:
             older.execute("create table orders (number text)")
         with pytest.raises(ValueError, match="another version"):
             open_platform(_options(tmp_path), clock)
+
+    def test_a_file_of_the_first_acquirer_goes_on(self, tmp_path: Path, clock: ManualClock) -> None:
+        with sqlite3.connect(tmp_path / "books.sqlite") as older:
+            older.executescript(FIRST_ACQUIRER)
+        platform = open_platform(_options(tmp_path), clock)
+        assert platform.store.secret("platform_key_1", lambda: b"new") == b"second"
+        order = platform.orders.get(ORDER, "C1")
+        assert (order["status"], order["amount_minor"], order["extra"]) == ("succeeded", 1250, {})
+        assert platform.agreements.by_number("A1")["status"] == "active"
+        assert _told(platform) == []
+        platform.store.close()
 
 
 class TestNotices:

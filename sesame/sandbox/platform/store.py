@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sesame.sandbox.platform.upgrade import upgrade
+
 NONCE_LIFETIME_MS = 2 * 300 * 1000
 SCHEMA_VERSION = 2
 _BUSY_TIMEOUT_S = 5.0
@@ -76,7 +78,11 @@ class Store:
     def _require_version(self, path: Path) -> None:
         tables = self._connection.execute("select count(*) from sqlite_schema").fetchone()[0]
         version = self._connection.execute("pragma user_version").fetchone()[0]
-        if tables and version != SCHEMA_VERSION:
+        if (
+            tables
+            and version != SCHEMA_VERSION
+            and not (version == 0 and upgrade(self._connection))
+        ):
             self._connection.close()
             raise ValueError(f"{path} was written by another version of the stand-in: remove it")
 
