@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from parking.kit.crypto import KEY_BYTES
 from sesame.embedded.folder import DataFolder
 from sesame.embedded.ports import LOOPBACK
-from sesame.embedded.stack import Endpoints
+from sesame.embedded.stack import DATABASE_SETTING, REDIS_SETTING, Endpoints
+from sesame.settings import Settings
 
 API_PORT_SETTING: Final = "SESAME_API_PORT"
 GATES_PORT_SETTING: Final = "SESAME_GATES_PORT"
@@ -75,6 +76,17 @@ def install(
 def own_ports(folder: DataFolder) -> dict[str, str]:
     """Return settings with free ports: throw-away installations run side by side."""
     return {name: str(folder.port(name)) for name in PORTS}
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings that a process with this environment reads."""
+    values = {
+        name.removeprefix("SESAME_").lower(): value
+        for name, value in environment.items()
+        if name.startswith("SESAME_")
+    }
+    servers = {name: environment[name] for name in (DATABASE_SETTING, REDIS_SETTING)}
+    return Settings.model_validate({**values, **servers})
 
 
 def _encoded(folder: DataFolder, name: str) -> str:

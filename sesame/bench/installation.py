@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,13 +13,11 @@ from typing import Any, Final
 import httpx
 
 from parking.flows.context import ParkingContext
-from sesame.embedded.folder import DataFolder
-from sesame.embedded.ports import LOOPBACK
 from sesame.embedded.stack import DATABASE_SETTING, REDIS_SETTING, Stack
-from sesame.installation import Installation, install, own_ports
-from sesame.process_spec import AnsweringUrl, ProcessSpec
+from sesame.installation import Installation, install, own_ports, read_settings
+from sesame.process_spec import ProcessSpec
 from sesame.processes import application_processes
-from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
+from sesame.sandbox.processes import Site, prepare, with_stand_ins
 from sesame.settings import Settings
 from sesame.supervisor import Echo, Supervisor
 from sesame.wiring import open_context
@@ -28,7 +25,6 @@ from sesame.wiring import open_context
 GATES: Final = "gates"
 RECOGNIZER: Final = "recognizer"
 ACQUIRER: Final = "acquirer"
-MERCHANT: Final = "sesame-bench"
 BOOKS_TIMEOUT_S: Final = 10.0
 CONNECTIONS_MAX: Final = 4
 
@@ -118,9 +114,13 @@ async def running(
         await migrate(stack.endpoints.database_url)
         on_step("stand-in, gate bridge and recogniser")
         installation = install(stack.folder, stack.endpoints, given | own_ports(stack.folder))
-        spec, url, settings = _acquirer(stack.folder, installation.environment)
-        await supervisor.start(spec)
-        environment = {**installation.environment, **settings, "SESAME_LOG_FORMAT": "json"}
+        site = Site(stack.folder, installation.environment, api_url=None)
+        stand_ins = prepare(site, (ACQUIRER,))
+        acquirer = stand_ins[ACQUIRER]
+        await supervisor.start(acquirer.spec)
+        environment = with_stand_ins(
+            {**installation.environment, "SESAME_LOG_FORMAT": "json"}, stand_ins
+        )
         processes = _processes(installation, environment, recognizers)
         for process in processes:
             await supervisor.start(process)
@@ -131,11 +131,11 @@ async def running(
             context,
             installation.gates_url.replace("http", "ws", 1),
             stack.endpoints.database_url,
-            url,
+            acquirer.url,
             {
                 "postgres": stack.postgres.pid,
                 "valkey": stack.valkey.pid,
-                **{each.name: supervisor.pid(each.name) for each in (spec, *processes)},
+                **{each.name: supervisor.pid(each.name) for each in (acquirer.spec, *processes)},
             },
         )
 
@@ -167,38 +167,6 @@ def _processes(
     return [specs[GATES], specs[RECOGNIZER], *more]
 
 
-def _acquirer(
-    folder: DataFolder, environment: Mapping[str, str]
-) -> tuple[ProcessSpec, str, dict[str, str]]:
-    private = folder.secret_file("merchant_key.pem", new_private_pem)
-    public = folder.root / "merchant_key.pub.pem"
-    public.write_text(public_pem(private.read_bytes()), encoding="ascii")
-    platform_keys = folder.root / "acquirer_keys.pem"
-    port = folder.port(ACQUIRER)
-    url = f"http://{LOOPBACK}:{port}"
-    options = {
-        "--data": str(folder.root / "acquirer.db"),
-        "--merchant-key": str(public),
-        "--merchant": MERCHANT,
-        "--platform-key-out": str(platform_keys),
-        "--port": str(port),
-    }
-    arguments = tuple(part for pair in options.items() for part in pair)
-    spec = ProcessSpec(
-        name=ACQUIRER,
-        argv=(sys.executable, "-m", "sesame", "sandbox", ACQUIRER, *arguments),
-        environment=environment,
-        ready=AnsweringUrl(f"{url}/_books"),
-    )
-    settings = {
-        "SESAME_ACQUIRER_URL": url,
-        "SESAME_ACQUIRER_MERCHANT": MERCHANT,
-        "SESAME_ACQUIRER_KEY_FILE": str(private),
-        "SESAME_ACQUIRER_PLATFORM_KEYS_FILE": str(platform_keys),
-    }
-    return spec, url, settings
-
-
 def _remove_moved_data(data: Path) -> None:
     """Remove what a server keeps elsewhere, because its account could not enter the folder."""
     for link in data.iterdir():
@@ -214,14 +182,3 @@ def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in environment.items()
         if name not in servers and not name.startswith("SESAME_")
     }
-
-
-def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Return the settings that a process with this environment reads."""
-    values = {
-        name.removeprefix("SESAME_").lower(): value
-        for name, value in environment.items()
-        if name.startswith("SESAME_")
-    }
-    servers = {name: environment[name] for name in (DATABASE_SETTING, REDIS_SETTING)}
-    return Settings.model_validate({**values, **servers})

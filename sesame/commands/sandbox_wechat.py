@@ -9,10 +9,8 @@ import typer
 from parking.kit.clock import SystemClock
 from sesame.commands.stand_in_server import listen, serve
 from sesame.sandbox.wechat import Options, create_stand_in, new_api_key
+from sesame.sandbox.wechat.app import APP, MERCHANT, SERIAL
 
-SERIAL = "5157F09EFDC096DE15EBE81A47057A7232F1B8E1"
-MERCHANT = "1900000109"
-APP = "wxcbda96de0b165486"
 _SECRET_FILE_MODE = 0o600
 
 

@@ -13,27 +13,28 @@ from typing import Final, Self
 from uuid import UUID
 
 from parking.flows.context import ParkingContext
-from sesame.demo import stand_ins
 from sesame.demo.desk import AcquirerDesk
 from sesame.demo.gate_agents import gate_agent
 from sesame.demo.graphql_client import STAFF_PATH, GraphQLClient
 from sesame.demo.inboxes import PushInbox, SmsInbox
 from sesame.demo.lane import LaneClient, Report
 from sesame.demo.phone import Phone
-from sesame.demo.stand_ins import StandIn
 from sesame.demo.town import Town, settle
 from sesame.embedded.stack import DATABASE_SETTING, REDIS_SETTING, Stack
-from sesame.installation import Installation, install, own_ports
+from sesame.installation import Installation, install, own_ports, read_settings
 from sesame.migration import migrate
 from sesame.process_spec import ProcessSpec
 from sesame.processes import application_processes
-from sesame.settings import Settings
+from sesame.sandbox.processes import Site, StandIn, prepare, with_stand_ins
 from sesame.supervisor import Echo, Supervisor
 from sesame.wiring import open_context, token_issuer
 
 TOWN_FILE: Final = "town.json"
 CONNECTIONS_MAX: Final = 4
 STAFF_NAME: Final = "Demo staff"
+ACQUIRER: Final = "acquirer"
+FCM: Final = "fcm"
+SMS: Final = "sms"
 
 ReportListener = Callable[[str, Report], None]
 ChildListener = Callable[[str, str], None]
@@ -187,28 +188,22 @@ class DemoInstallation:
         if not self._durable:
             given |= own_ports(folder)
         plain = install(folder, self.stack.endpoints, given)
-        environment = plain.environment
-        prepared = (
-            stand_ins.acquirer(folder, api_url=plain.api_url, environment=environment),
-            stand_ins.fcm(folder, environment=environment),
-            stand_ins.sms(folder, environment=environment),
-        )
-        for stand_in in prepared:
-            environment = {**environment, **stand_in.settings}
-        by_name = {stand_in.spec.name: stand_in for stand_in in prepared}
-        return Installation(environment, plain.api_url, plain.gates_url), by_name
+        site = Site(folder, plain.environment, plain.api_url)
+        prepared = prepare(site, (ACQUIRER, FCM, SMS))
+        environment = with_stand_ins(plain.environment, prepared)
+        return Installation(environment, plain.api_url, plain.gates_url), prepared
 
     async def _open_clients(
         self, undo: AsyncExitStack, installation: Installation, outside: dict[str, StandIn]
     ) -> None:
-        settings = _settings(installation.environment)
+        settings = read_settings(installation.environment)
         self._tokens = token_issuer(settings)
         self.context = await undo.enter_async_context(
             open_context(settings, connections_max=CONNECTIONS_MAX)
         )
-        self.desk = AcquirerDesk(outside[stand_ins.ACQUIRER].url)
-        self.pushes = PushInbox(outside[stand_ins.FCM].url)
-        self._sms = SmsInbox(outside[stand_ins.SMS].url)
+        self.desk = AcquirerDesk(outside[ACQUIRER].url)
+        self.pushes = PushInbox(outside[FCM].url)
+        self._sms = SmsInbox(outside[SMS].url)
         for client in (self.desk, self.pushes, self._sms):
             undo.push_async_callback(client.close)
 
@@ -271,14 +266,3 @@ def _without_own_settings(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in environment.items()
         if name in kept or not name.startswith("SESAME_")
     }
-
-
-def _settings(environment: Mapping[str, str]) -> Settings:
-    """Return the settings that a process started with this environment would read."""
-    values: dict[str, str] = {
-        name.removeprefix("SESAME_").lower(): value
-        for name, value in environment.items()
-        if name.startswith("SESAME_")
-    }
-    servers = {name: environment[name] for name in (DATABASE_SETTING, REDIS_SETTING)}
-    return Settings.model_validate({**values, **servers})

@@ -27,7 +27,6 @@ from sesame.demo.gate_agents import gate_agent
 from sesame.demo.installation import DemoInstallation
 from sesame.demo.lane import LaneClient, Visit
 from sesame.demo.phone import Phone
-from sesame.demo.stand_ins import NOTICE_PATH
 from sesame.demo.town import ALTMARKT, TownLane, TownPlace
 from sesame.supervisor import ProcessDownError
 from tests.servers import valkey_client
@@ -172,7 +171,7 @@ class Stage:
         for key in AGENTS:
             await self.lane(key).leave()
         await self.town.desk.play(clear=True)
-        await self.town.desk.play(notice_url=f"{self.town.api_url}{NOTICE_PATH}")
+        await self.town.desk.play(notice_url=f"{self.town.api_url}/callbacks/acquirer")
 
     async def lose_notices(self) -> None:
         """Let the acquirer's notices go nowhere: only its answers tell what became of a charge."""

@@ -14,16 +14,15 @@ from parking.events.bus import open_valkey
 from parking.flows.context import ParkingContext
 from sesame.bench.installation import (
     Migrate,
-    read_settings,
     started_stack,
     without_settings,
 )
 from sesame.bench.money.books import Books, read_books
 from sesame.bench.money.faults import DELAY_MS, Fault, Kind
-from sesame.bench.money.stand_ins import MAKERS, Site, StandIn
 from sesame.embedded.stack import Stack
-from sesame.installation import install, own_ports
+from sesame.installation import install, own_ports, read_settings
 from sesame.processes import application_processes
+from sesame.sandbox.processes import Site, StandIn, prepare, with_stand_ins
 from sesame.supervisor import Echo, ProcessDownError, Supervisor
 from sesame.wiring import open_context
 
@@ -147,12 +146,12 @@ async def running(
         given = without_settings(os.environ)
         installation = install(stack.folder, stack.endpoints, given | own_ports(stack.folder))
         site = Site(stack.folder, installation.environment, installation.api_url)
-        stand_ins = {name: MAKERS[name](site) for name in providers}
+        stand_ins = prepare(site, providers)
         on_step(f"{len(stand_ins)} providers' stand-ins")
         await asyncio.gather(*(supervisor.start(each.spec) for each in stand_ins.values()))
-        environment = {**installation.environment, "SESAME_LOG_FORMAT": "json"}
-        for stand_in in stand_ins.values():
-            environment |= stand_in.settings
+        environment = with_stand_ins(
+            {**installation.environment, "SESAME_LOG_FORMAT": "json"}, stand_ins
+        )
         on_step("api, gate bridge, job worker and recogniser")
         ready = type(installation)(environment, installation.api_url, installation.gates_url)
         specs = application_processes(ready)

@@ -20,8 +20,8 @@ from sesame.bench.money.chaos import RECOVERY_S_MAX, Chaos, Played
 from sesame.bench.money.charge_path import ChargePath, measure_charge_path
 from sesame.bench.money.faults import FaultPlan
 from sesame.bench.money.installation import MoneyInstallation, running
-from sesame.bench.money.stand_ins import MAKERS
 from sesame.bench.money.street import Street, furnish
+from sesame.sandbox.processes import PAYMENT_MAKERS
 
 EXITS: Final = 2000
 PLACES: Final = 12
@@ -54,10 +54,10 @@ class MoneyPlan:
         Raises:
             InvalidInputError: there is no such provider.
         """
-        providers = tuple(self.providers) or tuple(MAKERS)
-        unknown = [name for name in providers if name not in MAKERS]
+        providers = tuple(self.providers) or tuple(PAYMENT_MAKERS)
+        unknown = [name for name in providers if name not in PAYMENT_MAKERS]
         if unknown:
-            raise InvalidInputError("provider", f"one of {', '.join(MAKERS)}")
+            raise InvalidInputError("provider", f"one of {', '.join(PAYMENT_MAKERS)}")
         return FaultPlan(
             exits=self.exits,
             providers=providers,

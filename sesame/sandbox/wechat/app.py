@@ -27,6 +27,10 @@ from sesame.sandbox.wechat.parkings import Services
 from sesame.sandbox.wechat.signing import PlatformKey, load_merchant_key, new_private_pem
 
 PLATFORM_KEYS = 2
+MERCHANT = "1900000109"
+APP = "wxcbda96de0b165486"
+# Of the merchant's certificate.
+SERIAL = "5157F09EFDC096DE15EBE81A47057A7232F1B8E1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
