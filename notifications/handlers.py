@@ -13,6 +13,7 @@ from prometheus_client import Counter
 
 from notifications.push import PushMessage, PushOutcome, PushResult, PushSender
 from notifications.templates import (
+    DEDUCTIONS,
     DEFAULT_LOCALE,
     DISPUTES,
     PASSES,
@@ -23,7 +24,9 @@ from notifications.templates import (
     template_of,
 )
 from parking.drivers import deliveries
-from parking.drivers.deliveries import PendingDelivery
+from parking.drivers.deliveries import PendingDelivery, PendingText
+from parking.drivers.port import SmsMessage, SmsNotSentError, SmsSender
+from parking.drivers.texting import SmsPolicy
 from parking.events import outbox
 from parking.events.envelope import Event
 from parking.events.relay import Job
@@ -36,6 +39,8 @@ CLAIM: Final = timedelta(seconds=20)
 RETRY_S_MAX: Final = 300.0
 RETRY_AFTER_S_MAX: Final = 3600.0
 JITTER: Final = 0.25
+# A deduction that no device took by then, after about a minute, goes out as a text message.
+TEXT_AFTER_ATTEMPTS: Final = 6
 
 # What an event is about, where it is not a stay.
 _SUBJECTS: Final[Mapping[str, str]] = {
@@ -43,6 +48,7 @@ _SUBJECTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(PASS_EVENTS, "pass_id"),
 }
 _DATA_FIELDS: Final = ("amount_minor", "currency", "pay_url", "direction", "place_id")
+_TEXTS: Final = Counter("sesame_texts", "Text messages by outcome", ["template", "outcome"])
 _PUSHES: Final = Counter("sesame_pushes", "Pushes by outcome", ["template", "outcome"])
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -53,6 +59,7 @@ class _Plan:
 
     driver_id: UUID
     template: Template
+    text: Text
     messages: Sequence[tuple[PendingDelivery, PushMessage]]
 
 
@@ -62,6 +69,8 @@ class Notifier:
     Args:
         database: Where events, devices and deliveries are.
         push: `None` where no push service is configured: nobody is then pushed to.
+        sms: Tells of deductions where no device could be told; `None` without a gateway.
+        sms_policy: Which numbers it may tell.
         claim: How long one attempt may work before another may begin.
         draw: Returns a number from 0 to 1, for the jitter of retries.
     """
@@ -71,21 +80,30 @@ class Notifier:
         database: Database,
         push: PushSender | None,
         *,
+        sms: SmsSender | None = None,
+        sms_policy: SmsPolicy = SmsPolicy(),  # noqa: B008 - frozen
         claim: timedelta = CLAIM,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
         self._push = push
+        self._sms = sms
+        self._sms_policy = sms_policy
         self._claim = claim
         self._draw = draw
 
     def wants(self, event: Event) -> bool:
         """Say whether a driver is to be told of `event`."""
-        has_driver = bool(event.payload.get("driver_id"))
-        return self._push is not None and has_driver and template_of(event) is not None
+        template = template_of(event)
+        if template is None or not event.payload.get("driver_id"):
+            return False
+        return self._push is not None or (self._sms is not None and template in DEDUCTIONS)
 
     async def deliver(self, job: Job) -> None:
         """Make one attempt to tell the driver on every device that has not been told.
+
+        A deduction goes to the driver's number where there is no device, all have failed, or they
+        do not answer for long.
 
         An attempt that a later one has replaced does nothing. What failed for now is tried again
         by the next attempt; the others are not sent to twice, except where this process dies
@@ -103,14 +121,50 @@ class Notifier:
         async with self._database.begin() as unit:
             if plan is not None:
                 await _record(unit, plan, results)
-            delay_s = self._delay_s(results, job.attempt)
-            if delay_s is None:
-                await outbox.mark_done(unit, job.owner_id, job.event_id)
+            pending_text = await self._begin_text(unit, plan, results, job)
+            if pending_text is None:
+                await self._end_attempt(unit, job, self._delay_s(results, job.attempt))
+        if plan is not None and pending_text is not None:
+            await self._tell_by_text(plan, pending_text, job)
+
+    async def _end_attempt(self, unit: UnitOfWork, job: Job, delay_s: float | None) -> None:
+        if delay_s is None:
+            await outbox.mark_done(unit, job.owner_id, job.event_id)
+            return
+        until = unit.now() + timedelta(seconds=delay_s)
+        await outbox.postpone(unit, job.owner_id, job.event_id, attempt=job.attempt, until=until)
+
+    async def _begin_text(
+        self, unit: UnitOfWork, plan: _Plan | None, results: Sequence[PushResult], job: Job
+    ) -> PendingText | None:
+        if self._sms is None or plan is None or plan.template not in DEDUCTIONS:
+            return None
+        is_trying = any(result.outcome == PushOutcome.RETRY for result in results)
+        if is_trying and job.attempt < TEXT_AFTER_ATTEMPTS:
+            return None
+        if await deliveries.was_told(unit, plan.driver_id, job.event_id):
+            return None
+        return await deliveries.begin_text(
+            unit, plan.driver_id, job.event_id, template=plan.template, policy=self._sms_policy
+        )
+
+    async def _tell_by_text(self, plan: _Plan, pending: PendingText, job: Job) -> None:
+        if self._sms is None:
+            raise RuntimeError("a text was begun without a gateway")
+        text = f"{plan.text.title}. {plan.text.body}"
+        result = PushResult(PushOutcome.SENT)
+        try:
+            await self._sms.send(SmsMessage(pending.id, pending.phone_number, text))
+        except SmsNotSentError as error:
+            _log.warning("text_not_sent", delivery_id=str(pending.id), reason=str(error))
+            result = PushResult(PushOutcome.RETRY, failure=error.code)
+        _TEXTS.labels(plan.template, result.outcome).inc()
+        async with self._database.begin() as unit:
+            if result.outcome == PushOutcome.SENT:
+                await deliveries.mark_sent(unit, plan.driver_id, pending.id)
             else:
-                until = unit.now() + timedelta(seconds=delay_s)
-                await outbox.postpone(
-                    unit, job.owner_id, job.event_id, attempt=job.attempt, until=until
-                )
+                await deliveries.mark_tried(unit, plan.driver_id, pending.id, result.failure or "")
+            await self._end_attempt(unit, job, self._delay_s([result], job.attempt))
 
     async def _plan(self, unit: UnitOfWork, event: Event) -> _Plan | None:
         template = template_of(event)
@@ -121,9 +175,11 @@ class Notifier:
         if locale is None:
             return None
         text = render(template, event, locale or DEFAULT_LOCALE)
-        pending = await deliveries.begin_pushes(unit, driver_id, event.id, template=template)
+        pending: Sequence[PendingDelivery] = []
+        if self._push is not None:
+            pending = await deliveries.begin_pushes(unit, driver_id, event.id, template=template)
         messages = [(one, _message(one, template, event, text)) for one in pending]
-        return _Plan(driver_id, template, messages)
+        return _Plan(driver_id, template, text, messages)
 
     async def _send(self, plan: _Plan) -> Sequence[PushResult]:
         results = await asyncio.gather(*(self._send_one(message) for _, message in plan.messages))

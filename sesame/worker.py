@@ -2,13 +2,11 @@
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
-from datetime import timedelta
 from typing import Any, Final
 
 import structlog
 
-from notifications.handlers import CLAIM, Notifier
-from notifications.push import PushSender
+from notifications.handlers import Notifier
 from parking.events.bus import Bus
 from parking.events.outage import Outage
 from parking.events.relay import Relay
@@ -31,10 +29,9 @@ class WorkerProcess:
         database: Where events are.
         bus: Of this process.
         redis_url: Where the job queue is.
-        push: `None` where no push service is configured.
+        notifier: Tells drivers.
         periodic: What to repeat.
         cron: What one worker does at set minutes.
-        claim: How long one attempt at an event may work before another may begin.
     """
 
     def __init__(
@@ -43,12 +40,11 @@ class WorkerProcess:
         bus: Bus,
         *,
         redis_url: str,
-        push: PushSender | None,
+        notifier: Notifier,
         periodic: Sequence[PeriodicTask] = (),
         cron: Sequence[CronTask] = (),
-        claim: timedelta = CLAIM,
     ) -> None:
-        self._notifier = Notifier(database, push, claim=claim)
+        self._notifier = notifier
         self._queue = ArqJobQueue(redis_url)
         self._relay = Relay(database, bus, self._queue, is_durable=self._notifier.wants)
         self._redis_url = redis_url

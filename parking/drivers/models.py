@@ -40,6 +40,7 @@ class PhoneNumber(Row, table=True):
     """Whose number it is, found by its blind index."""
 
     __tablename__ = "phone_numbers"
+    __table_args__ = (Index("ix_phone_numbers_driver", "driver_id"),)
 
     phone_index: UUID = Field(primary_key=True)
     driver_id: UUID
@@ -108,7 +109,7 @@ class Device(Row, table=True):
 
 
 class Delivery(Row, table=True):
-    """One message to one device; its id derives from event and device, so it exists once."""
+    """One message to one device or number; its id derives from event and target: it exists once."""
 
     __tablename__ = "deliveries"
     __table_args__ = (
@@ -119,7 +120,7 @@ class Delivery(Row, table=True):
     driver_id: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True)
     event_id: UUID
-    device_id: UUID
+    device_id: UUID | None = None
     channel: str
     template: str
     state: DeliveryState = Field(sa_type=text_enum(DeliveryState))

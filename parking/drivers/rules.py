@@ -29,6 +29,8 @@ SIGN_INS_PER_DRIVER_MAX: Final = 20
 DEVICES_PER_DRIVER_MAX: Final = 20
 
 PHONE_LENGTH_MAX: Final = 32
+# Under which numbers are sealed and indexed.
+PHONE_CONTEXT: Final = "phone"
 DEVICE_NAME_LENGTH_MAX: Final = 80
 TARGET_LENGTH_MAX: Final = 1024
 PLATFORMS: Final = ("android", "ios", "web")

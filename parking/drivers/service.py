@@ -29,8 +29,6 @@ from parking.kit.database import Database, UnitOfWork
 from parking.kit.errors import ParkingError
 from parking.kit.ids import new_id
 
-PHONE_CONTEXT: Final = "phone"
-
 _ANY_SMS: Final = SmsPolicy()
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -57,7 +55,7 @@ class SignedIn:
 
 def phone_index(vault: Vault, phone_number: str) -> UUID:
     """Return the key under which a number (E.164) is found."""
-    return vault.blind_index(PHONE_CONTEXT, phone_number)
+    return vault.blind_index(rules.PHONE_CONTEXT, phone_number)
 
 
 async def request_sign_in_code(
@@ -120,7 +118,7 @@ async def sign_in(
     phone = PhoneNumber(
         phone_index=index,
         driver_id=new_id(now),
-        phone_sealed=unit.vault.seal(number, context=PHONE_CONTEXT),
+        phone_sealed=unit.vault.seal(number, context=rules.PHONE_CONTEXT),
         verified_at=now,
     )
     driver_id = await repository.driver_of_phone(unit, phone)

@@ -3,8 +3,8 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Annotated, Final
 
 import typer
@@ -14,11 +14,9 @@ from starlette.types import ASGIApp
 
 from api.app import create_app
 from api.config import SOCKET_MESSAGE_BYTES_MAX, SOCKETS_MAX, ApiConfig
-from notifications.sms import WebhookSmsSender
-from parking.drivers.port import NullSmsSender, SmsSender
-from parking.drivers.texting import CODES_PER_HOUR_MAX, SmsPolicy, read_countries
-from parking.kit.clock import SystemClock
+from parking.drivers.port import NullSmsSender
 from sesame.settings import Settings
+from sesame.sms import open_sms, sms_policy
 from sesame.wiring import open_context, token_issuer
 
 SHUTDOWN_TIMEOUT_S: Final = 10
@@ -64,18 +62,6 @@ def server_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
     )
 
 
-def sms_policy(settings: Settings) -> SmsPolicy:
-    """Return where codes are sent to, and how many.
-
-    Raises:
-        InvalidInputError: SESAME_SMS_COUNTRIES names what is no country.
-    """
-    return SmsPolicy(
-        countries=read_countries(settings.sms_countries, field="SESAME_SMS_COUNTRIES"),
-        codes_per_hour_max=settings.sms_codes_per_hour_max or CODES_PER_HOUR_MAX,
-    )
-
-
 class ApiServer(uvicorn.Server):
     """Ends with 0 after SIGTERM; the library would kill itself with the same signal."""
 
@@ -94,26 +80,15 @@ class ApiServer(uvicorn.Server):
 
 async def _serve(settings: Settings, *, host: str, port: int) -> None:
     tokens, policy = token_issuer(settings), sms_policy(settings)
-    async with open_context(settings) as context, _sms(settings) as sms:
+    async with open_context(settings) as context, open_sms(settings) as sms:
         config = ApiConfig(
-            tokens=tokens, sms=sms, sms_policy=policy, development=settings.development
+            tokens=tokens,
+            sms=sms or NullSmsSender(),
+            sms_policy=policy,
+            development=settings.development,
         )
         server = ApiServer(server_config(create_app(context, config), host=host, port=port))
         # Everything loaded so far lives to the end: the collector need never look at it again.
         gc.collect()
         gc.freeze()
         await server.serve()
-
-
-@asynccontextmanager
-async def _sms(settings: Settings) -> AsyncGenerator[SmsSender]:
-    if not settings.sms_webhook_url:
-        yield NullSmsSender()
-        return
-    sender = WebhookSmsSender(
-        settings.sms_webhook_url, settings.sms_webhook_secret or "", SystemClock()
-    )
-    try:
-        yield sender
-    finally:
-        await sender.aclose()

@@ -9,11 +9,13 @@ import typer
 import uvloop
 from prometheus_client import start_http_server
 
+from notifications.handlers import Notifier
 from notifications.push import PushSender
 from parking.events import outbox
 from sesame.cron import cron_tasks
 from sesame.periodic import periodic_tasks
 from sesame.settings import Settings
+from sesame.sms import open_sms, sms_policy
 from sesame.wiring import open_context
 from sesame.worker import WorkerProcess
 
@@ -54,7 +56,12 @@ async def _work(settings: Settings) -> None:
             context.database,
             context.bus,
             redis_url=settings.require_redis_url(),
-            push=_push_sender(settings, stack),
+            notifier=Notifier(
+                context.database,
+                _push_sender(settings, stack),
+                sms=await stack.enter_async_context(open_sms(settings)),
+                sms_policy=sms_policy(settings),
+            ),
             periodic=periodic_tasks(context),
             cron=cron_tasks(context),
         )

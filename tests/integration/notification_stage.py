@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from parking.drivers.models import Device, Driver, TargetKind
+from parking.drivers.models import Device, Driver, PhoneNumber, TargetKind
+from parking.drivers.rules import PHONE_CONTEXT
 from parking.events import outbox
 from parking.events.envelope import Event
 from parking.events.types import EventType
@@ -16,8 +17,10 @@ VAULT: Final = Vault(field_key=b"f" * 32, index_key=b"i" * 32)
 OPERATOR: Final = UUID(int=0x0A)
 
 
-async def add_driver(database: Database, *targets: str, locale: str = "en") -> UUID:
-    """Add a driver with one device for each target; returns the driver's id."""
+async def add_driver(
+    database: Database, *targets: str, locale: str = "en", phone_number: str | None = None
+) -> UUID:
+    """Add a driver with one device for each target, and a number; returns the driver's id."""
     async with database.begin() as unit:
         driver = Driver(id=new_id(unit.now()), locale=locale, created_at=unit.now())
         unit.session.add(driver)
@@ -31,6 +34,15 @@ async def add_driver(database: Database, *targets: str, locale: str = "en") -> U
                     target=target,
                     platform="android",
                     registered_at=unit.now() + timedelta(milliseconds=number),
+                )
+            )
+        if phone_number is not None:
+            unit.session.add(
+                PhoneNumber(
+                    phone_index=unit.vault.blind_index(PHONE_CONTEXT, phone_number),
+                    driver_id=driver.id,
+                    phone_sealed=unit.vault.seal(phone_number, context=PHONE_CONTEXT),
+                    verified_at=unit.now(),
                 )
             )
         return driver.id

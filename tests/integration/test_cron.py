@@ -2,6 +2,7 @@
 
 import asyncio
 
+from notifications.handlers import Notifier
 from parking.events.bus import Bus, open_valkey
 from parking.kit.clock import SystemClock
 from parking.kit.database import Database
@@ -34,7 +35,7 @@ async def test_a_started_worker_does_at_once_what_the_clock_asks_for(
         database,
         bus,
         redis_url=valkey_url,
-        push=None,
+        notifier=Notifier(database, None),
         cron=[
             CronTask("failing", EVERY_MINUTE, 30, fail),
             CronTask("working", EVERY_MINUTE, 30, work),

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from sqlmodel import col, func, select
 
+from notifications.handlers import Notifier
 from parking.drivers.models import Delivery, DeliveryState, Device
 from parking.events.bus import Bus, open_valkey
 from parking.events.models import OutboxRow
@@ -205,7 +206,7 @@ async def test_a_worker_outlives_valkey_and_repeats_its_tasks(
         database,
         bus,
         redis_url=valkey_url,
-        push=None,
+        notifier=Notifier(database, None),
         periodic=[PeriodicTask("repeat", 0.01, repeat)],
     )
     stop = asyncio.Event()
@@ -224,7 +225,7 @@ async def test_a_worker_outlives_valkey_and_repeats_its_tasks(
 async def test_a_part_that_ends_by_itself_ends_the_process(
     database: Database, bus: Bus, valkey_url: str
 ) -> None:
-    process = WorkerProcess(database, bus, redis_url=valkey_url, push=None)
+    process = WorkerProcess(database, bus, redis_url=valkey_url, notifier=Notifier(database, None))
     running = asyncio.create_task(process.run(asyncio.Event()))
     await asyncio.sleep(0.05)
     await bus.close()

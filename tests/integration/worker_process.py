@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from notifications.fcm import FcmPushSender
+from notifications.handlers import Notifier
 from parking.events.bus import Bus, open_valkey
 from parking.kit.clock import SystemClock
 from parking.kit.database import Database
@@ -26,9 +27,8 @@ async def main() -> None:
     push = FcmPushSender(
         Path(os.environ["SESAME_FCM_CREDENTIALS_FILE"]), endpoint=os.environ["SESAME_FCM_ENDPOINT"]
     )
-    process = WorkerProcess(
-        database, bus, redis_url=os.environ["REDIS_URL"], push=push, claim=timedelta(seconds=3)
-    )
+    notifier = Notifier(database, push, claim=timedelta(seconds=3))
+    process = WorkerProcess(database, bus, redis_url=os.environ["REDIS_URL"], notifier=notifier)
     await process.run(stop)
     await push.aclose()
     await bus.close()

@@ -4,8 +4,8 @@ import pytest
 
 from parking.drivers.texting import SmsPolicy
 from parking.kit.errors import InvalidInputError
-from sesame.commands.api import sms_policy
 from sesame.settings import Settings
+from sesame.sms import sms_policy
 
 
 def test_without_settings_every_country_is_served() -> None:
