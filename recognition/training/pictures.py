@@ -82,8 +82,14 @@ DEMO_CARS: Final = (
     _car("london", "LN64 WYT", "gb", "gb"),
     _MISREAD,
     replace(_MISREAD, name="jiangsu-dirty", soiled="8"),
+    _car("lyon", "FK 583 LM", "eu", "eu"),
+    _car("shenzhen", "粤B 9F27T", "cn-blue", "cn"),
+    _car("hangzhou", "浙A 6T823", "cn-blue", "cn"),
+    _car("beijing-north", "京N 5H238", "cn-blue", "cn"),
 )
 BARE_NAME: Final = "no-plate"
+# Not their count: the picture stays the same when a car joins.
+_BARE_SEED: Final = 8
 
 
 def render_demo_pictures(folder: Path) -> list[Path]:
@@ -98,7 +104,7 @@ def render_demo_pictures(folder: Path) -> list[Path]:
             _write(folder / name, _picture(car, seed, frame))
             note = f"{car.soiled} is soiled" if car.soiled else ""
             rows.append((name, car.text.characters, car.region, note))
-    _write(folder / f"{BARE_NAME}.jpg", _picture(None, len(DEMO_CARS), 0))
+    _write(folder / f"{BARE_NAME}.jpg", _picture(None, _BARE_SEED, 0))
     rows.append((f"{BARE_NAME}.jpg", "", "", "no plate"))
     with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as lines:
         writer = csv.writer(lines, lineterminator="\n")

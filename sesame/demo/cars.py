@@ -1,4 +1,4 @@
-"""Who plays in the demo: seven cars, and one of them seen wrongly on its way out."""
+"""Who plays in the demo: a car for each scenario, and one of them seen wrongly on its way out."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from sesame.demo.dirt import dirty_copies
 from sesame.demo.photographs import SeenCar, cars_of
 
 RENDERED: Final = Path(__file__).parent / "pictures"
-CARS: Final = 7
+CARS: Final = 11
 # Cars whose photographs are dirtied before the project's own picture is taken.
 DIRTIED_MAX: Final = 3
 
@@ -61,6 +61,10 @@ class Cast:
     frozen: DemoCar
     commuter: DemoCar
     contested: DemoCar
+    two_accounts: DemoCar
+    lost_answer: DemoCar
+    on_credit: DemoCar
+    partner: DemoCar
     misread: Misread
 
 
@@ -89,8 +93,10 @@ def choose_cast(photos: Path | None, workshop: Path) -> Cast:
         raise CastMissingError(f"photos: expected {CARS} different plates that can be read")
     # Plates that are all Latin drive in the European place, if the photographs show some.
     pool = others if photos is None else others[: CARS - 1]
-    declined, frozen, commuter, *rest = sorted(pool, key=lambda car: not car.plate.isascii())
-    bound, temporary, contested = [car for car in pool if car in rest][:3]
+    latin_first = sorted(pool, key=lambda car: not car.plate.isascii())
+    declined, frozen, commuter, on_credit, *rest = latin_first
+    anywhere = (car for car in pool if car in rest)
+    bound, temporary, contested, two_accounts, lost_answer, partner, *_ = anywhere
     return Cast(
         bound=_demo_car(bound),
         temporary=_demo_car(temporary),
@@ -98,6 +104,10 @@ def choose_cast(photos: Path | None, workshop: Path) -> Cast:
         frozen=_demo_car(frozen),
         commuter=_demo_car(commuter),
         contested=_demo_car(contested),
+        two_accounts=_demo_car(two_accounts),
+        lost_answer=_demo_car(lost_answer),
+        on_credit=_demo_car(on_credit),
+        partner=_demo_car(partner),
         misread=misread,
     )
 

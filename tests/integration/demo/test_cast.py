@@ -35,6 +35,10 @@ def cars(cast: Cast) -> list[DemoCar]:
         cast.frozen,
         cast.commuter,
         cast.contested,
+        cast.two_accounts,
+        cast.lost_answer,
+        cast.on_credit,
+        cast.partner,
         cast.misread.car,
     ]
 
@@ -51,8 +55,8 @@ def session_id(index: int) -> UUID:
     return UUID(int=index)
 
 
-def test_seven_different_plates_are_read_right(rendered: Cast, recognizer: Recognizer) -> None:
-    assert len({car.plate for car in cars(rendered)}) == 7
+def test_eleven_different_plates_are_read_right(rendered: Cast, recognizer: Recognizer) -> None:
+    assert len({car.plate for car in cars(rendered)}) == 11
     for car in cars(rendered):
         assert fold_plate(lane_read(recognizer, car.pictures).text) == car.plate
 
@@ -78,7 +82,7 @@ def test_few_photographs_are_completed_with_our_own(tmp_path: Path) -> None:
     cast = choose_cast(photos, tmp_path / "workshop")
     mine = [car for car in cars(cast) if any(photos in path.parents for path in car.pictures)]
     assert [car.plate for car in mine] == ["MKL4731"]
-    assert len({car.plate for car in cars(cast)}) == 7
+    assert len({car.plate for car in cars(cast)}) == 11
 
 
 def test_manifest_outweighs_the_reader(tmp_path: Path, recognizer: Recognizer) -> None:
