@@ -333,6 +333,7 @@ class TestControl:
             ({"scenario": "settlement_missing_row"}, 400),
             ({"scenario": "explode"}, 400),
             ({"platform_key": 1}, 400),
+            ({"ahead_s": -1}, 400),
             ([], 400),
         ],
     )
@@ -343,6 +344,16 @@ class TestControl:
             answer = await client.post("/_control", json=wish)
             assert answer.status_code == status
             assert (await client.post("/_control", json={})).json() == {"rules": []}
+
+    async def test_the_clock_goes_ahead_until_it_is_cleared(
+        self, platform: Platform, app: Starlette
+    ) -> None:
+        before = platform.clock.now()
+        async with _client(app) as client:
+            assert (await client.post("/_control", json={"ahead_s": 86_400})).status_code == 200
+            assert platform.clock.now() == before + timedelta(days=1)
+            assert (await client.post("/_control", json={"clear": True})).status_code == 200
+        assert platform.clock.now() == before
 
     async def test_nobody_else_controls_it(self, platform: Platform, app: Starlette) -> None:
         async with _client(app, "203.0.113.7") as client:

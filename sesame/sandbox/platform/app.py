@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from parking.kit.clock import Clock
 from sesame.sandbox.platform.agreements import AgreementBook
+from sesame.sandbox.platform.ahead import AheadClock
 from sesame.sandbox.platform.chargebacks import ChargebackBook
 from sesame.sandbox.platform.control import Action, control_routes
 from sesame.sandbox.platform.courier import RETRY_MS, Courier, Delivery, NoticeWire, Wakes
@@ -46,9 +47,10 @@ def open_platform(options: PlatformOptions, clock: Clock) -> Platform:
     Raises:
         ValueError: the file is of another version of the stand-ins.
     """
+    time = AheadClock(clock)
 
     def now_ms() -> int:
-        return int(clock.now().timestamp() * 1000)
+        return int(time.now().timestamp() * 1000)
 
     store = Store(options.data)
     notices = NoticeBook(store, now_ms)
@@ -56,7 +58,7 @@ def open_platform(options: PlatformOptions, clock: Clock) -> Platform:
     orders = OrderBook(store, agreements, notices, now_ms)
     return Platform(
         store=store,
-        clock=clock,
+        clock=time,
         notices=notices,
         agreements=agreements,
         orders=orders,

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -17,6 +18,7 @@ from sesame.sandbox.platform.shown import books_json
 from sesame.sandbox.platform.store import Json
 
 CONTROL_BYTES_MAX = 4096
+AHEAD_S_MAX = 10 * 24 * 3600
 _OBJECT: TypeAdapter[Json] = TypeAdapter(Json)
 
 
@@ -32,6 +34,7 @@ class _Settings(_Wish):
     notice_retry_ms: Annotated[int, Field(ge=1, le=60_000)] | None = None
     platform_key: Annotated[int, Field(ge=0)] | None = None
     day_closed: bool | None = None
+    ahead_s: Annotated[int, Field(ge=0, le=AHEAD_S_MAX)] | None = None
 
 
 class _Chargeback(_Wish):
@@ -74,9 +77,9 @@ def control_routes(platform: Platform, actions: Sequence[Action] = ()) -> list[R
 
     `_control` takes a rule (see `scenarios.Rule`); or settings: `clear` drops all rules,
     `notice_url` and `notice_retry_ms` say where and how soon notices go, `platform_key` is the
-    position of the key that signs from now on, `day_closed` closes today's settlement; or an
-    action: `chargeback`, `repay`, `cancel_agreement` and what the stand-in adds. It answers with
-    the rules in force.
+    position of the key that signs from now on, `day_closed` closes today's settlement, `ahead_s`
+    sets the clock ahead; or an action: `chargeback`, `repay`, `cancel_agreement` and what the
+    stand-in adds. It answers with the rules in force.
     """
     known = {action.name: action for action in (*_common_actions(platform), *actions)}
 
@@ -151,12 +154,15 @@ def _apply(platform: Platform, wish: _Settings) -> None:
     if wish.clear:
         platform.script.clear()
         platform.is_day_closed = False
+        platform.clock.ahead = timedelta(0)
     if wish.notice_url is not None:
         delivery.url = str(wish.notice_url)
     if wish.notice_retry_ms is not None:
         delivery.retry_ms = wish.notice_retry_ms
     if wish.day_closed is not None:
         platform.is_day_closed = wish.day_closed
+    if wish.ahead_s is not None:
+        platform.clock.ahead = timedelta(seconds=wish.ahead_s)
 
 
 def _loopback_only(

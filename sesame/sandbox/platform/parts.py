@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from parking.kit.clock import Clock
 from sesame.sandbox.platform.agreements import AgreementBook
+from sesame.sandbox.platform.ahead import AheadClock
 from sesame.sandbox.platform.chargebacks import ChargebackBook
 from sesame.sandbox.platform.courier import Delivery, Wakes
 from sesame.sandbox.platform.notices import NoticeBook
@@ -22,7 +22,7 @@ class Platform:
     """
 
     store: Store
-    clock: Clock
+    clock: AheadClock
     notices: NoticeBook
     agreements: AgreementBook
     orders: OrderBook
