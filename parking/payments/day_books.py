@@ -232,7 +232,7 @@ async def find_posted(
         unit: The transaction.
         operator_id: The owner.
         sources: Up to ROWS_MAX.
-        cause: As `ledger` names it: `captured` or `refunded`.
+        cause: As `ledger` names it, such as `captured`.
     """
     if not sources:
         return {}

@@ -22,6 +22,7 @@ class Code(StrEnum):
     REFUND_AFTER_FAILURE = "refund_after_failure"
     REFUND_UNSETTLED = "refund_unsettled"
     REFUND_AMOUNT_DIFFERS = "refund_amount_differs"
+    REFUND_RETURN_NOT_BOOKED = "refund_return_not_booked"
     CHARGEBACK_NOT_BOOKED = "chargeback_not_booked"
     CHARGEBACK_AMOUNT_DIFFERS = "chargeback_amount_differs"
     CHARGEBACK_REVERSAL_NOT_BOOKED = "chargeback_reversal_not_booked"
@@ -125,6 +126,10 @@ _WORDS: Final = {
     Code.REFUND_AMOUNT_DIFFERS: Words(
         "The provider gave another amount back than our books say.",
         "Give back what is missing, or tell the provider what was too much.",
+    ),
+    Code.REFUND_RETURN_NOT_BOOKED: Words(
+        "A refund did not reach the payer and its money is back, and our books do not know.",
+        "Have the provider send its notice again; then give the money back in another way.",
     ),
     Code.CHARGEBACK_NOT_BOOKED: Words(
         "The payer's bank took the money back, and our books still count it.",

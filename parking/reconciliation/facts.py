@@ -19,6 +19,7 @@ class Movement(StrEnum):
 
     CHARGE = "charge"
     REFUND = "refund"
+    REFUND_RETURNED = "refund_returned"
     CHARGEBACK = "chargeback"
     CHARGEBACK_REVERSED = "chargeback_reversed"
 
@@ -26,6 +27,11 @@ class Movement(StrEnum):
     def is_chargeback(self) -> bool:
         """Whether the payer's bank moved it, under an id of its own and not under our number."""
         return self in {Movement.CHARGEBACK, Movement.CHARGEBACK_REVERSED}
+
+    @property
+    def is_undone(self) -> bool:
+        """Whether it takes an earlier movement back: our books find it by the provider's row."""
+        return self.is_chargeback or self is Movement.REFUND_RETURNED
 
 
 @dataclass(frozen=True, slots=True)

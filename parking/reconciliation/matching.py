@@ -73,15 +73,16 @@ class Matching:
         Args:
             row: One of `unclaimed`.
             entry: What the books have under its number, of whatever day; None for nothing.
-            charge: What a chargeback took back, where its number is one of ours.
+            charge: What a chargeback or a returned refund took back, where its number is ours.
         """
         if entry is None:
             self.totals.count_row(None if charge is None else charge.operator_id, row)
             yield self._of_row(rules.judge_unknown(row), row, charge)
             yield from self._repetitions(charge, row)
             return
-        if entry.movement.is_chargeback:
-            # Booked chargebacks are found by the provider's rows only.
+        ended_at = entry.finished_at
+        if entry.movement.is_undone or (ended_at is not None and self._day.has(ended_at)):
+            # Chargebacks and refunds that came back are found by the provider's rows only.
             self.totals.count_entry(entry)
         yield from self._of_pair(entry, row)
         if entry.finished_at is not None and not self._day.has(entry.finished_at):

@@ -27,24 +27,28 @@ GONE_AFTER: Final = timedelta(hours=24)
 _ABSENT: Final = {
     Movement.CHARGE: Code.MISSING_IN_BOOKS,
     Movement.REFUND: Code.REFUND_MISSING_IN_BOOKS,
+    Movement.REFUND_RETURNED: Code.REFUND_RETURN_NOT_BOOKED,
     Movement.CHARGEBACK: Code.CHARGEBACK_NOT_BOOKED,
     Movement.CHARGEBACK_REVERSED: Code.CHARGEBACK_REVERSAL_NOT_BOOKED,
 }
 _OTHER_AMOUNT: Final = {
     Movement.CHARGE: Code.AMOUNT_DIFFERS,
     Movement.REFUND: Code.REFUND_AMOUNT_DIFFERS,
+    Movement.REFUND_RETURNED: Code.REFUND_AMOUNT_DIFFERS,
     Movement.CHARGEBACK: Code.CHARGEBACK_AMOUNT_DIFFERS,
     Movement.CHARGEBACK_REVERSED: Code.CHARGEBACK_AMOUNT_DIFFERS,
 }
 _UNSETTLED: Final = {
     Movement.CHARGE: Code.ATTEMPT_UNSETTLED,
     Movement.REFUND: Code.REFUND_UNSETTLED,
+    Movement.REFUND_RETURNED: Code.REFUND_RETURN_NOT_BOOKED,
     Movement.CHARGEBACK: Code.CHARGEBACK_NOT_BOOKED,
     Movement.CHARGEBACK_REVERSED: Code.CHARGEBACK_REVERSAL_NOT_BOOKED,
 }
 _AFTER_FAILURE: Final = {
     Movement.CHARGE: Code.TAKEN_AFTER_FAILURE,
     Movement.REFUND: Code.REFUND_AFTER_FAILURE,
+    Movement.REFUND_RETURNED: Code.REFUND_RETURN_NOT_BOOKED,
     Movement.CHARGEBACK: Code.CHARGEBACK_NOT_BOOKED,
     Movement.CHARGEBACK_REVERSED: Code.CHARGEBACK_REVERSAL_NOT_BOOKED,
 }
@@ -78,7 +82,7 @@ def judge_absent(
             nothing that decides.
         opened_gate: A gate opened because of it, as paid or guaranteed.
     """
-    if entry.outcome is Outcome.FAILED or entry.movement.is_chargeback:
+    if entry.outcome is Outcome.FAILED or entry.movement.is_undone:
         return None
     if entry.outcome is Outcome.UNSETTLED:
         return Code.PENDING_AT_PROVIDER if entry.is_slow else _UNSETTLED[entry.movement]
@@ -97,7 +101,7 @@ def judge_books(entry: BookEntry) -> Iterator[tuple[Code, Money | None]]:
 
     With each code comes what the ledger or the bill says instead.
     """
-    if entry.outcome is not Outcome.SUCCEEDED or entry.movement.is_chargeback:
+    if entry.outcome is not Outcome.SUCCEEDED or entry.movement.is_undone:
         return
     if entry.posted is None:
         yield Code.LEDGER_MISSING, None

@@ -43,7 +43,7 @@ Reader = Callable[..., Awaitable[Page]]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What our books have for a row of the provider: the entry, or the charge it is about."""
+    """What our books have for a row of the provider: the entry, or what it takes back."""
 
     entry: BookEntry | None = None
     charge: BookEntry | None = None
@@ -137,6 +137,8 @@ class DayBooks:
     async def _known(
         self, unit: UnitOfWork, row: FiledRow, by_key: Mapping[tuple[Movement, str], BookEntry]
     ) -> Known:
+        if row.movement is Movement.REFUND_RETURNED:
+            return await self._known_return(unit, row, by_key.get((Movement.REFUND, row.number)))
         if not row.movement.is_chargeback:
             return Known(by_key.get((row.movement, row.number)))
         charge = by_key.get((Movement.CHARGE, row.number))
@@ -149,21 +151,38 @@ class DayBooks:
             return Known(charge=charge)
         # Several chargebacks of one payment are each for another amount.
         posted = next((one for one in booked if one.amount == row.amount), booked[0])
-        entry = BookEntry(
+        return Known(self._undone(row, charge, posted.amount, posted.posted_at), charge)
+
+    async def _known_return(
+        self, unit: UnitOfWork, row: FiledRow, refund: BookEntry | None
+    ) -> Known:
+        if refund is None or refund.bill_id is None:
+            return Known()
+        posted = await day_books.find_posted(
+            unit, refund.operator_id, [refund.subject_id], cause="refund_returned"
+        )
+        if not posted:
+            return Known(charge=refund)
+        amount = posted[refund.subject_id]
+        return Known(self._undone(row, refund, amount, row.occurred_at), refund)
+
+    def _undone(
+        self, row: FiledRow, earlier: BookEntry, amount: Money, posted_at: datetime
+    ) -> BookEntry:
+        return BookEntry(
             movement=row.movement,
             key=row.key,
-            operator_id=charge.operator_id,
+            operator_id=earlier.operator_id,
             subject_id=row.subject_id(self.provider),
-            amount=posted.amount,
+            amount=amount,
             outcome=Outcome.SUCCEEDED,
-            started_at=posted.posted_at,
-            finished_at=posted.posted_at,
-            posted=posted.amount,
-            bill_id=charge.bill_id,
-            session_id=charge.session_id,
+            started_at=posted_at,
+            finished_at=posted_at,
+            posted=amount,
+            bill_id=earlier.bill_id,
+            session_id=earlier.session_id,
             reference=row.reference,
         )
-        return Known(entry, charge)
 
 
 def bill_side(bill: BillFacts, tried: Collection[tuple[str, AttemptState]] = ()) -> BillSide:
@@ -193,7 +212,8 @@ def _of_refund(row: Refund, posted: Mapping[UUID, Money]) -> BookEntry:
         operator_id=row.operator_id,
         subject_id=row.id,
         amount=Money(row.amount_minor, row.currency),
-        outcome=_OUTCOMES.get(row.state, Outcome.UNSETTLED),
+        # One that came back later went out all the same: its return is a movement of its own.
+        outcome=_OUTCOMES.get("succeeded" if row.id in posted else row.state, Outcome.UNSETTLED),
         started_at=row.requested_at,
         finished_at=row.finished_at,
         posted=posted.get(row.id),

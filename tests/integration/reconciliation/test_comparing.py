@@ -5,17 +5,20 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlmodel import select
 
-from parking.flows.payments import chargebacks, charging, prepay
+from parking.flows.payments import chargebacks, charging, prepay, refunds
 from parking.flows.reconciliation import comparing
 from parking.kit.money import Money
 from parking.payments.chargeback_models import ChargebackStatus
 from parking.payments.errors import ProviderMissingError
 from parking.payments.fake import Fault
+from parking.payments.models import Bill
 from parking.payments.port import (
     ChargebackState,
     ChargeResult,
     OrderStatus,
+    RefundResult,
     SentOrder,
     SettlementKind,
     SettlementNotReadyError,
@@ -149,6 +152,39 @@ async def test_a_chargeback_that_is_booked_leaves_nothing_to_do(world: LaneWorld
     assert codes_of(report) == []
     sums = report.totals.together()["CNY", Movement.CHARGEBACK]
     assert (sums.ours_minor, sums.theirs_minor) == (1000, 1000)
+
+
+async def test_a_refund_that_came_back(world: LaneWorld) -> None:
+    day = morning(world)
+    await paid_stay(world)
+    async with world.context.database.begin() as unit:
+        bill = (await unit.session.exec(select(Bill))).one()
+        refund = await refunds.request_refund(
+            unit, bill, Money(300, "CNY"), cause="c1", reason="Barrier", by="desk"
+        )
+    await refunds.send(world.context, refund.operator_id, refund.id)
+    next_morning(world)
+    kind, three = SettlementKind.REFUND_RETURNED, Money(300, "CNY")
+    returned = row_of(day, number=refund.number, amount_minor=300, kind=kind)
+    falsify(world, day, lambda rows: (*rows, returned, row_of(day, kind=kind)))
+    assert codes_of(await compared(world, day)) == [
+        (Code.REFUND_RETURN_NOT_BOOKED, None, three),
+        (Code.REFUND_RETURN_NOT_BOOKED, None, Money(700, "CNY")),
+    ]
+    result = RefundResult(
+        number=refund.number,
+        charge_number=refund.charge_number,
+        status=OrderStatus.FAILED,
+        amount=three,
+        came_back=True,
+    )
+    await refunds.settle(world.context, refund.operator_id, refund.id, result)
+    falsify(world, day, lambda rows: rows[:-1])
+    report = await compared(world, day)
+    assert codes_of(report) == []
+    for movement in (Movement.REFUND, Movement.REFUND_RETURNED):
+        sums = report.totals.together()["CNY", movement]
+        assert (sums.ours_minor, sums.theirs_minor) == (300, 300)
 
 
 async def test_a_charge_that_nobody_settled(

@@ -71,6 +71,8 @@ def row_of(movement: Movement, amount: Money) -> FiledRow:
         (Movement.REFUND, Outcome.SUCCEEDED, NINE, Code.REFUND_AMOUNT_DIFFERS),
         (Movement.REFUND, Outcome.UNSETTLED, TEN, Code.REFUND_UNSETTLED),
         (Movement.REFUND, Outcome.FAILED, TEN, Code.REFUND_AFTER_FAILURE),
+        (Movement.REFUND_RETURNED, Outcome.SUCCEEDED, TEN, None),
+        (Movement.REFUND_RETURNED, Outcome.SUCCEEDED, NINE, Code.REFUND_AMOUNT_DIFFERS),
         (Movement.CHARGEBACK, Outcome.SUCCEEDED, TEN, None),
         (Movement.CHARGEBACK, Outcome.SUCCEEDED, NINE, Code.CHARGEBACK_AMOUNT_DIFFERS),
         (Movement.CHARGEBACK, Outcome.UNSETTLED, TEN, Code.CHARGEBACK_NOT_BOOKED),
@@ -87,6 +89,7 @@ def test_a_row_and_its_entry(
     [
         (Movement.CHARGE, Code.MISSING_IN_BOOKS),
         (Movement.REFUND, Code.REFUND_MISSING_IN_BOOKS),
+        (Movement.REFUND_RETURNED, Code.REFUND_RETURN_NOT_BOOKED),
         (Movement.CHARGEBACK, Code.CHARGEBACK_NOT_BOOKED),
         (Movement.CHARGEBACK_REVERSED, Code.CHARGEBACK_REVERSAL_NOT_BOOKED),
     ],
