@@ -14,9 +14,10 @@ from parking.kit.crypto import Vault
 from parking.kit.database import Database
 from parking.kit.errors import InvalidInputError
 from parking.payments.port import PaymentProvider
-from parking.payments.providers.acquirer import AcquirerProvider, AcquirerSettings
+from parking.payments.providers.acquirer import AcquirerProvider
 from parking.payments.receipt import ReceiptSigner
 from parking.payments.receipt_keys import read_private_key, read_public_keys
+from parking.payments.signed_wire import SignedWireSettings
 from recognition.models import deciding_thresholds
 from sesame.providers.alipay import alipay_provider
 from sesame.providers.etc import etc_provider
@@ -116,7 +117,7 @@ def _payment_providers(settings: Settings, *, clock: SystemClock) -> list[Paymen
     if acquirer is not None:
         providers.append(
             AcquirerProvider(
-                AcquirerSettings(
+                SignedWireSettings(
                     base_url=acquirer.url,
                     merchant=acquirer.merchant,
                     merchant_key_pem=acquirer.key_file.read_text(encoding="ascii"),

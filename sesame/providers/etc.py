@@ -4,7 +4,8 @@ from pathlib import Path
 
 from parking.kit.clock import Clock
 from parking.kit.errors import InvalidInputError
-from parking.payments.providers.etc import EtcProvider, EtcSettings
+from parking.payments.providers.etc import EtcProvider
+from parking.payments.signed_wire import SignedWireSettings
 from sesame.settings import Settings
 
 _VARIABLES = {
@@ -33,7 +34,7 @@ def etc_provider(settings: Settings, *, clock: Clock) -> EtcProvider | None:
         raise InvalidInputError(missing, "a value in the environment: all of SESAME_ETC_*, or none")
     try:
         return EtcProvider(
-            EtcSettings(
+            SignedWireSettings(
                 base_url=url,
                 merchant=merchant,
                 merchant_key_pem=_content(key_file, "merchant_key"),

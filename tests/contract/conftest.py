@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from parking.kit.clock import SystemClock
-from parking.payments.providers.acquirer import AcquirerSettings
+from parking.payments.signed_wire import SignedWireSettings
 from sesame.sandbox.acquirer import Options, StandIn, create_stand_in
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
 from tests.contract.alipay_stage import alipay, alipay_stage
@@ -43,7 +43,7 @@ MERCHANT = "parkside"
 class RunningAcquirer:
     """The stand-in of this run, and where it posts its notices."""
 
-    settings: AcquirerSettings
+    settings: SignedWireSettings
     stand_in: StandIn
     receiver: NoticeReceiver
     notice_url: str
@@ -62,7 +62,7 @@ def acquirer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAcquir
         public_url=url,
     )
     stand_in = create_stand_in(options, SystemClock())
-    settings = AcquirerSettings(
+    settings = SignedWireSettings(
         base_url=url,
         merchant=MERCHANT,
         merchant_key_pem=merchant_key.decode(),

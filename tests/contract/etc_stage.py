@@ -9,7 +9,8 @@ import pytest
 
 from parking.kit.clock import Clock, SystemClock
 from parking.payments.port import PaymentProvider
-from parking.payments.providers.etc import EtcProvider, EtcSettings
+from parking.payments.providers.etc import EtcProvider
+from parking.payments.signed_wire import SignedWireSettings
 from sesame.sandbox.etc import EtcOptions, create_etc_stand_in
 from sesame.sandbox.etc.signing import etc_public_pem, new_etc_private_pem
 from tests.contract.http_server import listener, serving, url_of
@@ -23,7 +24,7 @@ HEADER = "sesame-etc-signature"
 class RunningEtc:
     """The stand-in of this run, and where it posts its notices."""
 
-    settings: EtcSettings
+    settings: SignedWireSettings
     receiver: NoticeReceiver
     notice_url: str
 
@@ -32,7 +33,7 @@ class RunningEtc:
 class EtcStage(StandInStage):
     """The ETC adapter, under antennas that see everything until told otherwise."""
 
-    settings: EtcSettings = field(kw_only=True)
+    settings: SignedWireSettings = field(kw_only=True)
     lacks: frozenset[str] = frozenset({"checkout"})
 
     def make_provider(self, clock: Clock) -> PaymentProvider:
@@ -66,7 +67,7 @@ def etc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEtc]:
         public_url=url,
     )
     stand_in = create_etc_stand_in(options, SystemClock())
-    settings = EtcSettings(
+    settings = SignedWireSettings(
         base_url=url,
         merchant=MERCHANT,
         merchant_key_pem=merchant_key.decode(),

@@ -29,7 +29,8 @@ from parking.payments.port import (
     PaymentProvider,
     SentOrder,
 )
-from parking.payments.providers.acquirer import AcquirerProvider, AcquirerSettings
+from parking.payments.providers.acquirer import AcquirerProvider
+from parking.payments.signed_wire import SignedWireSettings
 
 DELIVERIES_MAX = 10_000
 WAIT_STEP_S = 0.01
@@ -286,7 +287,7 @@ class StandInStage(ABC):
 class AcquirerStage(StandInStage):
     """The acquirer adapter against its stand-in."""
 
-    settings: AcquirerSettings = field(kw_only=True)
+    settings: SignedWireSettings = field(kw_only=True)
 
     def make_provider(self, clock: Clock) -> PaymentProvider:
         """Return an adapter that knows the stand-in."""

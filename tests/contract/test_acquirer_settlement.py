@@ -20,7 +20,8 @@ from parking.payments.port import (
     SettlementNotReadyError,
     SettlementRow,
 )
-from parking.payments.providers.acquirer.notices import parse_notice
+from parking.payments.providers.acquirer.adapter import WIRE
+from parking.payments.signed_wire.notices import parse_notice
 from sesame.sandbox.acquirer import settlements
 from sesame.sandbox.acquirer.settlements import SettlementFiles
 from sesame.sandbox.platform import Platform
@@ -154,4 +155,4 @@ async def test_pages_that_do_not_add_up_are_no_day(
 def test_a_kind_that_this_wire_has_no_word_for_is_refused() -> None:
     body = b'{"id":"n1","type":"payer.repaid","occurred_at":"2026-11-22T08:00:00Z","data":{}}'
     with pytest.raises(NoticeRefusedError):
-        parse_notice(body)
+        parse_notice(body, WIRE.topics)

@@ -25,7 +25,8 @@ from parking.payments.port import (
     NoticeKind,
     OrderStatus,
 )
-from parking.payments.providers.acquirer import AcquirerProvider, AcquirerSettings
+from parking.payments.providers.acquirer import AcquirerProvider
+from parking.payments.signed_wire import SignedWireSettings
 from sesame.commands.sandbox import merchant_key_command
 from tests.contract.conftest import MERCHANT, RunningAcquirer
 from tests.contract.http_server import listener, url_of
@@ -412,7 +413,7 @@ class TestProcess:
         port = int(url.rpartition(":")[2])
         async with httpx.AsyncClient(trust_env=False) as client:
             with _process(tmp_path, port) as first:
-                settings = AcquirerSettings(
+                settings = SignedWireSettings(
                     base_url=url,
                     merchant=MERCHANT,
                     merchant_key_pem=private.read_text(),

@@ -33,8 +33,9 @@ from parking.payments.port import (
     OrderStatus,
     ProviderUnavailableError,
 )
-from parking.payments.providers.acquirer import AcquirerProvider, AcquirerSettings
-from parking.payments.providers.acquirer.signature import Signer, Stamp, request_text
+from parking.payments.providers.acquirer import AcquirerProvider
+from parking.payments.providers.acquirer.signature import SCHEME
+from parking.payments.signed_wire import SignedWireSettings, Stamp
 from sesame.sandbox.acquirer.signing import check_request, fingerprint, read_credentials
 from tests.contract.wire_page import Message, header, key_id, read_page, signed_text
 from tests.factories.sent_orders import sent
@@ -68,8 +69,8 @@ def _public_pem(name: str) -> str:
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-def _settings(base_url: str = "https://acquirer.example") -> AcquirerSettings:
-    return AcquirerSettings(
+def _settings(base_url: str = "https://acquirer.example") -> SignedWireSettings:
+    return SignedWireSettings(
         base_url=base_url,
         merchant="parkside",
         merchant_key_pem=PAGE.pems["merchant"],
@@ -153,13 +154,14 @@ class TestPage:
             assert done.stdout == "Verified OK\n"
 
     def test_the_adapter_signs_as_shown(self) -> None:
-        signer = Signer("parkside", PAGE.pems["merchant"])
+        key = SCHEME.load_private_key(PAGE.pems["merchant"])
         for request, _ in PAGE.exchanges:
             method, target, _ = request.start.split(" ")
             fields = request.signature()
             stamp = Stamp(fields["timestamp"], fields["nonce"])
-            text = request_text(method, target, stamp, request.body)
-            assert signer.authorization(text, stamp) == request.headers["Authorization"]
+            text = SCHEME.text("request", method, target, stamp=stamp, body=request.body)
+            written = SCHEME.write("parkside", key, text, stamp)
+            assert written == request.headers["Authorization"]
 
     def test_the_stand_in_accepts_what_is_shown(self) -> None:
         key = MERCHANT.public_key()

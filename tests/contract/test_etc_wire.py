@@ -33,9 +33,10 @@ from parking.payments.port import (
     SettlementRow,
     StayDetails,
 )
-from parking.payments.providers.etc import EtcProvider, EtcSettings
+from parking.payments.providers.etc import EtcProvider
 from parking.payments.providers.etc.settlement import parse_settlement
-from parking.payments.providers.etc.signature import Signer, Stamp
+from parking.payments.providers.etc.signature import SCHEME
+from parking.payments.signed_wire import SignedWireSettings, Stamp
 from sesame.sandbox.etc.signing import check_request, fingerprint, read_claim
 from tests.contract.etc_page import HEADER, Message, header, key_id, read_etc_page, signed_text
 from tests.contract.http_server import listener, serving, url_of
@@ -74,7 +75,7 @@ TAKEN = {
 
 
 def _provider(base_url: str = "https://etc.example") -> EtcProvider:
-    settings = EtcSettings(
+    settings = SignedWireSettings(
         base_url=base_url,
         merchant="parkside",
         merchant_key_pem=PAGE.pems["merchant"],
@@ -106,10 +107,11 @@ class TestPage:
             assert _openssl(tmp_path, name, base64.b64decode(signature), text + b" ") == 1
 
     def test_the_adapter_signs_as_shown(self) -> None:
-        signer = Signer("parkside", PAGE.pems["merchant"])
+        key = SCHEME.load_private_key(PAGE.pems["merchant"])
         shown = [text for name, _, text in PAGE.signed_texts() if name == "merchant"]
         for (request, _), text in zip(PAGE.exchanges, shown, strict=True):
-            assert signer.header(text, Stamp(*request.stamp())) == request.headers[HEADER]
+            written = SCHEME.write("parkside", key, text, Stamp(*request.stamp()))
+            assert written == request.headers[SCHEME.request_header]
 
     def test_the_stand_in_accepts_what_is_shown(self) -> None:
         key = MERCHANT.public_key()
@@ -345,7 +347,7 @@ class TestAdapter:
 
         with pytest.raises(InvalidInputError) as caught:
             EtcProvider(
-                EtcSettings(
+                SignedWireSettings(
                     base_url=given.get("base_url", "https://etc.example"),
                     merchant="parkside",
                     merchant_key_pem=given.get("merchant_key", PAGE.pems["merchant"]),

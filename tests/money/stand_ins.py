@@ -12,11 +12,12 @@ from starlette.applications import Starlette
 
 from parking.kit.clock import Clock
 from parking.payments.port import PaymentProvider
-from parking.payments.providers.acquirer import AcquirerProvider, AcquirerSettings
+from parking.payments.providers.acquirer import AcquirerProvider
 from parking.payments.providers.alipay import AlipayProvider, AlipaySettings
-from parking.payments.providers.etc import EtcProvider, EtcSettings
+from parking.payments.providers.etc import EtcProvider
 from parking.payments.providers.stripe import StripeProvider, StripeSettings
 from parking.payments.providers.wechat import WechatProvider, WechatSettings
+from parking.payments.signed_wire import SignedWireSettings
 from sesame.sandbox.acquirer import Options as AcquirerOptions
 from sesame.sandbox.acquirer import create_stand_in as create_acquirer
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
@@ -88,7 +89,7 @@ async def acquirer(where: Neighbourhood) -> AsyncGenerator[Opened]:
         ),
         where.clock,
     )
-    settings = AcquirerSettings(
+    settings = SignedWireSettings(
         base_url=url,
         merchant=MERCHANT,
         merchant_key_pem=merchant_key().decode(),
@@ -192,7 +193,7 @@ async def etc(where: Neighbourhood) -> AsyncGenerator[Opened]:
         ),
         where.clock,
     )
-    settings = EtcSettings(
+    settings = SignedWireSettings(
         base_url=url,
         merchant=MERCHANT,
         merchant_key_pem=etc_key().decode(),

@@ -9,7 +9,8 @@ import pytest
 import structlog.testing
 
 from parking.flows.pay_link import pay_token
-from parking.payments.providers.etc import EtcProvider, EtcSettings
+from parking.payments.providers.etc import EtcProvider
+from parking.payments.signed_wire import SignedWireSettings
 from sesame.sandbox.etc.signing import EtcKey, new_etc_private_pem
 from tests.factories.api import ApiWorld
 
@@ -83,7 +84,7 @@ class Town:
 @pytest.fixture
 async def town(api: ApiWorld) -> AsyncGenerator[Town]:
     adapter = EtcProvider(
-        EtcSettings(
+        SignedWireSettings(
             base_url="http://127.0.0.1:1",
             merchant=MERCHANT,
             merchant_key_pem=new_etc_private_pem().decode(),

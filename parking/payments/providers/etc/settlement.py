@@ -1,11 +1,21 @@
 """The daily settlement file (docs/etc-wire.md, part 7)."""
 
 import csv
-from datetime import datetime
+from datetime import date, datetime
+
+import structlog
 
 from parking.kit.money import Money
-from parking.payments.port import SettlementKind, SettlementRow
+from parking.payments.port import (
+    ANSWER_MISMATCH,
+    ProviderUnavailableError,
+    SettlementKind,
+    SettlementNotReadyError,
+    SettlementRow,
+)
+from parking.payments.signed_wire import Failure, SignedClient
 
+DAY_OPEN = "day_open"
 ROWS_MAX = 100_000
 _HEADER = [
     "kind",
@@ -19,9 +29,30 @@ _HEADER = [
 _KINDS = {"deduction": SettlementKind.CHARGE, "correction": SettlementKind.REFUND}
 _END = "end"
 
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
 
 class SettlementMalformedError(Exception):
     """The file is cut off, or not what the wire describes."""
+
+
+async def fetch_settlement(client: SignedClient, day: date) -> tuple[SettlementRow, ...]:
+    """Return every row of a day of Asia/Shanghai; see `PaymentProvider.fetch_settlement`.
+
+    Raises:
+        SettlementNotReadyError: the acquirer has not closed the day.
+        ProviderUnavailableError: no file came, or not the one that the wire describes.
+    """
+    content = await client.file(f"/v1/settlements/{day.isoformat()}")
+    if isinstance(content, Failure):
+        if content.code == DAY_OPEN:
+            raise SettlementNotReadyError(f"the acquirer has not closed {day} yet")
+        raise ProviderUnavailableError(content.code)
+    try:
+        return parse_settlement(content)
+    except SettlementMalformedError as error:
+        _log.exception("etc_settlement_malformed", day=day.isoformat())
+        raise ProviderUnavailableError(ANSWER_MISMATCH) from error
 
 
 def parse_settlement(content: bytes) -> tuple[SettlementRow, ...]:

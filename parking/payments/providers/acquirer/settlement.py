@@ -10,7 +10,7 @@ from parking.payments.port import (
     SettlementRow,
 )
 from parking.payments.providers.acquirer.answers import SettlementAnswer
-from parking.payments.providers.acquirer.transport import Failure, SignedClient
+from parking.payments.signed_wire import Failure, SignedClient
 
 # A million rows: far more than one merchant moves in a day.
 PAGES_MAX: Final = 5000
