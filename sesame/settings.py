@@ -41,12 +41,13 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise _first_problem(error) from error
 
-    database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
-    redis_url: str | None = Field(default=None, validation_alias="REDIS_URL")
+    # Not shown, as every value that is a secret or holds one.
+    database_url: str | None = Field(default=None, validation_alias="DATABASE_URL", repr=False)
+    redis_url: str | None = Field(default=None, validation_alias="REDIS_URL", repr=False)
 
     # Personal values: see parking.kit.crypto. Base64 of 32 bytes each.
-    field_key: Key | None = None
-    index_key: Key | None = None
+    field_key: Key | None = Field(default=None, repr=False)
+    index_key: Key | None = Field(default=None, repr=False)
     # ES256 private key in PEM that signs access tokens.
     token_key_file: Path | None = None
     # Ed25519 private key in PEM that signs receipts, and the public keys that did before.
@@ -124,7 +125,7 @@ class Settings(BaseSettings):
 
     # The SMS gateway: docs/sms-webhook.md.
     sms_webhook_url: str | None = None
-    sms_webhook_secret: str | None = None
+    sms_webhook_secret: str | None = Field(default=None, repr=False)
     # Where codes are sent to: ISO 3166 codes such as `DE,AT`; empty for everywhere.
     sms_countries: str = ""
     # Codes of the whole service; parking.drivers.texting has the default.
@@ -153,10 +154,12 @@ class Settings(BaseSettings):
         """Return the field key and the index key.
 
         Raises:
-            InvalidInputError: one is not set.
+            InvalidInputError: one is not set, or they are the same.
         """
         field_key = _required("SESAME_FIELD_KEY", self.field_key)
         index_key = _required("SESAME_INDEX_KEY", self.index_key)
+        if field_key == index_key:
+            raise InvalidInputError("SESAME_INDEX_KEY", "another key than SESAME_FIELD_KEY")
         return base64.b64decode(field_key), base64.b64decode(index_key)
 
     def fapiao(self) -> "Fapiao | None":

@@ -8,7 +8,7 @@ import strawberry
 from api.config import PAGE_SIZE
 from api.global_ids import BILL_KIND, decode_keys
 from api.request import Info
-from api.types.money import Money
+from api.types.money import Money, MoneySum
 from api.types.page import PageInfo, require_page_size
 from parking.flows.payments import books
 from parking.flows.payments.books import PostingView
@@ -23,7 +23,7 @@ class AccountBalance:
         description="Such as `revenue`, `provider:stripe`, `partner:` and the partner's id, or "
         "`receivable:` and a driver's name of this ledger, which says nothing elsewhere."
     )
-    balance: Money
+    balance: MoneySum
 
 
 @strawberry.type(description="A page of balances, in the order of their accounts.")
@@ -84,7 +84,8 @@ class LedgerQueries:
         shown = found[:first]
         return AccountBalancePage(
             nodes=[
-                AccountBalance(account=one.account, balance=Money.of(one.balance)) for one in shown
+                AccountBalance(account=one.account, balance=MoneySum.of(one.balance))
+                for one in shown
             ],
             page_info=PageInfo.of(
                 [one.cursor for one in shown],

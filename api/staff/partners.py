@@ -10,7 +10,7 @@ from api.acting import Given, outcome_of, refusable
 from api.config import PAGE_SIZE
 from api.global_ids import BILL_KIND, decode_id, encode_id
 from api.request import Info
-from api.types.money import Money, MoneyInput
+from api.types.money import Money, MoneyInput, MoneySum
 from api.types.page import PageInfo, require_page_size
 from parking.drivers.tokens import StaffIdentity
 from parking.flows.payments import partner_view
@@ -43,7 +43,7 @@ class Partnership:
     proposed_at: datetime
     accepted_at: datetime | None
     ended_at: datetime | None
-    owed_to_us: list[Money] = strawberry.field(
+    owed_to_us: list[MoneySum] = strawberry.field(
         description="What the partner holds for you; negative for what you hold for it."
     )
 
@@ -59,7 +59,7 @@ class Partnership:
             proposed_at=view.proposed_at,
             accepted_at=view.accepted_at,
             ended_at=view.ended_at,
-            owed_to_us=[Money.of(one) for one in view.owed_to_us],
+            owed_to_us=[MoneySum.of(one) for one in view.owed_to_us],
         )
 
 

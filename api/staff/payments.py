@@ -65,7 +65,9 @@ class StaffPayment:
     what_to_do: str | None = strawberry.field(description="For whoever sees to the problem.")
     sent_at: datetime
     finished_at: datetime | None
-    ended_by: str | None = strawberry.field(description="The person who ended it, if one did.")
+    ended_by: str | None = strawberry.field(
+        description="The person who took the cash, or who ended the payment by hand."
+    )
     ended_reason: str | None
 
     @classmethod

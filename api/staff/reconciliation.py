@@ -9,7 +9,7 @@ from api.acting import Given, outcome_of, refusable
 from api.config import PAGE_SIZE
 from api.global_ids import BILL_KIND, decode_id, encode_id
 from api.request import Info
-from api.types.money import Money
+from api.types.money import MoneySum
 from api.types.page import PageInfo, require_page_size
 from parking.drivers.tokens import StaffIdentity
 from parking.flows.reconciliation import difference_view
@@ -45,8 +45,10 @@ class StaffDifference:
     advice: str = strawberry.field(description="What to do.")
     number: str = strawberry.field(description="Ours at the provider; empty where there is none.")
     reference: str = strawberry.field(description="The provider's id; empty where there is none.")
-    ours: Money | None = strawberry.field(description="What your books say.")
-    theirs: Money | None = strawberry.field(description="What the provider, or the ledger, says.")
+    ours: MoneySum | None = strawberry.field(description="What your books say.")
+    theirs: MoneySum | None = strawberry.field(
+        description="What the provider, or the ledger, says."
+    )
     bill_id: strawberry.ID | None
     session_id: strawberry.ID | None
     happened_at: datetime
@@ -72,8 +74,8 @@ class StaffDifference:
             advice=view.code.words.advice,
             number=row.number,
             reference=row.reference,
-            ours=None if view.ours is None else Money.of(view.ours),
-            theirs=None if view.theirs is None else Money.of(view.theirs),
+            ours=None if view.ours is None else MoneySum.of(view.ours),
+            theirs=None if view.theirs is None else MoneySum.of(view.theirs),
             bill_id=bill_id,
             session_id=None if row.session_id is None else encode_id("Session", row.session_id),
             happened_at=row.happened_at,
@@ -101,10 +103,10 @@ class ReconciliationTotal:
         description="`charge`, `refund`, `chargeback` or `chargeback_reversed`."
     )
     theirs_count: int
-    theirs: Money = strawberry.field(description="In the provider's settlement file.")
+    theirs: MoneySum = strawberry.field(description="In the provider's settlement file.")
     ours_count: int
-    ours: Money = strawberry.field(description="In your books.")
-    fees: Money = strawberry.field(description="What the provider kept.")
+    ours: MoneySum = strawberry.field(description="In your books.")
+    fees: MoneySum = strawberry.field(description="What the provider kept.")
 
 
 @strawberry.type(description="How many cars your gates let out for one reason.")
@@ -275,8 +277,8 @@ class ReconciliationMutations:
     )
 
 
-def _money(amount_minor: int, currency: str) -> Money:
-    return Money.of(money.Money(amount_minor, currency))
+def _money(amount_minor: int, currency: str) -> MoneySum:
+    return MoneySum.of(money.Money(amount_minor, currency))
 
 
 def _name(staff: StaffIdentity) -> str:

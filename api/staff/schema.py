@@ -23,6 +23,7 @@ from api.staff.rate_tables import RateTableMutations, RateTableQueries
 from api.staff.reconciliation import ReconciliationMutations, ReconciliationQueries
 from api.staff.validations import ValidationMutations
 from api.staff.vehicles import VehicleMutations, VehicleQueries
+from api.types.money import MINOR_UNITS, MinorUnits
 
 
 @strawberry.type
@@ -73,5 +74,7 @@ def make_staff_schema(*, development: bool) -> strawberry.Schema:
         query=StaffQuery,
         mutation=StaffMutation,
         extensions=extensions_of(development=development),
-        config=StrawberryConfig(disable_field_suggestions=not development),
+        config=StrawberryConfig(
+            disable_field_suggestions=not development, scalar_map={MinorUnits: MINOR_UNITS}
+        ),
     )

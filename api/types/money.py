@@ -1,5 +1,7 @@
 """Money as clients see it."""
 
+from typing import Final, NewType
+
 import strawberry
 
 from parking.kit import money
@@ -19,6 +21,29 @@ class Money:
     def of(cls, amount: money.Money) -> "Money":
         """Return the amount for a client."""
         return cls(amount_minor=amount.amount_minor, currency=amount.currency)
+
+
+MinorUnits = NewType("MinorUnits", int)
+MINOR_UNITS: Final = strawberry.scalar(
+    name="MinorUnits",
+    description="A whole number of a currency's smallest unit, written like an `Int` of up to 64 "
+    "bits: what many amounts come to may be more than an `Int` holds.",
+    serialize=int,
+    parse_value=int,
+)
+
+
+@strawberry.type(description="What many amounts come to.")
+class MoneySum:
+    """What many amounts come to."""
+
+    amount_minor: MinorUnits
+    currency: str
+
+    @classmethod
+    def of(cls, amount: money.Money) -> "MoneySum":
+        """Return the sum for a client."""
+        return cls(amount_minor=MinorUnits(amount.amount_minor), currency=amount.currency)
 
 
 @strawberry.input(description="An amount that a client sends.")

@@ -44,7 +44,10 @@ class Timestamp(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return the stored time in UTC, whatever zone the connection has."""
         _ = dialect
-        return value if value is None else value.astimezone(UTC)
+        if value is None:
+            return None
+        # The driver keeps the first moment of year 1 as `-infinity`, which comes without a zone.
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Json(TypeDecorator[Any]):

@@ -19,7 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from parking.kit.clock import Clock
 from parking.kit.columns import Row
 from parking.kit.crypto import Vault
-from parking.kit.errors import ParkingError, UnavailableError
+from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
 
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_S = 10
@@ -28,6 +28,8 @@ POOL_WAIT_S = 5
 _LOST_RACES = frozenset({"40001", "40P01"})
 # It shuts down, crashed, is starting up, or has no connection left: it will be there again.
 _AWAY = frozenset({"57P01", "57P02", "57P03", "53300"})
+# The character U+0000, which is valid everywhere else: in a text, and in JSON.
+_NO_TEXT = frozenset({"22021", "22P05"})
 
 Locked = TypeVar("Locked", bound=Row)
 
@@ -130,6 +132,7 @@ class Database:
         Raises:
             DatabaseUnavailableError: the connection could not be had, or was lost.
             ConflictError: a constraint refused the rows.
+            InvalidInputError: a text that was to be stored has a zero character.
         """
         unit = UnitOfWork(
             AsyncSession(self._engine, expire_on_commit=False), clock=self.clock, vault=self.vault
@@ -186,6 +189,8 @@ def _named_errors() -> Generator[None]:
         state = getattr(error.orig, "sqlstate", None)
         if state in _LOST_RACES:
             raise ConflictError("another change came first") from error
+        if state in _NO_TEXT:
+            raise InvalidInputError("text", "no zero characters (U+0000)") from error
         if state not in _AWAY and not error.connection_invalidated:
             raise
         raise DatabaseUnavailableError("the connection to PostgreSQL was lost") from error

@@ -233,7 +233,7 @@ class PaymentAttempt(Row, table=True):
 
     Attributes:
         problem: Why a person must look at it; None where nobody needs to.
-        ended_by: The person who ended it by hand, and with `ended_reason` why.
+        ended_by: The person who took the cash; or who ended it by hand, with `ended_reason` why.
     """
 
     __tablename__ = "payment_attempts"

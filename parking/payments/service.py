@@ -333,7 +333,13 @@ async def _mark_paid(unit: UnitOfWork, bill: Bill, attempt: PaymentAttempt) -> N
 
 
 async def take_in_hand(
-    unit: UnitOfWork, bill: Bill, *, kind: AttemptKind, account: str, number: str
+    unit: UnitOfWork,
+    bill: Bill,
+    *,
+    kind: AttemptKind,
+    account: str,
+    number: str,
+    by: str | None = None,
 ) -> PaymentAttempt:
     """Write down that a locked bill was paid without a provider: at the desk, or to a partner.
 
@@ -343,6 +349,7 @@ async def take_in_hand(
         kind: CASH or PARTNER.
         account: Where the money is by the ledger.
         number: What the receipt names the payment by.
+        by: Who took the money, where a person did.
     """
     bill.attempts += 1
     attempt = PaymentAttempt(
@@ -359,6 +366,7 @@ async def take_in_hand(
         amount_minor=bill.total_minor,
         currency=bill.currency,
         state=AttemptState.SUCCEEDED,
+        ended_by=by,
         sent_at=unit.now(),
         next_query_at=unit.now(),
         finished_at=unit.now(),

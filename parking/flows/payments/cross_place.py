@@ -133,7 +133,12 @@ async def by_cash(context: ParkingContext, debt: Debt) -> OwedPayment:
             raise BillUnknownError("billId: expected one that is owed")
         payments.require_free(bill)
         await payments.take_in_hand(
-            unit, bill, kind=AttemptKind.CASH, account=ledger.CASH_DESK, number=bill.id.hex
+            unit,
+            bill,
+            kind=AttemptKind.CASH,
+            account=ledger.CASH_DESK,
+            number=bill.id.hex,
+            by=debt.by,
         )
         await partner_settlement.paid(unit, held, session, owed)
         return OwedPayment(PaidHow.SUCCEEDED, Money(held.amount_minor, held.currency))

@@ -46,15 +46,15 @@ async def take_cash(
         debt = await _debt(context, operator_id, owner_id, bill_id, by)
         return await cross_place.by_cash(context, debt)
     try:
-        return await _take(context, operator_id, bill_id)
+        return await _take(context, operator_id, bill_id, by)
     except PaymentInProgressError:
         # A page that somebody left open would hold the desk up for as long as it lives.
         if not await _close_page(context, operator_id, bill_id):
             raise
-        return await _take(context, operator_id, bill_id)
+        return await _take(context, operator_id, bill_id, by)
 
 
-async def _take(context: ParkingContext, operator_id: UUID, bill_id: UUID) -> OwedPayment:
+async def _take(context: ParkingContext, operator_id: UUID, bill_id: UUID, by: str) -> OwedPayment:
     async with context.database.begin() as unit:
         seen = await repository.find_bill(unit, operator_id, bill_id)
         if seen is None or seen.session_id is None:
@@ -74,7 +74,7 @@ async def _take(context: ParkingContext, operator_id: UUID, bill_id: UUID) -> Ow
             return OwedPayment(PaidHow.SUCCEEDED, amount)
         payments.require_free(bill)
         attempt = await payments.take_in_hand(
-            unit, bill, kind=AttemptKind.CASH, account=ledger.CASH_DESK, number=bill.id.hex
+            unit, bill, kind=AttemptKind.CASH, account=ledger.CASH_DESK, number=bill.id.hex, by=by
         )
         result = ChargeResult(number=attempt.number, status=OrderStatus.SUCCEEDED, amount=amount)
         await settlement.follow_stay(unit, Settled(lane, session, bill, attempt), session, result)

@@ -218,8 +218,11 @@ async def test_partners_agree_collect_and_settle_over_their_desks(api: ApiWorld)
         assert settled["settlement"] == {"reference": "wire 7", "amount": {"amountMinor": 1000}}
     assert await world.accounts() == {"bank": 1000, "revenue": -1000}
     assert await world.accounts(theirs) == {"bank": -1000, "cash_desk": 1000}
-    seen = await see(api, theirs, "{ partnerCollections { nodes { isOurs state } } }")
-    assert seen["partnerCollections"]["nodes"] == [{"isOurs": True, "state": "COLLECTED"}]
+    seen = await see(api, theirs, "{ partnerCollections { nodes { billId isOurs state } } }")
+    [collected] = seen["partnerCollections"]["nodes"]
+    assert (collected["isOurs"], collected["state"]) == (True, "COLLECTED")
+    taken_by = f'{{ payments(billId: "{collected["billId"]}") {{ endedBy }} }}'
+    assert (await see(api, theirs, taken_by))["payments"] == [{"endedBy": f"{theirs}:Ada"}]
     seen = await see(api, theirs, "{ balances { nodes { account balance { amountMinor } } } }")
     assert sum(one["balance"]["amountMinor"] for one in seen["balances"]["nodes"]) == 0
 
@@ -321,3 +324,7 @@ async def test_cash_at_the_exit_opens_the_gate(api: ApiWorld) -> None:
         api, world.exit.operator_id, f'{{ verifyBill(billId: "{bill_id}") {{ verified }} }}'
     )
     assert seen["verifyBill"] == {"verified": True}
+    seen = await see(
+        api, world.exit.operator_id, f'{{ payments(billId: "{bill_id}") {{ kind endedBy }} }}'
+    )
+    assert seen["payments"] == [{"kind": "CASH", "endedBy": f"{world.exit.operator_id}:Ada"}]

@@ -196,3 +196,26 @@ async def test_nonsense_is_refused_with_its_field(api: ApiWorld, staff: str) -> 
     too_much = await do(api, REFUND, staff, input=refund_of(bill_id, 2001))
     assert too_much["code"] == "REFUND_TOO_LARGE"
     await assert_untouched(api)
+
+
+async def test_what_many_amounts_come_to_is_read_beyond_32_bits(api: ApiWorld, staff: str) -> None:
+    operator_id = api.lanes.entry.operator_id
+    for amount_minor in (2**31 - 1, 2**31 - 1, 2**50):
+        await api.lanes.rows_changed(
+            "INSERT INTO ledger_transfers (operator_id, id, bill_id, debit_account,"
+            " credit_account, amount_minor, currency, cause, posted_at) VALUES (:operator_id,"
+            " :id, :id, 'provider:fake', 'revenue', :amount_minor, 'CNY', 'captured', now())",
+            operator_id=operator_id,
+            id=uuid4(),
+            amount_minor=amount_minor,
+        )
+    seen = await api.ask(
+        "{ balances { nodes { account balance { amountMinor currency } } } }",
+        token=staff,
+        path=PATH,
+    )
+    held = 2**50 + 2**32 - 2
+    assert seen["balances"]["nodes"] == [
+        {"account": "provider:fake", "balance": {"amountMinor": held, "currency": "CNY"}},
+        {"account": "revenue", "balance": {"amountMinor": -held, "currency": "CNY"}},
+    ]

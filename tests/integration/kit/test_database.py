@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -12,6 +12,7 @@ from parking.drivers.models import SignIn
 from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.crypto import Vault
 from parking.kit.database import ConflictError, Database, DatabaseUnavailableError
+from parking.kit.errors import InvalidInputError
 from parking.kit.ids import new_id
 from parking.kit.locks import LockOrderError, lock
 from parking.kit.partitions import ensure_partitions
@@ -67,6 +68,29 @@ async def test_an_error_does_not_tell_what_somebody_wrote(database: Database) ->
             await unit.run(text("SELECT 1 / (length(:given) - 8)"), {"given": "京A·88731"})
     assert "division by zero" in str(caught.value)
     assert "88731" not in str(caught.value)
+
+
+@pytest.mark.parametrize("statement", ["SELECT length(:given)", "SELECT CAST(:given AS jsonb)"])
+async def test_what_no_text_can_hold_is_refused(database: Database, statement: str) -> None:
+    given = "a\x00b" if "length" in statement else '"a\\u0000b"'
+    with pytest.raises(InvalidInputError, match="^text: expected no zero characters"):
+        async with database.begin() as unit:
+            unit.session.add(Operator(id=new_id(unit.now()), name="A", created_at=unit.now()))
+            await unit.run(text(statement), {"given": given})
+    assert await operators(database) == 0
+
+
+@pytest.mark.parametrize("at", [datetime.min, datetime.max])
+async def test_the_first_and_the_last_moment_are_read_again(
+    database: Database, at: datetime
+) -> None:
+    async with database.begin() as unit:
+        row = Operator(id=new_id(unit.now()), name="A", created_at=at.replace(tzinfo=UTC))
+        unit.session.add(row)
+    async with database.begin() as unit:
+        stored = await unit.session.get(Operator, row.id, populate_existing=True)
+        assert stored is not None
+        assert stored.created_at == at.replace(tzinfo=UTC)
 
 
 async def test_lost_connection_is_named_and_the_next_one_works(database: Database) -> None:

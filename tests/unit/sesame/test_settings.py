@@ -28,6 +28,33 @@ def test_wrong_key_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch, v
     assert str(caught.value) == "SESAME_FIELD_KEY: expected 32 bytes in base64"
 
 
+def test_two_keys_are_two_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESAME_FIELD_KEY", KEY)
+    monkeypatch.setenv("SESAME_INDEX_KEY", KEY)
+    with pytest.raises(InvalidInputError, match=r"^SESAME_INDEX_KEY: expected another key") as told:
+        Settings().require_keys()
+    assert KEY not in str(told.value)
+
+
+def test_what_is_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {
+        "DATABASE_URL": "postgresql://sesame:hush@db/sesame",
+        "REDIS_URL": "redis://:hush@valkey",
+        "SESAME_FIELD_KEY": KEY,
+        "SESAME_INDEX_KEY": KEY,
+        "SESAME_SMS_WEBHOOK_SECRET": "hush",
+        "SESAME_STRIPE_SECRET_KEY": "hush",
+        "SESAME_STRIPE_WEBHOOK_SECRETS": "hush",
+        "SESAME_FAPIAO_SECRET": "hush",
+    }
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    shown = repr(Settings())
+    assert "hush" not in shown
+    assert KEY not in shown
+    assert "api_port=8080" in shown
+
+
 def test_wrong_port_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESAME_API_PORT", "eighty")
     with pytest.raises(InvalidInputError, match=r"^SESAME_API_PORT: expected"):
