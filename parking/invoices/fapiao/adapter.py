@@ -4,7 +4,6 @@ import asyncio
 import secrets
 from dataclasses import dataclass, field
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
 
 import httpx
 import orjson
@@ -15,6 +14,7 @@ from parking.invoices.fapiao import signature
 from parking.invoices.fapiao.port import FapiaoApplication, FapiaoResult, FapiaoStatus
 from parking.kit.clock import Clock
 from parking.kit.errors import InvalidInputError
+from parking.kit.outbound import AnswerTooLongError, read_bounded, require_secure_url
 
 CALL_TIMEOUT_S: Final = 10.0
 ANSWER_BYTES_MAX: Final = 64 * 1024
@@ -22,7 +22,6 @@ CONNECTIONS_MAX: Final = 10
 NO_ANSWER: Final = "no_answer"
 UNTRUSTED_ANSWER: Final = "untrusted_answer"
 ANSWER_MISMATCH: Final = "answer_mismatch"
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _OK: Final = 200
 _NOT_FOUND: Final = 404
 _NONCE_BYTES: Final = 16
@@ -80,9 +79,7 @@ class FapiaoSettings:
     call_timeout_s: float = CALL_TIMEOUT_S
 
     def __post_init__(self) -> None:
-        url = urlsplit(self.base_url)
-        if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
-            raise InvalidInputError("SESAME_FAPIAO_URL", "an https URL, or http on loopback")
+        require_secure_url("SESAME_FAPIAO_URL", self.base_url)
         if len(self.secret) < signature.SECRET_LENGTH_MIN:
             raise InvalidInputError(
                 "SESAME_FAPIAO_SECRET", f"at least {signature.SECRET_LENGTH_MIN} characters"
@@ -206,9 +203,9 @@ class HttpFapiaoService:
         )
         response = await self._client.send(request, stream=True)
         try:
-            answer = await _read_bounded(response)
-        finally:
-            await response.aclose()
+            answer = await read_bounded(response, ANSWER_BYTES_MAX)
+        except AnswerTooLongError as error:
+            raise _UntrustedError("body") from error
         self._check(response, nonce, answer)
         return response.status_code, answer
 
@@ -225,15 +222,6 @@ class HttpFapiaoService:
             expected, response.headers.get(signature.SIGNATURE_HEADER, "")
         ) or not signature.is_fresh(timestamp, self._clock.now()):
             raise _UntrustedError("signature")
-
-
-async def _read_bounded(response: httpx.Response) -> bytes:
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > ANSWER_BYTES_MAX:
-            raise _UntrustedError("body")
-    return bytes(content)
 
 
 def _refused(number: str, status: int, code: str) -> FapiaoResult:

@@ -1,16 +1,14 @@
 """The bodies of part 3 of docs/etc-wire.md."""
 
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+from parking.kit.outbound import is_secure_url
 
 
 def _payer_url(value: str) -> str:
-    url = urlsplit(value)
-    if url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK):
+    if is_secure_url(value):
         return value
     raise ValueError("expected an https URL, or http on loopback")
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from parking.kit.errors import InvalidInputError
+from parking.kit.outbound import LOOPBACK_HOSTS, is_secure_url
 
 GATEWAY_URL = "https://openapi.alipay.com/gateway.do"
 BILL_HOST = "dwbillcenter.alipay.com"
@@ -17,7 +18,6 @@ SIGN_SCENE = "INDUSTRY|CARRENTAL"
 APP_CHANNEL = "ALIPAYAPP"
 WEB_CHANNEL = "QRCODE"
 WEB_CHANNELS = frozenset({WEB_CHANNEL, "QRCODEORSMS"})
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +59,7 @@ class AlipaySettings:
 
     def __post_init__(self) -> None:
         url = urlsplit(self.gateway_url)
-        if (
-            url.query
-            or url.fragment
-            or not (url.scheme == "https" or (url.scheme == "http" and url.hostname in LOOPBACK))
-        ):
+        if url.query or url.fragment or not is_secure_url(self.gateway_url):
             raise InvalidInputError("gateway_url", "an https URL, or http on loopback")
         for name in ("app_id", "seller_id"):
             if not getattr(self, name).isalnum():
@@ -79,5 +75,5 @@ class AlipaySettings:
         """Where the driver signs."""
         if self.sign_channel is not None:
             return self.sign_channel
-        is_stand_in = urlsplit(self.gateway_url).hostname in LOOPBACK
+        is_stand_in = urlsplit(self.gateway_url).hostname in LOOPBACK_HOSTS
         return WEB_CHANNEL if is_stand_in else APP_CHANNEL

@@ -11,9 +11,10 @@ import httpx
 import structlog
 
 from parking.kit.clock import Clock
+from parking.kit.outbound import LOOPBACK_HOSTS, open_connections
 from parking.payments.port import ANSWER_MISMATCH, NO_ANSWER, UNTRUSTED_ANSWER
 from parking.payments.providers.alipay.envelope import MalformedAnswerError, read_envelope
-from parking.payments.providers.alipay.settings import LOOPBACK, AlipaySettings
+from parking.payments.providers.alipay.settings import AlipaySettings
 from parking.payments.providers.alipay.signature import (
     SIGN_TYPE,
     AlipayKeys,
@@ -23,9 +24,6 @@ from parking.payments.providers.alipay.signature import (
 )
 from parking.payments.providers.alipay.wire_values import stamp
 
-CONNECTIONS_MAX = 64
-# Shorter than servers keep an idle connection, so that a charge rarely meets one just closed.
-KEEPALIVE_S = 4.0
 ANSWER_BYTES_MAX = 64 * 1024
 BILL_BYTES_MAX = 64 * 1024 * 1024
 BILL_TIMEOUT_S = 60.0
@@ -70,18 +68,7 @@ class GatewayClient:
         self._key = AppKey(settings.app_key_pem)
         self._keys = keys
         self._clock = clock
-        self._client = httpx.AsyncClient(
-            limits=httpx.Limits(
-                max_connections=CONNECTIONS_MAX,
-                max_keepalive_connections=CONNECTIONS_MAX,
-                keepalive_expiry=KEEPALIVE_S,
-            ),
-            # Each call puts one deadline on everything together, waiting for a connection included.
-            timeout=None,  # noqa: S113 - see above
-            # Money takes the way that the settings name, not one from the environment.
-            trust_env=False,
-            headers={"Accept-Encoding": "identity"},
-        )
+        self._client = open_connections(headers={"Accept-Encoding": "identity"})
 
     async def call(
         self, method: str, content: Mapping[str, object], *, deadline_s: float | None = None
@@ -186,7 +173,7 @@ class GatewayClient:
             return url
         if there.hostname != self._settings.bill_host or port not in {None, 80, 443}:
             return None
-        if there.hostname in LOOPBACK:
+        if there.hostname in LOOPBACK_HOSTS:
             return None
         # Its documented address is plain http, and what is in it is not signed.
         return there._replace(scheme="https", netloc=there.hostname).geturl()

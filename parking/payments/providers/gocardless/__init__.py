@@ -5,6 +5,6 @@ call, sleeps between three tries of its own, and has no deadline over the whole.
 """
 
 from parking.payments.providers.gocardless.adapter import GoCardlessProvider
-from parking.payments.providers.gocardless.transport import GoCardlessSettings
+from parking.payments.providers.gocardless.settings import GoCardlessSettings
 
 __all__ = ["GoCardlessProvider", "GoCardlessSettings"]

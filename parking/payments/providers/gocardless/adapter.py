@@ -31,7 +31,8 @@ from parking.payments.providers.gocardless.events import (
     parse_events,
     require_signature,
 )
-from parking.payments.providers.gocardless.transport import GoCardlessClient, GoCardlessSettings
+from parking.payments.providers.gocardless.settings import GoCardlessSettings
+from parking.payments.providers.gocardless.transport import GoCardlessClient
 
 NO_CHECKOUT = "no_checkout"
 SIGNATURE_HEADER = "webhook-signature"

@@ -2,24 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from parking.kit.errors import InvalidInputError
+from parking.kit.outbound import open_connections, read_bounded
 from parking.payments.port import ANSWER_MISMATCH, NO_ANSWER
+from parking.payments.providers.gocardless.settings import GoCardlessSettings
 
 API_VERSION = "2015-07-06"
-CONNECTIONS_MAX = 32
-# Shorter than servers keep an idle connection, so that a call rarely meets one just closed.
-KEEPALIVE_S = 4.0
-CALL_TIMEOUT_S = 10.0
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
-SECRET_LENGTH_MIN = 16
 CONFLICT_REASON = "idempotent_creation_conflict"
 SYSTEM_ERROR = "system_error"
 HTTP_NOT_FOUND = 404
@@ -27,34 +22,8 @@ HTTP_ERRORS_MIN = 400
 HTTP_SERVER_ERRORS_MIN = 500
 # Said about what was asked, not about when or by whom: the same call can only be refused again.
 HTTP_REFUSALS = {400, 409, 422}
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoCardlessSettings:
-    """How to reach GoCardless.
-
-    Attributes:
-        base_url: `https://api.gocardless.com`, or its sandbox; plain `http` only on loopback.
-        access_token: Of the account that collects.
-        webhook_secret: Of the endpoint that GoCardless posts events to.
-    """
-
-    base_url: str
-    access_token: str = field(repr=False)
-    webhook_secret: str = field(repr=False)
-    call_timeout_s: float = CALL_TIMEOUT_S
-
-    def __post_init__(self) -> None:
-        url = urlsplit(self.base_url)
-        if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
-            raise InvalidInputError("base_url", "an https URL, or http on loopback")
-        if not self.access_token.isprintable() or not self.access_token.strip():
-            raise InvalidInputError("access_token", "the token of an account")
-        if len(self.webhook_secret) < SECRET_LENGTH_MIN:
-            raise InvalidInputError("webhook_secret", f"{SECRET_LENGTH_MIN} characters or more")
 
 
 class Answer(BaseModel):
@@ -108,21 +77,12 @@ class GoCardlessClient:
     def __init__(self, settings: GoCardlessSettings) -> None:
         self._base_url = settings.base_url.rstrip("/")
         self._call_timeout_s = settings.call_timeout_s
-        self._client = httpx.AsyncClient(
+        self._client = open_connections(
             headers={
                 "Authorization": f"Bearer {settings.access_token}",
                 "GoCardless-Version": API_VERSION,
                 "Accept": "application/json",
             },
-            limits=httpx.Limits(
-                max_connections=CONNECTIONS_MAX,
-                max_keepalive_connections=CONNECTIONS_MAX,
-                keepalive_expiry=KEEPALIVE_S,
-            ),
-            # `_call` puts one deadline on everything, waiting for a connection included.
-            timeout=None,  # noqa: S113 - see above
-            # Money takes the way that the settings name, not one from the environment.
-            trust_env=False,
         )
 
     async def get(
@@ -179,15 +139,7 @@ class GoCardlessClient:
 
     async def _exchange(self, request: httpx.Request) -> tuple[int, bytes]:
         response = await self._client.send(request, stream=True)
-        content = bytearray()
-        try:
-            async for chunk in response.aiter_bytes():
-                content += chunk
-                if len(content) > ANSWER_BYTES_MAX:
-                    raise httpx.DecodingError("the answer is too long", request=request)
-        finally:
-            await response.aclose()
-        return response.status_code, bytes(content)
+        return response.status_code, await read_bounded(response, ANSWER_BYTES_MAX)
 
 
 def _failure(status_code: int, content: bytes) -> Failure:

@@ -29,9 +29,10 @@ from parking.payments.providers.stripe.checkouts import Checkouts
 from parking.payments.providers.stripe.lookup import Lookup
 from parking.payments.providers.stripe.notices import BODY_BYTES_MAX, parse_event
 from parking.payments.providers.stripe.refunds import Refunds
+from parking.payments.providers.stripe.settings import StripeSettings
 from parking.payments.providers.stripe.settlement import Settlements
 from parking.payments.providers.stripe.signature import SignatureRefusedError, check
-from parking.payments.providers.stripe.transport import Caller, StripeSettings
+from parking.payments.providers.stripe.transport import Caller
 
 _TRAITS = ProviderTraits(account=AccountKind.CARD)
 # Stripe repeats whatever is not answered 2xx, for days, and then stops talking to the endpoint.

@@ -36,7 +36,7 @@ from parking.payments.providers.stripe.answers import (
     SetupIntent,
     Text,
 )
-from parking.payments.providers.stripe.transport import StripeSettings
+from parking.payments.providers.stripe.settings import StripeSettings
 
 BODY_BYTES_MAX = 64 * 1024
 

@@ -4,31 +4,24 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
-from urllib.parse import urlsplit
 
 import httpx
 import stripe
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from parking.kit.errors import InvalidInputError
+from parking.kit.outbound import open_connections, read_bounded
 from parking.payments.port import ANSWER_MISMATCH, NO_ANSWER, UNTRUSTED_ANSWER
+from parking.payments.providers.stripe.settings import StripeSettings
 
 API_VERSION: Final = "2026-10-28.endive"
-API_URL: Final = "https://api.stripe.com"
-CONNECTIONS_MAX = 64
-# Shorter than servers keep an idle connection, so that a charge rarely meets one just closed.
-KEEPALIVE_S = 4.0
-CALL_TIMEOUT_S = 5.0
 # A page of 100 balance transactions with their sources has about 400 kB.
 ANSWER_BYTES_MAX = 2 * 1024 * 1024
-SECRETS_MAX = 4
 SYSTEM_ERROR: Final = "system_error"
 HTTP_BAD_REQUEST = 400
 HTTP_CARD_ERROR = 402
 HTTP_NOT_FOUND = 404
 HTTP_SERVER_ERROR = 500
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 # What the library tells Stripe about this machine, beside the call itself.
 _UNSENT_HEADERS = frozenset({"x-stripe-client-user-agent", "x-stripe-client-telemetry"})
 # Would be printed as a warning.
@@ -40,44 +33,6 @@ stripe.enable_telemetry = False
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 _AnswerT = TypeVar("_AnswerT", bound=BaseModel)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StripeSettings:
-    """How to reach Stripe.
-
-    Attributes:
-        secret_key: `sk_…` or `rk_…`; whether it is a live or a test key decides whose notices and
-            answers are believed.
-        webhook_secrets: `whsec_…`; two are valid at once while one replaces the other.
-        account: A connected account, `acct_…`, that all calls are made for; None for our own.
-        base_url: Another address only for a stand-in; plain `http` only on loopback.
-        call_timeout_s: For every call but a charge, which brings its own deadline.
-    """
-
-    secret_key: str = field(repr=False)
-    webhook_secrets: tuple[str, ...] = field(repr=False)
-    account: str | None = None
-    base_url: str = API_URL
-    call_timeout_s: float = CALL_TIMEOUT_S
-
-    def __post_init__(self) -> None:
-        url = urlsplit(self.base_url)
-        if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
-            raise InvalidInputError("base_url", "an https URL, or http on loopback")
-        if not self.secret_key.startswith(("sk_live_", "sk_test_", "rk_live_", "rk_test_")):
-            raise InvalidInputError("secret_key", "a secret or restricted key: sk_… or rk_…")
-        if not 0 < len(self.webhook_secrets) <= SECRETS_MAX:
-            raise InvalidInputError("webhook_secrets", f"1 to {SECRETS_MAX} of them")
-        if not all(secret.startswith("whsec_") for secret in self.webhook_secrets):
-            raise InvalidInputError("webhook_secrets", "signing secrets of an endpoint: whsec_…")
-        if self.account is not None and not self.account.startswith("acct_"):
-            raise InvalidInputError("account", "a connected account: acct_…")
-
-    @property
-    def livemode(self) -> bool:
-        """Whether the key moves real money."""
-        return "_live_" in self.secret_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +86,7 @@ class BoundedClient(stripe.HTTPClient):
 
     def __init__(self) -> None:
         super().__init__()  # pyright: ignore[reportUnknownMemberType]
-        self._client = httpx.AsyncClient(
-            limits=httpx.Limits(
-                max_connections=CONNECTIONS_MAX,
-                max_keepalive_connections=CONNECTIONS_MAX,
-                keepalive_expiry=KEEPALIVE_S,
-            ),
-            # `Caller.call` puts one deadline on everything, waiting for a connection included.
-            timeout=None,  # noqa: S113 - see above
-            # Money takes the way that the settings name, not one from the environment.
-            trust_env=False,
-        )
+        self._client = open_connections()
 
     async def request_async(
         self,
@@ -158,10 +103,7 @@ class BoundedClient(stripe.HTTPClient):
         request = self._client.build_request(method, url, headers=sent, content=post_data)
         try:
             response = await self._client.send(request, stream=True)
-            try:
-                content = await _read_bounded(response)
-            finally:
-                await response.aclose()
+            content = await read_bounded(response, ANSWER_BYTES_MAX)
         except httpx.HTTPError as error:
             raise stripe.APIConnectionError(repr(error)) from error
         heard = {
@@ -245,12 +187,3 @@ def _failure(error: stripe.StripeError) -> Failure:
         body=body,
         is_replayed=(error.headers or {}).get("idempotent-replayed") == "true",
     )
-
-
-async def _read_bounded(response: httpx.Response) -> bytes:
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > ANSWER_BYTES_MAX:
-            raise httpx.DecodingError("the answer is too long")
-    return bytes(content)

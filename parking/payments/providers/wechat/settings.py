@@ -4,11 +4,34 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from parking.kit.errors import InvalidInputError
+from parking.kit.outbound import is_secure_url, require_secure_url
 
 API_URL = "https://api.mch.weixin.qq.com"
+ACCOUNT_PAGE_URL = "https://open.weixin.qq.com"
+ACCOUNT_API_URL = "https://api.weixin.qq.com"
 CALL_TIMEOUT_S = 5.0
 API_KEY_BYTES = 32
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfficialAccount:
+    """The official account (公众号) whose pages learn in WeChat who has opened them.
+
+    Attributes:
+        app: Its `appid`, bound to the merchant.
+        secret: Its AppSecret.
+        page_url: Where WeChat sends the payer on from.
+        api_url: Where the payer's openid is asked for.
+    """
+
+    app: str
+    secret: str = field(repr=False)
+    page_url: str = ACCOUNT_PAGE_URL
+    api_url: str = ACCOUNT_API_URL
+
+    def __post_init__(self) -> None:
+        require_secure_url("account_page_url", self.page_url)
+        require_secure_url("account_api_url", self.api_url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +50,8 @@ class WechatSettings:
         notice_url: Where notices go; WeChat takes https only, without a query.
         is_advance_funded: Whether WeChat pays us where the payer cannot, by contract. Only then is
             an accepted charge as good as money.
+        account: Without it nobody pays inside WeChat's own browser.
+        has_phone_pages: Whether the merchant has the product for phones' browsers (H5支付).
         base_url: `https://…`; plain `http` only on loopback.
         call_timeout_s: For every call but a charge, which brings its own deadline.
     """
@@ -42,16 +67,14 @@ class WechatSettings:
     sub_merchant: str | None = None
     sub_app: str | None = None
     is_advance_funded: bool = False
+    account: OfficialAccount | None = None
+    has_phone_pages: bool = True
     base_url: str = API_URL
     call_timeout_s: float = CALL_TIMEOUT_S
 
     def __post_init__(self) -> None:
-        url = urlsplit(self.base_url)
-        if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
-            raise InvalidInputError("base_url", "an https URL, or http on loopback")
-        notice = urlsplit(self.notice_url)
-        is_local = notice.scheme == "http" and notice.hostname in _LOOPBACK
-        if notice.query or not (notice.scheme == "https" or is_local):
+        require_secure_url("base_url", self.base_url)
+        if urlsplit(self.notice_url).query or not is_secure_url(self.notice_url):
             raise InvalidInputError("notice_url", "an https URL without a query")
         if len(self.api_key.encode()) != API_KEY_BYTES:
             raise InvalidInputError("api_key", f"{API_KEY_BYTES} characters, as set at WeChat Pay")

@@ -4,8 +4,6 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from ssl import SSLContext
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
@@ -15,6 +13,7 @@ import structlog
 from pydantic import ValidationError
 
 from parking.kit.clock import Clock
+from parking.kit.outbound import AnswerTooLongError, open_connections, read_bounded
 from parking.payments.port import ANSWER_MISMATCH, NO_ANSWER, UNTRUSTED_ANSWER
 from parking.payments.providers.wechat.answers import Answer, ErrorAnswer
 from parking.payments.providers.wechat.settings import WechatSettings
@@ -27,9 +26,6 @@ from parking.payments.providers.wechat.signature import (
     request_text,
 )
 
-CONNECTIONS_MAX = 64
-# Shorter than servers keep an idle connection, so that a charge rarely meets one just closed.
-KEEPALIVE_S = 4.0
 ANSWER_BYTES_MAX = 64 * 1024
 BILL_BYTES_MAX = 64 * 1024 * 1024
 BILL_TIMEOUT_S = 60.0
@@ -64,18 +60,7 @@ class SignedClient:
         self._clock = clock
         self._call_timeout_s = settings.call_timeout_s
         self._base_url = settings.base_url.rstrip("/")
-        self._client = httpx.AsyncClient(
-            limits=httpx.Limits(
-                max_connections=CONNECTIONS_MAX,
-                max_keepalive_connections=CONNECTIONS_MAX,
-                keepalive_expiry=KEEPALIVE_S,
-            ),
-            verify=_trusted_roots(),
-            # `call` puts one deadline on everything together, waiting for a connection included.
-            timeout=None,  # noqa: S113 - see above
-            # Money takes the way that the settings name, not one from the environment.
-            trust_env=False,
-        )
+        self._client = open_connections()
 
     async def call(
         self,
@@ -95,6 +80,8 @@ class SignedClient:
                 error = ErrorAnswer.model_validate_json(content)
                 return Failure(error.failure_code, status_code)
             return kind.model_validate_json(content or b"{}")
+        except AnswerTooLongError:
+            failure, cause = Failure(UNTRUSTED_ANSWER), "body"
         except (TimeoutError, httpx.HTTPError) as error:
             failure, cause = Failure(NO_ANSWER), repr(error)
         except SignatureRefusedError as error:
@@ -114,11 +101,15 @@ class SignedClient:
             async with asyncio.timeout(BILL_TIMEOUT_S):
                 request = self._request("GET", url.removeprefix(self._base_url), b"")
                 response, content = await self._send(request, BILL_BYTES_MAX)
-        except (TimeoutError, httpx.HTTPError, SignatureRefusedError):
+        except (TimeoutError, httpx.HTTPError):
             return Failure(NO_ANSWER)
         if response.status_code != HTTP_OK:
             return Failure(NO_ANSWER, response.status_code)
         return content
+
+    def sign(self, text: bytes) -> str:
+        """Return our signature of what the payer's browser hands over instead of us."""
+        return self._signer.sign(text)
 
     async def aclose(self) -> None:
         """Give back the connections."""
@@ -149,18 +140,4 @@ class SignedClient:
 
     async def _send(self, request: httpx.Request, bytes_max: int) -> tuple[httpx.Response, bytes]:
         response = await self._client.send(request, stream=True)
-        try:
-            content = bytearray()
-            async for chunk in response.aiter_bytes():
-                content += chunk
-                if len(content) > bytes_max:
-                    raise SignatureRefusedError("body")
-        finally:
-            await response.aclose()
-        return response, bytes(content)
-
-
-@cache
-def _trusted_roots() -> SSLContext:
-    # Reading them takes a good part of a second; all clients of a process share them.
-    return httpx.create_ssl_context(trust_env=False)
+        return response, await read_bounded(response, bytes_max)
