@@ -114,6 +114,7 @@ async def alipay_stage(alipay: RunningAlipay) -> AsyncIterator[AlipayStage]:
     """The adapter against the stand-in, which behaves well until told otherwise."""
     async with httpx.AsyncClient(trust_env=False, verify=False) as client:  # noqa: S501 - loopback
         stage = AlipayStage(alipay.url, alipay.receiver, client, settings=alipay.settings)
-        await stage.open(alipay.settings.notify_url)
+        # Every order says itself where its notices go, as Alipay has it.
+        await stage.open("http://127.0.0.1:9/nowhere")
         yield stage
         await stage.aclose()

@@ -40,7 +40,7 @@ def new_agreement(asked: Json, notify_url: str, return_url: str) -> NewAgreement
         description="Parking without a password",
         return_url=return_url,
         reference=number,
-        extra={"notify_url": notify_url, "sign_scene": asked["sign_scene"]},
+        extra={"notice_url": notify_url, "sign_scene": asked["sign_scene"]},
     )
 
 

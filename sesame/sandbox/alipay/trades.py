@@ -173,7 +173,7 @@ def _order(
         description=str(asked.get("subject", "")),
         parent=parent,
         reference=trade_no(gateway.platform.now_ms()),
-        extra={"notify_url": notify_url},
+        extra={"notice_url": notify_url},
     )
 
 
@@ -251,7 +251,7 @@ def _give_back(
             parameters={"out_request_no": number, "refund_amount": wanted},
             parent=trade["number"],
             reference=trade_no(gateway.platform.now_ms()),
-            extra={"notify_url": trade["extra"]["notify_url"]},
+            extra={"notice_url": trade["extra"]["notice_url"]},
         ),
         (turn or Turn()).outcome,
     )

@@ -64,7 +64,7 @@ class NoticeBook:
                     "subject": json.dumps(subject, ensure_ascii=False),
                     "occurred_ms": now,
                     "manner": delivery,
-                    "url": subject.get("extra", {}).get("notice_url"),
+                    "url": subject.get("extra", {}).get("notice_url") or None,
                     "due_ms": now + HOLD_MS if held else now,
                     "held": held,
                 },
