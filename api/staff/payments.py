@@ -35,7 +35,7 @@ strawberry.enum(
     name="StaffPaymentProblem",
     description="Why a person must look at it. AMOUNT_MISMATCH: the provider names another "
     "amount. NUMBER_CONFLICT: it knows the number from another order. UNANSWERED: it does not say "
-    "how the order ended.",
+    "how the order ended. TAKEN_AFTER_END: it took the money after the order had ended.",
 )
 strawberry.enum(
     Advance,

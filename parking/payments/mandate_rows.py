@@ -149,13 +149,15 @@ async def close_gaps(unit: UnitOfWork, driver_id: UUID) -> None:
     await unit.run(_RANK, {"driver_id": driver_id})
 
 
-def add_use(unit: UnitOfWork, mandate: Mandate, attempt: PaymentAttempt) -> None:
-    """Count a new charge towards its mandate's limits of a day."""
+def add_use(unit: UnitOfWork, attempt: PaymentAttempt) -> None:
+    """Count a charge by mandate towards its mandate's limits of a day."""
+    if attempt.driver_id is None or attempt.mandate_id is None:
+        return
     unit.session.add(
         MandateUse(
-            driver_id=mandate.driver_id,
+            driver_id=attempt.driver_id,
             id=attempt.id,
-            mandate_id=mandate.id,
+            mandate_id=attempt.mandate_id,
             amount_minor=attempt.amount_minor,
             currency=attempt.currency,
             used_at=attempt.sent_at,

@@ -68,6 +68,7 @@ class AttemptProblem(StrEnum):
     AMOUNT_MISMATCH = "amount_mismatch"
     NUMBER_CONFLICT = "number_conflict"
     UNANSWERED = "unanswered"
+    TAKEN_AFTER_END = "taken_after_end"
 
 
 class RefundState(StrEnum):

@@ -163,6 +163,16 @@ async def send_to_partner(
     await unit.run(statement)
 
 
+async def take_from_partner(unit: UnitOfWork, listed: OwedBill) -> None:
+    """Let its owner collect it again: the partner cannot."""
+    statement = (
+        update(OwedBill)
+        .where(col(OwedBill.operator_id) == listed.operator_id, col(OwedBill.id) == listed.id)
+        .values(collector_id=None, collector_place_id=None)
+    )
+    await unit.run(statement)
+
+
 async def _oldest(unit: UnitOfWork, statement: SelectOfScalar[OwedBill]) -> list[OwedBill]:
     oldest = statement.order_by(col(OwedBill.owed_at), col(OwedBill.id)).limit(OWED_MAX)
     return list(await unit.session.exec(oldest))

@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from parking.payments.models import AttemptProblem, AttemptState, PaymentAttempt, RefundState
+from parking.payments.models import (
+    AttemptProblem,
+    AttemptState,
+    BillState,
+    PaymentAttempt,
+    RefundState,
+)
 from parking.payments.port import (
     ANSWER_MISMATCH,
     NUMBER_CONFLICT,
@@ -22,7 +28,12 @@ QUERY_SELDOM = timedelta(minutes=5)
 # A bank collects in days, and tells us by itself: asking is for when that was lost.
 BANK_QUERY_BACKOFF_S: Sequence[float] = (60, 600, 3600, 6 * 3600)
 PAGE_QUERY = timedelta(seconds=10)
+# No provider takes longer to collect what it has accepted; from then on staff are told.
+ACCEPTED_MAX = timedelta(days=1)
+BANK_ACCEPTED_MAX = timedelta(days=30)
 LIVE_STATES = frozenset({AttemptState.SENT, AttemptState.ACCEPTED, AttemptState.UNKNOWN})
+# What was written off may still be paid by whoever wants to.
+UNPAID_STATES = frozenset({BillState.ISSUED, BillState.OWED, BillState.WRITTEN_OFF})
 
 _STATES = {
     OrderStatus.ACCEPTED: AttemptState.ACCEPTED,
@@ -72,8 +83,17 @@ def next_advance(known: Advance | None, told: Advance | None) -> Advance | None:
     return known if told is None or known is Advance.REPAID else told
 
 
-def problem_after(attempt: PaymentAttempt, result: ChargeResult) -> AttemptProblem | None:
+def problem_after(
+    attempt: PaymentAttempt,
+    result: ChargeResult,
+    *,
+    age: timedelta,
+    account: AccountKind | None = None,
+) -> AttemptProblem | None:
     """Return why a person must look at an attempt after an answer; None where nobody needs to."""
+    if result.status is OrderStatus.ACCEPTED:
+        most = BANK_ACCEPTED_MAX if account is AccountKind.BANK else ACCEPTED_MAX
+        return AttemptProblem.UNANSWERED if age > most else None
     if result.status is not OrderStatus.UNKNOWN:
         return None if result.status is not OrderStatus.NOT_FOUND else attempt.problem
     if result.failure_code == ANSWER_MISMATCH:

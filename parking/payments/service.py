@@ -32,6 +32,7 @@ from parking.payments.models import (
 from parking.payments.port import (
     AccountKind,
     ChargeResult,
+    OrderStatus,
     ProviderTraits,
     SentOrder,
     order_number,
@@ -39,6 +40,7 @@ from parking.payments.port import (
 from parking.payments.rules import (
     LIVE_STATES,
     QUERY_SELDOM,
+    UNPAID_STATES,
     next_advance,
     next_state,
     problem_after,
@@ -194,7 +196,7 @@ async def begin_charge(
         return None
     attempt = await begin_attempt(unit, bill, provider=held.provider, mandate=held)
     if attempt is not None:
-        mandate_rows.add_use(unit, held, attempt)
+        mandate_rows.add_use(unit, attempt)
         held.counted_charges += int(counts)
     return attempt
 
@@ -295,13 +297,16 @@ async def apply_result(
     if result.amount is not None and result.amount != asked:
         raise AmountMismatchError(f"amount: expected {asked.format()}")
     attempt.advance = next_advance(attempt.advance, result.advance)
+    if attempt.state == AttemptState.FAILED and result.status == OrderStatus.SUCCEEDED:
+        return await _take_late(unit, bill, attempt, result)
     if attempt.state not in LIVE_STATES:
         return False
     before = attempt.state
     attempt.state = next_state(before, result)
     attempt.failure_code = result.failure_code
     attempt.provider_reference = result.provider_reference or attempt.provider_reference
-    attempt.problem = problem_after(attempt, result)
+    age = unit.now() - attempt.sent_at
+    attempt.problem = problem_after(attempt, result, age=age, account=account)
     if attempt.state in LIVE_STATES:
         is_page = attempt.kind == AttemptKind.CHECKOUT
         attempt.next_query_at = unit.now() + query_delay(
@@ -309,6 +314,25 @@ async def apply_result(
         )
         attempt.queries += 1
         return attempt.state != before
+    await _finish(unit, bill, attempt)
+    return True
+
+
+async def _take_late(
+    unit: UnitOfWork, bill: Bill, attempt: PaymentAttempt, result: ChargeResult
+) -> bool:
+    """Let money that came after its order had failed pay the bill, if nothing else does.
+
+    Such as of an order that was closed before the provider saw it. Else staff are told: it is the
+    payer's.
+    """
+    is_free = bill.live_attempt_id is None and bill.claim_id is None
+    if bill.state not in UNPAID_STATES or not is_free or attempt.ended_by is not None:
+        attempt.problem = AttemptProblem.TAKEN_AFTER_END
+        return False
+    attempt.state, attempt.failure_code, attempt.problem = AttemptState.SUCCEEDED, None, None
+    attempt.provider_reference = result.provider_reference or attempt.provider_reference
+    mandate_rows.add_use(unit, attempt)
     await _finish(unit, bill, attempt)
     return True
 

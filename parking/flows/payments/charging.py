@@ -23,7 +23,7 @@ from parking.payments import repository
 from parking.payments.errors import ProviderMissingError
 from parking.payments.models import AttemptState, Bill, BillState, PaymentAttempt
 from parking.payments.port import OrderStatus
-from parking.payments.service import AmountMismatchError
+from parking.payments.service import FIRST_QUERY_AFTER, AmountMismatchError
 from parking.places import repository as places
 from parking.sessions import repository as sessions
 from parking.sessions.models import Session
@@ -237,6 +237,9 @@ async def _charge(
     then: Then | None,
     deadline: Deadline,
 ) -> bool:
+    if context.clock.now() - call.attempt.sent_at >= FIRST_QUERY_AFTER:
+        # This process stood still, and others see to the order: they may have closed it by now.
+        return True
     # The charge is stored: it is sent even where the time is up, or nobody would know of it.
     wait_s = min(call.order.deadline_s, max(deadline.left_s(), TRY_S_MIN))
     with _provider_time(timings_ms):

@@ -30,13 +30,11 @@ from parking.payments.port import (
     ProviderRefusedError,
     ProviderUnavailableError,
 )
-from parking.payments.rules import LIVE_STATES
+from parking.payments.rules import LIVE_STATES, UNPAID_STATES
 from parking.places import service as places
 from parking.sessions import service as sessions
 from parking.sessions.models import Session
 
-# What was written off may still be paid by whoever wants to.
-UNPAID_STATES = frozenset({BillState.ISSUED, BillState.OWED, BillState.WRITTEN_OFF})
 # Two people at one bill could go on choosing for ever.
 SWITCHES_MAX = 3
 _SHOWN_AT_EACH_END = 2

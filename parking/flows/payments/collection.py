@@ -14,6 +14,11 @@ from parking.flows.payments.cross_place import Debt, PaidHow
 from parking.kit.errors import ParkingError
 from parking.payments import owing, repository
 from parking.payments.credit_models import OwedBill
+from parking.payments.errors import (
+    BillUnknownError,
+    PartnershipUnknownError,
+    PaymentUnavailableError,
+)
 from parking.sessions import service as sessions
 
 SWEEP_LEASE: Final = timedelta(minutes=5)
@@ -59,10 +64,17 @@ async def collect(context: ParkingContext, listed: OwedBill) -> None:
             place_id=listed.collector_place_id,
             by=BY,
         )
-        paid = await cross_place.by_mandate(context, debt, is_waited_for=False)
-        if paid.status == PaidHow.REFUSED:
-            await _conclude(context, listed, was_tried=True)
-        return
+        try:
+            paid = await cross_place.by_mandate(context, debt, is_waited_for=False)
+        except (BillUnknownError, PartnershipUnknownError, PaymentUnavailableError) as error:
+            # Partners no more, or no such money there: then its owner collects it, as before.
+            _log.info("collection.not_there", bill=str(listed.id), error=repr(error))
+            async with context.database.begin() as unit:
+                await owing.take_from_partner(unit, listed)
+        else:
+            if paid.status == PaidHow.REFUSED:
+                await _conclude(context, listed, was_tried=True)
+            return
     attempt = await charging.charge_bill(
         context, listed.operator_id, listed.id, is_waited_for=False
     )

@@ -12,14 +12,12 @@ from parking.lanes import repository as lanes
 from parking.payments import ledger, repository, versions
 from parking.payments import service as payments
 from parking.payments.errors import BillUnknownError, NothingDueError, PaymentInProgressError
-from parking.payments.models import AttemptKind, Bill, BillState
+from parking.payments.models import AttemptKind, Bill
 from parking.payments.port import ChargeResult, OrderStatus
-from parking.payments.rules import LIVE_STATES
+from parking.payments.rules import LIVE_STATES, UNPAID_STATES
 from parking.places import repository as place_rows
 from parking.sessions import repository as session_rows
 from parking.sessions import service as sessions
-
-UNPAID_STATES = frozenset({BillState.ISSUED, BillState.OWED, BillState.WRITTEN_OFF})
 
 
 async def take_cash(

@@ -41,6 +41,11 @@ WHAT_TO_DO: Final[Mapping[AttemptProblem, str]] = {
         "that it is set up and reachable, then ask again. If its console shows that no money was "
         "taken, close the order there and end this payment here."
     ),
+    AttemptProblem.TAKEN_AFTER_END: (
+        "The provider took the money after this payment had ended, and its bill is paid in another "
+        "way or is not due any more. Give all of it back in the provider's console; then end this "
+        "payment here."
+    ),
 }
 
 
@@ -130,9 +135,9 @@ async def end_by_hand(
     if not 0 < len(words) <= REASON_LENGTH_MAX or not words.isprintable():
         raise InvalidInputError("reason", f"1 to {REASON_LENGTH_MAX} printable letters")
     known = await _require(context, operator_id, attempt_id)
-    if known.ended_by is not None:
-        return known
     if known.problem is None:
+        if known.ended_by is not None:
+            return known
         raise AttemptNotStuckError("paymentId: expected one that needs a person")
     if known.state in LIVE_STATES:
         await _try_to_close(context, known)

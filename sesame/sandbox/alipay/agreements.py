@@ -1,5 +1,6 @@
 """What the gateway does with agreements, and what the parking service is told."""
 
+import hashlib
 import secrets
 
 from sesame.sandbox.alipay.gateway import Gateway, RefusedError, text_of
@@ -69,15 +70,24 @@ def entered(gateway: Gateway, asked: Json, _turn: Turn, _notify_url: str) -> Jso
     for name in ("parking_id", "car_number", "in_time"):
         text_of(asked, name)
     gateway.told.append({"event": "entered", **asked})
-    return {"serial_no": secrets.token_hex(16)}
+    return {"serial_no": _serial_no(asked)}
 
 
 def left(gateway: Gateway, asked: Json, _turn: Turn, _notify_url: str) -> Json:
     """`alipay.eco.mycar.parking.exitinfo.sync`."""
     for name in ("parking_id", "car_number", "out_time"):
         text_of(asked, name)
+    if asked.get("serial_no") not in {None, _serial_no(asked)}:
+        raise RefusedError("INVALID_PARAMETER")
     gateway.told.append({"event": "left", **asked})
     return {}
+
+
+def _serial_no(asked: Json) -> str:
+    """Return the parking service's own number of a stay: the same however often it is told."""
+    names = ("parking_id", "car_number", "out_serial_no")
+    text = "|".join(str(asked.get(name)) for name in names)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _signed(gateway: Gateway, asked: Json) -> Json:

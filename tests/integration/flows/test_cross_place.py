@@ -249,6 +249,32 @@ async def test_partners_settle_once_and_never_more_than_is_owed(world: LaneWorld
     }
 
 
+@pytest.mark.parametrize("why", ["no partners any more", "another currency there"])
+async def test_what_a_partner_cannot_collect_its_owner_does(world: LaneWorld, why: str) -> None:
+    partner = await add_partner(world)
+    driver_id, _ = await owing_driver(world)
+    async with world.context.database.begin() as unit:
+        await partners.choose(unit, driver_id, is_wanted=True)
+    await partner.world.drive_in()
+    world.wait(minutes=5)
+    await partner.world.drive_out()
+    if why == "no partners any more":
+        async with world.context.database.begin() as unit:
+            await partners.end(unit, world.entry.operator_id, partner.operator_id, by="Ada")
+    else:
+        there = {"id": partner.place_id}
+        await world.rows_changed("UPDATE places SET currency = 'EUR' WHERE id = :id", **there)
+    world.provider.play(Fault.DECLINE)
+    await collection.sweep(world.context)
+    [listed] = await world.rows("SELECT collector_id, tries FROM owed_bills")
+    assert dict(listed) == {"collector_id": None, "tries": 1}
+    world.wait(hours=2)
+    await collection.sweep(world.context)
+    assert await world.accounts() == {"provider:fake": 1000, "revenue": -1000}
+    assert await world.accounts(partner.operator_id) == {}
+    assert world.provider.captured("CNY") == 1000
+
+
 async def test_leaving_a_partners_place_pays_what_is_owed_where_the_driver_wants_it(
     world: LaneWorld,
 ) -> None:

@@ -7,10 +7,11 @@ from uuid import UUID
 import pytest
 
 from parking.flows.pay_link import pay_token
-from parking.flows.payments import charging, checkout, settlement
+from parking.flows.payments import charging, checkout, settlement, stuck
 from parking.flows.payments.mandates import Wish
+from parking.kit.money import Money
 from parking.payments.fake import FakeProvider, Fault
-from parking.payments.port import AccountKind, OrderStatus
+from parking.payments.port import AccountKind, ChargeResult, OrderStatus
 from tests.factories.lane_world import LaneWorld
 from tests.factories.providers import add_provider
 
@@ -199,4 +200,103 @@ async def test_whoever_dies_while_switching_leaves_one_way_to_pay(
     [number] = await world.rows("SELECT number FROM payment_attempts WHERE provider = 'alipay'")
     assert provider.pay(number["number"])
     assert sorted(await recover(world)) == ["failed", "succeeded"]
+    await books_agree(world, provider, captured=1000)
+
+
+async def closed_too_early(world: LaneWorld, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Let a provider say that it closed an order which it never saw; returns its attempt."""
+    provider = add_provider(world, "wechat", needs_plate=True)
+    operator_id, bill_id, _ = await owing(world, provider)
+    with monkeypatch.context() as patched:
+        die(patched, provider, "charge", after=False)
+        with pytest.raises(Killed):
+            await charging.charge_bill(world.context, operator_id, bill_id)
+    world.wait(hours=13)
+    await settlement.sweep(world.context)
+    [attempt] = await world.rows("SELECT * FROM payment_attempts")
+    assert (attempt["state"], attempt["failure_code"]) == ("failed", "closed")
+    return attempt
+
+
+def took(attempt: dict[str, Any]) -> ChargeResult:
+    return ChargeResult(
+        number=attempt["number"],
+        status=OrderStatus.SUCCEEDED,
+        provider_reference="late",
+        amount=Money(1000, "CNY"),
+    )
+
+
+async def test_money_of_an_order_that_had_failed_pays_its_bill_once(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = await closed_too_early(world, monkeypatch)
+    key = (attempt["operator_id"], attempt["id"])
+    for _ in range(2):
+        await settlement.settle(world.context, *key, took(attempt))
+    [row] = await world.rows("SELECT state, failure_code, problem FROM payment_attempts")
+    assert dict(row) == {"state": "succeeded", "failure_code": None, "problem": None}
+    assert (await world.balances())["provider:wechat", "CNY"] == 1000
+    assert await world.count("mandate_uses") == 1
+    assert await charging.charge_bill(world.context, key[0], attempt["bill_id"]) is None
+    [bill] = await world.rows("SELECT state, paid_attempt_id FROM bills")
+    assert dict(bill) == {"state": "paid", "paid_attempt_id": key[1]}
+
+
+async def test_money_that_comes_twice_is_for_staff_and_moves_nothing(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = await closed_too_early(world, monkeypatch)
+    key = (attempt["operator_id"], attempt["id"])
+    await charging.charge_bill(world.context, key[0], attempt["bill_id"])
+    before = await world.balances()
+    await settlement.settle(world.context, *key, took(attempt))
+    [listed] = await stuck.page_of_stuck(world.context, key[0], first=9, before=None)
+    assert (listed.id, listed.state, listed.problem) == (key[1], "failed", "taken_after_end")
+    assert await world.balances() == before
+    ended = await stuck.end_by_hand(world.context, *key, by="Ada", reason="Given back")
+    assert (ended.problem, ended.ended_by) == (None, "Ada")
+    # Told again, it is on the list again: whoever ended it saw money once.
+    await settlement.settle(world.context, *key, took(attempt))
+    again = await stuck.end_by_hand(world.context, *key, by="Bob", reason="The same money")
+    assert (again.problem, again.ended_by) == (None, "Bob")
+    assert await world.balances() == before
+
+
+async def test_whoever_stood_still_before_the_call_leaves_it_to_the_others(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = add_provider(world, "wechat", needs_plate=True)
+    operator_id, bill_id, _ = await owing(world, provider)
+    send = charging.call_provider
+
+    async def late(*arguments: Any, **named: Any) -> None:  # noqa: ANN401 - the call's own
+        world.wait(seconds=8)
+        await send(*arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(charging, "call_provider", late)
+        attempt = await charging.charge_bill(world.context, operator_id, bill_id)
+    assert attempt is not None
+    assert attempt.state == "sent"
+    assert provider.captured("CNY") == 0
+    assert await recover(world) == ["succeeded"]
+    await books_agree(world, provider, captured=1000)
+
+
+async def test_what_stays_accepted_for_a_day_is_for_staff(world: LaneWorld) -> None:
+    provider = add_provider(world, "alipay")
+    operator_id, bill_id, _ = await owing(world, provider)
+    provider.play(Fault.ACCEPT)
+    await charging.charge_bill(world.context, operator_id, bill_id)
+    world.wait(hours=24)
+    await settlement.sweep(world.context)
+    assert await stuck.page_of_stuck(world.context, operator_id, first=9, before=None) == []
+    world.wait(minutes=6)
+    await settlement.sweep(world.context)
+    [listed] = await stuck.page_of_stuck(world.context, operator_id, first=9, before=None)
+    assert (listed.state, listed.problem) == ("accepted", "unanswered")
+    assert provider.pay(listed.number)
+    world.wait(minutes=6)
+    assert await recover(world) == ["succeeded"]
     await books_agree(world, provider, captured=1000)
