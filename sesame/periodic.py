@@ -16,7 +16,14 @@ from parking.flows.disputes import dispute_decision, dispute_misread
 from parking.flows.housekeeping import purge_expired
 from parking.flows.invoices import invoice_fapiao
 from parking.flows.passes import pass_renewal
-from parking.flows.payments import collection, cross_place, mandates, refunds, settlement
+from parking.flows.payments import (
+    announcing,
+    collection,
+    cross_place,
+    mandates,
+    refunds,
+    settlement,
+)
 from parking.flows.reconciliation import nightly
 from parking.kit.partitions import ensure_partitions
 
@@ -24,6 +31,7 @@ DAY_S: Final = 24 * 3600.0
 PURGE_EVERY_S: Final = 3600.0
 SWEEP_EVERY_S: Final = 1.0
 MANDATES_EVERY_S: Final = 5.0
+STAYS_EVERY_S: Final = 2.0
 PASSES_EVERY_S: Final = 2.0
 DISPUTES_EVERY_S: Final = 5.0
 FAPIAO_EVERY_S: Final = 5.0
@@ -91,6 +99,7 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
         PeriodicTask("collection", COLLECTION_EVERY_S, partial(collection.sweep, context)),
         PeriodicTask("partner sweep", PARTNERS_EVERY_S, partial(cross_place.sweep, context)),
         PeriodicTask("mandate sweep", MANDATES_EVERY_S, partial(mandates.sweep, context)),
+        PeriodicTask("stay sweep", STAYS_EVERY_S, partial(announcing.sweep, context)),
         PeriodicTask("fapiao sweep", FAPIAO_EVERY_S, partial(invoice_fapiao.sweep, context)),
         PeriodicTask("parked events", COUNT_EVERY_S, count_parked),
         PeriodicTask("open differences", DIFFERENCES_EVERY_S, partial(_count_differences, context)),

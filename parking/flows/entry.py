@@ -7,7 +7,9 @@ from parking.drivers import stays
 from parking.events.types import EventType
 from parking.flows import display
 from parking.flows.arrival import CarAtEntry, open_stay
+from parking.flows.context import ParkingContext
 from parking.flows.lane_types import Action, Decision, Lane
+from parking.flows.payments import announcing
 from parking.flows.payments.step import opened
 from parking.flows.release import release
 from parking.kit.database import UnitOfWork
@@ -26,7 +28,12 @@ PLATE_UNSURE = "plate_unsure"
 
 
 async def decide(
-    unit: UnitOfWork, lane: Lane, presentation: Presentation, read: PlateRead, plate_index: UUID
+    context: ParkingContext,
+    unit: UnitOfWork,
+    lane: Lane,
+    presentation: Presentation,
+    read: PlateRead,
+    plate_index: UUID,
 ) -> Decision:
     """Open a session and the gate. The presentation is locked and has no decision yet."""
     if read.confidence < CONFIDENCE_MIN:
@@ -43,6 +50,7 @@ async def decide(
             session_id=session.id,
             entered_at=session.entered_at,
         )
+        await announcing.note_entry(context, unit, session, place.currency)
     presentation.session_id = session.id
     command = await release(unit, session, presentation, reason=ENTERED)
     payload = {

@@ -31,6 +31,7 @@ _PURGES: Final = {
         ("request_counts", "window_started_at"),
         ("sign_in_codes", "expires_at"),
         ("sign_ins", "expires_at"),
+        ("stay_announcements", "ended_at"),
     )
 }
 

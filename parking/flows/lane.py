@@ -235,7 +235,9 @@ class LaneFlows:
                         return _refuse(unit, presentation, entry.PLATE_UNSURE)
                     index = plates.plate_index(unit.vault, read.text)
                     if lane.direction == Direction.ENTRY:
-                        step = await entry.decide(unit, lane, presentation, read, index)
+                        step = await entry.decide(
+                            self._context, unit, lane, presentation, read, index
+                        )
                     else:
                         flow = ExitFlow(self._context, unit, presentation, timings_ms)
                         step = await flow.begin(lane, read, index)

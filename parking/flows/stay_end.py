@@ -7,6 +7,7 @@ from parking.drivers import stays
 from parking.flows.bills import live_bill
 from parking.flows.passes import pass_coverage
 from parking.kit.database import UnitOfWork
+from parking.payments import announcements
 from parking.payments import repository as payments
 from parking.sessions import service as sessions
 from parking.sessions import traces
@@ -22,6 +23,7 @@ async def end(unit: UnitOfWork, session: Session, *, state: SessionState, at: da
     """
     if not await sessions.end(unit, session, state=state, at=at) or session.left_at is None:
         return
+    await announcements.end(unit, session.operator_id, session.id, session.left_at)
     await pass_coverage.free(unit, session)
     if session.driver_id is not None:
         await stays.end_stay(unit, session.driver_id, session.id, session.left_at)

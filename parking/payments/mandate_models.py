@@ -60,3 +60,35 @@ class TakenNotice(Row, table=True):
     notice_id: str = Field(primary_key=True)
     kind: NoticeKind = Field(sa_type=text_enum(NoticeKind))
     taken_at: datetime = Field(sa_type=Timestamp)
+
+
+class StayAnnouncement(Row, table=True):
+    """A stay of a mandate's plate, of which the provider is told while it lasts.
+
+    Attributes:
+        reference: The provider's own of the stay; None until it was told.
+        used_by: The stay's first charge there, since when the provider is told no more of the
+            entry: it takes one charge for an entry.
+        ended_at: When the stay ended, of which some providers are told too.
+        next_try_at: When to tell next; None where nothing is to be told.
+    """
+
+    __tablename__ = "stay_announcements"
+    __table_args__ = (
+        Index(
+            "ix_stay_announcements_due",
+            "next_try_at",
+            postgresql_where="next_try_at IS NOT NULL",
+        ),
+    )
+
+    operator_id: UUID = Field(primary_key=True)
+    session_id: UUID = Field(primary_key=True)
+    provider: str = Field(primary_key=True)
+    driver_id: UUID
+    mandate_id: UUID
+    reference: str | None = None
+    used_by: UUID | None = None
+    tries: int = 0
+    ended_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    next_try_at: datetime | None = Field(default=None, sa_type=Timestamp)

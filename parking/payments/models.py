@@ -233,6 +233,7 @@ class PaymentAttempt(Row, table=True):
     """One order at a provider, stored before the provider hears of it.
 
     Attributes:
+        stay_reference: The provider's own of the stay, where it was told of it before.
         problem: Why a person must look at it; None where nobody needs to.
         ended_by: The person who took the cash; or who ended it by hand, with `ended_reason` why.
     """
@@ -283,6 +284,7 @@ class PaymentAttempt(Row, table=True):
     number: str
     agreement_reference: str | None = None
     instrument: str | None = None
+    stay_reference: str | None = None
     provider_reference: str | None = None
     advance: Advance | None = Field(default=None, sa_type=text_enum(Advance))
     checkout_url: str | None = None

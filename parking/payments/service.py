@@ -1,6 +1,5 @@
 """Use cases about money that are one transaction; the provider is called between them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,14 +10,6 @@ from parking.kit.errors import ParkingError
 from parking.kit.ids import derive_id, new_id
 from parking.kit.money import Money
 from parking.payments import ledger, mandate_rows, owing, repository
-from parking.payments.choice import (
-    Occasion,
-    counts_days,
-    days_of,
-    permits,
-    permits_today,
-    usable_mandates,
-)
 from parking.payments.errors import PaymentInProgressError
 from parking.payments.models import (
     AttemptKind,
@@ -33,7 +24,6 @@ from parking.payments.port import (
     AccountKind,
     ChargeResult,
     OrderStatus,
-    ProviderTraits,
     SentOrder,
     order_number,
 )
@@ -139,84 +129,12 @@ def require_free(bill: Bill) -> None:
         raise PaymentInProgressError("bill: expected one that no partner is collecting")
 
 
-async def choose_mandates(
-    unit: UnitOfWork,
-    bill: Bill,
-    occasion: Occasion,
-    traits: Mapping[str, ProviderTraits],
-    *,
-    since: datetime | None = None,
-) -> list[Mandate]:
-    """Return the driver's mandates that may pay this bill and were not tried for it, in order.
-
-    Args:
-        unit: The transaction.
-        bill: What is to be paid.
-        occasion: Where, and for which car.
-        traits: Of this process' providers, by name.
-        since: Tries before this moment do not count; None counts them all.
-    """
-    if bill.driver_id is None:
-        return []
-    attempts = (
-        await repository.find_attempts(unit, bill.operator_id, bill.id) if bill.attempts else ()
-    )
-    tried = {
-        attempt.mandate_id for attempt in attempts if since is None or attempt.sent_at >= since
-    }
-    known = await mandate_rows.find_mandates(unit, bill.driver_id)
-    return [
-        mandate
-        for mandate in usable_mandates(known, occasion, traits)
-        if mandate.id not in tried
-        and await _permits_today(unit, mandate, occasion, traits[mandate.provider])
-    ]
-
-
-async def begin_charge(
-    unit: UnitOfWork, bill: Bill, mandate: Mandate, occasion: Occasion, traits: ProviderTraits
-) -> PaymentAttempt | None:
-    """Store a charge under a mandate before its provider hears of it.
-
-    The mandate is locked and looked at again, so that revoking or lowering it comes wholly before
-    the charge or after it, and two cars that leave at once stay within its limits of a day
-    together. None: it does not permit the charge any more, or there were too many attempts.
-
-    Raises:
-        PaymentInProgressError: an earlier attempt is not settled.
-    """
-    counts = counts_days(mandate, traits)
-    held = await mandate_rows.hold_mandate(unit, mandate.driver_id, mandate.id, alone=counts)
-    if held is None or not permits(held, occasion, traits):
-        return None
-    if not counts and counts_days(held, traits):
-        # A limit of a day was set just now: this transaction shares the row, and cannot count.
-        return None
-    if not await _permits_today(unit, held, occasion, traits):
-        return None
-    attempt = await begin_attempt(unit, bill, provider=held.provider, mandate=held)
-    if attempt is not None:
-        mandate_rows.add_use(unit, attempt)
-        held.counted_charges += int(counts)
-    return attempt
-
-
-async def _permits_today(
-    unit: UnitOfWork, mandate: Mandate, occasion: Occasion, traits: ProviderTraits
-) -> bool:
-    if not counts_days(mandate, traits):
-        return True
-    days = days_of(unit.now(), occasion, traits)
-    driver, provider = await mandate_rows.spent(unit, mandate, occasion.due.currency, days)
-    return permits_today(mandate, occasion.due, traits, driver=driver, provider=provider)
-
-
 async def begin_attempt(
     unit: UnitOfWork, bill: Bill, *, provider: str, mandate: Mandate | None = None
 ) -> PaymentAttempt | None:
     """Store a new attempt before the provider hears of it; None where there were too many.
 
-    The bill must be locked. A mandate is charged through `begin_charge`.
+    The bill must be locked. A mandate is charged through `mandate_charges`.
 
     Raises:
         PaymentInProgressError: an earlier attempt is not settled.

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,6 +17,7 @@ from parking.payments.port import (
     ChargeResult,
     NoticeKind,
     OrderStatus,
+    ProviderRefusedError,
     ProviderUnavailableError,
     SettlementKind,
     SettlementNotReadyError,
@@ -343,45 +344,42 @@ class TestSettlement:
             await alipay_stage.provider.fetch_settlement(DAY)
 
 
-async def test_the_parking_service_hears_of_stays_that_were_charged(
+async def test_the_parking_service_hears_of_a_car_that_comes_and_leaves(
     alipay_stage: AlipayStage,
 ) -> None:
     provider = AlipayProvider(
         replace(alipay_stage.settings, parking_id="PI1501317472942184881"), SystemClock()
     )
-    assert provider.traits.needs_plate
-    assert not alipay_stage.provider.traits.needs_plate
-    order = await charge_order(alipay_stage)
+    for traits, expected in ((provider.traits, True), (alipay_stage.provider.traits, False)):
+        said = (traits.needs_plate, traits.announces_stays, traits.announces_departures)
+        assert said == (expected, expected, expected)
     entered = datetime.fromisoformat("2026-11-27T06:00:00+00:00")
     stay = StayDetails(
-        number=new_number(),
-        plate="京A12345",
-        place_name="Riverside",
-        entered_at=entered,
-        left_at=entered + timedelta(hours=2),
+        number=new_number(), plate="京A12345", place_name="Riverside", entered_at=entered
     )
 
-    await alipay_stage.play("decline")
-    refused = await provider.charge(replace(order, stay=stay))
-    charged = await provider.charge(replace(order, number=new_number(), stay=stay))
+    await alipay_stage.play("lose_answer_after", operation="entry")
+    with pytest.raises(ProviderUnavailableError):
+        await provider.announce_stay("", stay)
+    serial_no = await provider.announce_stay("", stay)
+    departure = replace(stay, left_at=entered + timedelta(hours=2), reference=serial_no)
+    assert await provider.announce_stay("", departure) == serial_no
+    with pytest.raises(ProviderRefusedError) as refused:
+        await provider.announce_stay("", replace(departure, reference="another"))
+    with pytest.raises(ProviderRefusedError):
+        await cast("AlipayProvider", alipay_stage.provider).announce_stay("", stay)
     await provider.aclose()
 
-    assert (refused.status, charged.status) == (OrderStatus.FAILED, OrderStatus.SUCCEEDED)
+    assert refused.value.failure_code == "INVALID_PARAMETER"
     named = {
         "parking_id": "PI1501317472942184881",
         "car_number": "京A12345",
         "out_serial_no": stay.number,
     }
+    came = {"event": "entered", **named, "in_time": "2026-11-27 14:00:00"}
+    gone = {"event": "left", **named, "out_time": "2026-11-27 16:00:00", "serial_no": serial_no}
     told = [row for row in await alipay_stage.told() if row["out_serial_no"] == stay.number]
-    assert told == [
-        {
-            "event": "entered",
-            **named,
-            "out_serial_no": stay.number,
-            "in_time": "2026-11-27 14:00:00",
-        },
-        {"event": "left", **named, "out_time": "2026-11-27 16:00:00"},
-    ]
+    assert told == [came, came, gone]
 
 
 async def test_ten_at_once_take_money_ten_times(alipay_stage: AlipayStage) -> None:

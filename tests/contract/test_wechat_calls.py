@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from parking.kit.clock import ManualClock
+from parking.kit.errors import ParkingError
 from parking.kit.money import Money
 from parking.payments.port import (
     AGREEMENT_INACTIVE,
@@ -25,6 +26,8 @@ from parking.payments.port import (
     ChargeResult,
     CheckoutOrder,
     OrderStatus,
+    ProviderRefusedError,
+    ProviderUnavailableError,
     RefundOrder,
 )
 from parking.payments.providers.wechat import WechatProvider
@@ -354,6 +357,60 @@ class TestCharge:
 
         assert (result.status, result.failure_code) == (OrderStatus.FAILED, AGREEMENT_INACTIVE)
         assert wechat_wire.recorder.seen == []
+
+    async def test_of_a_car_that_was_announced_is_one_call(self, wechat_wire: Wire) -> None:
+        order = await wechat_wire.order()
+        wechat_wire.recorder.answer = parking(lambda: (200, order_json()))
+        inside = replace(STAY, left_at=None)
+        reference = await wechat_wire.provider.announce_stay(order.agreement_reference, inside)
+        again = await wechat_wire.provider.announce_stay(order.agreement_reference, inside)
+
+        result = await wechat_wire.provider.charge(
+            replace(order, stay=replace(STAY, reference=reference))
+        )
+
+        first, second, charge = wechat_wire.recorder.seen
+        assert (reference, again) == ("5K8264ILTKCH16CQ250", reference)
+        assert first.body == second.body
+        assert len(json.loads(first.body)["out_parking_no"]) <= 64
+        assert charge.target == "/v3/vehicle/transactions/parking"
+        assert json.loads(charge.body)["parking_info"]["parking_id"] == reference
+        assert result.status is OrderStatus.SUCCEEDED
+
+    async def test_of_a_parking_that_is_not_the_newest_any_more_enters_again(
+        self, wechat_wire: Wire
+    ) -> None:
+        order = await wechat_wire.order()
+        stale = (400, {"code": "INVALID_REQUEST", "message": "no such parking"})
+        said = [stale, (200, order_json())]
+        wechat_wire.recorder.answer = parking(lambda: said.pop(0))
+        stay = replace(STAY, reference="5K8264ILTKCH16CQ250")
+
+        result = await wechat_wire.provider.charge(replace(order, stay=stay))
+
+        assert [seen.target.rpartition("/")[2] for seen in wechat_wire.recorder.seen] == [
+            "parking",
+            NUMBER,
+            "parkings",
+            "parking",
+        ]
+        assert result.status is OrderStatus.SUCCEEDED
+
+    @pytest.mark.parametrize(
+        ("answer", "error", "code"),
+        [
+            ({"state": "BLOCKED", "block_reason": "OVERDUE"}, ProviderRefusedError, "overdue"),
+            ({"plate_number": "粤B99999"}, ProviderUnavailableError, "answer_mismatch"),
+        ],
+    )
+    async def test_of_a_car_that_cannot_be_announced_says_why(
+        self, wechat_wire: Wire, answer: dict[str, Any], error: type[ParkingError], code: str
+    ) -> None:
+        order = await wechat_wire.order()
+        wechat_wire.recorder.answer = parking(lambda: (200, order_json()), **answer)
+
+        with pytest.raises(error, match=code):
+            await wechat_wire.provider.announce_stay(order.agreement_reference, STAY)
 
     async def test_has_one_deadline_for_both_calls(
         self, wechat_wire: Wire, wechat_keys: Keys

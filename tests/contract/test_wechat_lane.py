@@ -11,10 +11,10 @@ import pytest
 
 from parking.flows.context import ParkingContext
 from parking.flows.lane import LaneFlows
-from parking.flows.payments import charging, mandates, notices, settlement
+from parking.flows.payments import announcing, charging, mandates, notices, settlement
 from parking.flows.payments.mandates import MandateView, Wish
 from parking.payments.models import MandateState
-from parking.payments.port import PaymentProvider
+from parking.payments.port import PaymentProvider, StayDetails, StayListener
 from parking.payments.providers.wechat import WechatProvider, WechatSettings
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
 from sesame.sandbox.wechat import Options, create_stand_in, new_api_key
@@ -156,6 +156,55 @@ async def test_a_service_paused_is_not_charged_and_closed_ends_the_mandate(stree
     assert kinds == ["agreement.cancelled"]
     assert ended is not None
     assert ended.state is MandateState.REVOKED
+
+
+async def test_a_car_that_was_told_of_is_charged_by_its_newest_entry(street: Street) -> None:
+    await street.allow()
+    await street.world.drive_in()
+    assert await announcing.sweep(street.context) == 1
+    [row] = await street.world.rows("SELECT reference, session_id FROM stay_announcements")
+    street.world.wait(minutes=45)
+    assert (await street.world.drive_out()).reason == "paid"
+    [first] = (await street.books())["orders"]
+    assert first["extra"]["parking_info"]["parking_id"] == row["reference"]
+
+    # The next stay's entry is not valid any more when it is charged: another place told of the car.
+    street.world.wait(hours=1)
+    await street.world.drive_in()
+    await announcing.sweep(street.context)
+    [mandate] = await street.world.rows("SELECT agreement_reference FROM mandates")
+    elsewhere = StayDetails(
+        number="elsewhere",
+        plate=PLATE,
+        place_name="Elsewhere",
+        entered_at=street.context.clock.now(),
+    )
+    assert isinstance(street.provider, StayListener)
+    await street.provider.announce_stay(mandate["agreement_reference"], elsewhere)
+    street.world.wait(minutes=45)
+
+    assert (await street.world.drive_out()).reason == "paid"
+
+    orders = (await street.books())["orders"]
+    assert [order["amount_minor"] for order in orders] == [1000, 1000]
+    references = await street.world.rows("SELECT reference FROM stay_announcements")
+    used = {order["extra"]["parking_info"]["parking_id"] for order in orders}
+    assert len(used) == 2
+    assert used & {one["reference"] for one in references} == {row["reference"]}
+
+
+async def test_a_service_paused_after_the_entry_is_not_charged(street: Street) -> None:
+    await street.allow()
+    await street.world.drive_in()
+    await announcing.sweep(street.context)
+    await street.control(service={"plate": PLATE, "state": "paused"})
+    street.world.wait(minutes=45)
+
+    assert (await street.world.drive_out()).reason == "payment_due"
+
+    [attempt] = await street.world.rows("SELECT state, failure_code FROM payment_attempts")
+    assert attempt == {"state": "failed", "failure_code": "agreement_inactive"}
+    assert (await street.books())["orders"] == []
 
 
 async def test_a_revoked_mandate_is_charged_no_more_and_nobody_is_asked(street: Street) -> None:

@@ -8,7 +8,7 @@ from parking.flows.context import ParkingContext
 from parking.kit.database import UnitOfWork
 from parking.kit.money import Money
 from parking.lanes import repository as lanes
-from parking.payments import service as payments
+from parking.payments import mandate_charges
 from parking.payments.choice import Occasion
 from parking.payments.models import Bill, Mandate, PaymentAttempt
 from parking.payments.port import ProviderTraits
@@ -65,7 +65,8 @@ async def find_mandates(
     """Return the driver's mandates that may be charged and were not tried since, in order."""
     traits = traits_of(context)
     at_lane = await _at_lane(unit, bill, occasion, traits)
-    return await payments.choose_mandates(unit, bill, at_lane, traits, since=since)
+    found = await mandate_charges.choose_mandates(unit, bill, at_lane, traits, since=since)
+    return [mandate for mandate, _ in found]
 
 
 async def begin_charge(
@@ -85,9 +86,10 @@ async def begin_charge(
     """
     traits = traits_of(context)
     occasion = await _at_lane(unit, bill, occasion, traits)
-    for mandate in await payments.choose_mandates(unit, bill, occasion, traits, since=since):
-        attempt = await payments.begin_charge(
-            unit, bill, mandate, occasion, traits[mandate.provider]
+    found = await mandate_charges.choose_mandates(unit, bill, occasion, traits, since=since)
+    for mandate, announced in found:
+        attempt = await mandate_charges.begin_charge(
+            unit, bill, mandate, occasion, traits[mandate.provider], announced
         )
         if attempt is not None:
             return attempt

@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 
 from parking.flows.context import ParkingContext
+from parking.flows.payments import announcing
 from parking.flows.payments.notices import receive_agreement
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
@@ -143,7 +144,9 @@ async def confirm(
         MandateTermsChangedError: other terms stand by now.
     """
     async with context.database.begin() as unit:
-        return view_of(unit, await mandates.confirm_terms(unit, driver_id, mandate_id, digest))
+        mandate = await mandates.confirm_terms(unit, driver_id, mandate_id, digest)
+        await announcing.note_permission(context, unit, mandate)
+        return view_of(unit, mandate)
 
 
 async def change_limits(

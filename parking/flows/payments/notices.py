@@ -5,7 +5,7 @@ from uuid import UUID
 import structlog
 
 from parking.flows.context import ParkingContext
-from parking.flows.payments import chargebacks, refunds, settlement
+from parking.flows.payments import announcing, chargebacks, refunds, settlement
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import ParkingError
 from parking.payments import mandate_rows, mandates, repository
@@ -63,7 +63,10 @@ async def receive_agreement(
         if order is None or order.kind != mandates.MANDATE_ORDER:
             _log.warning("notice.agreement_unknown", provider=provider_name)
         elif state.status == AgreementStatus.ACTIVE:
-            await mandates.agreement_signed(unit, order.owner_id, order.subject_id, state)
+            if await mandates.agreement_signed(unit, order.owner_id, order.subject_id, state):
+                mandate = await mandate_rows.find_mandate(unit, order.owner_id, order.subject_id)
+                if mandate is not None:
+                    await announcing.note_permission(context, unit, mandate)
         elif state.status in {AgreementStatus.CANCELLED, AgreementStatus.EXPIRED}:
             await mandates.revoke(unit, order.owner_id, order.subject_id, by_provider=True)
 

@@ -263,6 +263,7 @@ async def _stay_details(unit: UnitOfWork, attempt: PaymentAttempt) -> StayDetail
         entered_at=session.entered_at,
         left_at=bill.priced_until,
         antenna=antenna,
+        reference=attempt.stay_reference,
     )
 
 

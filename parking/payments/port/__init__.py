@@ -51,6 +51,7 @@ from parking.payments.port.orders import (
 )
 from parking.payments.port.provider import PaymentProvider
 from parking.payments.port.settlements import SettlementKind, SettlementNotReadyError, SettlementRow
+from parking.payments.port.stays import StayListener
 from parking.payments.port.traits import AccountKind, ProviderTraits
 
 __all__ = [
@@ -92,5 +93,6 @@ __all__ = [
     "SettlementNotReadyError",
     "SettlementRow",
     "StayDetails",
+    "StayListener",
     "order_number",
 ]

@@ -53,16 +53,19 @@ class StayDetails:
         number: Ours, see `order_number`.
         plate: In clear: only for providers with `needs_plate` or `needs_antenna`.
         entered_at: Aware, UTC.
-        left_at: Until when it is priced, aware, UTC.
+        left_at: Until when it is priced, or when the car left; aware, UTC. None while it is inside.
         antenna: Of the lane that the car stands in, where it has one.
+        reference: The provider's own of the stay, as `announce_stay` gave it; None where it was
+            not told of it, or has charged it before.
     """
 
     number: str
     plate: str
     place_name: str
     entered_at: datetime
-    left_at: datetime
+    left_at: datetime | None = None
     antenna: str | None = None
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,8 @@ class ProviderTraits:
         needs_plate: Agreements and charges name the plate, so a mandate is for one plate.
         needs_payer: `AgreementRequest.payer_id` must be given.
         needs_antenna: Charges are taken through the antenna of the lane that the car stands in.
+        announces_stays: It wants to be told of a car that is inside: it is a `StayListener` too.
+        announces_departures: It is also told when the car has left.
         payer_ends_agreements: Only the payer can end an agreement, on the provider's own pages:
             `cancel_agreement` changes nothing there and says how it stands.
         currencies: Empty for any.
@@ -42,6 +44,8 @@ class ProviderTraits:
     needs_plate: bool = False
     needs_payer: bool = False
     needs_antenna: bool = False
+    announces_stays: bool = False
+    announces_departures: bool = False
     payer_ends_agreements: bool = False
     currencies: frozenset[str] = frozenset()
     charge_minor_max: int | None = None

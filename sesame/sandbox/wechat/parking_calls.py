@@ -106,9 +106,12 @@ class ParkingCalls:
     def _new_charge(self, asked: Json) -> NewOrder:
         info = asked["parking_info"]
         parking = self._parking(info)
-        if parking["is_charged"] and not self._is_known(asked["out_trade_no"]):
-            raise ApiError(400, "INVALID_REQUEST", "the parking was charged already")
         service = self._services.of_plate(info["plate_number"])
+        if not self._is_known(asked["out_trade_no"]):
+            if parking["is_charged"]:
+                raise ApiError(400, "INVALID_REQUEST", "the parking was charged already")
+            if not self._parkings.is_newest(parking) or self._services.state(service) != "NORMAL":
+                raise ApiError(400, "INVALID_REQUEST", "the parking_id is not valid any more")
         openid = None if service is None else service["extra"]["openid"]
         # A resent charge may name a later end of the stay; everything else must be the same.
         same = {**info, "end_time": None, "charging_duration": None}

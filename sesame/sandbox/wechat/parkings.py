@@ -150,6 +150,14 @@ class Parkings:
         """
         return self._row("id", parking_id)
 
+    def is_newest(self, parking: Json) -> bool:
+        """Whether the car was not told of again since: a plate has one valid parking."""
+        newest = self._store.one(
+            "select number from parking where plate = ? order by rowid desc limit 1",
+            parking["plate"],
+        )
+        return newest is not None and newest["number"] == parking["number"]
+
     def charged(self, parking_id: str) -> None:
         """Note that a charge was accepted for it."""
         self._store.run("update parking set is_charged = 1 where id = ?", parking_id)

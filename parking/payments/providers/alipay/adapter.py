@@ -18,12 +18,13 @@ from parking.payments.port import (
     Notice,
     NoticeOutcome,
     NoticeReply,
-    OrderStatus,
+    ProviderRefusedError,
     ProviderTraits,
     RefundOrder,
     RefundResult,
     SentOrder,
     SettlementRow,
+    StayDetails,
 )
 from parking.payments.providers.alipay.agreements import Agreements
 from parking.payments.providers.alipay.answers import unknown
@@ -54,6 +55,8 @@ class AlipayProvider:
         self._traits = ProviderTraits(
             account=AccountKind.WALLET,
             needs_plate=parking_id is not None,
+            announces_stays=parking_id is not None,
+            announces_departures=parking_id is not None,
             currencies=frozenset({CURRENCY}),
             charge_minor_max=settings.charge_minor_max,
             day_minor_max=settings.day_minor_max,
@@ -84,17 +87,21 @@ class AlipayProvider:
         del plate
         return await self._agreements.cancel(reference)
 
+    async def announce_stay(self, agreement_reference: str, stay: StayDetails) -> str:
+        """See `StayListener.announce_stay`; the parking service knows cars, not agreements."""
+        del agreement_reference
+        if self._parking is None:
+            raise ProviderRefusedError("parking_id_missing")
+        return await self._parking.tell(stay)
+
     async def charge(self, order: ChargeOrder) -> ChargeResult:
         """See `PaymentProvider.charge`."""
         try:
             # One deadline for the payment and, after a refusal, for making the refusal final.
             async with asyncio.timeout(order.deadline_s):
-                result = await self._trades.charge(order)
+                return await self._trades.charge(order)
         except TimeoutError:
             return unknown(order.number, NO_ANSWER)
-        if self._parking and order.stay and result.status is OrderStatus.SUCCEEDED:
-            self._parking.tell(order.stay)
-        return result
 
     async def start_checkout(self, order: CheckoutOrder) -> Checkout:
         """See `PaymentProvider.start_checkout`."""
@@ -130,6 +137,4 @@ class AlipayProvider:
 
     async def aclose(self) -> None:
         """See `PaymentProvider.aclose`."""
-        if self._parking is not None:
-            await self._parking.finish()
         await self._client.aclose()

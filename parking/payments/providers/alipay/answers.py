@@ -125,6 +125,12 @@ class Agreement(Node):
     invalid_time: str | None = None
 
 
+class Entered(Node):
+    """The answer of `alipay.eco.mycar.parking.enterinfo.sync`: its number of the whole stay."""
+
+    serial_no: Text
+
+
 class Bill(Node):
     """The answer of `alipay.data.dataservice.bill.downloadurl.query`."""
 

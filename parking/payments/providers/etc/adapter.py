@@ -80,7 +80,7 @@ class EtcProvider(SignedWireProvider):
         stay = order.stay
         if order.instrument is None:
             return await self._close_unsendable(order, AGREEMENT_INACTIVE)
-        if stay is None or stay.antenna is None:
+        if stay is None or stay.antenna is None or stay.left_at is None:
             return await self._close_unsendable(order, ANTENNA_MISSING)
         return await self._charge(
             order,

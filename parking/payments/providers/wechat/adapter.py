@@ -56,7 +56,7 @@ from parking.payments.providers.wechat.bills import (
     parse_bill,
 )
 from parking.payments.providers.wechat.notices import BODY_BYTES_MAX, NoticeReader
-from parking.payments.providers.wechat.orders import Orders, verdict
+from parking.payments.providers.wechat.orders import INVALID_REQUEST, Orders, verdict
 from parking.payments.providers.wechat.settings import WechatSettings
 from parking.payments.providers.wechat.signature import (
     PlatformKeys,
@@ -78,6 +78,7 @@ _TRAITS = ProviderTraits(
     account=AccountKind.WALLET,
     needs_plate=True,
     needs_payer=True,
+    announces_stays=True,
     payer_ends_agreements=True,
     currencies=frozenset({CURRENCY}),
     timezone=TIMEZONE,
@@ -173,8 +174,27 @@ class WechatProvider:
         """Return where it stands: WeChat Pay lets only the payer end it, on WeChat's own page."""
         return await self.query_agreement(reference, plate=plate)
 
+    async def announce_stay(self, agreement_reference: str, stay: StayDetails) -> str:
+        """See `StayListener.announce_stay`; WeChat Pay is told of no departure.
+
+        Raises:
+            ProviderUnavailableError: no trustworthy answer came.
+            ProviderRefusedError: the plate cannot be charged, now at least.
+        """
+        service = self._services.find(agreement_reference, stay.plate)
+        if service is None:
+            raise ProviderRefusedError(AGREEMENT_INACTIVE)
+        entered = await self._enter(service, stay.number, stay)
+        if isinstance(entered, Failure):
+            if entered.status_code in _REFUSALS:
+                raise ProviderRefusedError(entered.code)
+            raise ProviderUnavailableError(entered.code)
+        if entered.state == "BLOCKED":
+            raise ProviderRefusedError(_blocked(entered))
+        return entered.id
+
     async def charge(self, order: ChargeOrder) -> ChargeResult:
-        """See `PaymentProvider.charge`: the car's entry first, then the charge for it."""
+        """See `PaymentProvider.charge`; of a car that was not announced, its entry comes first."""
         stay = order.stay
         if stay is None:
             return _failed(order, STAY_MISSING)
@@ -293,19 +313,44 @@ class WechatProvider:
     async def _charge(
         self, order: ChargeOrder, service: Service, stay: StayDetails
     ) -> ChargeResult:
-        body = requests.parking(self._settings, service, order, stay)
+        if stay.reference is None:
+            result = await self._enter_and_charge(order, service, stay, order.number)
+        else:
+            result = await self._charge_parking(order, service, stay, stay.reference)
+        if result.failure_code != INVALID_REQUEST:
+            return result
+        # Only the newest parking of a plate is valid, and the car was told of elsewhere or twice.
+        # Under a new one the order is still the same: its number keeps the charge single.
+        return await self._enter_and_charge(order, service, stay, f"{order.number} again")
+
+    async def _enter_and_charge(
+        self, order: ChargeOrder, service: Service, stay: StayDetails, number: str
+    ) -> ChargeResult:
+        entered = await self._enter(service, number, stay)
+        if isinstance(entered, Failure):
+            return await self._orders.refused(order, entered)
+        if entered.state == "BLOCKED":
+            return await self._orders.declined(order, _blocked(entered))
+        return await self._charge_parking(order, service, stay, entered.id)
+
+    async def _enter(
+        self, service: Service, number: str, stay: StayDetails
+    ) -> ParkingAnswer | Failure:
+        body = requests.parking(self._settings, service, number, stay)
         entered = await self._client.call(
             ParkingAnswer, "POST", "/v3/vehicle/parking/parkings", body=body
         )
         if isinstance(entered, Failure):
-            return await self._orders.refused(order, entered)
+            return entered
         if (entered.out_parking_no, entered.plate_number) != (body["out_parking_no"], stay.plate):
-            _log.error("wechat_answer_mismatch", kind="parking", asked=order.number)
-            return await self._orders.refused(order, Failure(ANSWER_MISMATCH))
-        if entered.state == "BLOCKED":
-            reason = entered.block_reason or "BLOCKED"
-            return await self._orders.declined(order, _BLOCKED.get(reason, reason.lower()))
-        body = requests.charge(self._settings, service, order, stay, entered, self._clock.now())
+            _log.error("wechat_answer_mismatch", kind="parking", asked=number)
+            return Failure(ANSWER_MISMATCH)
+        return entered
+
+    async def _charge_parking(
+        self, order: ChargeOrder, service: Service, stay: StayDetails, parking_id: str
+    ) -> ChargeResult:
+        body = requests.charge(self._settings, service, order, stay, parking_id, self._clock.now())
         return await self._orders.charge(order, body)
 
     def _refund_result(self, order: RefundOrder, answer: RefundAnswer | Failure) -> RefundResult:
@@ -315,6 +360,11 @@ class WechatProvider:
             return answer.result()
         _log.error("wechat_answer_mismatch", kind="refund", asked=order.number)
         return _refund(order, OrderStatus.UNKNOWN, ANSWER_MISMATCH)
+
+
+def _blocked(entered: ParkingAnswer) -> str:
+    reason = entered.block_reason or "BLOCKED"
+    return _BLOCKED.get(reason, reason.lower())
 
 
 def _failed(order: ChargeOrder, failure_code: str) -> ChargeResult:

@@ -13,12 +13,12 @@ from urllib.parse import urlencode
 
 OPENID_LENGTH_MAX = 30
 _DIGEST_LENGTH = 10
-_ORDER_LENGTH = 12
+_NUMBER_LENGTH = 12
 
 _OPENID = rf"[0-9A-Za-z_-]{{1,{OPENID_LENGTH_MAX}}}"
 _DIGESTS = rf"[0-9a-f]{{{2 * _DIGEST_LENGTH}}}"
 _REFERENCE = re.compile(rf"({_OPENID})\.({_DIGESTS})")
-_PARKING_NUMBER = re.compile(rf"({_OPENID})({_DIGESTS})[0-9a-f]{{{_ORDER_LENGTH}}}")
+_PARKING_NUMBER = re.compile(rf"({_OPENID})({_DIGESTS})[0-9a-f]{{{_NUMBER_LENGTH}}}")
 
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 _PLATE = re.compile(rf"[{_PROVINCES}][A-Z][0-9A-Z]{{5,6}}")
@@ -58,13 +58,13 @@ class Service:
         """Return how WeChat finds it."""
         return {"plate_number": self.plate, "plate_color": self.colour, "openid": self.openid}
 
-    def parking_number(self, order_number: str) -> str:
-        """Return our number of the parking that a charge belongs to; the same for the same charge.
+    def parking_number(self, number: str) -> str:
+        """Return our number of a parking: the same for the same number of a stay, or of a charge.
 
         The agreement can be read from it, because a notice about a parking names nothing else.
         """
-        order = hashlib.sha256(order_number.encode()).hexdigest()[:_ORDER_LENGTH]
-        return self.reference.replace(".", "") + order
+        digest = hashlib.sha256(number.encode()).hexdigest()[:_NUMBER_LENGTH]
+        return self.reference.replace(".", "") + digest
 
 
 class Services:

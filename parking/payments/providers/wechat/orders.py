@@ -41,6 +41,8 @@ _DECLINES = {
     "mch_not_exists",
 }
 _NUMBER_USED = "out_trade_no_used"
+# Said of a charge whose parking is not the plate's newest, or was charged already.
+INVALID_REQUEST: Final = "invalid_request"
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -75,8 +77,8 @@ class Orders:
             return await self.declined(order, failure.code)
         if failure.code == _NUMBER_USED:
             return _unknown(order.number, NUMBER_CONFLICT)
-        if failure.code == "invalid_request":
-            # Said also of a parking that was charged already, perhaps by an earlier delivery.
+        if failure.code == INVALID_REQUEST:
+            # Perhaps an earlier delivery has charged the parking.
             return await self._known_before(order) or _unknown(order.number, failure.code)
         return _unknown(order.number, failure.code)
 

@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 from parking.kit.money import Money
 from parking.payments.port import ChargeOrder, CheckoutOrder, RefundOrder, StayDetails
 from parking.payments.providers.wechat.agreements import Service
-from parking.payments.providers.wechat.answers import ParkingAnswer
 from parking.payments.providers.wechat.bills import TIMEZONE
 from parking.payments.providers.wechat.settings import WechatSettings
 
@@ -22,11 +21,11 @@ _STAY_MIN = timedelta(seconds=1)
 
 
 def parking(
-    settings: WechatSettings, service: Service, order: ChargeOrder, stay: StayDetails
+    settings: WechatSettings, service: Service, number: str, stay: StayDetails
 ) -> dict[str, object]:
-    """Return a car's entry; the same for the same charge, so that it is made once."""
+    """Return a car's entry; the same for the same number, so that it is made once."""
     return _on_behalf(settings) | {
-        "out_parking_no": service.parking_number(order.number),
+        "out_parking_no": service.parking_number(number),
         "plate_number": service.plate,
         "plate_color": service.colour,
         "notify_url": settings.notice_url,
@@ -42,12 +41,12 @@ def charge(
     service: Service,
     order: ChargeOrder,
     stay: StayDetails,
-    entered: ParkingAnswer,
+    parking_id: str,
     now: datetime,
 ) -> dict[str, object]:
     """Return a charge for a parking."""
     # WeChat takes no end in the future; a stay may be priced until after its payment.
-    left_at = max(min(stay.left_at, now - _STAY_MIN), stay.entered_at + _STAY_MIN)
+    left_at = max(min(stay.left_at or now, now - _STAY_MIN), stay.entered_at + _STAY_MIN)
     return _accounts(settings) | {
         "description": clip(order.description, DESCRIPTION_BYTES_MAX),
         "out_trade_no": order.number,
@@ -55,7 +54,7 @@ def charge(
         "notify_url": settings.notice_url,
         "amount": _amount(order.amount),
         "parking_info": {
-            "parking_id": entered.id,
+            "parking_id": parking_id,
             "plate_number": service.plate,
             "plate_color": service.colour,
             "start_time": _time(stay.entered_at),
