@@ -86,7 +86,7 @@ async def begin_charge(
         return None
     attempt = await begin_attempt(unit, bill, provider=held.provider, mandate=held)
     if attempt is not None:
-        mandate_rows.add_use(unit, held, attempt)
+        mandate_rows.add_use(unit, attempt)
         held.counted_charges += int(counts)
         if announced is not None and announced.used_by is None:
             attempt.stay_reference, announced.used_by = announced.reference, attempt.id
