@@ -83,8 +83,10 @@ async def bill_of(context: ParkingContext, token: str) -> PayPage:
     operator_id, session_id = read_pay_token(context.vault, token)
     async with context.database.begin() as unit:
         session = await _lock_session(unit, operator_id, session_id)
-        bill = await live_bill.compute(unit, session, unit.now())
         standing = await _standing(unit, session)
+        # Who stands at the exit sees the bill that waits there: its lines are what is due.
+        at = unit.now() if standing is None else standing.priced_until
+        bill = await live_bill.compute(unit, session, at)
         open_method = await _open_method(unit, standing)
         place = await places.require_place(unit, operator_id, session.place_id)
         plate = sessions.plate_of(unit, session)

@@ -65,8 +65,11 @@ async def test_temporary_user_pays_by_qr_and_the_gate_opens(world: LaneWorld) ->
     assert url is not None
     assert url.startswith("https://pay.example/pay/")
     token = url.rpartition("/")[2]
+    # The amount that the display names stays, and so do the lines that make it up.
+    world.wait(minutes=30)
     page = await checkout.bill_of(world.context, token)
     assert (page.state, page.due.amount_minor, page.plate_masked) == ("due", 1000, "京A•••31")
+    assert (page.total, sum(line.amount_minor for line in page.lines)) == (page.due, 1000)
     first = await checkout.start(world.context, token)
     # A second tap leads to the same page, not to a second order.
     assert await checkout.start(world.context, token) == first
