@@ -36,7 +36,7 @@ from parking.payments.port import (
 from parking.payments.providers.acquirer import AcquirerProvider
 from parking.payments.providers.acquirer.signature import SCHEME
 from parking.payments.signed_wire import SignedWireSettings, Stamp
-from sesame.sandbox.acquirer.signing import check_request, fingerprint, read_credentials
+from sesame.sandbox.acquirer.signing import SCHEME as STAND_IN
 from tests.contract.wire_page import Message, header, key_id, read_page, signed_text
 from tests.factories.sent_orders import sent
 
@@ -164,12 +164,19 @@ class TestPage:
             assert written == request.headers["Authorization"]
 
     def test_the_stand_in_accepts_what_is_shown(self) -> None:
-        key = MERCHANT.public_key()
+        key = STAND_IN.load_merchant_key(_public_pem("merchant").encode())
         for request, _ in PAGE.exchanges:
             method, target, _ = request.start.split(" ")
-            claimed = read_credentials(request.headers["Authorization"])
-            assert (claimed.merchant, claimed.key) == ("parkside", fingerprint(key))
-            check_request(claimed, key, method, target.encode(), request.body, now_s=AT.timestamp())
+            claim = STAND_IN.read_claim(request.headers["Authorization"])
+            assert (claim.merchant, claim.key) == ("parkside", key.key_id)
+            STAND_IN.check_request(
+                claim,
+                key,
+                method=method,
+                target=target.encode(),
+                body=request.body,
+                now_s=AT.timestamp(),
+            )
 
     async def test_the_adapter_understands_the_notice(self) -> None:
         notice = _provider().verify_notices(PAGE.notice.headers, PAGE.notice.body)[0]

@@ -37,7 +37,7 @@ from parking.payments.providers.etc import EtcProvider
 from parking.payments.providers.etc.settlement import parse_settlement
 from parking.payments.providers.etc.signature import SCHEME
 from parking.payments.signed_wire import SignedWireSettings, Stamp
-from sesame.sandbox.etc.signing import check_request, fingerprint, read_claim
+from sesame.sandbox.etc.signing import SCHEME as STAND_IN
 from tests.contract.etc_page import HEADER, Message, header, key_id, read_etc_page, signed_text
 from tests.contract.http_server import listener, serving, url_of
 from tests.factories.sent_orders import sent
@@ -114,12 +114,19 @@ class TestPage:
             assert written == request.headers[SCHEME.request_header]
 
     def test_the_stand_in_accepts_what_is_shown(self) -> None:
-        key = MERCHANT.public_key()
+        key = STAND_IN.load_merchant_key(PAGE.public_pem("merchant").encode())
         for request, _ in PAGE.exchanges:
             method, target, _ = request.start.split(" ")
-            claim = read_claim(request.headers[HEADER])
-            assert (claim.merchant, claim.key) == ("parkside", fingerprint(key))
-            check_request(claim, key, method, target.encode(), request.body, AT.timestamp())
+            claim = STAND_IN.read_claim(request.headers[HEADER])
+            assert (claim.merchant, claim.key) == ("parkside", key.key_id)
+            STAND_IN.check_request(
+                claim,
+                key,
+                method=method,
+                target=target.encode(),
+                body=request.body,
+                now_s=AT.timestamp(),
+            )
 
     def test_the_adapter_understands_the_notice_and_the_file(self) -> None:
         notice = _provider().verify_notices(PAGE.notice.headers, PAGE.notice.body)[0]

@@ -3,15 +3,12 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 from sesame.sandbox.platform import Json, Platform, SettlementLine, instant, settlement_lines
+from sesame.sandbox.signed_wire import WireError
 
 PAGE_ROWS = 200
 FILES_MAX = 32
 # What acquirers keep of a parking fee, give or take.
 FEE_BASIS_POINTS = 60
-
-
-class DayOpenError(Exception):
-    """The day is not over, or its books are not closed."""
 
 
 class SettlementFiles:
@@ -24,12 +21,14 @@ class SettlementFiles:
         """Return a page of a day; the first one makes the file anew.
 
         Raises:
-            DayOpenError: the day is not closed.
+            WireError: the day is not closed.
         """
         start = datetime.combine(day, time(), UTC)
         is_over = platform.clock.now() >= start + timedelta(days=1)
         if not is_over and not (platform.is_day_closed and start <= platform.clock.now()):
-            raise DayOpenError
+            raise WireError(
+                409, "settlement_not_ready", "the day's books are not closed; ask later"
+            )
         if after <= 0 or day not in self._files:
             self._remember(day, _rows(platform, start))
         rows = self._files[day]

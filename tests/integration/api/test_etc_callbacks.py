@@ -11,14 +11,15 @@ import structlog.testing
 from parking.flows.pay_link import pay_token
 from parking.payments.providers.etc import EtcProvider
 from parking.payments.signed_wire import SignedWireSettings
-from sesame.sandbox.etc.signing import EtcKey, new_etc_private_pem
+from sesame.sandbox.etc.signing import SCHEME, load_etc_platform_key, new_etc_private_pem
+from sesame.sandbox.signed_wire import PlatformKey
 from tests.factories.api import ApiWorld
 
 MERCHANT = "parkside"
 PATH = "/callbacks/etc"
 HEADER = "sesame-etc-signature"
-ETC = EtcKey(new_etc_private_pem())
-STRANGER = EtcKey(new_etc_private_pem())
+ETC = load_etc_platform_key(new_etc_private_pem())
+STRANGER = load_etc_platform_key(new_etc_private_pem())
 REFUSED = (401, b'{"code":"PAYMENT_NOTICE_REFUSED"}')
 NONCE = "0" * 32
 
@@ -55,13 +56,13 @@ class Town:
         self,
         notice: dict[str, Any],
         *,
-        key: EtcKey = ETC,
+        key: PlatformKey = ETC,
         age_s: int = 0,
         merchant: str = MERCHANT,
     ) -> tuple[bytes, str]:
         body = json.dumps(notice).encode()
         now_s = int(self.api.lanes.clock.now().timestamp())
-        return body, key.notice_header(merchant, (now_s - age_s, NONCE), body)
+        return body, SCHEME.notice_header(key, merchant, (now_s - age_s, NONCE), body)
 
     async def post(self, content: bytes, signature: str | None = None) -> tuple[int, bytes]:
         headers = {"content-type": "application/json"}
@@ -88,7 +89,7 @@ async def town(api: ApiWorld) -> AsyncGenerator[Town]:
             base_url="http://127.0.0.1:1",
             merchant=MERCHANT,
             merchant_key_pem=new_etc_private_pem().decode(),
-            platform_keys_pem=ETC.public_pem(),
+            platform_keys_pem=ETC.public_pem,
         ),
         api.lanes.clock,
     )
@@ -144,8 +145,8 @@ async def test_what_is_not_the_acquirers_moves_nothing(town: Town) -> None:
 def _hostile(town: Town, genuine: bytes, signature: str) -> dict[str, tuple[bytes, str | None]]:
     """Return what an attacker, who can read one genuine notice, may send."""
     now_s = int(town.api.lanes.clock.now().timestamp())
-    answer = ETC.answer_header(MERCHANT, 200, NONCE, (now_s, NONCE), genuine)
-    named = STRANGER.notice_header(MERCHANT, (now_s, NONCE), genuine)
+    answer = SCHEME.answer_header(ETC, MERCHANT, (now_s, NONCE), (200, NONCE, genuine))
+    named = SCHEME.notice_header(STRANGER, MERCHANT, (now_s, NONCE), genuine)
     return {
         "forged": town.signed(town.notice(), key=STRANGER),
         "forged in our key's name": (genuine, named.replace(STRANGER.key_id, ETC.key_id)),
