@@ -264,6 +264,37 @@ async def test_when_the_time_is_up_the_display_asks_and_the_rest_goes_on_after(
     assert sorted(await tried(world)) == [("fake", "succeeded"), ("wechat", "failed")]
 
 
+async def test_the_next_mandate_has_only_the_time_that_is_left(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = add_provider(world, "wechat")
+    driver_id = await world.add_driver()
+    await permit(world, driver_id, slow)
+    await permit(world, driver_id, world.provider)
+    await world.drive_in()
+    world.wait(minutes=45)
+    now_s = 100.0
+    asked: list[float] = []
+    charges = {slow: slow.charge, world.provider: world.provider.charge}
+    monkeypatch.setattr(deadline, "perf_counter", lambda: now_s)
+
+    async def decline_late(order: ChargeOrder) -> ChargeResult:
+        nonlocal now_s
+        asked.append(order.deadline_s)
+        now_s += 4.5
+        slow.play(Fault.DECLINE)
+        return await charges[slow](order)
+
+    async def take(order: ChargeOrder) -> ChargeResult:
+        asked.append(order.deadline_s)
+        return await charges[world.provider](order)
+
+    monkeypatch.setattr(slow, "charge", decline_late)
+    monkeypatch.setattr(world.provider, "charge", take)
+    assert (await world.drive_out()).reason == "paid"
+    assert asked == [charging.CHARGE_DEADLINE_S, deadline.GATE_DEADLINE_S - 4.5]
+
+
 async def test_a_bank_is_asked_about_its_debit_in_hours_and_about_a_lost_answer_at_once(
     world: LaneWorld,
 ) -> None:

@@ -21,6 +21,7 @@ from parking.payments.fake import Fault
 from parking.payments.port import ChargeResult, OrderStatus, SentOrder
 from parking.sessions.errors import SessionUnknownError
 from tests.factories.lane_world import PLATE, LaneWorld, read_of
+from tests.factories.providers import add_provider
 from tests.factories.sent_orders import sent
 
 
@@ -318,6 +319,24 @@ async def test_notice_with_another_amount_or_number_changes_nothing(world: LaneW
     [attempt] = await world.rows("SELECT state FROM payment_attempts")
     assert attempt["state"] == "accepted"
     assert (await world.balances())["receivable", "CNY"] == 1000
+
+
+async def test_another_providers_notice_moves_nothing(world: LaneWorld) -> None:
+    add_provider(world, "wechat")
+    await inside(world)
+    world.provider.play(Fault.ACCEPT)
+    presentation_id = await world.arrive(world.exit)
+    await world.decide(world.exit, presentation_id, read_of(PLATE))
+    [attempt] = await world.rows("SELECT number FROM payment_attempts")
+    world.provider.settle(attempt["number"], OrderStatus.SUCCEEDED)
+    sent = world.provider.notices[-1]
+    notice = world.provider.verify_notices(sent.headers, sent.body)[0]
+    with pytest.raises(notices.NoticeForeignError):
+        await notices.receive_notice(world.context, "wechat", notice)
+    [attempt] = await world.rows("SELECT state FROM payment_attempts")
+    assert attempt["state"] == "accepted"
+    assert (await world.balances())["receivable", "CNY"] == 1000
+    assert await world.count("provider_notices") == 0
 
 
 async def test_staff_open_leaves_the_bill_owed(world: LaneWorld) -> None:
