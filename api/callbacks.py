@@ -26,11 +26,14 @@ class CallbackEndpoint:
         name: str = request.path_params["provider"]
         provider = self._context.providers.get(name)
         if provider is None:
+            # The name is whatever somebody put into the address.
+            _log.warning("notice.refused", provider=None, reason="PROVIDER_UNKNOWN")
             return _problem(404, "PROVIDER_UNKNOWN")
         try:
             body = await read_body(request, provider.traits.notice_bytes_max)
             notices = provider.verify_notices(dict(request.headers), body)
         except BodyRefusedError as error:
+            _log.warning("notice.refused", provider=name, reason=error.code)
             return JSONResponse({"code": error.code}, error.status, REFUSED_HEADERS)
         except NoticeRefusedError as error:
             _log.warning("notice.refused", provider=name, reason=error.reason)

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from api.app import create_app
 from api.config import SOCKET_MESSAGE_BYTES_MAX, SOCKETS_MAX, ApiConfig
 from parking.drivers.port import NullSmsSender
+from sesame.http_connection import BoundedConnection
 from sesame.settings import Settings
 from sesame.sms import open_sms, sms_policy
 from sesame.wiring import open_context, token_issuer
@@ -46,6 +47,7 @@ def server_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
         app,
         host=host,
         port=port,
+        http=BoundedConnection,
         ws="websockets-sansio",
         ws_max_size=SOCKET_MESSAGE_BYTES_MAX,
         # Compression costs more memory than a thousand small messages are worth.

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import structlog.testing
 
 from api import callbacks
 from parking.flows.pay_link import pay_token
@@ -124,9 +125,14 @@ async def test_a_notice_that_is_forged(api: ApiWorld) -> None:
     for content, headers in ((sent.body + b" ", dict(sent.headers)), (sent.body, {}), (b"", {})):
         told = await api.http.post("/callbacks/fake", content=content, headers=headers)
         assert told.status_code == 401
-    large = await api.http.post("/callbacks/fake", content=b"x" * 70_000)
-    unknown = await api.http.post("/callbacks/nobody", content=sent.body)
+    with structlog.testing.capture_logs() as logs:
+        large = await api.http.post("/callbacks/fake", content=b"x" * 70_000)
+        unknown = await api.http.post("/callbacks/no%0abody", content=sent.body)
     assert (large.status_code, unknown.status_code) == (413, 404)
+    assert [(entry["event"], entry["provider"], entry["reason"]) for entry in logs] == [
+        ("notice.refused", "fake", "PAYLOAD_TOO_LARGE"),
+        ("notice.refused", None, "PROVIDER_UNKNOWN"),
+    ]
     [attempt] = await api.lanes.rows("SELECT state FROM payment_attempts")
     assert attempt["state"] == "sent"
 

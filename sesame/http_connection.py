@@ -1,0 +1,83 @@
+"""A connection of the API that cannot be kept, or filled, by a request that never ends."""
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+# From the first byte to the last; a body of its own has BODY_TIMEOUT_S.
+REQUEST_TIMEOUT_S: Final = 30.0
+# Address, headers, the framing of chunks and what follows them: everything but the body.
+FRAMING_BYTES_MAX: Final = 128 * 1024
+_TIMEOUT: Final = b"408 Request Timeout"
+_TOO_LARGE: Final = b"431 Request Header Fields Too Large"
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """Ends a connection whose request does not come, or has no end to its headers.
+
+    The library waits for ever, and joins what comes of one header in memory: a megabyte after the
+    other, each slower than the one before, while every other request waits.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the library's own
+        super().__init__(*args, **kwargs)
+        self._framing_bytes = 0
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as the library does
+        """Wait for a request, but not for ever."""
+        super().connection_made(transport)
+        self._expect_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless too much came that is no body."""
+        self._framing_bytes += len(data)
+        super().data_received(data)
+        if self._framing_bytes > FRAMING_BYTES_MAX:
+            self._end(_TOO_LARGE)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Leave the connection to the WebSocket, which has limits of its own."""
+        self._stop_waiting()
+        self._framing_bytes = 0
+        super().handle_websocket_upgrade()
+
+    def on_message_begin(self) -> None:
+        """Begin to count: what came before belongs to an earlier request."""
+        self._framing_bytes = 0
+        self._expect_request()
+        super().on_message_begin()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body, which whoever reads it counts."""
+        self._framing_bytes -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Wait no longer: the whole request is here."""
+        self._stop_waiting()
+        super().on_message_complete()
+
+    def _expect_request(self) -> None:
+        self._stop_waiting()
+        self._deadline = self.loop.call_later(REQUEST_TIMEOUT_S, self._end, _TIMEOUT)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _end(self, status: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete:  # pyright: ignore[reportUnnecessaryComparison] - none at first
+            head = b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+            self.transport.write(head % status)
+        self.transport.close()
