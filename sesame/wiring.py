@@ -9,7 +9,7 @@ from parking.events.bus import Bus, open_valkey
 from parking.flows.context import ParkingContext
 from parking.invoices.fapiao.adapter import FapiaoSettings, HttpFapiaoService
 from parking.invoices.fapiao.port import FapiaoService
-from parking.kit.clock import SystemClock
+from parking.kit.clock import Clock, SystemClock
 from parking.kit.crypto import Vault
 from parking.kit.database import Database
 from parking.kit.errors import InvalidInputError
@@ -31,16 +31,21 @@ CONNECTIONS_MAX = 10
 
 @asynccontextmanager
 async def open_context(
-    settings: Settings, *, connections_max: int = CONNECTIONS_MAX
+    settings: Settings, *, connections_max: int = CONNECTIONS_MAX, clock: Clock | None = None
 ) -> AsyncGenerator[ParkingContext]:
     """Connect the domain to its surroundings, for the length of the block.
+
+    Args:
+        settings: Of this process.
+        connections_max: To the database.
+        clock: What tells the time; the machine's if None.
 
     Raises:
         InvalidInputError: a needed setting is missing; it names the variable.
     """
     field_key, index_key = settings.require_keys()
     vault = Vault(field_key=field_key, index_key=index_key)
-    clock = SystemClock()
+    clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         redis = open_valkey(settings.require_redis_url())
         stack.push_async_callback(redis.aclose)
@@ -102,7 +107,7 @@ def _content(path: Path, name: str) -> bytes:
         raise InvalidInputError(name, f"a readable file, {error.strerror}") from error
 
 
-def _fapiao_service(settings: Settings, *, clock: SystemClock) -> FapiaoService | None:
+def _fapiao_service(settings: Settings, *, clock: Clock) -> FapiaoService | None:
     known = settings.fapiao()
     if known is None:
         return None
@@ -111,7 +116,7 @@ def _fapiao_service(settings: Settings, *, clock: SystemClock) -> FapiaoService 
     )
 
 
-def _payment_providers(settings: Settings, *, clock: SystemClock) -> list[PaymentProvider]:
+def _payment_providers(settings: Settings, *, clock: Clock) -> list[PaymentProvider]:
     providers: list[PaymentProvider] = []
     acquirer = settings.acquirer()
     if acquirer is not None:

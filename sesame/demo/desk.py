@@ -1,4 +1,4 @@
-"""The acquirer stand-in as its staff see it: its books and its scenarios."""
+"""A provider's stand-in as its staff see it: its books, and what it plays."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,8 +10,9 @@ TIMEOUT_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order in the acquirer's books; `kind` is `charge` or `checkout`."""
+    """One order in a provider's books; `kind` is `charge` or `checkout`."""
 
+    provider: str
     number: str
     kind: str
     status: str
@@ -20,10 +21,11 @@ class Order:
     currency: str
 
 
-class AcquirerDesk:
+class ProviderDesk:
     """Reads the books, and makes the stand-in misbehave."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, name: str, url: str) -> None:
+        self.name = name
         self._client = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False)
 
     async def close(self) -> None:
@@ -34,15 +36,20 @@ class AcquirerDesk:
         """Return `agreements`, `orders`, `refunds`, `sums` and `notices`."""
         return dict(self._checked(await self._client.get("/_books")).json())
 
+    async def balances(self) -> dict[str, int]:
+        """Return what the provider says that it holds, by currency."""
+        sums = (await self.books())["sums"]
+        return {currency: int(row["balance_minor"]) for currency, row in sums.items()}
+
     async def orders(self) -> list[Order]:
         """Return every order, oldest first."""
         return [
-            Order(**{name: row[name] for name in Order.__slots__})
+            Order(**{name: row.get(name, self.name) for name in Order.__slots__})
             for row in (await self.books())["orders"]
         ]
 
     async def play(self, **rule: object) -> None:
-        """Make the stand-in behave in some way; see `sesame.sandbox.platform.Rule`."""
+        """Make the stand-in do something; see `sesame.sandbox.platform.control`."""
         self._checked(await self._client.post("/_control", json=rule))
 
     @staticmethod

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from parking.kit.errors import ParkingError
+from sesame.demo.day_end import ComparedDay, compare_days
 from sesame.demo.scenarios import SCENARIOS, Act, Scenario, Stage, StepListener
 from sesame.demo.witness import Books
 
@@ -34,28 +35,39 @@ class Round:
 
     Attributes:
         books: The money that the round moved.
+        days: The round's days, compared with every provider's settlement file.
     """
 
     outcomes: tuple[Outcome, ...]
     books: Books
+    days: tuple[ComparedDay, ...]
     wall_s: float
 
     @property
     def books_agree(self) -> bool:
-        """Whether nothing is owed, and ledger and acquirer say the same."""
+        """Whether nothing is owed, and the ledger says what every provider says."""
         return agree(self.books)
+
+    @property
+    def days_agree(self) -> bool:
+        """Whether every provider's file, the ledger and the gates say the same."""
+        return not any(day.differences for day in self.days)
 
     @property
     def passed(self) -> bool:
         """Whether everything was as promised."""
-        return self.books_agree and all(outcome.passed for outcome in self.outcomes)
+        return (
+            self.books_agree
+            and self.days_agree
+            and all(outcome.passed for outcome in self.outcomes)
+        )
 
 
 OutcomeListener = Callable[[Outcome], None]
 
 
 def agree(books: Books) -> bool:
-    """Say whether nothing is owed, and ledger and acquirer say the same."""
+    """Say whether nothing is owed, and the ledger says what every provider says."""
     is_balanced = not any(books.ledger_sum.values()) and not books.receivable
     return is_balanced and books.held == books.captured
 
@@ -63,8 +75,9 @@ def agree(books: Books) -> bool:
 async def play_round(stage: Stage, on_step: StepListener, on_outcome: OutcomeListener) -> Round:
     """Play every scenario once; a failure is an outcome, not an exception."""
     began_s = time.monotonic()
-    # What earlier rounds asked the stand-in to play must not reach this one.
-    await stage.town.desk.play(clear=True)
+    began_at = stage.town.context.clock.now()
+    # What earlier rounds asked the stand-ins to play must not reach this one.
+    await asyncio.gather(*(desk.play(clear=True) for desk in stage.town.desks.values()))
     before = await stage.witness.books()
 
     async def play(scenario: Scenario) -> Outcome:
@@ -74,7 +87,8 @@ async def play_round(stage: Stage, on_step: StepListener, on_outcome: OutcomeLis
 
     outcomes = await asyncio.gather(*(play(scenario) for scenario in SCENARIOS))
     books = await _settled(stage, before)
-    return Round(tuple(outcomes), books, round(time.monotonic() - began_s, 2))
+    days = await compare_days(stage.town, began_at)
+    return Round(tuple(outcomes), books, tuple(days), round(time.monotonic() - began_s, 2))
 
 
 async def _play(stage: Stage, scenario: Scenario, on_step: StepListener) -> Outcome:
@@ -102,7 +116,7 @@ async def _play(stage: Stage, scenario: Scenario, on_step: StepListener) -> Outc
 
 
 async def _settled(stage: Stage, before: Books) -> Books:
-    """Return what the round moved, once ledger and acquirer agree or time is over."""
+    """Return what the round moved, once ledger and providers agree or time is over."""
     for _ in range(BOOKS_LOOKS_MAX):
         moved = (await stage.witness.books()).since(before)
         if agree(moved):

@@ -7,6 +7,7 @@ _REFUSALS: Final = """
     ... on Refused { code message }
 """
 _HELD: Final = "id state bills { id total { amountMinor currency } }"
+_PARTNERSHIP_CHANGED: Final = "... on PartnershipChanged { partnership { state } }"
 _SESSION: Final = """
     id plate state version enteredAt leftAt
     place { name currency }
@@ -18,8 +19,8 @@ _SESSION: Final = """
 """
 
 
-def _mutation(name: str, result: str) -> str:
-    kind = name[0].upper() + name[1:]
+def _mutation(name: str, result: str, given: str | None = None) -> str:
+    kind = given or name[0].upper() + name[1:]
     return f"""
 mutation ($input: {kind}Input!) {{
   {name}(input: $input) {{ __typename {result} {_REFUSALS} }}
@@ -39,6 +40,11 @@ AUTHORIZE: Final = _mutation(
 CONFIRM_TERMS: Final = _mutation(
     "confirmPasswordFree", "... on PasswordFreeConfirmed { mandate { id state } }"
 )
+REVOKE: Final = _mutation("revokePasswordFree", "... on PasswordFreeRevoked { mandate { id } }")
+ORDER_ACCOUNTS: Final = _mutation(
+    "orderPasswordFree", "... on PasswordFreeOrdered { mandates { id } }"
+)
+PAY_OWED: Final = _mutation("payOwed", "... on OwedPaid { status amount { amountMinor currency } }")
 
 BUY_PASS: Final = _mutation(
     "purchasePass",
@@ -54,9 +60,31 @@ SELL_PASS: Final = _mutation("createPassProduct", "... on PassProductStored { pr
 SET_SELLER: Final = _mutation(
     "setInvoiceSeller", "... on InvoiceSellerSet { seller { legalName } }"
 )
+SET_CREDIT: Final = _mutation("setCreditPolicy", "... on CreditPolicySet { policy { currency } }")
+PROPOSE_PARTNER: Final = _mutation("proposePartnership", _PARTNERSHIP_CHANGED, "Partner")
+ACCEPT_PARTNER: Final = _mutation("acceptPartnership", _PARTNERSHIP_CHANGED, "Partner")
+SETTLE_PARTNER: Final = _mutation(
+    "settlePartner", "... on PartnerSettled { settlement { amount { amountMinor currency } } }"
+)
 RESOLVE_DISPUTE: Final = _mutation(
     "resolveDispute", "... on DisputeResolved { dispute { state refunded { amountMinor } } }"
 )
+
+PARTNERSHIPS: Final = """
+query { partnerships { partnerId partnerName state owedToUs { amountMinor currency } } }"""
+
+CHARGEBACKS: Final = """
+query ($status: StaffChargebackStatus!) {
+  chargebacks(status: $status) { nodes { billId provider } }
+}"""
+
+OWED: Final = """
+query {
+  viewer {
+    owed { billId sessionId isBeingPaid amount { amountMinor currency } }
+    credit { operatorName used { amountMinor currency } limit { amountMinor currency } }
+  }
+}"""
 
 OFFERED_PASSES: Final = """
 query ($placeId: ID!, $day: Date!) {
@@ -69,7 +97,7 @@ VIEWER: Final = f"""
 query {{
   viewer {{
     plates {{ id text }}
-    mandates {{ id state }}
+    mandates {{ id state provider }}
     passes {{ {_HELD} }}
     activeSessions {{ {_SESSION} }}
   }}

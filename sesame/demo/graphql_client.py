@@ -11,6 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from parking.kit.errors import ParkingError
+from parking.kit.money import Money
 
 HTTP_TIMEOUT_S: Final = 20.0
 OPEN_TIMEOUT_S: Final = 10.0
@@ -21,6 +22,11 @@ STAFF_PATH: Final = "/staff/graphql"
 SUBPROTOCOL: Final = Subprotocol("graphql-transport-ws")
 
 Json = dict[str, Any]
+
+
+def money(amount: Json) -> Money:
+    """Return an amount as the API says it."""
+    return Money(int(amount["amountMinor"]), amount["currency"])
 
 
 class ApiRefusedError(ParkingError):

@@ -7,18 +7,20 @@ import signal
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 from uuid import UUID
 
 from parking.flows.context import ParkingContext
-from sesame.demo.desk import AcquirerDesk
+from sesame.demo.desk import ProviderDesk
 from sesame.demo.gate_agents import gate_agent
 from sesame.demo.graphql_client import STAFF_PATH, GraphQLClient
 from sesame.demo.inboxes import PushInbox, SmsInbox
 from sesame.demo.lane import LaneClient, Report
 from sesame.demo.phone import Phone
+from sesame.demo.providers import ACQUIRER
 from sesame.demo.town import Town, settle
 from sesame.embedded.stack import DATABASE_SETTING, REDIS_SETTING, Stack
 from sesame.installation import Installation, install, own_ports, read_settings
@@ -26,13 +28,13 @@ from sesame.migration import migrate
 from sesame.process_spec import ProcessSpec
 from sesame.processes import application_processes
 from sesame.sandbox.processes import Site, StandIn, prepare, with_stand_ins
+from sesame.settings import Settings
 from sesame.supervisor import Echo, Supervisor
 from sesame.wiring import open_context, token_issuer
 
 TOWN_FILE: Final = "town.json"
 CONNECTIONS_MAX: Final = 4
 STAFF_NAME: Final = "Demo staff"
-ACQUIRER: Final = "acquirer"
 FCM: Final = "fcm"
 SMS: Final = "sms"
 
@@ -41,18 +43,40 @@ ChildListener = Callable[[str, str], None]
 StepListener = Callable[[str], None]
 
 
+def _ignore(*_told: object) -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who is told what happens.
+
+    Attributes:
+        on_line: Called with a child's name and each line of its log.
+        on_report: Called with a lane's key and each report of its agent.
+        on_child: Called with a child's name and `starting` or `up`.
+        on_step: Called with what is being started.
+    """
+
+    on_line: Echo = _ignore
+    on_report: ReportListener = _ignore
+    on_child: ChildListener = _ignore
+    on_step: StepListener = _ignore
+
+
 class DemoInstallation:
     """Everything that runs, for the length of an `async with`.
 
-    The children are `acquirer`, `fcm`, `sms`, `api`, `gates`, `recognizer`, `worker`, and one agent
-    for each lane under the lane's key, such as `riverside-entry`.
+    The children are a stand-in for each provider, `fcm`, `sms`, `api`, `gates`, `recognizer`,
+    `worker`, and one agent for each lane under the lane's key, such as `riverside-entry`.
 
     Attributes:
         supervisor: Kills, freezes and wakes children by name.
         context: The domain on the same database, to look at what the processes did.
         stack: PostgreSQL and Valkey.
         town: Places and lanes.
-        desk: The acquirer stand-in.
+        desks: The providers' stand-ins by name.
+        settings: What the application's processes read.
         pushes: What the FCM stand-in delivered.
         sockets: Folder with a control socket for each lane, named as the lane.
         frozen: Names of children that do not move at this moment.
@@ -62,7 +86,8 @@ class DemoInstallation:
     context: ParkingContext
     stack: Stack
     town: Town
-    desk: AcquirerDesk
+    desks: dict[str, ProviderDesk]
+    settings: Settings
     pushes: PushInbox
     api_url: str
     gates_url: str
@@ -73,33 +98,27 @@ class DemoInstallation:
         data: Path,
         *,
         durable: bool = True,
+        providers: Sequence[str] = (ACQUIRER,),
         given: Mapping[str, str] | None = None,
         agent_options: Sequence[str] = (),
-        on_line: Echo | None = None,
-        on_report: ReportListener | None = None,
-        on_child: ChildListener | None = None,
-        on_step: StepListener | None = None,
+        listeners: Listeners | None = None,
     ) -> None:
         """Prepare; nothing starts yet.
 
         Args:
             data: The data folder, kept for the next time.
             durable: False for throw-away data; see `Stack`.
+            providers: Whose stand-ins to start.
             given: The environment to start from; this process's own if None.
             agent_options: Further options of every `sesame gate-agent`.
-            on_line: Called with a child's name and each line of its log.
-            on_report: Called with a lane's key and each report of its agent.
-            on_child: Called with a child's name and `starting` or `up`.
-            on_step: Called with what is being started.
+            listeners: Told what happens; nobody if None.
         """
         self._data = data
         self._durable = durable
+        self._providers = providers
         self._given = _without_own_settings(os.environ if given is None else given)
         self._agent_options = agent_options
-        self._on_line = on_line
-        self._on_report = on_report
-        self._on_child = on_child
-        self._on_step = on_step
+        self._listeners = listeners or Listeners()
         self._lanes: dict[str, LaneClient] = {}
         self._children: list[str] = []
         self.frozen: set[str] = set()
@@ -118,6 +137,11 @@ class DemoInstallation:
         trace: TracebackType | None,
     ) -> None:
         await self._exit.aclose()
+
+    @property
+    def desk(self) -> ProviderDesk:
+        """Return the acquirer's stand-in."""
+        return self.desks[ACQUIRER]
 
     def lane(self, key: str) -> LaneClient:
         """Return the client of a lane's agent."""
@@ -159,24 +183,24 @@ class DemoInstallation:
         return self._lanes
 
     async def _start(self, undo: AsyncExitStack) -> None:
-        self._say("PostgreSQL and Valkey")
+        self._listeners.on_step("PostgreSQL and Valkey")
         self.stack = Stack(self._data, durable=self._durable, settings=self._given)
         undo.push_async_callback(asyncio.to_thread, self.stack.stop)
         # In a thread, so that a signal is heard meanwhile; a start that was begun is finished.
         starting = asyncio.create_task(asyncio.to_thread(self.stack.start))
         undo.push_async_callback(asyncio.wait, {starting})
         await asyncio.shield(starting)
-        self.supervisor = Supervisor(self.stack.folder.logs(), self._on_line)
+        self.supervisor = Supervisor(self.stack.folder.logs(), self._listeners.on_line)
         await undo.enter_async_context(self.supervisor)
         installation, outside = self._install()
         self.api_url, self.gates_url = installation.api_url, installation.gates_url
-        self._say("stand-ins and the database's schema")
+        self._listeners.on_step("stand-ins and the database's schema")
         await asyncio.gather(
             migrate(self.stack.endpoints.database_url),
             *(self._start_child(stand_in.spec) for stand_in in outside.values()),
         )
         await self._open_clients(undo, installation, outside)
-        self._say("API, gate bridge, recognizer, worker and the agents of the lanes")
+        self._listeners.on_step("API, gate bridge, recognizer, worker and the agents of the lanes")
         self.town = await settle(
             self.context.database, self.stack.folder.root / "secrets" / TOWN_FILE
         )
@@ -189,22 +213,22 @@ class DemoInstallation:
             given |= own_ports(folder)
         plain = install(folder, self.stack.endpoints, given)
         site = Site(folder, plain.environment, plain.api_url)
-        prepared = prepare(site, (ACQUIRER, FCM, SMS))
+        prepared = prepare(site, (*self._providers, FCM, SMS))
         environment = with_stand_ins(plain.environment, prepared)
         return Installation(environment, plain.api_url, plain.gates_url), prepared
 
     async def _open_clients(
         self, undo: AsyncExitStack, installation: Installation, outside: dict[str, StandIn]
     ) -> None:
-        settings = read_settings(installation.environment)
-        self._tokens = token_issuer(settings)
+        self.settings = read_settings(installation.environment)
+        self._tokens = token_issuer(self.settings)
         self.context = await undo.enter_async_context(
-            open_context(settings, connections_max=CONNECTIONS_MAX)
+            open_context(self.settings, connections_max=CONNECTIONS_MAX)
         )
-        self.desk = AcquirerDesk(outside[ACQUIRER].url)
+        self.desks = {name: ProviderDesk(name, outside[name].url) for name in self._providers}
         self.pushes = PushInbox(outside[FCM].url)
         self._sms = SmsInbox(outside[SMS].url)
-        for client in (self.desk, self.pushes, self._sms):
+        for client in (*self.desks.values(), self.pushes, self._sms):
             undo.push_async_callback(client.close)
 
     async def _start_processes(self, undo: AsyncExitStack, installation: Installation) -> None:
@@ -224,12 +248,10 @@ class DemoInstallation:
         await asyncio.gather(*(self._start_child(follower) for follower in followers))
 
     async def _start_child(self, spec: ProcessSpec) -> None:
-        if self._on_child is not None:
-            self._on_child(spec.name, "starting")
+        self._listeners.on_child(spec.name, "starting")
         await self.supervisor.start(spec)
         self._children.append(spec.name)
-        if self._on_child is not None:
-            self._on_child(spec.name, "up")
+        self._listeners.on_child(spec.name, "up")
 
     async def _open_lanes(
         self, undo: AsyncExitStack, installation: Installation
@@ -239,7 +261,7 @@ class DemoInstallation:
         undo.callback(shutil.rmtree, sockets, ignore_errors=True)
         self.sockets = str(sockets)
         for lane in self.town.lanes:
-            client = LaneClient(lane.key, sockets / lane.key, self._on_report)
+            client = LaneClient(lane.key, sockets / lane.key, self._listeners.on_report)
             self._lanes[lane.key] = await undo.enter_async_context(client)
         return [
             gate_agent(
@@ -252,10 +274,6 @@ class DemoInstallation:
             )
             for lane in self.town.lanes
         ]
-
-    def _say(self, what: str) -> None:
-        if self._on_step is not None:
-            self._on_step(what)
 
 
 def _without_own_settings(environment: Mapping[str, str]) -> dict[str, str]:

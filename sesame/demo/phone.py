@@ -15,10 +15,12 @@ from sesame.demo import documents
 from sesame.demo.graphql_client import ApiRefusedError, GraphQLClient, Json
 from sesame.demo.inboxes import SmsInbox
 from sesame.demo.payer import Payer
+from sesame.demo.providers import ACQUIRER, BY_PAYER, BY_PLATE
 from sesame.demo.town import PRIVATE_MODE
 
 ACTIVE: Final = "ACTIVE"
-MANDATE_LOOKS_MAX: Final = 100
+# WeChat tells nobody that a service was opened: the worker asks about it every few seconds.
+MANDATE_LOOKS_MAX: Final = 300
 LOOK_S: Final = 0.1
 
 
@@ -109,18 +111,43 @@ class Phone:
         """Prove a claim with the code on a lane's display."""
         await self._api.run(documents.CONFIRM_PLATE, input={"claimId": claim_id, "code": code})
 
-    async def authorize(self) -> str:
-        """Allow payment without a password, on the acquirer's page; returns the mandate.
+    async def allow(self, providers: Sequence[str], plate: str) -> list[str]:
+        """Let exactly these providers charge, in this order; returns the mandates.
+
+        Mandates that are active already stay. Errors as in `authorize`.
+        """
+        for mandate in (await self.viewer())["mandates"]:
+            if mandate["provider"] not in providers or mandate["state"] != ACTIVE:
+                await self._api.run(documents.REVOKE, input={"mandateId": mandate["id"]})
+        mandates = [await self.authorize(provider, plate) for provider in providers]
+        await self._api.run(documents.ORDER_ACCOUNTS, input={"mandateIds": mandates})
+        return mandates
+
+    async def authorize(self, provider: str = ACQUIRER, plate: str | None = None) -> str:
+        """Allow payment without a password, on the provider's page; returns the mandate.
 
         A mandate that is active already stays.
 
+        Args:
+            provider: Whose account.
+            plate: The only car that it is for, if the provider needs one.
+
         Raises:
-            MandatePendingError: the acquirer's word did not come.
+            MandatePendingError: the provider's word did not come.
         """
-        for mandate in (await self.viewer())["mandates"]:
-            if mandate["state"] == ACTIVE:
+        viewer = await self.viewer()
+        for mandate in viewer["mandates"]:
+            if (mandate["provider"], mandate["state"]) == (provider, ACTIVE):
                 return str(mandate["id"])
-        started = (await self._api.run(documents.AUTHORIZE, input={}))["mandate"]
+        wanted = {"provider": provider}
+        if provider in BY_PLATE:
+            wanted["plateId"] = next(one["id"] for one in viewer["plates"] if one["text"] == plate)
+        if provider in BY_PAYER:
+            wanted["payerId"] = self.target
+        return await self._confirm(wanted)
+
+    async def _confirm(self, wanted: Json) -> str:
+        started = (await self._api.run(documents.AUTHORIZE, input=wanted))["mandate"]
         async with Payer() as payer:
             await payer.press(started["confirmationUrl"])
         await self._api.run(
@@ -187,6 +214,25 @@ class Phone:
         """Ask for one invoice over paid bills; returns its `number`, `gross` and `pdfUrl`."""
         wanted = {"billIds": list(bill_ids), "buyer": buyer}
         return dict((await self._api.run(documents.REQUEST_INVOICE, input=wanted))["invoice"])
+
+    async def owed(self, session_id: str) -> Json | None:
+        """Return `billId`, `amount` and `isBeingPaid` of a stay that is owed; None for nothing."""
+        found = (await self._api.run(documents.OWED))["owed"]
+        return next((one for one in found if one["sessionId"] == session_id), None)
+
+    async def owes_nothing(self, session_id: str) -> bool:
+        """Say whether nothing is owed for a stay."""
+        return await self.owed(session_id) is None
+
+    async def credit(self, operator: str) -> Json:
+        """Return the credit at an operator: `used` and `limit`."""
+        found = (await self._api.run(documents.OWED))["credit"]
+        return next(one for one in found if one["operatorName"] == operator)
+
+    async def pay_owed(self, bill_id: str, place_id: str) -> Json:
+        """Pay at another place what is owed, by the accounts; returns `status` and `amount`."""
+        wanted = {"billId": bill_id, "placeId": place_id}
+        return await self._api.run(documents.PAY_OWED, input=wanted)
 
     def follow(self, session_id: str) -> AbstractAsyncContextManager[AsyncGenerator[Json]]:
         """Subscribe to a stay; each update has `reason`, `version`, `event` and `session`."""

@@ -9,7 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from parking.kit.money import Money
+from sesame.demo.day_end import ComparedDay
 from sesame.demo.director import Outcome, Round
+from sesame.demo.providers import NAMES
 from sesame.demo.witness import Books
 
 
@@ -41,6 +43,7 @@ class DemoReport:
             "rounds": self.rounds,
             "scenarios": [asdict(outcome) for outcome in self.last.outcomes],
             "books": {"agree": self.last.books_agree, **asdict(self.last.books)},
+            "days": [asdict(day) for day in self.last.days],
         }
 
     def to_table(self) -> RenderableType:
@@ -55,8 +58,21 @@ class DemoReport:
             "",
             Text(money_line(self.last.books)),
         )
+        table.add_row(
+            mark(passed=self.last.days_agree),
+            "The day is reconciled",
+            "",
+            "",
+            Text("\n".join(map(day_line, self.last.days))),
+        )
         times = f"Ready after {self.setup_s:.1f} s; the scenarios took {self.last.wall_s:.1f} s."
         return Group(table, Text(times))
+
+
+def day_line(day: ComparedDay) -> str:
+    """Return what comparing a provider's day found."""
+    found = ", ".join(f"{count} {code}" for code, count in day.differences.items())
+    return f"{NAMES[day.provider]} {day.day}: {day.movements} rows, {found or 'all match'}"
 
 
 def mark(*, passed: bool) -> Text:
@@ -72,11 +88,16 @@ def facts_line(outcome: Outcome) -> str:
 
 
 def money_line(books: Books) -> str:
-    """Return what the acquirer took, beside what the ledger says that it holds."""
-    taken = _amounts(books.captured)
-    held = _amounts(books.held)
-    owed = _amounts(books.receivable)
-    return f"acquirer took {taken}; ledger says {held}; still owed {owed}"
+    """Return what each provider holds, and what the ledger says of it where that differs."""
+    names = [name for name in NAMES if name in books.captured or name in books.held]
+    lines = [_held_line(name, books) for name in names]
+    return "\n".join([*lines, f"still owed: {_amounts(books.receivable)}"])
+
+
+def _held_line(name: str, books: Books) -> str:
+    captured, held = books.captured.get(name, {}), books.held.get(name, {})
+    says = "as in the ledger" if captured == held else f"but {_amounts(held)} in the ledger"
+    return f"{NAMES[name]} {_amounts(captured)}, {says}"
 
 
 def _row(outcome: Outcome) -> tuple[Text, str, str, str, Text]:

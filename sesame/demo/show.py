@@ -13,7 +13,8 @@ from sesame.demo.cars import choose_cast
 from sesame.demo.director import Outcome, Round, play_round
 from sesame.demo.feed import Feed
 from sesame.demo.graphql_client import Json
-from sesame.demo.installation import DemoInstallation
+from sesame.demo.installation import DemoInstallation, Listeners
+from sesame.demo.providers import NAMES
 from sesame.demo.report import DemoReport, facts_line
 from sesame.demo.scenarios import SCENARIOS, Stage
 from sesame.demo.watch import Watch
@@ -86,12 +87,15 @@ class Show:
                 await choosing
             async with DemoInstallation(
                 self._options.data,
-                on_line=self._feed.on_line,
-                on_report=self._feed.on_report,
-                on_child=self._feed.processes.__setitem__,
-                on_step=lambda what: self._step(f"starting {what}"),
+                providers=tuple(NAMES),
+                listeners=Listeners(
+                    on_line=self._feed.on_line,
+                    on_report=self._feed.on_report,
+                    on_child=self._feed.processes.__setitem__,
+                    on_step=lambda what: self._step(f"starting {what}"),
+                ),
             ) as town:
-                witness = Witness(town.context, town.desk, town.pushes, town.town.operator_ids)
+                witness = Witness(town.context, town.desks, town.pushes, town.town.operator_ids)
                 stage = Stage(town, await choosing, witness, self._on_update)
                 try:
                     await _first_of(

@@ -1,4 +1,4 @@
-"""The town's ground: two operators and three places with their lanes, made once a data folder."""
+"""The town's ground: operators and their places with lanes, made once a data folder."""
 
 import secrets
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ PRIVATE_MODE: Final = 0o600
 
 @dataclass(frozen=True, slots=True)
 class PlacePlan:
-    """A place to make; `key` begins the names of its lanes."""
+    """A place to make; `key` begins the names of its lanes, if it has any."""
 
     key: str
     operator: str
@@ -28,16 +28,21 @@ class PlacePlan:
     area: str
     supply: int
     rate_table: dict[str, Any]
+    has_lanes: bool = True
 
 
 RIVERSIDE: Final = "riverside"
 LAKESIDE: Final = "lakeside"
 ALTMARKT: Final = "altmarkt"
+NEUMARKT: Final = "neumarkt"
+# Where ETC pays: each provider but ETC charges anywhere.
+ANTENNA: Final = "lakeside-exit"
 
 PLANS: Final = (
     PlacePlan(RIVERSIDE, "Blue Heron Parking", "Riverside Centre", "B1", 120, SHOPPING_CENTRE),
     PlacePlan(LAKESIDE, "Blue Heron Parking", "Lakeside Station", "Drop-off", 24, DROP_OFF),
     PlacePlan(ALTMARKT, "Altstadt Garagen", "Altmarkt", "Level 1", 60, OLD_TOWN),
+    PlacePlan(NEUMARKT, "Elbe Parking", "Neumarkt", "Level 1", 80, OLD_TOWN, has_lanes=False),
 )
 
 
@@ -99,10 +104,12 @@ async def settle(database: Database, path: Path) -> Town:
     The file holds the lanes' tokens, which the database knows only as digests.
     """
     known = _known(path)
-    if known is not None and await _stands(database, known):
-        return known
+    if known is None or not await _stands(database, known):
+        known = Town(places=())
     async with database.begin() as unit:
-        town = await _make(unit)
+        town = await _completed(unit, known)
+        lane = next(lane for lane in town.place(LAKESIDE).lanes if lane.key == ANTENNA)
+        await places.set_antenna(unit, town.place(LAKESIDE).operator_id, lane.lane_id, ANTENNA)
     _keep(path, town)
     return town
 
@@ -122,12 +129,20 @@ async def _stands(database: Database, town: Town) -> bool:
     return True
 
 
-async def _make(unit: UnitOfWork) -> Town:
-    operators: dict[str, UUID] = {}
-    for name in dict.fromkeys(plan.operator for plan in PLANS):
-        operators[name] = places.add_operator(unit, name).id
-        await unit.session.flush()
-    return Town(places=tuple([await _add_place(unit, operators, plan) for plan in PLANS]))
+async def _completed(unit: UnitOfWork, town: Town) -> Town:
+    """Return the town with whatever it lacks: a folder of an earlier version has fewer places."""
+    found = {place.key for place in town.places}
+    operators = {place.operator: place.operator_id for place in town.places}
+    added: list[TownPlace] = []
+    for plan in PLANS:
+        if plan.key in found:
+            continue
+        if plan.operator not in operators:
+            operators[plan.operator] = places.add_operator(unit, plan.operator).id
+            await unit.session.flush()
+        added.append(await _add_place(unit, operators, plan))
+    await unit.session.flush()
+    return Town(places=(*town.places, *added))
 
 
 async def _add_place(unit: UnitOfWork, operators: dict[str, UUID], plan: PlacePlan) -> TownPlace:
@@ -143,7 +158,7 @@ async def _add_place(unit: UnitOfWork, operators: dict[str, UUID], plan: PlacePl
     await unit.session.flush()
     lanes = {
         direction: places.add_lane(unit, area, name=f"{plan.name} {direction}", direction=direction)
-        for direction in Direction
+        for direction in (Direction if plan.has_lanes else ())
     }
     await tariffs.publish(
         unit, place.operator_id, place.id, currency=place.currency, body=plan.rate_table

@@ -1,6 +1,8 @@
 """The demo in a terminal of 120 columns and 40 lines."""
 
 import time
+from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 from rich import box
@@ -15,11 +17,12 @@ from sesame.demo.feed import Feed, LaneView, PlayView
 from sesame.demo.report import facts_line, mark
 from sesame.demo.scenarios import SCENARIOS
 from sesame.demo.town import PLANS
+from sesame.sandbox.processes import MAKERS
 
 SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 STAYS_SHOWN_MAX: Final = 5
 PUSHES_SHOWN: Final = 7
-LOG_LINES_SHOWN: Final = 12
+LOG_LINES_SHOWN: Final = 7
 LAST_WIDTH: Final = 14
 # The worst first.
 _STATE_STYLES: Final = {
@@ -29,7 +32,10 @@ _STATE_STYLES: Final = {
     "up": "green",
 }
 _LANES: Final = {
-    f"{plan.key}-{way}": (plan.name, way) for plan in PLANS for way in ("entry", "exit")
+    f"{plan.key}-{way}": (plan.name, way)
+    for plan in PLANS
+    if plan.has_lanes
+    for way in ("entry", "exit")
 }
 
 
@@ -174,8 +180,9 @@ def _books(feed: Feed) -> RenderableType:
         "", *(Text(currency, style="bright_black", justify="right") for currency in currencies)
     )
     rows = {
-        "acquirer's books": feed.books.captured,
-        "ledger: held by the acquirer": feed.books.held,
+        "books of the providers": _together(feed.books.captured),
+        "ledger: held by providers": _together(feed.books.held),
+        "ledger: held for other operators": feed.books.between,
         "ledger: owed by drivers": feed.books.receivable,
         "ledger: sum of all accounts": feed.books.ledger_sum,
     }
@@ -186,19 +193,27 @@ def _books(feed: Feed) -> RenderableType:
     return grid
 
 
+def _together(by_provider: Mapping[str, Mapping[str, int]]) -> Mapping[str, int]:
+    together = Counter[str]()
+    for amounts in by_provider.values():
+        together.update(amounts)
+    return together
+
+
 def _amount(minor: int, currency: str) -> Text:
     return Text(Money(minor, currency).format().removesuffix(f" {currency}"), justify="right")
 
 
 def _processes(feed: Feed) -> RenderableType:
     grid = _grid(0, 1)
-    agents = [state for name, state in feed.processes.items() if name in _LANES]
     for name, state in feed.processes.items():
-        if name not in _LANES:
+        if name not in _LANES and name not in MAKERS:
             grid.add_row(_dot(state), _line(name))
-    if agents:
-        worst = next((state for state in _STATE_STYLES if state in agents), "up")
-        grid.add_row(_dot(worst), _line(f"{agents.count('up')} of {len(_LANES)} lanes"))
+    for what, names in {"stand-ins": MAKERS, "lanes": _LANES}.items():
+        states = [state for name, state in feed.processes.items() if name in names]
+        if states:
+            worst = next((state for state in _STATE_STYLES if state in states), "up")
+            grid.add_row(_dot(worst), _line(f"{states.count('up')} of {len(names)} {what}"))
     return grid
 
 

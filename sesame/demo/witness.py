@@ -1,8 +1,8 @@
-"""Looks up what really happened: in the database, in the acquirer's books, on the phones."""
+"""Looks up what really happened: in the database, in the providers' books, on the phones."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -16,11 +16,11 @@ from parking.lanes.models import Observation
 from parking.lanes.service import PLATE_CONTEXT
 from parking.payments import balances, ledger
 from parking.payments import repository as payments
-from parking.payments.models import BillState
+from parking.payments.models import BillState, PaymentAttempt
 from parking.sessions import repository as sessions
 from parking.tariffs import service as tariffs
 from parking.tariffs.rules import price
-from sesame.demo.desk import AcquirerDesk, Order
+from sesame.demo.desk import Order, ProviderDesk
 from sesame.demo.inboxes import PushInbox
 
 PUSH_LOOKS_MAX: Final = 150
@@ -42,22 +42,25 @@ class Books:
 
     Attributes:
         receivable: What drivers owe.
-        held: What the ledger says that the acquirer holds.
-        captured: What the acquirer says that it holds.
+        held: What the ledger says that each provider holds; by provider first.
+        captured: What each provider says that it holds.
+        between: What operators hold for each other.
         ledger_sum: All accounts together.
     """
 
     receivable: dict[str, int]
-    held: dict[str, int]
-    captured: dict[str, int]
+    held: dict[str, dict[str, int]]
+    captured: dict[str, dict[str, int]]
+    between: dict[str, int]
     ledger_sum: dict[str, int]
 
     def since(self, earlier: "Books") -> "Books":
         """Return how much each figure grew; the ledger's sum stays as it is."""
         return Books(
             receivable=_less(self.receivable, earlier.receivable),
-            held=_less(self.held, earlier.held),
-            captured=_less(self.captured, earlier.captured),
+            held=_less_each(self.held, earlier.held),
+            captured=_less_each(self.captured, earlier.captured),
+            between=_less(self.between, earlier.between),
             ledger_sum=self.ledger_sum,
         )
 
@@ -68,12 +71,12 @@ class Witness:
     def __init__(
         self,
         context: ParkingContext,
-        desk: AcquirerDesk,
+        desks: Mapping[str, ProviderDesk],
         pushes: PushInbox,
         operator_ids: Sequence[UUID],
     ) -> None:
         self._context = context
-        self._desk = desk
+        self._desks = desks
         self._pushes = pushes
         self._operator_ids = operator_ids
 
@@ -94,14 +97,30 @@ class Witness:
             ]
 
     async def orders(self, operator_id: UUID, session_id: UUID) -> list[Order]:
-        """Return what the acquirer's own books say of a stay, oldest first."""
+        """Return what the providers' own books say of a stay, oldest first at each."""
+        numbers = {attempt.number for attempt in await self._attempts(operator_id, session_id)}
+        found = await asyncio.gather(*(desk.orders() for desk in self._desks.values()))
+        return [order for orders in found for order in orders if order.number in numbers]
+
+    async def tries(self, operator_id: UUID, session_id: UUID) -> list[tuple[str, str, Money]]:
+        """Return the stay's payments with provider, state and amount, the first one first."""
+        return [
+            (attempt.provider, str(attempt.state), Money(attempt.amount_minor, attempt.currency))
+            for attempt in await self._attempts(operator_id, session_id)
+        ]
+
+    async def queries(self, operator_id: UUID, session_id: UUID) -> int:
+        """Return how often the worker asked providers about the stay's payments."""
+        return sum(attempt.queries for attempt in await self._attempts(operator_id, session_id))
+
+    async def _attempts(self, operator_id: UUID, session_id: UUID) -> list[PaymentAttempt]:
         async with self._context.database.begin() as unit:
-            numbers = {
-                attempt.number
+            found = [
+                attempt
                 for bill in await payments.find_bills(unit, operator_id, session_id)
                 for attempt in await payments.find_attempts(unit, operator_id, bill.id)
-            }
-        return [order for order in await self._desk.orders() if order.number in numbers]
+            ]
+        return sorted(found, key=lambda attempt: attempt.id)
 
     async def order_given_at(self, operator_id: UUID, presentation_id: UUID) -> datetime | None:
         """Return when the newest order to open for a car was given; None before there is one."""
@@ -133,8 +152,10 @@ class Witness:
         return sorted(found)
 
     async def books(self) -> Books:
-        """Return the ledger beside the acquirer's books."""
-        receivable, held, everything = Counter[str](), Counter[str](), Counter[str]()
+        """Return the ledger beside the providers' books."""
+        receivable, everything, between = Counter[str](), Counter[str](), Counter[str]()
+        held = {ledger.provider_of(name): Counter[str]() for name in self._desks}
+        partners = {ledger.partner_of(operator_id) for operator_id in self._operator_ids}
         async with self._context.database.begin() as unit:
             for operator_id in self._operator_ids:
                 for (account, currency), balance in (
@@ -143,13 +164,26 @@ class Witness:
                     everything[currency] += balance
                     if ledger.is_receivable(account):
                         receivable[currency] += balance
-                    elif account != ledger.REVENUE:
-                        held[currency] += balance
-        sums = (await self._desk.books())["sums"]
-        captured = {currency: int(row["balance_minor"]) for currency, row in sums.items()}
-        return Books(dict(receivable), dict(held), captured, dict(everything))
+                    elif account in held:
+                        held[account][currency] += balance
+                    elif account in partners:
+                        between[currency] += max(balance, 0)
+        return Books(
+            receivable=dict(receivable),
+            held={name: dict(held[ledger.provider_of(name)]) for name in self._desks},
+            captured={name: await desk.balances() for name, desk in self._desks.items()},
+            between=dict(between),
+            ledger_sum=dict(everything),
+        )
 
 
 def _less(now: dict[str, int], before: dict[str, int]) -> dict[str, int]:
     grown = {name: value - before.get(name, 0) for name, value in now.items()}
     return {name: value for name, value in grown.items() if value}
+
+
+def _less_each(
+    now: dict[str, dict[str, int]], before: dict[str, dict[str, int]]
+) -> dict[str, dict[str, int]]:
+    grown = {name: _less(sums, before.get(name, {})) for name, sums in now.items()}
+    return {name: sums for name, sums in grown.items() if sums}

@@ -12,13 +12,18 @@ from tests.servers import throwaway_folder
 DEADLINE_S: Final = 110.0
 SCENARIOS: Final = {
     "bound_driver": "0.",
-    "temporary_user": "0.",
-    "declined_payment": "EUR",
+    "temporary_user": "by Alipay",
+    "two_accounts": "by WeChat Pay",
+    "declined_payment": "CNY by card",
+    "lost_answer": "by ETC",
+    "pay_later": "EUR by bank",
+    "partner_place": "EUR by card at Neumarkt",
     "misread_plate": "0.",
     "pass_holder": "0.00 EUR",
     "contested_bill": "0.",
     "frozen_gate": "EUR",
 }
+PROVIDERS: Final = {"acquirer", "wechat", "alipay", "stripe", "etc", "gocardless"}
 
 
 async def run_demo(data: Path, *options: str) -> tuple[int, str, str]:
@@ -63,10 +68,17 @@ async def test_demo_keeps_every_promise_once() -> None:
     assert scenarios["pass_holder"]["facts"]["pass"] == "90.00 EUR"
     assert scenarios["pass_holder"]["facts"]["invoice"].endswith("-000001")
     assert scenarios["contested_bill"]["facts"]["refunded"].endswith(" CNY")
+    assert scenarios["two_accounts"]["facts"]["declined"] == "by Alipay"
+    assert scenarios["declined_payment"]["facts"]["taken_back_and_won"].endswith(" CNY")
+    assert scenarios["pay_later"]["facts"]["credit"].endswith(" of 5.00 EUR")
+    assert scenarios["partner_place"]["facts"]["settled_between_operators"].endswith(" EUR")
     assert scenarios["misread_plate"]["facts"]["read_as"] not in {"", "None"}
     books = report["books"]
     assert books["agree"] is True
     assert books["captured"] == books["held"]
-    assert set(books["captured"]) == {"CNY", "EUR"}
+    assert set(books["captured"]) == PROVIDERS
     assert books["receivable"] == {}
     assert set(books["ledger_sum"].values()) == {0}
+    assert {day["provider"] for day in report["days"]} == PROVIDERS
+    for day in report["days"]:
+        assert (day["provider"], day["differences"]) == (day["provider"], {})

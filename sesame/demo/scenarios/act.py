@@ -1,12 +1,17 @@
 """One run of a scenario: its steps, its checks, and what it found out."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Final, TypeVar
 
 from parking.kit.errors import ParkingError
 
 StepListener = Callable[[str, str], None]
+LOOK_S: Final = 0.1
+LOOKS_MAX: Final = 600
+
+_Found = TypeVar("_Found")
 
 
 class ScenarioFailedError(ParkingError):
@@ -54,3 +59,17 @@ class Act:
             ScenarioFailedError: it does not.
         """
         self.expect(what, holds, wanted=True)
+
+
+async def eventually(what: str, look: Callable[[], Awaitable[_Found | None]]) -> _Found:
+    """Look until there is something, or as long as a worker may take; returns what was found.
+
+    Raises:
+        ScenarioFailedError: there is nothing still.
+    """
+    for _ in range(LOOKS_MAX):
+        found = await look()
+        if found:
+            return found
+        await asyncio.sleep(LOOK_S)
+    raise ScenarioFailedError(what, "nothing", "something")

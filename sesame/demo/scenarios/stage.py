@@ -18,6 +18,7 @@ from sesame.demo.graphql_client import Json
 from sesame.demo.installation import DemoInstallation
 from sesame.demo.lane import LaneClient, Visit
 from sesame.demo.phone import Phone
+from sesame.demo.providers import ACQUIRER, NAMES
 from sesame.demo.scenarios.act import Act
 from sesame.demo.town import RIVERSIDE
 from sesame.demo.witness import Witness
@@ -70,10 +71,21 @@ class Stage:
         act.step(f"it leaves {self.town.town.place(place).name}")
         return await self._drive_through(act, f"{place}-exit", pictures)
 
-    async def bind(self, act: Act, phone: Phone, car: DemoCar) -> str:
-        """Bind a plate by the code on a lane's display and allow payment; returns the mandate.
+    async def bind(
+        self, act: Act, phone: Phone, car: DemoCar, accounts: Sequence[str] = (ACQUIRER,)
+    ) -> str:
+        """Bind a plate by the code on a lane's display and allow payment.
 
         What was done in an earlier run stays as it is.
+
+        Args:
+            act: Told the steps.
+            phone: The driver's.
+            car: The driver's.
+            accounts: The providers that may charge, in the driver's order.
+
+        Returns:
+            The first mandate.
         """
         if not await phone.has_plate(car.plate):
             act.step(f"the driver claims {car.plate} in the app")
@@ -82,21 +94,24 @@ class Stage:
             await phone.confirm(claim_id, lane_code(await visit.display()))
             act.expect_that("the plate is bound", holds=await phone.has_plate(car.plate))
             await self.drive_out(act, RIVERSIDE, car.pictures)
-        act.step("the driver has allowed payment without a password")
-        return await phone.authorize()
+        names = ", then ".join(NAMES[provider] for provider in accounts)
+        act.step(f"the driver allows payment without a password: {names}")
+        return (await phone.allow(accounts, car.plate))[0]
 
-    def agreement_number(self, mandate_id: str) -> str:
-        """Return the number under which the acquirer knows a mandate."""
-        return order_number(decode_id(mandate_id, kind="Mandate", field="mandateId"))
-
-    async def agreement(self, mandate_id: str) -> str:
-        """Return the acquirer's reference of a mandate's agreement."""
-        number = self.agreement_number(mandate_id)
-        agreements = (await self.town.desk.books())["agreements"]
+    async def agreement(self, mandate_id: str, provider: str = ACQUIRER) -> str:
+        """Return the provider's reference of a mandate's agreement."""
+        number = order_number(decode_id(mandate_id, kind="Mandate", field="mandateId"))
+        agreements = (await self.town.desks[provider].books())["agreements"]
         return next(str(row["reference"]) for row in agreements if row["number"] == number)
 
     async def expect_paid_once(
-        self, act: Act, operator_id: UUID, session_id: UUID, *, kind: str
+        self,
+        act: Act,
+        operator_id: UUID,
+        session_id: UUID,
+        *,
+        kind: str,
+        provider: str = ACQUIRER,
     ) -> Money:
         """Check that a stay has one paid bill of the right amount, and one order for it.
 
@@ -109,8 +124,9 @@ class Stage:
         act.expect("the bill's amount, priced again", bill.recomputed, bill.total)
         orders = await self.witness.orders(operator_id, session_id)
         taken = [_taken(order) for order in orders if order.status == "succeeded"]
-        act.expect("what the acquirer took", taken, [(kind, bill.total)])
-        act.facts["paid"] = bill.total.format()
+        act.expect("what the providers took", taken, [(provider, kind, bill.total)])
+        by = "" if provider == ACQUIRER else f" by {NAMES[provider]}"
+        act.facts["paid"] = f"{bill.total.format()}{by}"
         return bill.total
 
     async def expect_pushes(
@@ -141,5 +157,5 @@ def session_uuid(session: Json) -> UUID:
     return decode_id(session["id"], kind="Session", field="sessionId")
 
 
-def _taken(order: Order) -> tuple[str, Money]:
-    return order.kind, Money(order.amount_minor, order.currency)
+def _taken(order: Order) -> tuple[str, str, Money]:
+    return order.provider, order.kind, Money(order.amount_minor, order.currency)

@@ -4,12 +4,20 @@ from dataclasses import replace
 
 import pytest
 
+from sesame.demo.day_end import ComparedDay
 from sesame.demo.director import Outcome, Round, agree
-from sesame.demo.report import facts_line, money_line
+from sesame.demo.report import day_line, facts_line, money_line
 from sesame.demo.scenarios.act import Act, ScenarioFailedError
 from sesame.demo.witness import Books
 
-EVEN = Books(receivable={}, held={"CNY": 65}, captured={"CNY": 65}, ledger_sum={"CNY": 0, "EUR": 0})
+EVEN = Books(
+    receivable={},
+    held={"alipay": {"CNY": 65}},
+    captured={"alipay": {"CNY": 65}},
+    between={},
+    ledger_sum={"CNY": 0, "EUR": 0},
+)
+DAY = ComparedDay("alipay", "2026-11-23", 3, {})
 PASSED = Outcome("frozen_gate", "Gate", True, 1.5, 6, {"refused": "expired", "paid": "1 EUR"}, None)
 
 
@@ -17,8 +25,9 @@ PASSED = Outcome("frozen_gate", "Gate", True, 1.5, 6, {"refused": "expired", "pa
     "books",
     [
         replace(EVEN, receivable={"CNY": 1}),
-        replace(EVEN, held={"CNY": 64}),
-        replace(EVEN, captured={"CNY": 65, "EUR": 1}),
+        replace(EVEN, held={"alipay": {"CNY": 64}}),
+        replace(EVEN, held={"wechat": {"CNY": 65}}),
+        replace(EVEN, captured={"alipay": {"CNY": 65, "EUR": 1}}),
         replace(EVEN, ledger_sum={"CNY": 1}),
     ],
 )
@@ -28,22 +37,36 @@ def test_one_minor_unit_off_is_seen(books: Books) -> None:
 
 
 def test_round_counts_only_what_it_moved() -> None:
-    before = Books({"CNY": 500}, {"CNY": 100}, {"CNY": 100}, {"CNY": 0})
-    after = Books({"CNY": 500}, {"CNY": 165}, {"CNY": 165}, {"CNY": 0})
-    assert after.since(before) == Books({}, {"CNY": 65}, {"CNY": 65}, {"CNY": 0})
+    held = {"alipay": {"CNY": 100}, "stripe": {"EUR": 7}}
+    more = {"alipay": {"CNY": 165}, "stripe": {"EUR": 7}}
+    before = Books({"CNY": 500}, held, held, {"EUR": 50}, {"CNY": 0})
+    after = Books({"CNY": 500}, more, more, {"EUR": 50}, {"CNY": 0})
+    grown = {"alipay": {"CNY": 65}}
+    assert after.since(before) == Books({}, grown, grown, {}, {"CNY": 0})
 
 
 def test_round_passes_only_with_every_scenario_and_the_books() -> None:
     failed = replace(PASSED, passed=False, reason="no order rejected")
-    assert Round((PASSED,), EVEN, 2.0).passed
-    assert not Round((PASSED, failed), EVEN, 2.0).passed
-    assert not Round((PASSED,), replace(EVEN, held={}), 2.0).passed
+    assert Round((PASSED,), EVEN, (DAY,), 2.0).passed
+    assert not Round((PASSED, failed), EVEN, (DAY,), 2.0).passed
+    assert not Round((PASSED,), replace(EVEN, held={}), (DAY,), 2.0).passed
+
+
+def test_round_passes_only_with_every_provider_compared() -> None:
+    differs = replace(DAY, differences={"amount_differs": 1})
+    assert not Round((PASSED,), EVEN, (DAY, differs), 2.0).passed
 
 
 def test_lines_say_what_came_of_it() -> None:
     assert facts_line(PASSED) == "refused expired, paid 1 EUR"
     assert facts_line(replace(PASSED, reason="no order rejected")) == "no order rejected"
-    assert money_line(EVEN) == "acquirer took 0.65 CNY; ledger says 0.65 CNY; still owed nothing"
+    assert money_line(EVEN) == "Alipay 0.65 CNY, as in the ledger\nstill owed: nothing"
+    assert money_line(replace(EVEN, held={}, receivable={"EUR": 50})) == (
+        "Alipay 0.65 CNY, but nothing in the ledger\nstill owed: 0.50 EUR"
+    )
+    assert day_line(DAY) == "Alipay 2026-11-23: 3 rows, all match"
+    differs = replace(DAY, differences={"amount_differs": 1})
+    assert day_line(differs) == "Alipay 2026-11-23: 3 rows, 1 amount_differs"
 
 
 def test_expectation_names_what_was_found_and_wanted() -> None:

@@ -63,9 +63,10 @@ def test_full_screen_fits_120_by_40(feed: Feed) -> None:
         LANE, {"event": "display", "lines": ["京A7K392", "1.00 EUR"], "qr": "http://x/pay"}
     )
     feed.stays = [StayView("Altmarkt", "京A7K392", "app", 75, Money(150, "EUR"))] * 9
-    feed.books = Books({"EUR": 100}, {"CNY": 65}, {"CNY": 65}, {"CNY": 0, "EUR": 0})
+    held = {"alipay": {"CNY": 40}, "wechat": {"CNY": 25}}
+    feed.books = Books({"EUR": 100}, held, held, {"EUR": 50}, {"CNY": 0, "EUR": 0})
     feed.pushes.extend([Push("phone", "GateOpened", "The gate is open", "Goodbye " * 20, "")] * 9)
-    feed.processes = {"api": "up", "gates": "down", LANE: "frozen"}
+    feed.processes = {"api": "up", "gates": "down", LANE: "frozen", "alipay": "up", "sms": "down"}
     for _ in range(50):
         feed.on_line("gates", "gate_connected epoch=2 " * 20)
     console = Console(width=120, height=40, record=True, color_system=None, file=None)
@@ -74,5 +75,13 @@ def test_full_screen_fits_120_by_40(feed: Feed) -> None:
     lines = capture.get().rstrip("\n").splitlines()
     assert len(lines) == 40
     text = "\n".join(lines)
-    for shown in ("京A7K392", "1:15", "1.50 EUR", "and 4 more", "to pay: http://x/pay", "0.65"):
+    for shown in (
+        "京A7K392",
+        "1:15",
+        "1.50 EUR",
+        "and 4 more",
+        "to pay: http://x/pay",
+        "0.65",
+        "1 of 8 st",
+    ):
         assert shown in text
