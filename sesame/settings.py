@@ -112,6 +112,13 @@ class Settings(BaseSettings):
     wechat_sub_merchant: str | None = None
     wechat_sub_app: str | None = None
     wechat_advance_funded: bool = False
+    # The official account in which payers pay inside WeChat. The first two, or none.
+    wechat_account_app: str | None = None
+    wechat_account_secret_file: Path | None = None
+    wechat_account_page_url: str = "https://open.weixin.qq.com"
+    wechat_account_api_url: str = "https://api.weixin.qq.com"
+    # Whether the merchant has the product that takes payments from phones' browsers.
+    wechat_phone_pages: bool = True
     wechat_url: str = "https://api.mch.weixin.qq.com"
 
     # The service that has fapiao issued: docs/fapiao-wire.md. All three, or none.

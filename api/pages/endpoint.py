@@ -1,5 +1,6 @@
 """`/pay/{token}`: shows a bill, and sends whoever pays it to the payment provider."""
 
+from dataclasses import replace
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -7,22 +8,36 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 
 from api.body import REFUSED_HEADERS, BodyRefusedError, read_body
 from api.pages import pay
+from api.pages.bridge import BRIDGE_POLICY, START_FRAGMENT
 from api.pages.owed import render_owed
+from api.pages.visitor import scanner_of, visitor_of
 from parking.flows.context import ParkingContext
 from parking.flows.payments import checkout, owed_view
+from parking.flows.payments.payer_question import (
+    QUESTION_LIFETIME,
+    PayerAnswer,
+    ask_payer,
+    payer_of,
+)
+from parking.flows.payments.visitor import Visitor
 from parking.flows.proof import receipt_links
 from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
 from parking.payments.errors import (
     BillUnknownError,
     NothingDueError,
+    PayerUnknownError,
     PaymentInProgressError,
     PaymentUnavailableError,
 )
 
-_HEADERS = {"content-security-policy": pay.CONTENT_SECURITY_POLICY, "vary": "User-Agent"}
+_HEADERS = {
+    "content-security-policy": pay.CONTENT_SECURITY_POLICY,
+    # A provider may ask which site a payer comes from. The path is the secret, and stays here.
+    "referrer-policy": "strict-origin",
+    "vary": "User-Agent",
+}
 _FIELDS_MAX = 8
-# How the browsers inside the apps of providers name themselves.
-_SCANNERS = {"MicroMessenger": "wechat", "AlipayClient": "alipay"}
+_COOKIE = "sesame_payer"
 
 
 class PayEndpoint:
@@ -37,28 +52,73 @@ class PayEndpoint:
         try:
             if request.method == "POST":
                 # Whatever comes must have ended before money moves.
-                return await self._pay(token, _method(await read_body(request)), request)
+                method = _method(await read_body(request))
+                return await self._pay(token, method, request, visitor_of(request))
+            if "state" in request.query_params:
+                return await self._come_back(token, request)
             return await self._show(token, request)
         except BodyRefusedError as error:
             return PlainTextResponse(str(error), error.status, REFUSED_HEADERS)
         except BillUnknownError:
             return HTMLResponse(pay.render_unknown(), 404, _HEADERS)
 
-    async def _pay(self, token: str, method: str | None, request: Request) -> Response:
+    async def _pay(
+        self, token: str, method: str | None, request: Request, visitor: Visitor
+    ) -> Response:
         try:
-            return self._go_on(token, await checkout.start(self._context, token, method))
+            url = await checkout.start(self._context, token, method, visitor)
+            return self._go_on(token, url, visitor)
+        except PayerUnknownError as error:
+            return self._ask(token, error.provider)
         except (NothingDueError, PaymentInProgressError, InvalidInputError):
             # The page says how it stands.
-            return RedirectResponse(f"/pay/{token}", 303)
+            return _redirect(f"/pay/{token}")
         except (PaymentUnavailableError, UnavailableError) as error:
             return await self._show(token, request, failed=error)
 
-    def _go_on(self, token: str, url: str) -> Response:
-        if url.startswith(("https://", "http://")):
-            return RedirectResponse(url, 303)
-        # No browser opens it: it is what an app reads from a code.
+    def _ask(self, token: str, provider: str) -> Response:
+        question = ask_payer(self._context, token, provider)
+        answer = _redirect(question.url)
+        answer.set_cookie(
+            _COOKIE,
+            question.secret,
+            max_age=int(QUESTION_LIFETIME.total_seconds()),
+            path=f"/pay/{token}",
+            secure=self._context.public_url.startswith("https:"),
+            httponly=True,
+            # The payer comes back from another site, by a link.
+            samesite="lax",
+        )
+        return answer
+
+    async def _come_back(self, token: str, request: Request) -> Response:
+        asked = request.query_params
+        said = PayerAnswer(
+            request.cookies.get(_COOKIE, ""), asked.get("state", ""), asked.get("code", "")
+        )
+        try:
+            provider, payer_id = await payer_of(self._context, token, said)
+        except PayerUnknownError:
+            answer = _redirect(f"/pay/{token}")
+        except UnavailableError as error:
+            answer = await self._show(token, request, failed=error)
+        else:
+            visitor = replace(visitor_of(request), app=provider, payer_id=payer_id)
+            answer = await self._pay(token, provider, request, visitor)
+        # One question, one answer.
+        answer.delete_cookie(_COOKIE, path=f"/pay/{token}", httponly=True, samesite="lax")
+        return answer
+
+    def _go_on(self, token: str, url: str, visitor: Visitor) -> Response:
         address = f"{self._context.public_url}/pay/{token}"
-        return HTMLResponse(pay.render_code(url, address), 200, _HEADERS)
+        if url == address:
+            # The page itself hands over to the app that shows it.
+            return _redirect(f"/pay/{token}#{START_FRAGMENT}")
+        if url.startswith(("https://", "http://")):
+            return _redirect(url)
+        # No browser opens it: it is what an app reads from a code.
+        is_here = visitor.is_phone or visitor.app is not None
+        return HTMLResponse(pay.render_code(url, address, is_phone=is_here), 200, _HEADERS)
 
     async def _show(
         self, token: str, request: Request, *, failed: ParkingError | None = None
@@ -77,12 +137,16 @@ class PayEndpoint:
             scanned_with=scanned_with,
             owed=render_owed(self._context.vault, token, owed),
         )
-        return HTMLResponse(html, 200 if failed is None else 503, _HEADERS)
+        headers = _HEADERS
+        if pay.hands_over(page, scanned_with):
+            policy = f"{pay.CONTENT_SECURITY_POLICY}; {BRIDGE_POLICY}"
+            headers = {**_HEADERS, "content-security-policy": policy}
+        return HTMLResponse(html, 200 if failed is None else 503, headers)
 
 
-def scanner_of(user_agent: str) -> str | None:
-    """Return the provider whose app opened the page, by what its browser calls itself."""
-    return next((name for mark, name in _SCANNERS.items() if mark in user_agent), None)
+def _redirect(url: str) -> Response:
+    headers = {"referrer-policy": _HEADERS["referrer-policy"]}
+    return RedirectResponse(url, 303, headers)
 
 
 def _method(body: bytes) -> str | None:

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 
 from api.body import REFUSED_HEADERS, BodyRefusedError, read_body
 from api.pages import pay
+from api.pages.visitor import visitor_of
 from parking.flows.context import ParkingContext
 from parking.flows.payments import owed_view
 from parking.flows.payments.owed_view import OwedView
@@ -45,8 +46,9 @@ class OwedPayEndpoint:
             if url.startswith(("https://", "http://")):
                 return RedirectResponse(url, 303)
             # No browser opens it: it is what an app reads from a code.
+            is_phone = visitor_of(request).is_phone
             address = f"{self._context.public_url}/pay/{token}"
-            return HTMLResponse(pay.render_code(url, address), 200, _HEADERS)
+            return HTMLResponse(pay.render_code(url, address, is_phone=is_phone), 200, _HEADERS)
         except BodyRefusedError as error:
             return PlainTextResponse(str(error), error.status, REFUSED_HEADERS)
         except BillUnknownError:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import segno
 
+from api.pages.bridge import has_bridge, render_bridge
 from parking.flows.bills.live_bill import BillLine
 from parking.flows.payments.checkout import PayPage, PayState
 from parking.kit.money import Money
@@ -38,6 +39,12 @@ _REFRESH_S: Final = 5
 _LINES_SHOWN_MAX: Final = 40
 _RECEIPTS_SHOWN_MAX: Final = 20
 
+_TO_THE_APP: Final = "Scan this code with the payment app."
+_TO_ANOTHER_PHONE: Final = (
+    "The phone that shows this code cannot scan it. Scan it with another phone; or open this bill "
+    "in the phone's own browser (in WeChat: the menu at the top right) and press the button there; "
+    "or choose another way to pay."
+)
 _METHODS: Final = {
     "acquirer": "the payment service",
     "alipay": "Alipay",
@@ -84,8 +91,10 @@ def render(
 {_table(page, zone)}
 {owed}{_receipts(address, receipts)}<p class="note">As of {_time(page.as_of, zone)}</p>
 {_qr(address)}"""
+    # Where the page hands over, its script looks again: not while the app asks for the password.
+    is_waiting = page.state is PayState.IN_PROGRESS and not hands_over(page, scanned_with)
     refresh = f'<meta http-equiv="refresh" content="{_REFRESH_S}">'
-    return _document(body, head=refresh if page.state is PayState.IN_PROGRESS else "")
+    return _document(body, head=refresh if is_waiting else "")
 
 
 def render_unknown() -> str:
@@ -95,20 +104,28 @@ def render_unknown() -> str:
     )
 
 
-def render_code(content: str, address: str) -> str:
+def render_code(content: str, address: str, *, is_phone: bool = False) -> str:
     """Return the page of a payment that an app begins by reading a code, not by a link.
 
     Args:
         content: What the code says.
         address: Of the bill, to come back to.
+        is_phone: Whether a phone shows the page, which cannot read a code from its own screen.
     """
     code = segno.make(content, error="m").svg_inline(omitsize=True, title="Payment code")
+    words = _TO_ANOTHER_PHONE if is_phone else _TO_THE_APP
     return _document(
         f"""<h1>Scan to pay</h1>
-<p>Scan this code with the payment app. The phone that shows it cannot scan it itself.</p>
+<p>{escape(words)}</p>
 {code}
 <p><a href="{escape(address)}">See whether it is paid</a></p>"""
     )
+
+
+def hands_over(page: PayPage, scanned_with: str | None) -> bool:
+    """Return whether the page hands its open payment over to the app that shows it."""
+    is_in_app = page.state is PayState.IN_PROGRESS and page.open_method == scanned_with
+    return is_in_app and page.handover is not None and has_bridge(scanned_with)
 
 
 def _document(body: str, *, head: str = "") -> str:
@@ -128,7 +145,7 @@ def _state(page: PayPage, zone: ZoneInfo, scanned_with: str | None) -> str:
     if page.state is PayState.IN_PROGRESS:
         return f"""<p class="due">{_money(page.due)}</p>
 <p>A payment is under way. This page looks again by itself.</p>
-{_buttons_while_open(page, scanned_with)}"""
+{_bridge(page, scanned_with)}{_buttons_while_open(page, scanned_with)}"""
     if page.state is PayState.LEFT:
         return f"<p><strong>Goodbye.</strong> You paid {_money(page.paid)}.</p>"
     until = page.prepaid_until
@@ -161,6 +178,13 @@ def _buttons_while_open(page: PayPage, scanned_with: str | None) -> str:
         if method != page.open_method
     )
     return f"""<form method="post"><button>Back to the payment page</button>{others}</form>"""
+
+
+def _bridge(page: PayPage, scanned_with: str | None) -> str:
+    if page.handover is None or scanned_with is None or not hands_over(page, scanned_with):
+        return ""
+    words = f"Pay {_money(page.due)} with {_method(scanned_with)}"
+    return render_bridge(scanned_with, page.handover, words)
 
 
 def _in_order(page: PayPage, scanned_with: str | None) -> list[str]:

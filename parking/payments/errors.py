@@ -59,6 +59,21 @@ class PaymentUnavailableError(ParkingError):
     retryable = True
 
 
+class PayerUnknownError(ParkingError):
+    """A provider's app has to tell first whose it is.
+
+    Attributes:
+        provider: Whose app.
+    """
+
+    code = "PAYER_UNKNOWN"
+    retryable = True
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(f"{provider} has not said who pays")
+        self.provider = provider
+
+
 class ProviderMissingError(ParkingError):
     """A payment provider is not configured in this process."""
 

@@ -234,6 +234,9 @@ class PaymentAttempt(Row, table=True):
 
     Attributes:
         stay_reference: The provider's own of the stay, where it was told of it before.
+        checkout_for: The device and the payer that the page is for; None: for everyone.
+        checkout_until: When its address leads nowhere any more, though the order may live on.
+        checkout_handover: What our own page hands over, where the page is ours.
         problem: Why a person must look at it; None where nobody needs to.
         ended_by: The person who took the cash; or who ended it by hand, with `ended_reason` why.
     """
@@ -288,6 +291,9 @@ class PaymentAttempt(Row, table=True):
     provider_reference: str | None = None
     advance: Advance | None = Field(default=None, sa_type=text_enum(Advance))
     checkout_url: str | None = None
+    checkout_for: str | None = None
+    checkout_until: datetime | None = Field(default=None, sa_type=Timestamp)
+    checkout_handover: dict[str, str] | None = Field(default=None, sa_type=Json)
     amount_minor: int = Field(sa_type=BigInteger)
     currency: str
     state: AttemptState = Field(sa_type=text_enum(AttemptState))

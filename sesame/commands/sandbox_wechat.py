@@ -8,8 +8,8 @@ import typer
 
 from parking.kit.clock import SystemClock
 from sesame.commands.stand_in_server import listen, serve
-from sesame.sandbox.wechat import Options, create_stand_in, new_api_key
-from sesame.sandbox.wechat.app import APP, MERCHANT, SERIAL
+from sesame.sandbox.wechat import Account, Options, create_stand_in, new_api_key
+from sesame.sandbox.wechat.app import ACCOUNT_APP, APP, MERCHANT, SERIAL
 
 _SECRET_FILE_MODE = 0o600
 
@@ -33,6 +33,16 @@ def wechat_command(  # noqa: PLR0913 - one parameter for each command-line optio
     key_serial: Annotated[
         str, typer.Option(help="Serial number of the merchant's certificate.")
     ] = SERIAL,
+    account_secret_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with the official account's secret; made if missing. Without it "
+            "nobody pays inside WeChat."
+        ),
+    ] = None,
+    page_host: Annotated[
+        str, typer.Option(help="Host of the merchant's pages, from which payers come.")
+    ] = "127.0.0.1",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
     public_url: Annotated[
@@ -45,16 +55,19 @@ def wechat_command(  # noqa: PLR0913 - one parameter for each command-line optio
     Notices go to each order's own notify_url. POST /_control and GET /_books, on loopback, make it
     misbehave and show its books.
     """
-    if not api_key_file.exists():
-        api_key_file.touch(mode=_SECRET_FILE_MODE)
-        api_key_file.write_text(new_api_key(), encoding="ascii")
+    account = None
+    if account_secret_file is not None:
+        secret = _secret(account_secret_file)
+        account = Account(app=ACCOUNT_APP, secret=secret, page_host=page_host)
     listener, url = listen(host, port)
     options = Options(
         data=data,
         merchant=merchant,
         sub_merchant=sub_merchant,
         merchant_keys_pem={key_serial: merchant_key.read_bytes()},
-        api_key=api_key_file.read_text(encoding="ascii").strip(),
+        api_key=_secret(api_key_file),
+        account=account,
+        page_host=page_host,
         public_url=(public_url or url).rstrip("/"),
     )
     try:
@@ -71,5 +84,20 @@ def wechat_command(  # noqa: PLR0913 - one parameter for each command-line optio
     }
     if sub_merchant is not None:
         report["SESAME_WECHAT_SUB_MERCHANT"] = sub_merchant
+    if account_secret_file is not None:
+        report |= {
+            "SESAME_WECHAT_ACCOUNT_APP": ACCOUNT_APP,
+            "SESAME_WECHAT_ACCOUNT_SECRET_FILE": str(account_secret_file),
+            "SESAME_WECHAT_ACCOUNT_PAGE_URL": url,
+            "SESAME_WECHAT_ACCOUNT_API_URL": url,
+        }
     typer.echo(json.dumps(report) if json_output else f"WeChat Pay stand-in at {url}")
     serve(stand_in.app, listener)
+
+
+def _secret(path: Path) -> str:
+    """Return the 32 characters of a file; made if it is not there."""
+    if not path.exists():
+        path.touch(mode=_SECRET_FILE_MODE)
+        path.write_text(new_api_key(), encoding="ascii")
+    return path.read_text(encoding="ascii").strip()

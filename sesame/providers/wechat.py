@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from parking.kit.clock import Clock
 from parking.kit.errors import InvalidInputError
-from parking.payments.providers.wechat import WechatProvider, WechatSettings
+from parking.payments.providers.wechat import OfficialAccount, WechatProvider, WechatSettings
 from sesame.settings import Settings
 
 CALLBACK_PATH = "/callbacks/wechat"
@@ -14,6 +14,8 @@ _VARIABLES = {
     "base_url": "SESAME_WECHAT_URL",
     "notice_url": "SESAME_PUBLIC_URL",
     "api_key": "SESAME_WECHAT_API_KEY_FILE",
+    "account_page_url": "SESAME_WECHAT_ACCOUNT_PAGE_URL",
+    "account_api_url": "SESAME_WECHAT_ACCOUNT_API_URL",
     "key": "SESAME_WECHAT_KEY_FILE",
     "platform_keys": "SESAME_WECHAT_PLATFORM_KEYS_FILE",
 }
@@ -32,7 +34,8 @@ def wechat_provider(settings: Settings, *, clock: Clock) -> WechatProvider | Non
         settings.wechat_api_key_file,
         settings.wechat_platform_keys_file,
     )
-    if not any((*texts, *files, settings.wechat_service_url)):
+    account = (settings.wechat_account_app, settings.wechat_account_secret_file)
+    if not any((*texts, *files, *account, settings.wechat_service_url)):
         return None
     try:
         return WechatProvider(_adapter_settings(settings), clock)
@@ -56,13 +59,33 @@ def _adapter_settings(settings: Settings) -> WechatSettings:
         sub_merchant=settings.wechat_sub_merchant or None,
         sub_app=settings.wechat_sub_app or None,
         is_advance_funded=settings.wechat_advance_funded,
+        account=_account(settings),
+        has_phone_pages=settings.wechat_phone_pages,
         base_url=settings.wechat_url,
     )
 
 
-def _required(name: str, value: _Value | None) -> _Value:
+def _account(settings: Settings) -> OfficialAccount | None:
+    app, secret_file = settings.wechat_account_app, settings.wechat_account_secret_file
+    if not app and not secret_file:
+        return None
+    needed = "a value: the official account needs its app and its secret"
+    name = "SESAME_WECHAT_ACCOUNT_SECRET_FILE"
+    return OfficialAccount(
+        app=_required("SESAME_WECHAT_ACCOUNT_APP", app, needed),
+        secret=_content(name, _required(name, secret_file, needed)).strip(),
+        page_url=settings.wechat_account_page_url,
+        api_url=settings.wechat_account_api_url,
+    )
+
+
+def _required(
+    name: str,
+    value: _Value | None,
+    needed: str = "a value: with WeChat Pay all seven are needed",
+) -> _Value:
     if not value:
-        raise InvalidInputError(name, "a value: with WeChat Pay all seven are needed")
+        raise InvalidInputError(name, needed)
     return value
 
 

@@ -1,5 +1,6 @@
 """The bill behind a QR code: shown and paid without signing in."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +12,7 @@ from parking.flows.bills.live_bill import BillLine
 from parking.flows.context import ParkingContext
 from parking.flows.pay_link import pay_url, read_pay_token
 from parking.flows.payments import settlement
+from parking.flows.payments.visitor import ANYONE, Visitor, device_of, page_for
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
@@ -38,6 +40,7 @@ from parking.sessions.models import Session
 # Two people at one bill could go on choosing for ever.
 SWITCHES_MAX = 3
 _SHOWN_AT_EACH_END = 2
+_Begin = Callable[[str | None], Awaitable[PaymentAttempt]]
 
 
 class PayState(StrEnum):
@@ -57,6 +60,7 @@ class PayPage:
         plate_masked: Enough for the driver to recognise the car, too little to name it.
         methods: The providers that it can be paid with by hand, the usual one first.
         open_method: The one whose payment page is open now, if any is.
+        handover: What this page hands over to that provider's app, where the page is ours.
     """
 
     place_name: str
@@ -72,6 +76,7 @@ class PayPage:
     state: PayState
     methods: tuple[str, ...]
     open_method: str | None
+    handover: Mapping[str, str] | None = None
 
 
 async def bill_of(context: ParkingContext, token: str) -> PayPage:
@@ -87,7 +92,7 @@ async def bill_of(context: ParkingContext, token: str) -> PayPage:
         # Who stands at the exit sees the bill that waits there: its lines are what is due.
         at = unit.now() if standing is None else standing.priced_until
         bill = await live_bill.compute(unit, session, at)
-        open_method = await _open_method(unit, standing)
+        open_page = await _open_page(unit, standing)
         place = await places.require_place(unit, operator_id, session.place_id)
         plate = sessions.plate_of(unit, session)
     due = bill.due if standing is None else Money(standing.total_minor, standing.currency)
@@ -104,7 +109,8 @@ async def bill_of(context: ParkingContext, token: str) -> PayPage:
         prepaid_until=session.prepaid_until,
         state=_state(session, standing, due),
         methods=methods_of(context, due.currency),
-        open_method=open_method,
+        open_method=None if open_page is None else open_page.provider,
+        handover=None if open_page is None else open_page.checkout_handover,
     )
 
 
@@ -119,38 +125,68 @@ def methods_of(context: ParkingContext, currency: str) -> tuple[str, ...]:
     return tuple(sorted(able, key=lambda name: name != context.checkout_provider))
 
 
-async def start(context: ParkingContext, token: str, method: str | None = None) -> str:
+async def start(
+    context: ParkingContext, token: str, method: str | None = None, visitor: Visitor = ANYONE
+) -> str:
     """Return the address of a payment page for the bill; again, the same page.
 
-    Where the page of another provider is open, it is closed first: only once it takes no money
-    any more, another order begins.
+    Where a page of another provider, device or payer is open, it is closed first: only once it
+    takes no money any more, another order begins. The bill's own address is returned where its
+    page hands over to the provider's app.
 
     Args:
         context: The domain's surroundings.
         token: Of the bill.
         method: The provider to pay with; None for the one whose page is open, or the usual one.
+        visitor: Who has the bill's page open.
 
     Raises:
         BillUnknownError: the token is not one of ours.
         NothingDueError: the bill is paid, or nothing is due yet.
+        PayerUnknownError: the provider's app has to tell first whose it is.
         PaymentInProgressError: the driver's account is being charged for it, or the page that is
             open cannot be closed now.
         PaymentUnavailableError: the provider opened no page.
     """
     operator_id, session_id = read_pay_token(context.vault, token)
-    return await open_page(context, operator_id, session_id, method)
+    return await open_page(context, operator_id, session_id, method, visitor)
 
 
 async def open_page(
-    context: ParkingContext, operator_id: UUID, session_id: UUID, method: str | None = None
+    context: ParkingContext,
+    operator_id: UUID,
+    session_id: UUID,
+    method: str | None = None,
+    visitor: Visitor = ANYONE,
 ) -> str:
     """Return a provider's payment page for what a stay owes now; errors as in `start`."""
+
+    async def begin(method: str | None) -> PaymentAttempt:
+        return await _begin(context, operator_id, session_id, method, visitor)
+
+    address = pay_url(context, operator_id, session_id)
+    return await _open(context, begin, address, method, visitor)
+
+
+async def _open(
+    context: ParkingContext, begin: _Begin, return_url: str, method: str | None, visitor: Visitor
+) -> str:
+    if method is not None:
+        # Whoever has to be asked who pays is asked before another page is closed.
+        page_for(context, method, visitor)
     for _ in range(SWITCHES_MAX):
-        attempt = await _begin(context, operator_id, session_id, method)
-        if method in {None, attempt.provider}:
-            return await _page(context, attempt, pay_url(context, operator_id, session_id))
+        attempt = await begin(method)
+        if method in {None, attempt.provider} and _is_open_for(context, attempt, visitor):
+            return await _page(context, attempt, return_url, visitor)
+        method = method or attempt.provider
         await _give_up(context, attempt)
     raise PaymentInProgressError("bill: it is being paid in another way just now")
+
+
+def _is_open_for(context: ParkingContext, attempt: PaymentAttempt, visitor: Visitor) -> bool:
+    until = attempt.checkout_until
+    is_over = until is not None and context.clock.now() >= until
+    return not is_over and attempt.checkout_for == page_for(context, attempt.provider, visitor)
 
 
 async def _give_up(context: ParkingContext, attempt: PaymentAttempt) -> None:
@@ -168,27 +204,36 @@ async def open_bill_page(
     context: ParkingContext, operator_id: UUID, bill_id: UUID, return_url: str
 ) -> str:
     """Return the provider's payment page for one unpaid bill; errors as in `start`."""
-    async with context.database.begin() as unit:
-        locked = await repository.lock_bill(unit, operator_id, bill_id)
-        attempt = await _begin_for(context, unit, locked)
-    return await _page(context, attempt, return_url)
+
+    async def begin(method: str | None) -> PaymentAttempt:
+        async with context.database.begin() as unit:
+            locked = await repository.lock_bill(unit, operator_id, bill_id)
+            return await _begin_for(context, unit, locked, method, ANYONE)
+
+    return await _open(context, begin, return_url, None, ANYONE)
 
 
-async def _page(context: ParkingContext, attempt: PaymentAttempt, return_url: str) -> str:
+async def _page(
+    context: ParkingContext, attempt: PaymentAttempt, return_url: str, visitor: Visitor
+) -> str:
     operator_id = attempt.operator_id
     if attempt.checkout_url is not None:
         return attempt.checkout_url
     async with context.database.begin() as unit:
         description = await settlement.describe_attempt(unit, attempt)
+    provider = context.provider(attempt.provider)
     order = CheckoutOrder(
         number=attempt.number,
         amount=Money(attempt.amount_minor, attempt.currency),
         description=description,
         return_url=return_url,
         sent_at=attempt.sent_at,
+        device=device_of(provider, visitor),
+        payer_id=visitor.payer_id,
+        payer_address=visitor.address,
     )
     try:
-        page = await context.provider(attempt.provider).start_checkout(order)
+        page = await provider.start_checkout(order)
     except ProviderUnavailableError as error:
         # The order may exist: the attempt stands, and the same number is used next time.
         raise PaymentUnavailableError("the payment page does not answer; try again") from error
@@ -201,10 +246,12 @@ async def _page(context: ParkingContext, attempt: PaymentAttempt, return_url: st
         is_live = stored is not None and stored.state in LIVE_STATES
         if stored is not None and is_live:
             stored.checkout_url = page.url
+            stored.checkout_until = page.url_until
+            stored.checkout_handover = None if page.handover is None else dict(page.handover)
             stored.provider_reference = page.reference or stored.provider_reference
     if not is_live:
         # It was closed while it opened: nobody gets to see it, and it is closed once more.
-        await context.provider(attempt.provider).close(payments.sent_order(attempt))
+        await provider.close(payments.sent_order(attempt))
         raise PaymentInProgressError("bill: another way to pay was chosen meanwhile")
     return page.url
 
@@ -216,7 +263,11 @@ def mask(plate: str) -> str:
 
 
 async def _begin(
-    context: ParkingContext, operator_id: UUID, session_id: UUID, method: str | None
+    context: ParkingContext,
+    operator_id: UUID,
+    session_id: UUID,
+    method: str | None,
+    visitor: Visitor,
 ) -> PaymentAttempt:
     async with context.database.begin() as unit:
         session = await _lock_session(unit, operator_id, session_id)
@@ -228,11 +279,15 @@ async def _begin(
         if bill is None:
             raise NothingDueError("bill: nothing is due")
         locked = await repository.lock_bill(unit, operator_id, bill.id)
-        return await _begin_for(context, unit, locked, method)
+        return await _begin_for(context, unit, locked, method, visitor)
 
 
 async def _begin_for(
-    context: ParkingContext, unit: UnitOfWork, locked: Bill | None, method: str | None = None
+    context: ParkingContext,
+    unit: UnitOfWork,
+    locked: Bill | None,
+    method: str | None,
+    visitor: Visitor,
 ) -> PaymentAttempt:
     if locked is None or locked.state not in UNPAID_STATES:
         raise NothingDueError("bill: it is paid")
@@ -243,9 +298,12 @@ async def _begin_for(
         raise PaymentUnavailableError("no payment provider is set up here; call staff")
     if method is not None and method not in able:
         raise InvalidInputError("provider", f"one of {', '.join(able)}")
-    attempt = await payments.begin_attempt(unit, locked, provider=method or able[0])
+    name = method or able[0]
+    meant_for = page_for(context, name, visitor)
+    attempt = await payments.begin_attempt(unit, locked, provider=name)
     if attempt is None:
         raise PaymentUnavailableError("bill: too many payments of it failed; call staff")
+    attempt.checkout_for = meant_for
     return attempt
 
 
@@ -256,11 +314,11 @@ async def _live_checkout(unit: UnitOfWork, bill: Bill, attempt_id: UUID) -> Paym
     return attempt
 
 
-async def _open_method(unit: UnitOfWork, standing: Bill | None) -> str | None:
+async def _open_page(unit: UnitOfWork, standing: Bill | None) -> PaymentAttempt | None:
     if standing is None or standing.live_attempt_id is None:
         return None
     live = await repository.find_attempt(unit, standing.operator_id, standing.live_attempt_id)
-    return None if live is None or live.kind != AttemptKind.CHECKOUT else live.provider
+    return None if live is None or live.kind != AttemptKind.CHECKOUT else live
 
 
 async def _standing(unit: UnitOfWork, session: Session) -> Bill | None:

@@ -49,10 +49,11 @@ from parking.payments.port.orders import (
     SentOrder,
     StayDetails,
 )
+from parking.payments.port.payers import PayerFinder
 from parking.payments.port.provider import PaymentProvider
 from parking.payments.port.settlements import SettlementKind, SettlementNotReadyError, SettlementRow
 from parking.payments.port.stays import StayListener
-from parking.payments.port.traits import AccountKind, ProviderTraits
+from parking.payments.port.traits import AccountKind, PayerDevice, ProviderTraits
 
 __all__ = [
     "AGREEMENT_INACTIVE",
@@ -82,6 +83,8 @@ __all__ = [
     "NoticeRefusedError",
     "NoticeReply",
     "OrderStatus",
+    "PayerDevice",
+    "PayerFinder",
     "PaymentProvider",
     "ProviderRefusedError",
     "ProviderTraits",

@@ -1,5 +1,6 @@
 """Charges, checkouts and refunds: what is asked, and what came of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +13,7 @@ from parking.payments.port.numbers import (
     require_number,
     require_positive,
 )
+from parking.payments.port.traits import PayerDevice
 
 # Failure codes that every adapter translates its provider's words to; others pass as they come.
 CLOSED = "closed"
@@ -106,6 +108,9 @@ class CheckoutOrder:
 
     Attributes:
         sent_at: As in `ChargeOrder`; the page's end follows from it.
+        device: What it is paid on: SCREEN, or one of `ProviderTraits.devices`.
+        payer_id: With APP: who pays, as `PayerFinder.find_payer` gave it.
+        payer_address: With PHONE: the IP address of the phone.
     """
 
     number: str
@@ -113,6 +118,9 @@ class CheckoutOrder:
     description: str
     return_url: str
     sent_at: datetime | None = None
+    device: PayerDevice = PayerDevice.SCREEN
+    payer_id: str | None = None
+    payer_address: str | None = None
 
     def __post_init__(self) -> None:
         require_number("number", self.number)
@@ -149,11 +157,15 @@ class Checkout:
     Attributes:
         expires_at: When the page stops taking money, aware, UTC. An unpaid order is then `FAILED`.
         reference: The provider's own id of the page, where it has one: `SentOrder.reference`.
+        url_until: When `url` leads nowhere any more, where that is before the page's end.
+        handover: Where `url` is `return_url`: what that page hands over to the provider's app.
     """
 
     url: str
     expires_at: datetime
     reference: str | None = None
+    url_until: datetime | None = None
+    handover: Mapping[str, str] | None = None
 
 
 class Advance(StrEnum):

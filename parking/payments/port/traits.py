@@ -15,6 +15,14 @@ class AccountKind(StrEnum):
     BANK = "bank"
 
 
+class PayerDevice(StrEnum):
+    """What a bill's page is open on: a screen, a phone's browser, or the provider's own app."""
+
+    SCREEN = "screen"
+    PHONE = "phone"
+    APP = "app"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderTraits:
     """What a provider can do, so that no flow has to know its name.
@@ -33,6 +41,8 @@ class ProviderTraits:
         charge_minor_max: The most that one charge may take, where the provider publishes it.
         day_minor_max: The most that one agreement may be charged a day.
         day_charges_max: How often one agreement may be charged a day.
+        devices: Those besides SCREEN for which its payment page is another one. With APP it also
+            is a `PayerFinder`.
         timezone: Whose days its settlement files and its daily limits are about.
         notice_bytes_max: How long one delivery of its notices may be.
     """
@@ -51,5 +61,6 @@ class ProviderTraits:
     charge_minor_max: int | None = None
     day_minor_max: int | None = None
     day_charges_max: int | None = None
+    devices: frozenset[PayerDevice] = frozenset()
     timezone: str = "UTC"
     notice_bytes_max: int = NOTICE_BYTES_MAX

@@ -16,6 +16,7 @@ from sesame.sandbox.platform import (
     create_app,
     open_platform,
 )
+from sesame.sandbox.wechat.account import Account, Authorization, Identities
 from sesame.sandbox.wechat.bill_calls import BillCalls
 from sesame.sandbox.wechat.gate import Gate
 from sesame.sandbox.wechat.merchants import Merchant
@@ -24,11 +25,13 @@ from sesame.sandbox.wechat.page_calls import PageCalls, RefundCalls
 from sesame.sandbox.wechat.pages import SERVICE_PATH, page_routes
 from sesame.sandbox.wechat.parking_calls import ParkingCalls
 from sesame.sandbox.wechat.parkings import Services
+from sesame.sandbox.wechat.paying import PayingPages
 from sesame.sandbox.wechat.signing import PlatformKey, load_merchant_key, new_private_pem
 
 PLATFORM_KEYS = 2
 MERCHANT = "1900000109"
 APP = "wxcbda96de0b165486"
+ACCOUNT_APP = "wx8397f8696b538317"
 # Of the merchant's certificate.
 SERIAL = "5157F09EFDC096DE15EBE81A47057A7232F1B8E1"
 
@@ -42,6 +45,9 @@ class Options:
         merchant: The merchant's number, and `sub_merchant` whom it acts for as a service provider.
         merchant_keys_pem: Its public keys by their certificates' serial numbers.
         api_key: The APIv3 key that both know.
+        app: The `appid` that is bound to the merchant.
+        account: The official account whose pages take money inside WeChat.
+        page_host: The host from whose pages phones may come to pay.
         public_url: Where payers reach the pages, without a slash at the end.
     """
 
@@ -51,6 +57,9 @@ class Options:
     api_key: str = field(repr=False)
     public_url: str
     sub_merchant: str | None = None
+    app: str = APP
+    account: Account | None = None
+    page_host: str = "127.0.0.1"
     notice_retry_ms: int = RETRY_MS
 
 
@@ -102,17 +111,23 @@ def create_stand_in(options: Options, clock: Clock) -> StandIn:
         api_key=options.api_key,
         keys=tuple(_platform_key(platform, position) for position in range(PLATFORM_KEYS)),
         merchant_keys=merchant_keys,
+        app=options.app,
+        account=options.account,
     )
+    identities = Identities(platform)
     services, gate = Services(platform), Gate(merchant)
     routes = [
         *ParkingCalls(merchant, services).routes(gate),
-        *PageCalls(merchant).routes(gate),
+        *PageCalls(merchant, identities).routes(gate),
+        *PayingPages(merchant, identities, page_host=options.page_host).routes(),
         *RefundCalls(merchant).routes(gate),
         *BillCalls(merchant, gate).routes(),
         *page_routes(
             platform, services, merchant=options.merchant, sub_merchant=options.sub_merchant
         ),
     ]
+    if options.account is not None:
+        routes += Authorization(platform, identities, options.account).routes()
     actions = [Action("service", _ServiceWish, lambda wish: _serve_wish(services, wish))]
     return StandIn(
         app=create_app(platform, WechatNotices(merchant), routes=routes, actions=actions),

@@ -52,7 +52,7 @@ def _row(line: SettlementLine, merchant: str, sub_merchant: str) -> str:
             "",
             *(order if is_refund else (line.reference, line.number)),
             line.extra.get("openid", "payer"),
-            "NATIVE" if line.extra.get("is_page") else "AUTH",
+            line.extra.get("trade_type", "AUTH"),
             "REFUND" if is_refund else "SUCCESS",
             "BPA" if "advance" in line.extra else "OTHERS",
             line.currency,

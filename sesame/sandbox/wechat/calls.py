@@ -1,10 +1,14 @@
 """The bodies of the calls, as the documentation gives them."""
 
+import re
+from datetime import datetime
+from ipaddress import ip_address
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)")
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -13,6 +17,19 @@ def _notice_url(value: str) -> str:
     is_local = url.scheme == "http" and url.hostname in _LOOPBACK
     if url.query or not (url.scheme == "https" or is_local):
         raise ValueError("expected an https URL without a query, or http on loopback")
+    return value
+
+
+def _address(value: str) -> str:
+    ip_address(value)
+    return value
+
+
+def _time(value: str | None) -> str | None:
+    if value is not None:
+        if not _RFC_3339.fullmatch(value):
+            raise ValueError("expected yyyy-MM-DDTHH:mm:ss and a time zone")
+        datetime.fromisoformat(value)
     return value
 
 
@@ -78,7 +95,7 @@ class ChargeCall(Call):
 
 
 class PageCall(Call):
-    """`POST /v3/pay/transactions/native`, and the same for partners."""
+    """`POST /v3/pay/transactions/native`, and the same for partners; the start of the next two."""
 
     appid: Id | None = None
     mchid: Id | None = None
@@ -88,8 +105,41 @@ class PageCall(Call):
     sub_mchid: Id | None = None
     description: Annotated[str, Field(min_length=1, max_length=127)]
     out_trade_no: Annotated[Number, Field(min_length=6)]
+    time_expire: Annotated[str | None, AfterValidator(_time)] = None
     notify_url: NoticeUrl
     amount: Amount
+
+
+class Payer(Call):
+    """Who pays, by the `appid` that asks."""
+
+    openid: Annotated[str | None, Field(min_length=1, max_length=128)] = None
+    sp_openid: Annotated[str | None, Field(min_length=1, max_length=128)] = None
+
+
+class JsapiCall(PageCall):
+    """`POST …/transactions/jsapi`."""
+
+    payer: Payer
+
+
+class PhoneInfo(Call):
+    """What kind of page leads to WeChat."""
+
+    type: Literal["iOS", "Android", "Wap"]
+
+
+class Scene(Call):
+    """Where the payer's phone is."""
+
+    payer_client_ip: Annotated[str, AfterValidator(_address)]
+    h5_info: PhoneInfo
+
+
+class PhoneCall(PageCall):
+    """`POST …/transactions/h5`."""
+
+    scene_info: Scene
 
 
 class CloseCall(Call):

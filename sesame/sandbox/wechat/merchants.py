@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from sesame.sandbox.platform import Json, Platform
+from sesame.sandbox.wechat.account import Account
 from sesame.sandbox.wechat.errors import ApiError
 from sesame.sandbox.wechat.signing import PlatformKey
 
@@ -16,6 +17,8 @@ class Merchant:
     Attributes:
         keys: WeChat Pay's own; `Platform.delivery` says which one signs.
         merchant_keys: The merchant's, by their certificates' serial numbers.
+        app: The `appid` that its drivers' openids belong to.
+        account: The official account of its pages, if it has one.
     """
 
     platform: Platform
@@ -24,11 +27,23 @@ class Merchant:
     api_key: str
     keys: tuple[PlatformKey, ...]
     merchant_keys: dict[str, RSAPublicKey]
+    app: str
+    account: Account | None
+
+    @property
+    def apps(self) -> set[str]:
+        """Return every `appid` that is bound to the merchant."""
+        return {self.app} if self.account is None else {self.app, self.account.app}
 
     @property
     def key(self) -> PlatformKey:
         """Return the key that signs now."""
         return self.keys[self.platform.delivery.key_position]
+
+    def require_app(self, named: str | None) -> None:
+        """Raise ApiError unless the `appid` is bound to the merchant."""
+        if named not in self.apps:
+            raise ApiError(400, "APPID_MCHID_NOT_MATCH", "the appid is not bound to the mchid")
 
     def require_sub_merchant(self, named: str | None) -> None:
         """Raise ApiError unless the call is for whom the merchant acts."""

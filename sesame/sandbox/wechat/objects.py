@@ -59,7 +59,10 @@ def page_json(row: Json, merchants: Json) -> Json:
         "amount": _amount(row),
     }
     if row["status"] == "succeeded":
-        shown |= _paid(row) | {"trade_type": "NATIVE", "payer": {"openid": "payer"}}
+        shown |= _paid(row) | {
+            "trade_type": row["extra"].get("trade_type", "NATIVE"),
+            "payer": {"openid": row["extra"].get("openid", "payer")},
+        }
     return shown
 
 

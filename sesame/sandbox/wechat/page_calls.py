@@ -1,6 +1,8 @@
-"""The calls about orders that anyone pays by reading a code, and about money back."""
+"""The calls about orders that are paid by hand, and about money back."""
 
 import secrets
+from dataclasses import replace
+from datetime import datetime
 
 from starlette.requests import Request
 from starlette.routing import Route
@@ -12,22 +14,28 @@ from sesame.sandbox.platform import (
     NewOrder,
     NumberConflictError,
     Operation,
+    Outcome,
     Turn,
     unpaid_checkout,
 )
-from sesame.sandbox.wechat.calls import CloseCall, PageCall, RefundCall
+from sesame.sandbox.wechat.account import Identities
+from sesame.sandbox.wechat.calls import CloseCall, JsapiCall, PageCall, PhoneCall, RefundCall
 from sesame.sandbox.wechat.errors import ApiError
 from sesame.sandbox.wechat.gate import Endpoint, Gate, find_order, number_used
 from sesame.sandbox.wechat.merchants import Merchant
 from sesame.sandbox.wechat.objects import REFUSED_REFUNDS, page_json, refund_json
+from sesame.sandbox.wechat.paying import H5, JSAPI, NATIVE, PHONE_PATH, PREPAY_PREFIX
+
+PAGE_LIFETIME_MS_MIN = 60 * 1000
 
 
 class PageCalls:
     """Pages; their addresses differ for a merchant and for a service provider."""
 
-    def __init__(self, merchant: Merchant) -> None:
+    def __init__(self, merchant: Merchant, identities: Identities) -> None:
         self._merchant = merchant
         self._platform = merchant.platform
+        self._identities = identities
 
     def routes(self, gate: Gate) -> list[Route]:
         """Return the routes."""
@@ -35,34 +43,70 @@ class PageCalls:
         pages = f"/v3/pay/{'' if is_direct else 'partner/'}transactions"
         order = f"{pages}/out-trade-no/{{number}}"
         return [
-            gate.route(f"{pages}/native", post=Endpoint(Operation.CHECKOUT, PageCall, self._page)),
+            gate.route(f"{pages}/native", post=Endpoint(Operation.CHECKOUT, PageCall, self._code)),
+            gate.route(
+                f"{pages}/jsapi", post=Endpoint(Operation.CHECKOUT, JsapiCall, self._in_wechat)
+            ),
+            gate.route(f"{pages}/h5", post=Endpoint(Operation.CHECKOUT, PhoneCall, self._on_phone)),
             gate.route(order, get=Endpoint(Operation.QUERY, None, self._page_state)),
             gate.route(f"{order}/close", post=Endpoint(Operation.CLOSE, CloseCall, self._close)),
         ]
 
-    def _page(self, _request: Request, asked: Json, turn: Turn) -> Json:
+    def _code(self, _request: Request, asked: Json, turn: Turn) -> Json:
+        row = self._order_of(asked, turn, NATIVE)
+        # WeChat's is weixin://…, which only WeChat opens; this one any browser does.
+        return {"code_url": f"{self._platform.public_url}/pay/{row['token']}"}
+
+    def _in_wechat(self, _request: Request, asked: Json, turn: Turn) -> Json:
+        is_direct = self._merchant.sub_merchant is None
+        openid = asked["payer"]["openid" if is_direct else "sp_openid"]
+        account = self._merchant.account
+        if account is None or (asked["appid"] or asked["sp_appid"]) != account.app:
+            raise ApiError(403, "NO_AUTH", "the appid is no official account of the merchant")
+        if openid is None or not self._identities.is_known(openid):
+            raise ApiError(400, "PARAM_ERROR", "payer: the openid is not of this appid")
+        row = self._order_of(asked, turn, JSAPI, openid=openid)
+        return {"prepay_id": f"{PREPAY_PREFIX}{row['token']}"}
+
+    def _on_phone(self, _request: Request, asked: Json, turn: Turn) -> Json:
+        row = self._order_of(asked, turn, H5)
+        renewed: Json = {"asked_ms": self._platform.now_ms(), "package": secrets.token_hex(5)}
+        self._platform.orders.note(ORDER, row["number"], renewed)
+        query = f"prepay_id={PREPAY_PREFIX}{row['token']}&package={renewed['package']}"
+        return {"h5_url": f"{self._platform.public_url}{PHONE_PATH}?{query}"}
+
+    def _order_of(self, asked: Json, turn: Turn, trade_type: str, *, openid: str = "payer") -> Json:
         self._require_payee(asked)
+        self._merchant.require_app(asked["appid"] or asked["sp_appid"])
         extra: Json = {
             "appid": asked["appid"] or asked["sp_appid"],
-            "is_page": True,
+            "trade_type": trade_type,
+            "openid": openid,
             "notice_url": asked["notify_url"],
         }
         order = NewOrder(
             number=asked["out_trade_no"],
             amount_minor=asked["amount"]["total"],
             currency=asked["amount"]["currency"],
-            parameters=asked,
+            parameters={**asked, "trade_type": trade_type},
             description=asked["description"],
             return_url="/",
             reference=f"42{secrets.randbelow(10**26):026d}",
             extra=extra,
         )
         try:
-            row = self._platform.orders.checkout(order, unpaid_checkout(turn.manner))
+            return self._platform.orders.checkout(order, self._outcome(asked, turn))
         except NumberConflictError as error:
             raise number_used() from error
-        # WeChat's is weixin://…, which only WeChat opens; this one any browser does.
-        return {"code_url": f"{self._platform.public_url}/pay/{row['token']}"}
+
+    def _outcome(self, asked: Json, turn: Turn) -> Outcome:
+        outcome = unpaid_checkout(turn.manner)
+        if asked["time_expire"] is None:
+            return outcome
+        ends_at = datetime.fromisoformat(asked["time_expire"])
+        # What is over is closed at once, which WeChat leaves to the merchant.
+        lasts_ms = int((ends_at - self._platform.clock.now()).total_seconds() * 1000)
+        return replace(outcome, due_after_ms=max(lasts_ms, PAGE_LIFETIME_MS_MIN))
 
     def _page_state(self, request: Request, _asked: Json, _turn: Turn) -> Json:
         self._require_payee(dict(request.query_params))

@@ -87,6 +87,7 @@ class ParkingCalls:
 
     def _charge(self, _request: Request, asked: Json, turn: Turn) -> Json:
         self._merchant.require_sub_merchant(asked["sub_mchid"])
+        self._merchant.require_app(asked["appid"])
         order = self._new_charge(asked)
         outcome = turn.outcome
         if turn.rule is not None and outcome.failure_code not in {None, "declined"}:

@@ -1,7 +1,8 @@
 """WeChat Pay behind the payment port: calls out, and notices in."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -29,6 +30,7 @@ from parking.payments.port import (
     NoticeRefusedError,
     NoticeReply,
     OrderStatus,
+    PayerDevice,
     ProviderRefusedError,
     ProviderTraits,
     ProviderUnavailableError,
@@ -44,7 +46,6 @@ from parking.payments.providers.wechat.agreements import Service, Services, serv
 from parking.payments.providers.wechat.answers import (
     CURRENCY,
     BillAnswer,
-    PageAnswer,
     ParkingAnswer,
     RefundAnswer,
     ServiceAnswer,
@@ -55,8 +56,10 @@ from parking.payments.providers.wechat.bills import (
     check_hash,
     parse_bill,
 )
+from parking.payments.providers.wechat.checkouts import REFUSALS, Checkouts
 from parking.payments.providers.wechat.notices import BODY_BYTES_MAX, NoticeReader
 from parking.payments.providers.wechat.orders import INVALID_REQUEST, Orders, verdict
+from parking.payments.providers.wechat.payers import Payers
 from parking.payments.providers.wechat.settings import WechatSettings
 from parking.payments.providers.wechat.signature import (
     PlatformKeys,
@@ -65,8 +68,6 @@ from parking.payments.providers.wechat.signature import (
 )
 from parking.payments.providers.wechat.transport import Failure, SignedClient
 
-# How long WeChat Pay lets a `code_url` be read.
-PAGE_LIFETIME: Final = timedelta(hours=2)
 # WeChat Pay has a day's bill ready at ten o'clock of the next.
 BILL_READY_AT: Final = time(10)
 SERVICE_LIFETIME: Final = timedelta(hours=24)
@@ -83,12 +84,9 @@ _TRAITS = ProviderTraits(
     currencies=frozenset({CURRENCY}),
     timezone=TIMEZONE,
 )
-_NUMBER_USED = "out_trade_no_used"
 # Why a refund is refused. The second is said of one whose fields are right if the order has not
 # so much left.
 _REFUND_CODES = {"resource_not_exists": "not_refundable", "invalid_request": "exceeds_charge"}
-# Refused for what the call says, not for when it came: the same call can only be refused again.
-_REFUSALS = {400, 403, 404}
 # Why WeChat keeps a car from being charged; other reasons pass as they come.
 _BLOCKED = {"PAUSE": AGREEMENT_INACTIVE, "OUT_SERVICE": AGREEMENT_INACTIVE}
 _BLOCKED["REMOVE"] = AGREEMENT_INACTIVE
@@ -114,6 +112,9 @@ class WechatProvider:
         self._client = SignedClient(settings, self._keys, clock)
         self._services = Services(settings.api_key)
         self._orders = Orders(settings, self._client)
+        self._checkouts = Checkouts(settings, self._client, clock, path=self._orders.pages)
+        self._payers = Payers(settings.account, timeout_s=settings.call_timeout_s)
+        self._traits = replace(_TRAITS, devices=frozenset(_devices(settings)))
         self._notices = NoticeReader(
             settings.api_key,
             merchant=settings.merchant,
@@ -129,7 +130,7 @@ class WechatProvider:
     @property
     def traits(self) -> ProviderTraits:
         """See `PaymentProvider.traits`."""
-        return _TRAITS
+        return self._traits
 
     async def start_agreement(self, request: AgreementRequest) -> AgreementStarted:
         """See `PaymentProvider.start_agreement`; WeChat Pay hears nothing of it yet.
@@ -186,7 +187,7 @@ class WechatProvider:
             raise ProviderRefusedError(AGREEMENT_INACTIVE)
         entered = await self._enter(service, stay.number, stay)
         if isinstance(entered, Failure):
-            if entered.status_code in _REFUSALS:
+            if entered.status_code in REFUSALS:
                 raise ProviderRefusedError(entered.code)
             raise ProviderUnavailableError(entered.code)
         if entered.state == "BLOCKED":
@@ -212,25 +213,23 @@ class WechatProvider:
             )
 
     async def start_checkout(self, order: CheckoutOrder) -> Checkout:
-        """See `PaymentProvider.start_checkout`: the URL is what the QR code must say."""
+        """See `PaymentProvider.start_checkout`; on a screen the URL is what a code must say."""
         if order.amount.currency != CURRENCY:
             raise ProviderRefusedError(CURRENCY_UNSUPPORTED)
-        path = f"{self._orders.pages}/native"
-        body = requests.page(self._settings, order)
-        expires_at = self._clock.now() + PAGE_LIFETIME
-        answer = await self._client.call(PageAnswer, "POST", path, body=body)
-        if isinstance(answer, PageAnswer):
-            return Checkout(url=answer.code_url, expires_at=expires_at)
-        if answer.code == _NUMBER_USED:
-            raise ProviderRefusedError(NUMBER_CONFLICT)
-        if answer.status_code in _REFUSALS:
-            raise ProviderRefusedError(answer.code)
-        raise ProviderUnavailableError(answer.code)
+        return await self._checkouts.start(order)
+
+    def payer_page(self, return_url: str, state: str) -> str:
+        """See `PayerFinder.payer_page`."""
+        return self._payers.page(return_url, state)
+
+    async def find_payer(self, code: str) -> str:
+        """See `PayerFinder.find_payer`: an openid of the official account."""
+        return await self._payers.find(code)
 
     async def query(self, order: SentOrder) -> ChargeResult:
         """See `PaymentProvider.query`; a page that may not be read any more is closed as well."""
         result = await self._orders.query(order.number, order.amount, is_page=order.is_checkout)
-        is_over = self._clock.now() >= order.sent_at + PAGE_LIFETIME
+        is_over = self._clock.now() >= order.sent_at + requests.PAGE_LIFETIME
         if order.is_checkout and result.status is OrderStatus.ACCEPTED and is_over:
             return await self.close(order)
         return result
@@ -247,7 +246,7 @@ class WechatProvider:
         answer = await self._client.call(
             RefundAnswer, "POST", "/v3/refund/domestic/refunds", body=body
         )
-        if isinstance(answer, Failure) and answer.status_code in _REFUSALS:
+        if isinstance(answer, Failure) and answer.status_code in REFUSALS:
             # It was refused now; an earlier delivery of the number may stand all the same.
             stands = await self.query_refund(order)
             if stands.status is OrderStatus.NOT_FOUND:
@@ -309,6 +308,7 @@ class WechatProvider:
     async def aclose(self) -> None:
         """See `PaymentProvider.aclose`."""
         await self._client.aclose()
+        await self._payers.aclose()
 
     async def _charge(
         self, order: ChargeOrder, service: Service, stay: StayDetails
@@ -365,6 +365,13 @@ class WechatProvider:
 def _blocked(entered: ParkingAnswer) -> str:
     reason = entered.block_reason or "BLOCKED"
     return _BLOCKED.get(reason, reason.lower())
+
+
+def _devices(settings: WechatSettings) -> Iterator[PayerDevice]:
+    if settings.has_phone_pages:
+        yield PayerDevice.PHONE
+    if settings.account is not None:
+        yield PayerDevice.APP
 
 
 def _failed(order: ChargeOrder, failure_code: str) -> ChargeResult:

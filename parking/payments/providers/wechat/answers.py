@@ -181,10 +181,22 @@ class OrderAnswer(Merchants):
         return Advance.REPAID if self.user_repaid == "Y" else Advance.OUTSTANDING
 
 
-class PageAnswer(Answer):
+class CodeAnswer(Answer):
     """The content of the QR code that WeChat reads."""
 
     code_url: Annotated[str, Field(max_length=512, pattern=r"^(weixin|https?)://")]
+
+
+class PhonePageAnswer(Answer):
+    """The page that opens WeChat from a phone's browser."""
+
+    h5_url: Annotated[str, Field(max_length=512, pattern=r"^https?://[^#]+$")]
+
+
+class PrepayAnswer(Answer):
+    """What WeChat is told to pay inside its own browser."""
+
+    prepay_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
 
 
 class RefundAmount(Answer):

@@ -14,7 +14,10 @@ DESCRIPTION_BYTES_MAX = 127
 REASON_BYTES_MAX = 80
 PLACE_BYTES_MAX = 128
 DEVICE = "sesame"
+# How long an order may be paid by hand: as long as WeChat keeps its code and its prepay_id.
+PAGE_LIFETIME = timedelta(hours=2)
 _SCENE = "PARKING"
+_PHONE_PAGE = "Wap"
 _ZONE = ZoneInfo(TIMEZONE)
 # WeChat refuses a stay that ends as it begins.
 _STAY_MIN = timedelta(seconds=1)
@@ -66,21 +69,48 @@ def charge(
     }
 
 
-def page(settings: WechatSettings, order: CheckoutOrder) -> dict[str, object]:
-    """Return an order that anyone pays who reads its QR code."""
+def page(
+    settings: WechatSettings, order: CheckoutOrder, *, app: str | None = None
+) -> dict[str, object]:
+    """Return an order that anyone pays who reads its QR code.
+
+    Args:
+        settings: Who is paid.
+        order: What is paid.
+        app: The `appid` that asks; None for the one of the drivers' openids.
+    """
     accounts: dict[str, object]
     if settings.sub_merchant is None:
-        accounts = {"appid": settings.app, "mchid": settings.merchant}
+        accounts = {"appid": app or settings.app, "mchid": settings.merchant}
     else:
-        accounts = {"sp_appid": settings.app, **payee(settings)}
+        accounts = {"sp_appid": app or settings.app, **payee(settings)}
         if settings.sub_app is not None:
             accounts["sub_appid"] = settings.sub_app
+    if order.sent_at is not None:
+        # WeChat takes no other end for a number that it knows.
+        accounts["time_expire"] = _time(order.sent_at + PAGE_LIFETIME)
     return accounts | {
         "description": clip(order.description, DESCRIPTION_BYTES_MAX),
         "out_trade_no": order.number,
         "notify_url": settings.notice_url,
         "amount": _amount(order.amount),
     }
+
+
+def phone_page(
+    settings: WechatSettings, order: CheckoutOrder, payer_address: str
+) -> dict[str, object]:
+    """Return an order that is paid from a phone's browser."""
+    scene = {"payer_client_ip": payer_address, "h5_info": {"type": _PHONE_PAGE}}
+    return page(settings, order) | {"scene_info": scene}
+
+
+def wechat_page(
+    settings: WechatSettings, order: CheckoutOrder, *, app: str, openid: str
+) -> dict[str, object]:
+    """Return an order that one payer pays inside WeChat; the openid is of that app."""
+    name = "openid" if settings.sub_merchant is None else "sp_openid"
+    return page(settings, order, app=app) | {"payer": {name: openid}}
 
 
 def refund(settings: WechatSettings, order: RefundOrder) -> dict[str, object]:

@@ -60,6 +60,11 @@ def said_text(stamp: Stamp, body: bytes) -> bytes:
     return f"{stamp.timestamp}\n{stamp.nonce}\n".encode() + body + b"\n"
 
 
+def handover_text(app: str, timestamp: str, nonce: str, package: str) -> bytes:
+    """Return what the merchant signs of an order that its page hands over to WeChat."""
+    return f"{app}\n{timestamp}\n{nonce}\n{package}\n".encode()
+
+
 class Signer:
     """The merchant's private key."""
 
@@ -76,12 +81,16 @@ class Signer:
 
     def authorization(self, text: bytes, stamp: Stamp) -> str:
         """Return the `Authorization` header for a request text."""
-        raw = self._key.sign(text, padding.PKCS1v15(), hashes.SHA256())
-        signature = base64.b64encode(raw).decode()
         return (
             f'{SCHEME} mchid="{self._merchant}",nonce_str="{stamp.nonce}",'
-            f'signature="{signature}",timestamp="{stamp.timestamp}",serial_no="{self._serial}"'
+            f'signature="{self.sign(text)}",timestamp="{stamp.timestamp}",'
+            f'serial_no="{self._serial}"'
         )
+
+    def sign(self, text: bytes) -> str:
+        """Return the signature in base64."""
+        raw = self._key.sign(text, padding.PKCS1v15(), hashes.SHA256())
+        return base64.b64encode(raw).decode()
 
 
 @dataclass(frozen=True, slots=True)
