@@ -33,6 +33,8 @@ NAMED: Final = {
     "invoiceId": "Invoice",
     "paymentId": "Payment",
     "differenceId": "ReconciliationDifference",
+    "partnerId": "Operator",
+    "laneId": "AccessLane",
 }
 _IDS: Final = re.compile(r"[A-Za-z0-9_-]{40,200}")
 

@@ -179,6 +179,8 @@ async def test_nonsense_is_refused_with_its_field(api: ApiWorld, staff: str) -> 
         (REFUND, refund_of(bill_id, 1, key=""), "refundKey"),
         (REFUND, refund_of(bill_id, 1) | {"reason": " "}, "reason"),
         (REFUND, refund_of(bill_id, 1) | {"reason": "x" * 121}, "reason"),
+        (REFUND, refund_of(bill_id, 1) | {"reason": "a\x00b"}, "text"),
+        (REFUND, refund_of(bill_id, 1, key="a\x00b"), "text"),
         (
             REFUND,
             refund_of(bill_id, 1) | {"amount": {"amountMinor": 1, "currency": "yuan"}},

@@ -178,7 +178,10 @@ def strings_of(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
 async def owned(stage: Stage) -> Ids:
     """Return every id that the driver and the staff are told, of each kind one."""
     viewer_id = encode_id("Viewer", stage.driver_id)
-    ids = Ids({"Viewer": viewer_id}, {viewer_id, PLATE, SECOND_PLATE})
+    lane = stage.api.lanes.exit
+    lane_id = encode_id("AccessLane", lane.operator_id, lane.lane_id)
+    given = {"Viewer": viewer_id, "AccessLane": lane_id}
+    ids = Ids(given, {viewer_id, lane_id, PLATE, SECOND_PLATE})
     for asker in await stage.owners():
         for call in documents(stage.schema(asker.path)):
             if call.kind == "query" and not call.needs_something:
