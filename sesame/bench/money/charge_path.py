@@ -20,6 +20,7 @@ from parking.kit.database import UnitOfWork
 from parking.kit.ids import new_id
 from parking.payments import repository
 from parking.payments.fake import FakeProvider
+from parking.payments.mandate_models import StayAnnouncement
 from parking.payments.models import AttemptState
 from parking.payments.port import ChargeOrder, ChargeResult
 from parking.places import service as places
@@ -198,11 +199,21 @@ async def _issue_bills(
             )
             for number in range(bills_wanted)
         ]
-        return operator_id, [await _owe(unit, arrival) for arrival in arrivals]
+        # The provider was told of each car when it entered: the charge takes what that gave.
+        told = {"provider": provider.name, "driver_id": driver_id, "mandate_id": mandate.id}
+        return operator_id, [await _owe(unit, arrival, told) for arrival in arrivals]
 
 
-async def _owe(unit: UnitOfWork, arrival: sessions.Arrival) -> UUID:
+async def _owe(unit: UnitOfWork, arrival: sessions.Arrival, told: dict[str, Any]) -> UUID:
     session = await sessions.begin(unit, arrival)
+    unit.session.add(
+        StayAnnouncement(
+            operator_id=session.operator_id,
+            session_id=session.id,
+            reference=f"stay_{session.id.hex}",
+            **told,
+        )
+    )
     live = await live_bill.compute(unit, session, unit.now())
     return (await current_bill(unit, session, live, None)).id
 
@@ -213,6 +224,8 @@ async def _require_paid(context: ParkingContext, operator_id: UUID, bills: Seque
             attempts = await repository.find_attempts(unit, operator_id, bill_id)
             if [attempt.state for attempt in attempts] != [AttemptState.SUCCEEDED]:
                 raise BenchFailedError(f"bill {bill_id}: expected one charge, which succeeded")
+            if attempts[0].stay_reference is None:
+                raise BenchFailedError(f"bill {bill_id}: expected the entry to be used")
 
 
 @dataclass(frozen=True, slots=True)
