@@ -9,15 +9,17 @@ import pytest
 
 from parking.kit.clock import Clock, SystemClock
 from parking.payments.port import AgreementStarted, PaymentProvider
-from parking.payments.providers.wechat import WechatProvider, WechatSettings
+from parking.payments.providers.wechat import OfficialAccount, WechatProvider, WechatSettings
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
-from sesame.sandbox.wechat import Options, StandIn, create_stand_in, new_api_key
+from sesame.sandbox.wechat import Account, Options, StandIn, create_stand_in, new_api_key
 from tests.contract.http_server import listener, serving, url_of
 from tests.contract.payment_stages import Delivery, NoticeReceiver, StandInStage
 
 MERCHANT = "1900000109"
 SUB_MERCHANT = "1900000110"
 APP = "wxcbda96de0b165486"
+ACCOUNT_APP, ACCOUNT_SECRET = "wx8397f8696b538317", "7813490da6f1265e4901ffb80afaa36f"
+PAGE_HOST = "api.parkside.example"
 SERIAL = "5157F09EFDC096DE15EBE81A47057A7232F1B8E1"
 
 
@@ -85,6 +87,8 @@ def run_wechat(folder: Path, sub_merchant: str | None = None) -> Iterator[Runnin
         merchant_keys_pem={SERIAL: public_pem(merchant_key).encode()},
         api_key=api_key,
         public_url=url,
+        account=Account(app=ACCOUNT_APP, secret=ACCOUNT_SECRET, page_host=PAGE_HOST),
+        page_host=PAGE_HOST,
         notice_retry_ms=20,
     )
     stand_in = create_stand_in(options, SystemClock())
@@ -99,6 +103,7 @@ def run_wechat(folder: Path, sub_merchant: str | None = None) -> Iterator[Runnin
         platform_keys_pem=stand_in.platform_keys_pem,
         service_url=stand_in.service_url,
         notice_url=notice_url,
+        account=OfficialAccount(app=ACCOUNT_APP, secret=ACCOUNT_SECRET, page_url=url, api_url=url),
     )
     receiver = NoticeReceiver()
     with serving(stand_in.app, platform_socket), serving(receiver.app, merchant_socket):
