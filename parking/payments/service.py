@@ -37,7 +37,9 @@ from parking.payments.rules import (
     query_delay,
 )
 
-ATTEMPTS_PER_BILL_MAX = 20
+ATTEMPTS_PER_BILL_MAX = 100
+# So many were given up: whoever opens more only wants to use the bill's attempts up.
+PAGES_PER_BILL_MAX = 20
 # While a call is under way the janitor leaves its attempt alone.
 FIRST_QUERY_AFTER = timedelta(seconds=8)
 CHARGE_ORDER = "charge"
@@ -142,6 +144,8 @@ async def begin_attempt(
     require_free(bill)
     if bill.attempts >= ATTEMPTS_PER_BILL_MAX:
         return None
+    if mandate is None and await _pages(unit, bill) >= PAGES_PER_BILL_MAX:
+        return None
     bill.attempts += 1
     attempt_id = derive_id(bill.id, f"attempt:{bill.attempts}")
     number = order_number(attempt_id)
@@ -175,6 +179,11 @@ async def begin_attempt(
         kind=CHARGE_ORDER,
     )
     return attempt
+
+
+async def _pages(unit: UnitOfWork, bill: Bill) -> int:
+    tried = await repository.find_attempts(unit, bill.operator_id, bill.id)
+    return sum(attempt.kind == AttemptKind.CHECKOUT for attempt in tried)
 
 
 def sent_order(attempt: PaymentAttempt) -> SentOrder:

@@ -279,6 +279,7 @@ class TestRefund:
         told = await gocardless_stage.delivery(NoticeKind.REFUND_FAILED, refund.number)
 
         assert (result.status, result.failure_code) == (OrderStatus.FAILED, "bounced")
+        assert result.came_back
         assert isinstance(told.notices[0].result, RefundResult)
         assert told.notices[0].result.charge_number == order.number
         assert await gocardless_stage.captured("EUR") == before

@@ -22,7 +22,7 @@ from parking.kit.money import Money
 from parking.payments import chargebacks, credit, ledger, owing, refunds, repository, versions
 from parking.payments.chargeback_models import Chargeback, ChargebackStatus
 from parking.payments.errors import BillUnknownError
-from parking.payments.models import AttemptKind, Bill, BillState, PaymentAttempt
+from parking.payments.models import Bill, BillState, PaymentAttempt
 from parking.payments.port import ChargebackState, NoticeKind
 from parking.places import service as places
 from parking.sessions import repository as sessions
@@ -138,10 +138,9 @@ async def _give_back(
     unit: UnitOfWork, version: Bill, attempt_id: UUID, amount: Money, row: Chargeback
 ) -> None:
     payment = await repository.lock_attempt(unit, version.operator_id, attempt_id)
-    if payment is None or payment.kind not in {AttemptKind.MANDATE, AttemptKind.CHECKOUT}:
-        # Over the counter, or by a partner: a person has to give it back.
-        _log.error("chargeback.paid_twice", bill=str(version.id), chargeback=str(row.id))
-        return
+    if payment is None:
+        raise BillUnknownError("attempt: expected a stored one")
+    # What came over the counter, or by a partner, waits in the list for a person to hand it out.
     await refunds.store(
         unit,
         version,

@@ -13,6 +13,7 @@ from parking.flows.payments import charging, cross_place, debts
 from parking.flows.payments.cross_place import Debt, PaidHow
 from parking.kit.errors import ParkingError
 from parking.payments import owing, repository
+from parking.payments import service as payments
 from parking.payments.credit_models import OwedBill
 from parking.payments.errors import (
     BillUnknownError,
@@ -94,6 +95,8 @@ async def _conclude(context: ParkingContext, tried: OwedBill, *, was_tried: bool
             return
         if bill.live_attempt_id is not None:
             listed.awaited_attempt_id, listed.next_try_at = bill.live_attempt_id, None
+        elif bill.attempts >= payments.ATTEMPTS_PER_BILL_MAX:
+            listed.next_try_at = None
         elif not was_tried:
             listed.next_try_at = unit.now() + LOOK_AGAIN_AFTER
         elif bill.claim_id is None:

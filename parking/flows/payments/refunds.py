@@ -126,7 +126,8 @@ async def retry_refund(unit: UnitOfWork, operator_id: UUID, refund_id: UUID, *, 
 async def send(context: ParkingContext, operator_id: UUID, refund_id: UUID) -> RefundState:
     """Send a stored refund, or ask about it, and write down what came of it.
 
-    The number is always the same, so that sending twice gives back once.
+    The number is always the same, so that sending twice gives back once. One that succeeded is
+    asked about as well: it may have come back.
     """
     async with context.database.begin() as unit:
         refund = await repository.find_refund(unit, operator_id, refund_id)
@@ -137,16 +138,17 @@ async def send(context: ParkingContext, operator_id: UUID, refund_id: UUID) -> R
         )
     if refund is None or attempt is None:
         raise RefundUnknownError("refund: expected a stored one")
-    if refund.state not in LIVE_REFUND_STATES:
-        return RefundState(refund.state)
+    is_live = refund.state in LIVE_REFUND_STATES
+    if refund.state == RefundState.FAILED:
+        return RefundState.FAILED
     if refunds.is_by_hand(refund):
         return await settle(context, operator_id, refund_id, refunds.by_hand(refund))
     provider = context.provider(refund.provider)
     order = refunds.order_of(refund, attempt)
     result = None
-    if refund.queries:
+    if refund.queries or not is_live:
         result = await provider.query_refund(order)
-    if result is None or result.status == OrderStatus.NOT_FOUND:
+    if result is None or (is_live and result.status == OrderStatus.NOT_FOUND):
         result = await provider.refund(order)
     return await settle(context, operator_id, refund_id, result)
 

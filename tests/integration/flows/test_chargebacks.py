@@ -7,7 +7,15 @@ from uuid import UUID
 
 import pytest
 
-from parking.flows.payments import chargebacks, charging, checkout, notices, refunds
+from parking.flows.payments import (
+    chargebacks,
+    charging,
+    checkout,
+    desk_payment,
+    desk_refund,
+    notices,
+    refunds,
+)
 from parking.flows.proof import verification
 from parking.kit.money import Money
 from parking.payments import credit, repository
@@ -20,6 +28,7 @@ from parking.payments.port import (
     Notice,
     NoticeKind,
     OrderStatus,
+    RefundOrder,
     RefundResult,
 )
 from tests.factories.lane_world import LaneWorld
@@ -212,6 +221,25 @@ async def test_what_was_paid_twice_goes_back(world: LaneWorld) -> None:
     }
 
 
+async def test_what_was_paid_in_cash_meanwhile_waits_to_be_handed_out(world: LaneWorld) -> None:
+    _, bill = await paid_stay(world)
+    said = await said_of(world, bill)
+    await hear(world, OPENED, said)
+    [owed] = await world.rows("SELECT id FROM bills WHERE state = 'owed'")
+    owner = bill.operator_id
+    await desk_payment.take_cash(world.context, owner, owner, owed["id"], by="Ada")
+
+    await hear(world, WON, said)
+    world.wait(minutes=1)
+    await refunds.sweep(world.context)
+
+    [waiting] = await world.rows("SELECT id, state, failure_code, amount_minor FROM refunds")
+    assert (waiting["state"], waiting["failure_code"]) == ("failed", "to_be_handed_out")
+    assert (await world.balances())["receivable", "CNY"] == -1000
+    await desk_refund.retry(world.context, owner, waiting["id"], by="Ada")
+    assert await world.accounts() == {"provider:fake": 1000, "revenue": -1000}
+
+
 async def test_a_part_is_the_operators_loss(world: LaneWorld) -> None:
     _, bill = await paid_stay(world)
 
@@ -309,7 +337,10 @@ async def test_two_notices_at_once_are_one(world: LaneWorld) -> None:
     assert await events(world) == ["PaymentChargedBack"]
 
 
-async def test_a_refund_that_comes_back_is_ours_again_once(world: LaneWorld) -> None:
+@pytest.mark.parametrize("is_told_only", [False, True])
+async def test_a_refund_that_comes_back_is_ours_again_once(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch, *, is_told_only: bool
+) -> None:
     _, bill = await paid_stay(world)
     async with world.context.database.begin() as unit:
         refund = await refunds.request_refund(
@@ -326,8 +357,24 @@ async def test_a_refund_that_comes_back_is_ours_again_once(world: LaneWorld) -> 
     )
     late = replace(came_back, status=OrderStatus.SUCCEEDED, failure_code=None, came_back=False)
 
-    for result in (came_back, came_back, late):
-        await refunds.settle(world.context, refund.operator_id, refund.id, result)
+    if is_told_only:
+        # As GoCardless does: the notice says that something happened, and asking says what.
+        async def query_refund(_order: RefundOrder) -> RefundResult:
+            return came_back
+
+        monkeypatch.setattr(world.provider, "query_refund", query_refund)
+        unknown = replace(late, status=OrderStatus.UNKNOWN, amount=None)
+        for serial in range(2):
+            notice = Notice(
+                notice_id=f"EV{serial}",
+                kind=NoticeKind.REFUND_FAILED,
+                occurred_at=world.clock.now(),
+                result=unknown,
+            )
+            await notices.receive_notice(world.context, "fake", notice)
+    else:
+        for result in (came_back, came_back, late):
+            await refunds.settle(world.context, refund.operator_id, refund.id, result)
 
     [row] = await world.rows("SELECT state, failure_code FROM refunds")
     assert dict(row) == {"state": "failed", "failure_code": "expired_or_canceled_card"}

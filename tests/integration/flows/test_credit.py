@@ -5,15 +5,26 @@ from uuid import UUID
 
 import pytest
 
-from parking.flows.payments import charging, collection, owed_payment, settlement, write_off
+from parking.flows.pay_link import pay_token
+from parking.flows.payments import (
+    charging,
+    checkout,
+    collection,
+    owed_payment,
+    settlement,
+    write_off,
+)
 from parking.flows.payments.cross_place import PaidHow
 from parking.flows.proof.bill_proof import prove
 from parking.payments import credit
+from parking.payments import service as payments
 from parking.payments.credit_models import CreditRequirement
+from parking.payments.errors import PaymentUnavailableError
 from parking.payments.fake import Fault
 from parking.payments.port import OrderStatus
 from tests.factories.credit import allow_credit, credit_of
 from tests.factories.lane_world import PLATE, LaneWorld, read_of
+from tests.factories.providers import add_provider
 
 
 @pytest.fixture(autouse=True)
@@ -273,3 +284,34 @@ async def test_a_write_off_freezes_credit_and_a_later_payment_undoes_it(world: L
 async def is_proven(world: LaneWorld, bill_id: UUID) -> bool:
     async with world.context.database.begin() as unit:
         return (await prove(world.context, unit, world.entry.operator_id, bill_id)).is_verified
+
+
+async def test_pages_that_are_given_up_keep_no_bill_from_being_collected(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(payments, "PAGES_PER_BILL_MAX", 2)
+    add_provider(world, "other")
+    await allow_credit(world)
+    await world.permit(await world.add_driver())
+    session_id = await world.drive_in()
+    world.wait(minutes=45)
+    world.provider.play(Fault.DECLINE)
+    assert (await world.drive_out()).reason == "credit"
+    token = pay_token(world.context.vault, world.entry.operator_id, session_id)
+    await checkout.start(world.context, token, "fake")
+    await checkout.start(world.context, token, "other")
+    with pytest.raises(PaymentUnavailableError, match="too many"):
+        await checkout.start(world.context, token, "fake")
+    # The page before was closed all the same.
+    [live] = await world.rows("SELECT live_attempt_id FROM bills")
+    assert live["live_attempt_id"] is None
+    world.wait(hours=2)
+    with monkeypatch.context() as patched:
+        # Where nothing can be tried any more, staff hear of it.
+        patched.setattr(payments, "ATTEMPTS_PER_BILL_MAX", 3)
+        await collection.sweep(world.context)
+        [listed] = await world.rows("SELECT tries, next_try_at FROM owed_bills")
+        assert dict(listed) == {"tries": 0, "next_try_at": None}
+    await world.rows_changed("UPDATE owed_bills SET next_try_at = owed_at")
+    await collection.sweep(world.context)
+    assert world.provider.captured("CNY") == 1000

@@ -59,6 +59,8 @@ _REFUNDS = {
     "bounced": (OrderStatus.FAILED, "bounced"),
     "funds_returned": (OrderStatus.FAILED, "funds_returned"),
 }
+# Also of one that had been paid: the payer's bank did not take it.
+_RETURNED = frozenset({"bounced", "funds_returned"})
 
 
 class Links(Answer):
@@ -177,6 +179,7 @@ class Refund(Answer):
             failure_code=failure_code,
             provider_reference=self.id,
             amount=self.money,
+            came_back=self.status in _RETURNED,
         )
 
 
