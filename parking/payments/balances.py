@@ -10,7 +10,6 @@ from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
 from parking.kit.money import Money
-from parking.payments.ledger import RECEIVABLE, is_receivable, receivable_of
 from parking.payments.models import LedgerTransfer
 
 # Of one bill, with all its versions and refunds.
@@ -71,26 +70,10 @@ async def page_balances(
     return await _find(unit, operator_id, until=until, after=after, rows=rows)
 
 
-async def balance_of(
-    unit: UnitOfWork, operator_id: UUID, account: str, *, until: datetime | None = None
-) -> list[Money]:
+async def balance_of(unit: UnitOfWork, operator_id: UUID, account: str) -> list[Money]:
     """Return what one account holds, by currency."""
-    found = await _find(unit, operator_id, until=until, account=account, rows=ACCOUNTS_MAX)
+    found = await _find(unit, operator_id, account=account, rows=ACCOUNTS_MAX)
     return [one.balance for one in found]
-
-
-async def owed_by(unit: UnitOfWork, operator_id: UUID, driver_id: UUID | None) -> list[Money]:
-    """Return what a driver owes an operator, by currency."""
-    return await balance_of(unit, operator_id, receivable_of(driver_id))
-
-
-def with_one_receivable(found: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
-    """Return balances with all that drivers owe as one account."""
-    summed: dict[tuple[str, str], int] = {}
-    for (account, currency), amount_minor in found.items():
-        key = (RECEIVABLE if is_receivable(account) else account, currency)
-        summed[key] = summed.get(key, 0) + amount_minor
-    return summed
 
 
 async def find_transfers(

@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from parking.kit.database import UnitOfWork
 from parking.kit.locks import lock
 from parking.payments.choice import Days, Spent
-from parking.payments.mandate_models import MandateConsent, MandateUse, TakenNotice
+from parking.payments.mandate_models import MandateUse, TakenNotice
 from parking.payments.models import Mandate, MandateState, PaymentAttempt
 from parking.payments.port import NoticeKind
 
@@ -211,20 +211,6 @@ async def take_due_cancels(
     }
     rows = await unit.run(_TAKE_CANCELS, values)
     return [(row.driver_id, row.id) for row in rows]
-
-
-async def find_consents(
-    unit: UnitOfWork, driver_id: UUID, mandate_id: UUID
-) -> Sequence[MandateConsent]:
-    """Return what a driver confirmed of a mandate, oldest first."""
-    statement = (
-        select(MandateConsent)
-        .where(col(MandateConsent.driver_id) == driver_id)
-        .where(col(MandateConsent.mandate_id) == mandate_id)
-        .order_by(col(MandateConsent.revision), col(MandateConsent.id))
-        .limit(OF_PLATE_MAX)
-    )
-    return (await unit.session.exec(statement)).all()
 
 
 async def is_taken(unit: UnitOfWork, provider: str, notice_id: str) -> bool:

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import derive_id
 from parking.kit.money import Money
-from parking.payments import ledger, owing, repository
+from parking.payments import ledger, owing
 from parking.payments import service as payments
 from parking.payments.credit_rules import COLLECTION_BACKOFF
 from parking.payments.errors import NothingDueError, PaymentInProgressError
@@ -77,38 +77,7 @@ async def claim(
     # Every claim counts the owed bill's attempts up, released ones too: ids are never used again.
     owed.attempts += 1
     collection_id = derive_id(owed.id, f"collection:{owed.attempts}")
-    line = {
-        "reason": COLLECTED_FOR_PARTNER,
-        "starts_at": None,
-        "ends_at": None,
-        "block_minutes": None,
-        "block_count": None,
-        "block_amount_minor": None,
-        "amount_minor": owed.total_minor,
-        "capped_from_minor": None,
-        "running_total_minor": owed.total_minor,
-        "collection": "",
-        "note": place_name,
-    }
-    bill = await payments.issue_bill(
-        unit,
-        payments.NewBill(
-            operator_id=collector_id,
-            driver_id=owed.driver_id,
-            total=Money(owed.total_minor, owed.currency),
-            lines=[line],
-            priced_until=unit.now(),
-            collection_id=collection_id,
-            basis={
-                "partner_format": 1,
-                "owner_id": str(owed.operator_id),
-                "owed_bill_id": str(owed.id),
-                "place_name": place_name,
-                "timezone": timezone,
-            },
-            earned_by=ledger.partner_of(owed.operator_id),
-        ),
-    )
+    bill = await _issue(unit, owed, collector_id, collection_id, place_name, timezone)
     collection = PartnerCollection(
         operator_id=collector_id,
         id=collection_id,
@@ -127,6 +96,48 @@ async def claim(
     unit.session.add(collection)
     owed.claim_id = collection_id
     return collection
+
+
+async def _issue(
+    unit: UnitOfWork,
+    owed: Bill,
+    collector_id: UUID,
+    collection_id: UUID,
+    place_name: str,
+    timezone: str,
+) -> Bill:
+    line = {
+        "reason": COLLECTED_FOR_PARTNER,
+        "starts_at": None,
+        "ends_at": None,
+        "block_minutes": None,
+        "block_count": None,
+        "block_amount_minor": None,
+        "amount_minor": owed.total_minor,
+        "capped_from_minor": None,
+        "running_total_minor": owed.total_minor,
+        "collection": "",
+        "note": place_name,
+    }
+    return await payments.issue_bill(
+        unit,
+        payments.NewBill(
+            operator_id=collector_id,
+            driver_id=owed.driver_id,
+            total=Money(owed.total_minor, owed.currency),
+            lines=[line],
+            priced_until=unit.now(),
+            collection_id=collection_id,
+            basis={
+                "partner_format": 1,
+                "owner_id": str(owed.operator_id),
+                "owed_bill_id": str(owed.id),
+                "place_name": place_name,
+                "timezone": timezone,
+            },
+            earned_by=ledger.partner_of(owed.operator_id),
+        ),
+    )
 
 
 async def finish(unit: UnitOfWork, collection: PartnerCollection, owed: Bill) -> None:
@@ -172,15 +183,6 @@ async def find(
     """Return a collection as it is stored now."""
     key = (operator_id, collection_id)
     return await unit.session.get(PartnerCollection, key, populate_existing=True)
-
-
-async def lock_bills(
-    unit: UnitOfWork, collection: PartnerCollection
-) -> tuple[Bill | None, Bill | None]:
-    """Lock the owner's bill and then the collector's; the owner's stay must be locked before."""
-    owed = await repository.lock_bill(unit, collection.owner_id, collection.owed_bill_id)
-    bill = await repository.lock_bill(unit, collection.operator_id, collection.bill_id)
-    return owed, bill
 
 
 async def take_due(unit: UnitOfWork, lease: timedelta) -> list[tuple[UUID, UUID]]:

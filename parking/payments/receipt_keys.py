@@ -79,7 +79,7 @@ def key_set(keys: Sequence[Ed25519PublicKey]) -> dict[str, Any]:
     }
 
 
-def read_key_set(data: object, *, field: str = "keys") -> PublicKeys:
+def read_key_set(data: object) -> PublicKeys:
     """Return the Ed25519 keys of a key set; keys of other kinds are left out.
 
     Raises:
@@ -87,18 +87,18 @@ def read_key_set(data: object, *, field: str = "keys") -> PublicKeys:
     """
     entries = cast("dict[str, object]", data).get("keys") if isinstance(data, dict) else None
     if not isinstance(entries, list):
-        raise InvalidInputError(field, "a JSON Web Key Set, an object with `keys`")
+        raise InvalidInputError("keys", "a JSON Web Key Set, an object with `keys`")
     listed = cast("list[object]", entries)
     if len(listed) > KEYS_MAX:
-        raise InvalidInputError(field, f"at most {KEYS_MAX} keys")
+        raise InvalidInputError("keys", f"at most {KEYS_MAX} keys")
     keys: dict[str, Ed25519PublicKey] = {}
     for at, entry in enumerate(listed):
         if not isinstance(entry, dict):
-            raise InvalidInputError(f"{field}.keys[{at}]", "an object")
+            raise InvalidInputError(f"keys.keys[{at}]", "an object")
         members = cast("dict[str, object]", entry)
         if (members.get("kty"), members.get("crv")) != ("OKP", "Ed25519"):
             continue
-        name, key = _read_key(members, f"{field}.keys[{at}]")
+        name, key = _read_key(members, f"keys.keys[{at}]")
         keys[name] = key
     return keys
 

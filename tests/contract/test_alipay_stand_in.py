@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -25,7 +26,6 @@ from parking.payments.port import (
     StayDetails,
 )
 from parking.payments.providers.alipay import AlipayProvider
-from parking.payments.providers.alipay.wire_values import shanghai_date
 from sesame.sandbox.alipay.gateway import Gateway
 from tests.contract.alipay_stage import AlipayStage
 from tests.contract.payment_script import (
@@ -37,7 +37,7 @@ from tests.contract.payment_script import (
 )
 from tests.contract.payment_stages import eventually, new_number
 
-DAY = datetime.fromisoformat(shanghai_date(SystemClock().now())).date()
+DAY = SystemClock().now().astimezone(ZoneInfo("Asia/Shanghai")).date()
 
 
 class TestTheWayOutOfAnUnknown:

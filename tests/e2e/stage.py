@@ -29,6 +29,7 @@ from sesame.demo.lane import LaneClient, Visit
 from sesame.demo.phone import Phone
 from sesame.demo.town import ALTMARKT, TownLane, TownPlace
 from sesame.supervisor import ProcessDownError
+from tests.factories.one_receivable import with_one_receivable
 from tests.servers import valkey_client
 
 PICTURES: Final = Path("sesame/demo/pictures").absolute()
@@ -344,7 +345,7 @@ class Stage:
         async with self.town.context.database.begin() as unit:
             found = await balances.balances(unit, self.place.operator_id)
         taken_minor = sum(order.amount_minor for order in orders if order.status == "succeeded")
-        assert balances.with_one_receivable(found) == {
+        assert with_one_receivable(found) == {
             ("provider:acquirer", "EUR"): taken_minor,
             ("receivable", "EUR"): 0,
             ("revenue", "EUR"): -taken_minor,

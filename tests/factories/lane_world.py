@@ -40,6 +40,7 @@ from parking.plates import service as plates
 from parking.plates.models import DriverPlate, PlateBinding, Proof
 from parking.plates.reads import CharacterRead, PlateRead
 from parking.tariffs import service as tariffs
+from tests.factories.one_receivable import with_one_receivable
 
 VAULT: Final = Vault(field_key=b"f" * 32, index_key=b"i" * 32)
 SIGNER: Final = ReceiptSigner(Ed25519PrivateKey.from_private_bytes(b"r" * 32))
@@ -138,7 +139,7 @@ class LaneWorld:
     async def balances(self) -> dict[tuple[str, str], int]:
         async with self.context.database.begin() as unit:
             found = await balances.balances(unit, self.entry.operator_id)
-        return balances.with_one_receivable(found)
+        return with_one_receivable(found)
 
     async def accounts(self, operator_id: UUID | None = None) -> dict[str, int]:
         """Return the balances in CNY that are not nothing, each driver's by itself."""

@@ -15,6 +15,7 @@ import structlog
 from parking.events import outbox
 from parking.events.envelope import Event
 from parking.events.types import EventType
+from parking.flows.bills.bill_lines import BillLine, stored_lines
 from parking.flows.bills.waivers import WAIVED, credits_of, require_room, words_of_refund
 from parking.flows.context import ParkingContext
 from parking.flows.invoices.invoicing import credit_for_refund
@@ -222,23 +223,11 @@ async def _lowered(unit: UnitOfWork, bill: Bill, amount: Money, reason: str) -> 
     note = words_of_refund(reason.strip()[:NOTE_LENGTH_MAX], amount.amount_minor, others)
     credit: dict[str, Any] = {"reason": WAIVED, "amount_minor": -amount.amount_minor, "note": note}
     total = Money(bill.total_minor, bill.currency) - amount
-    line: dict[str, Any] = {
-        "reason": WAIVED,
-        "starts_at": None,
-        "ends_at": None,
-        "block_minutes": None,
-        "block_count": None,
-        "block_amount_minor": None,
-        "amount_minor": -amount.amount_minor,
-        "capped_from_minor": None,
-        "running_total_minor": total.amount_minor,
-        "collection": "",
-        "note": note,
-    }
+    line = BillLine(WAIVED, -amount.amount_minor, total.amount_minor, note=note)
     credits_before: list[Any] = bill.basis.get("credits", [])
     return NewVersion(
         total=total,
-        lines=[*bill.lines, line],
+        lines=[*bill.lines, *stored_lines([line])],
         basis={**bill.basis, "credits": [*credits_before, credit]},
         priced_until=bill.priced_until,
     )

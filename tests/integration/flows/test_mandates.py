@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from sqlmodel import select
 
 from parking.flows import binding
 from parking.flows.payments import charging, mandates
@@ -18,12 +19,12 @@ from parking.kit.database import ConflictError
 from parking.kit.errors import InvalidInputError
 from parking.kit.ids import new_id
 from parking.kit.money import Money
-from parking.payments import mandate_rows
 from parking.payments.errors import (
     MandateEndedError,
     MandateTermsChangedError,
     MandateUnknownError,
 )
+from parking.payments.mandate_models import MandateConsent
 from parking.payments.mandate_terms import Limits
 from parking.payments.mandates import TERMS_CONTEXT
 from parking.payments.port import AgreementState, AgreementStatus
@@ -100,7 +101,7 @@ async def test_what_was_confirmed_is_kept_word_for_word(world: LaneWorld) -> Non
     for _ in range(2):
         await mandates.confirm(world.context, driver_id, begun.id, digest_of(world, begun, "zh"))
     async with world.context.database.begin() as unit:
-        [consent] = await mandate_rows.find_consents(unit, driver_id, begun.id)
+        [consent] = await unit.session.exec(select(MandateConsent))
     assert (consent.revision, consent.locale) == (1, "zh")
     opened = world.context.vault.open(consent.terms_sealed, context=TERMS_CONTEXT)
     assert opened == "\n".join((begun.terms.title("zh"), *begun.terms.sentences("zh")))

@@ -159,7 +159,7 @@ async def test_what_a_bill_owes_moves_with_its_driver_and_back(world: LaneWorld)
         }
     async with world.context.database.begin() as unit:
         then = await balances.balances(unit, bill.operator_id, until=started)
-        owed = await balances.owed_by(unit, bill.operator_id, drivers[1])
+        owed = await balances.balance_of(unit, bill.operator_id, ledger.receivable_of(drivers[1]))
     assert then["receivable:unbound", "CNY"] == 1000
     assert [one.amount_minor for one in owed] == [1000]
 

@@ -31,7 +31,6 @@ CHARSET = "utf-8"
 HTTP_OK = 200
 SUCCESS = "10000"
 WAITING = "10003"
-BUSINESS_FAILED = "40004"
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

@@ -52,11 +52,6 @@ def instant(text: str) -> datetime:
     return read.astimezone(UTC)
 
 
-def shanghai_date(at: datetime) -> str:
-    """Return the day that it is in Shanghai, `yyyy-MM-dd`."""
-    return at.astimezone(_SHANGHAI).date().isoformat()
-
-
 def subject(description: str) -> str:
     """Return what the payer reads, without what Alipay forbids in it."""
     words = _FORBIDDEN_IN_SUBJECT.sub(" ", description).split()

@@ -138,7 +138,7 @@ class Charges:
         known = split_instrument(order.instrument)
         if known is not None and known[0] == order.agreement_reference:
             return order, None
-        state = await self._agreements.state(order.agreement_reference)
+        state = await self._agreements.state(order.agreement_reference, deadline_s=order.deadline_s)
         if state.status == AgreementStatus.UNKNOWN:
             return order, unknown(order.number, NO_ANSWER)
         if state.instrument is None:

@@ -187,4 +187,3 @@ _READERS: dict[str, Callable[[_Event], _Told]] = {
     "charge.dispute.funds_withdrawn": _dispute,
     "charge.dispute.funds_reinstated": _dispute,
 }
-EVENTS = tuple(_READERS)
