@@ -21,8 +21,8 @@ from sesame.sandbox.processes import MAKERS
 
 SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 STAYS_SHOWN_MAX: Final = 5
-PUSHES_SHOWN: Final = 7
-LOG_LINES_SHOWN: Final = 7
+PUSHES_SHOWN: Final = 6
+LOG_LINES_SHOWN: Final = 6
 LAST_WIDTH: Final = 14
 # The worst first.
 _STATE_STYLES: Final = {
@@ -45,7 +45,7 @@ def render(feed: Feed) -> RenderableType:
     layout.split_column(
         Layout(_header(feed), size=3),
         Layout(_panel("Scenarios", _scenarios(feed)), size=len(SCENARIOS) + 2),
-        Layout(name="lanes", size=9),
+        Layout(name="lanes", size=8),
         Layout(name="money", size=8),
         Layout(name="log"),
     )

@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from tests.servers import throwaway_folder
 
-DEADLINE_S: Final = 110.0
+# A minute where nothing else runs.
+DEADLINE_S: Final = 220.0
 SCENARIOS: Final = {
     "bound_driver": "0.",
     "temporary_user": "by Alipay",
@@ -52,6 +55,7 @@ async def run_demo(data: Path, *options: str) -> tuple[int, str, str]:
     return process.returncode, output.decode(), errors.decode()
 
 
+@pytest.mark.timeout(240)
 async def test_demo_keeps_every_promise_once() -> None:
     with throwaway_folder() as data:
         code, output, errors = await run_demo(data, "--once", "--json")
@@ -71,7 +75,7 @@ async def test_demo_keeps_every_promise_once() -> None:
     assert scenarios["two_accounts"]["facts"]["declined"] == "by Alipay"
     assert scenarios["declined_payment"]["facts"]["taken_back_and_won"].endswith(" CNY")
     assert scenarios["pay_later"]["facts"]["credit"].endswith(" of 5.00 EUR")
-    assert scenarios["partner_place"]["facts"]["settled_between_operators"].endswith(" EUR")
+    assert scenarios["partner_place"]["facts"]["settled"] == "by Elbe Parking"
     assert scenarios["misread_plate"]["facts"]["read_as"] not in {"", "None"}
     books = report["books"]
     assert books["agree"] is True

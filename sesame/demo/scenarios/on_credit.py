@@ -41,7 +41,7 @@ async def play(stage: Stage, act: Act) -> None:
         await stage.stay(act)
         act.step("a bank debit takes days: never proof at a gate, but the driver has credit")
         visit = await stage.drive_out(act, ALTMARKT, car.pictures)
-        owed = await expect_on_credit(act, phone, place, session["id"], visit)
+        owed, act.facts["credit"] = await expect_on_credit(act, phone, place, session["id"], visit)
 
         act.step("a minute later it is collected by itself: a debit at the bank")
         await _collect(stage, place.operator_id, owed["billId"])
@@ -64,19 +64,22 @@ async def give_credit(stage: Stage, act: Act, place: TownPlace) -> None:
 
 async def expect_on_credit(
     act: Act, phone: Phone, place: TownPlace, session_id: str, visit: Visit
-) -> Json:
-    """Check that a car left owing what the display said, within its driver's limit."""
+) -> tuple[Json, str]:
+    """Check that a car left owing what the display said, within its driver's limit.
+
+    Returns what is owed, and the credit in words.
+    """
     owed = await eventually("a bill that is owed", lambda: phone.owed(session_id))
     amount = money(owed["amount"]).format()
     display = await visit.display()
     act.expect_that("the display says what is owed", holds=f"{amount} later" in display["lines"])
-    credit = await phone.credit(place.operator)
-    used, limit = money(credit["used"]), money(credit["limit"])
+    found = await phone.credit(place.operator)
+    used, limit = money(found["used"]), money(found["limit"])
     act.expect_that("the credit is within its limit", holds=used.amount_minor > 0)
     act.expect_that("no more than the limit is used", holds=used.amount_minor <= limit.amount_minor)
-    act.step(f"the gate opens on credit: {amount} owed, {used.format()} of {limit.format()} used")
-    act.facts["credit"] = f"{used.format()} of {limit.format()}"
-    return owed
+    credit = f"{used.format()} of {limit.format()}"
+    act.step(f"the gate opens on credit: {amount} owed, credit used {credit}")
+    return owed, credit
 
 
 async def _collect(stage: Stage, operator_id: UUID, bill_id: str) -> None:

@@ -28,7 +28,7 @@ async def play(stage: Stage, act: Act) -> None:
         # No other card is charged without its holder here: the next charge is this driver's.
         await stage.town.desks[CARD].play(scenario="decline")
         visit = await stage.drive_out(act, ALTMARKT, car.pictures)
-        owed = await expect_on_credit(act, phone, owner, session["id"], visit)
+        owed, _ = await expect_on_credit(act, phone, owner, session["id"], visit)
 
         act.step(f"the app lists what is owed at {owner.name}; there is money on the card again")
         act.step(f"the driver pays it at {collector.name}, which is {collector.operator}'s")
@@ -58,7 +58,7 @@ async def _settle(stage: Stage, act: Act, owner: TownPlace, collector: TownPlace
         payment = {"amount": held, "settlementKey": secrets.token_hex(8), "reference": "demo"}
         await staff.run(documents.SETTLE_PARTNER, input=_partner(collector.operator_id) | payment)
         act.expect("what the partner holds now", await _held(staff, collector), None)
-        act.facts["settled_between_operators"] = text
+        act.facts["settled"] = f"by {collector.operator}"
 
 
 async def _held(staff: GraphQLClient, partner: TownPlace) -> Json | None:
