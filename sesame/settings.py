@@ -183,23 +183,6 @@ class Settings(BaseSettings):
             secret=_required("SESAME_FAPIAO_SECRET", self.fapiao_secret),
         )
 
-    def acquirer(self) -> "Acquirer | None":
-        """Return how to reach the acquirer; None where it is not used.
-
-        Raises:
-            InvalidInputError: only a part of it is set.
-        """
-        if not self.acquirer_url:
-            return None
-        return Acquirer(
-            url=self.acquirer_url,
-            merchant=_required("SESAME_ACQUIRER_MERCHANT", self.acquirer_merchant),
-            key_file=_required("SESAME_ACQUIRER_KEY_FILE", self.acquirer_key_file),
-            platform_keys_file=_required(
-                "SESAME_ACQUIRER_PLATFORM_KEYS_FILE", self.acquirer_platform_keys_file
-            ),
-        )
-
     def alipay(self) -> "Alipay | None":
         """Return how to reach Alipay; None where it is not used.
 
@@ -247,16 +230,6 @@ class Fapiao:
     url: str
     account: str
     secret: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Acquirer:
-    """The four settings that reach the acquirer."""
-
-    url: str
-    merchant: str
-    key_file: Path
-    platform_keys_file: Path
 
 
 def _first_problem(error: ValidationError) -> InvalidInputError:

@@ -14,14 +14,12 @@ from parking.kit.crypto import Vault
 from parking.kit.database import Database
 from parking.kit.errors import InvalidInputError
 from parking.payments.port import PaymentProvider
-from parking.payments.providers.acquirer import AcquirerProvider
 from parking.payments.receipt import ReceiptSigner
 from parking.payments.receipt_keys import read_private_key, read_public_keys
-from parking.payments.signed_wire import SignedWireSettings
 from recognition.models import deciding_thresholds
 from sesame.providers.alipay import alipay_provider
-from sesame.providers.etc import etc_provider
 from sesame.providers.gocardless import gocardless_provider
+from sesame.providers.signed_wires import acquirer_provider, etc_provider
 from sesame.providers.stripe import stripe_provider
 from sesame.providers.wechat import wechat_provider
 from sesame.settings import Settings
@@ -118,19 +116,9 @@ def _fapiao_service(settings: Settings, *, clock: Clock) -> FapiaoService | None
 
 def _payment_providers(settings: Settings, *, clock: Clock) -> list[PaymentProvider]:
     providers: list[PaymentProvider] = []
-    acquirer = settings.acquirer()
+    acquirer = acquirer_provider(settings, clock=clock)
     if acquirer is not None:
-        providers.append(
-            AcquirerProvider(
-                SignedWireSettings(
-                    base_url=acquirer.url,
-                    merchant=acquirer.merchant,
-                    merchant_key_pem=acquirer.key_file.read_text(encoding="ascii"),
-                    platform_keys_pem=acquirer.platform_keys_file.read_text(encoding="ascii"),
-                ),
-                clock,
-            )
-        )
+        providers.append(acquirer)
     alipay = alipay_provider(settings, clock=clock)
     if alipay is not None:
         providers.append(alipay)

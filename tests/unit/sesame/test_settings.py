@@ -70,13 +70,6 @@ def test_missing_settings_are_named_when_needed(monkeypatch: pytest.MonkeyPatch)
         Settings().require_keys()
 
 
-def test_acquirer_needs_all_of_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Settings().acquirer() is None
-    monkeypatch.setenv("SESAME_ACQUIRER_URL", "https://acquirer.example")
-    with pytest.raises(InvalidInputError, match=r"^SESAME_ACQUIRER_MERCHANT: expected a value"):
-        Settings().acquirer()
-
-
 def test_alipay_needs_all_of_its_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert alipay_provider(Settings(), clock=SystemClock()) is None
     key, public = tmp_path / "key.pem", tmp_path / "public.pem"

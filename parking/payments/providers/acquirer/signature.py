@@ -3,6 +3,7 @@
 import hashlib
 from functools import partial
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
@@ -19,9 +20,13 @@ def load_private_key(pem: str) -> PrivateKey:
     Raises:
         InvalidInputError: it is not an RSA key that is long enough.
     """
-    key = serialization.load_pem_private_key(pem.encode(), password=None)
+    expected = f"an RSA key of {KEY_BITS_MIN} bits or more, in PEM and without a password"
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise InvalidInputError("merchant_key", expected) from error
     if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < KEY_BITS_MIN:
-        raise InvalidInputError("merchant_key", f"an RSA key of {KEY_BITS_MIN} bits or more")
+        raise InvalidInputError("merchant_key", expected)
     sign = partial(key.sign, padding=padding.PKCS1v15(), algorithm=hashes.SHA256())
     return PrivateKey(_key_id(key.public_key()), sign)
 
@@ -32,9 +37,13 @@ def load_public_key(pem: bytes) -> PublicKey:
     Raises:
         InvalidInputError: it is not an RSA key that is long enough.
     """
-    key = serialization.load_pem_public_key(pem)
+    expected = f"RSA keys of {KEY_BITS_MIN} bits or more"
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InvalidInputError("platform_keys", expected) from error
     if not isinstance(key, rsa.RSAPublicKey) or key.key_size < KEY_BITS_MIN:
-        raise InvalidInputError("platform_keys", f"RSA, {KEY_BITS_MIN} bits or more")
+        raise InvalidInputError("platform_keys", expected)
     verify = partial(key.verify, padding=padding.PKCS1v15(), algorithm=hashes.SHA256())
     return PublicKey(_key_id(key), verify)
 

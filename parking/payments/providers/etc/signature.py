@@ -2,6 +2,7 @@
 
 import hashlib
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -19,7 +20,7 @@ def load_private_key(pem: str) -> PrivateKey:
     """
     try:
         key = serialization.load_pem_private_key(pem.encode(), password=None)
-    except ValueError as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise InvalidInputError("merchant_key", "an Ed25519 private key in PEM") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise InvalidInputError("merchant_key", "an Ed25519 private key in PEM")
@@ -32,7 +33,10 @@ def load_public_key(pem: bytes) -> PublicKey:
     Raises:
         InvalidInputError: it is not an Ed25519 key.
     """
-    key = serialization.load_pem_public_key(pem)
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InvalidInputError("platform_keys", "Ed25519 keys") from error
     if not isinstance(key, Ed25519PublicKey):
         raise InvalidInputError("platform_keys", "Ed25519 keys")
     return PublicKey(_key_id(key), key.verify)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Self
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
@@ -71,7 +71,7 @@ class Signer:
     def __init__(self, merchant: str, private_key_pem: str, serial: str) -> None:
         try:
             key = serialization.load_pem_private_key(private_key_pem.encode(), password=None)
-        except ValueError as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise InvalidInputError("key", "a private key in PEM, without a password") from error
         if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < KEY_BITS_MIN:
             raise InvalidInputError("key", f"an RSA key of {KEY_BITS_MIN} bits or more")
