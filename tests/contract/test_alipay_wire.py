@@ -217,6 +217,20 @@ class TestAnswers:
             amount=PRICE,
         )
 
+    async def test_slashes_may_have_been_escaped_after_it_was_signed(self, keys: Keys) -> None:
+        raw = json.dumps({**TRADE, "trade_no": "2026/11/27", "store_name": "a / b"})
+
+        def reply(call: Call) -> bytes:
+            signature = keys.alipay.sign(raw.encode())
+            shown = raw.replace("/", "\\/")
+            return http(f'{{"{call.node_name}":{shown},"sign":"{signature}"}}'.encode())
+
+        async with scripted(keys.app, reply) as gateway:
+            result = await _provider(keys, gateway.url).charge(CHARGE)
+
+        assert (result.status, result.amount) == (OrderStatus.SUCCEEDED, PRICE)
+        assert result.provider_reference == "2026/11/27"
+
     async def test_an_advance_is_told(self, keys: Keys) -> None:
         node = {**TRADE, "advance_amount": "12.50"}
         async with scripted(keys.app, _signed(keys, node)) as gateway:

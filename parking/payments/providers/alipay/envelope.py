@@ -29,6 +29,19 @@ class Envelope:
     node: dict[str, Any]
     sign: str
 
+    def with_bare_slashes(self) -> "Envelope":
+        """Return it as it was before its slashes were escaped, where they are.
+
+        Raises:
+            MalformedAnswerError: it means nothing then.
+        """
+        raw = self.raw.replace(b"\\/", b"/")
+        try:
+            node = _DECODER.decode(raw.decode())
+        except (ValueError, RecursionError) as error:
+            raise MalformedAnswerError("json") from error
+        return Envelope(raw, node, self.sign)
+
 
 def node_name(method: str) -> str:
     """Return the member that answers a method: `alipay_trade_pay_response`."""
