@@ -183,45 +183,6 @@ class Settings(BaseSettings):
             secret=_required("SESAME_FAPIAO_SECRET", self.fapiao_secret),
         )
 
-    def alipay(self) -> "Alipay | None":
-        """Return how to reach Alipay; None where it is not used.
-
-        Raises:
-            InvalidInputError: only a part of it is set.
-        """
-        needed = (self.alipay_app_id, self.alipay_seller_id)
-        files = (self.alipay_key_file, self.alipay_public_keys_file)
-        if not any(needed) and not any(files):
-            return None
-        return Alipay(
-            app_id=_required("SESAME_ALIPAY_APP_ID", self.alipay_app_id),
-            seller_id=_required("SESAME_ALIPAY_SELLER_ID", self.alipay_seller_id),
-            key_file=_required("SESAME_ALIPAY_KEY_FILE", self.alipay_key_file),
-            public_keys_file=_required(
-                "SESAME_ALIPAY_PUBLIC_KEYS_FILE", self.alipay_public_keys_file
-            ),
-            gateway_url=self.alipay_gateway_url,
-            bill_host=self.alipay_bill_host,
-            sign_scene=self.alipay_sign_scene,
-            sign_channel=self.alipay_sign_channel or None,
-            parking_id=self.alipay_parking_id or None,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Alipay:
-    """The settings that reach Alipay."""
-
-    app_id: str
-    seller_id: str
-    key_file: Path
-    public_keys_file: Path
-    gateway_url: str
-    bill_host: str
-    sign_scene: str
-    sign_channel: str | None
-    parking_id: str | None
-
 
 @dataclass(frozen=True, slots=True)
 class Fapiao:

@@ -13,15 +13,10 @@ from parking.kit.clock import Clock, SystemClock
 from parking.kit.crypto import Vault
 from parking.kit.database import Database
 from parking.kit.errors import InvalidInputError
-from parking.payments.port import PaymentProvider
 from parking.payments.receipt import ReceiptSigner
 from parking.payments.receipt_keys import read_private_key, read_public_keys
 from recognition.models import deciding_thresholds
-from sesame.providers.alipay import alipay_provider
-from sesame.providers.gocardless import gocardless_provider
-from sesame.providers.signed_wires import acquirer_provider, etc_provider
-from sesame.providers.stripe import stripe_provider
-from sesame.providers.wechat import wechat_provider
+from sesame.providers import payment_providers
 from sesame.settings import Settings
 
 CONNECTIONS_MAX = 10
@@ -57,9 +52,7 @@ async def open_context(
             after_events=bus.wake_relay,
         )
         stack.push_async_callback(database.close)
-        providers = {
-            provider.name: provider for provider in _payment_providers(settings, clock=clock)
-        }
+        providers = payment_providers(settings, clock=clock)
         for provider in providers.values():
             stack.push_async_callback(provider.aclose)
         fapiao = _fapiao_service(settings, clock=clock)
@@ -114,44 +107,13 @@ def _fapiao_service(settings: Settings, *, clock: Clock) -> FapiaoService | None
     )
 
 
-def _payment_providers(settings: Settings, *, clock: Clock) -> list[PaymentProvider]:
-    providers: list[PaymentProvider] = []
-    acquirer = acquirer_provider(settings, clock=clock)
-    if acquirer is not None:
-        providers.append(acquirer)
-    alipay = alipay_provider(settings, clock=clock)
-    if alipay is not None:
-        providers.append(alipay)
-    etc = etc_provider(settings, clock=clock)
-    if etc is not None:
-        providers.append(etc)
-    gocardless = gocardless_provider(settings, clock=clock)
-    if gocardless is not None:
-        providers.append(gocardless)
-    stripe = stripe_provider(settings, clock=clock)
-    if stripe is not None:
-        providers.append(stripe)
-    wechat = wechat_provider(settings, clock=clock)
-    if wechat is not None:
-        providers.append(wechat)
-    return providers
-
-
 def token_issuer(settings: Settings) -> TokenIssuer:
     """Return what signs tokens with the key of SESAME_TOKEN_KEY_FILE.
 
     Raises:
         InvalidInputError: the key is missing, unreadable, or of another kind.
     """
-    path = settings.token_key_file
-    if path is None:
-        raise InvalidInputError(
-            "SESAME_TOKEN_KEY_FILE", "a value in the environment; `sesame up` sets one"
-        )
-    try:
-        key = path.read_bytes()
-    except OSError as error:
-        raise InvalidInputError(
-            "SESAME_TOKEN_KEY_FILE", f"a readable file, {error.strerror}"
-        ) from error
-    return TokenIssuer(key, clock=SystemClock())
+    name = "SESAME_TOKEN_KEY_FILE"
+    if settings.token_key_file is None:
+        raise InvalidInputError(name, "a value in the environment; `sesame up` sets one")
+    return TokenIssuer(_content(settings.token_key_file, name), clock=SystemClock())

@@ -1,14 +1,14 @@
 """Alipay, put together from the settings SESAME_ALIPAY_*."""
 
-from pathlib import Path
+from typing import Final
 
 from parking.kit.clock import Clock
-from parking.kit.errors import InvalidInputError
 from parking.payments.providers.alipay import AlipayProvider, AlipaySettings
+from sesame.providers.variables import content, named, required
 from sesame.settings import Settings
 
 CALLBACK_PATH = "/callbacks/alipay"
-_VARIABLES = {
+_VARIABLES: Final = {
     "app_id": "SESAME_ALIPAY_APP_ID",
     "seller_id": "SESAME_ALIPAY_SELLER_ID",
     "app_key": "SESAME_ALIPAY_KEY_FILE",
@@ -25,33 +25,26 @@ def alipay_provider(settings: Settings, *, clock: Clock) -> AlipayProvider | Non
     Raises:
         InvalidInputError: a setting is missing or of no use; it names the variable.
     """
-    known = settings.alipay()
-    if known is None:
+    texts = (settings.alipay_app_id, settings.alipay_seller_id)
+    files = (settings.alipay_key_file, settings.alipay_public_keys_file)
+    if not any((*texts, *files)):
         return None
-    app_key = _content(known.key_file, _VARIABLES["app_key"])
-    public_keys = _content(known.public_keys_file, _VARIABLES["alipay_public_keys"])
-    try:
-        return AlipayProvider(
-            AlipaySettings(
-                app_id=known.app_id,
-                seller_id=known.seller_id,
-                app_key_pem=app_key,
-                alipay_public_keys_pem=public_keys,
-                notify_url=settings.public_url.rstrip("/") + CALLBACK_PATH,
-                gateway_url=known.gateway_url,
-                bill_host=known.bill_host,
-                sign_scene=known.sign_scene,
-                sign_channel=known.sign_channel,
-                parking_id=known.parking_id,
-            ),
-            clock,
-        )
-    except InvalidInputError as error:
-        raise InvalidInputError(_VARIABLES[error.field], error.expected) from error
+    with named(_VARIABLES):
+        return AlipayProvider(_adapter_settings(settings), clock)
 
 
-def _content(path: Path, name: str) -> str:
-    try:
-        return path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError(name, "a readable file with a key in PEM") from error
+def _adapter_settings(settings: Settings) -> AlipaySettings:
+    return AlipaySettings(
+        app_id=required(_VARIABLES["app_id"], settings.alipay_app_id),
+        seller_id=required(_VARIABLES["seller_id"], settings.alipay_seller_id),
+        app_key_pem=content(_VARIABLES["app_key"], settings.alipay_key_file),
+        alipay_public_keys_pem=content(
+            _VARIABLES["alipay_public_keys"], settings.alipay_public_keys_file
+        ),
+        notify_url=settings.public_url.rstrip("/") + CALLBACK_PATH,
+        gateway_url=settings.alipay_gateway_url,
+        bill_host=settings.alipay_bill_host,
+        sign_scene=settings.alipay_sign_scene,
+        sign_channel=settings.alipay_sign_channel or None,
+        parking_id=settings.alipay_parking_id or None,
+    )

@@ -1,13 +1,13 @@
 """GoCardless, put together from the settings SESAME_GOCARDLESS_*."""
 
-from pathlib import Path
+from typing import Final
 
 from parking.kit.clock import Clock
-from parking.kit.errors import InvalidInputError
 from parking.payments.providers.gocardless import GoCardlessProvider, GoCardlessSettings
+from sesame.providers.variables import content, named, required
 from sesame.settings import Settings
 
-_VARIABLES = {
+_VARIABLES: Final = {
     "base_url": "SESAME_GOCARDLESS_URL",
     "access_token": "SESAME_GOCARDLESS_ACCESS_TOKEN_FILE",
     "webhook_secret": "SESAME_GOCARDLESS_WEBHOOK_SECRET_FILE",
@@ -25,27 +25,10 @@ def gocardless_provider(settings: Settings, *, clock: Clock) -> GoCardlessProvid
     secret_file = settings.gocardless_webhook_secret_file
     if not (url or token_file or secret_file):
         return None
-    if not (url and token_file and secret_file):
-        given = zip(_VARIABLES.values(), (url, token_file, secret_file), strict=True)
-        missing = next(name for name, value in given if not value)
-        raise InvalidInputError(
-            missing, "a value in the environment: all of SESAME_GOCARDLESS_*, or none"
+    with named(_VARIABLES):
+        adapter_settings = GoCardlessSettings(
+            base_url=required(_VARIABLES["base_url"], url),
+            access_token=content(_VARIABLES["access_token"], token_file),
+            webhook_secret=content(_VARIABLES["webhook_secret"], secret_file),
         )
-    token = _content(token_file, _VARIABLES["access_token"])
-    secret = _content(secret_file, _VARIABLES["webhook_secret"])
-    try:
-        return GoCardlessProvider(
-            GoCardlessSettings(base_url=url, access_token=token, webhook_secret=secret), clock
-        )
-    except InvalidInputError as error:
-        raise InvalidInputError(_VARIABLES[error.field], error.expected) from error
-
-
-def _content(path: Path, name: str) -> str:
-    try:
-        content = path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError(name, "a readable file") from error
-    if not content:
-        raise InvalidInputError(name, "a file that is not empty")
-    return content
+        return GoCardlessProvider(adapter_settings, clock)

@@ -1,13 +1,12 @@
 """The acquirer and the ETC acquirer, from the settings SESAME_ACQUIRER_* and SESAME_ETC_*."""
 
-from pathlib import Path
 from typing import Final, TypeVar
 
 from parking.kit.clock import Clock
-from parking.kit.errors import InvalidInputError
 from parking.payments.providers.acquirer import AcquirerProvider
 from parking.payments.providers.etc import EtcProvider
 from parking.payments.signed_wire import SignedWireSettings
+from sesame.providers.variables import content, named, required
 from sesame.settings import Settings
 
 _ProviderT = TypeVar("_ProviderT", AcquirerProvider, EtcProvider)
@@ -41,27 +40,11 @@ def _provider(
     given = {field: getattr(settings, f"{name}_{end}".lower()) for field, end in _VARIABLES.items()}
     if not any(given.values()):
         return None
-    missing = next((variables[field] for field, value in given.items() if not value), None)
-    if missing is not None:
-        expected = f"a value in the environment: all of SESAME_{name.upper()}_*, or none"
-        raise InvalidInputError(missing, expected)
-    try:
-        return kind(_wire_settings(given), clock)
-    except InvalidInputError as error:
-        raise InvalidInputError(variables.get(error.field, error.field), error.expected) from error
-
-
-def _wire_settings(given: dict[str, str | Path]) -> SignedWireSettings:
-    return SignedWireSettings(
-        base_url=str(given["base_url"]),
-        merchant=str(given["merchant"]),
-        merchant_key_pem=_content(Path(given["merchant_key"]), "merchant_key"),
-        platform_keys_pem=_content(Path(given["platform_keys"]), "platform_keys"),
-    )
-
-
-def _content(path: Path, field: str) -> str:
-    try:
-        return path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError(field, "a readable file with keys in PEM") from error
+    with named(variables):
+        adapter_settings = SignedWireSettings(
+            base_url=required(variables["base_url"], given["base_url"]),
+            merchant=required(variables["merchant"], given["merchant"]),
+            merchant_key_pem=content(variables["merchant_key"], given["merchant_key"]),
+            platform_keys_pem=content(variables["platform_keys"], given["platform_keys"]),
+        )
+        return kind(adapter_settings, clock)

@@ -1,12 +1,13 @@
 """Cards through Stripe, put together from the settings SESAME_STRIPE_*."""
 
+from typing import Final
+
 from parking.kit.clock import Clock
-from parking.kit.errors import InvalidInputError
 from parking.payments.providers.stripe import StripeProvider, StripeSettings
+from sesame.providers.variables import named, required
 from sesame.settings import Settings
 
-# Which variable is to blame for what the adapter refuses.
-_VARIABLES = {
+_VARIABLES: Final = {
     "secret_key": "SESAME_STRIPE_SECRET_KEY",
     "webhook_secrets": "SESAME_STRIPE_WEBHOOK_SECRETS",
     "account": "SESAME_STRIPE_ACCOUNT",
@@ -24,19 +25,15 @@ def stripe_provider(settings: Settings, *, clock: Clock) -> StripeProvider | Non
     account = settings.stripe_account or None
     if not (key or secrets or account):
         return None
-    for name, value in (("secret_key", key), ("webhook_secrets", secrets)):
-        if not value:
-            raise InvalidInputError(
-                _VARIABLES[name], "a value: with Stripe the key and the webhook's secret are needed"
-            )
-    known = tuple(part.strip() for part in (secrets or "").split(",") if part.strip())
-    try:
+    with named(_VARIABLES):
         adapter_settings = StripeSettings(
-            secret_key=key or "",
-            webhook_secrets=known,
+            secret_key=required(_VARIABLES["secret_key"], key),
+            webhook_secrets=_listed(required(_VARIABLES["webhook_secrets"], secrets)),
             account=account,
             base_url=settings.stripe_url,
         )
-    except InvalidInputError as error:
-        raise InvalidInputError(_VARIABLES[error.field], error.expected) from error
-    return StripeProvider(adapter_settings, clock)
+        return StripeProvider(adapter_settings, clock)
+
+
+def _listed(secrets: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in secrets.split(",") if part.strip())

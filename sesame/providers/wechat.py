@@ -1,16 +1,14 @@
 """WeChat Pay, put together from the settings SESAME_WECHAT_*."""
 
-from pathlib import Path
-from typing import TypeVar
+from typing import Final
 
 from parking.kit.clock import Clock
-from parking.kit.errors import InvalidInputError
 from parking.payments.providers.wechat import OfficialAccount, WechatProvider, WechatSettings
+from sesame.providers.variables import content, named, required
 from sesame.settings import Settings
 
 CALLBACK_PATH = "/callbacks/wechat"
-# Which variable is to blame for what the adapter refuses.
-_VARIABLES = {
+_VARIABLES: Final = {
     "base_url": "SESAME_WECHAT_URL",
     "notice_url": "SESAME_PUBLIC_URL",
     "api_key": "SESAME_WECHAT_API_KEY_FILE",
@@ -19,7 +17,6 @@ _VARIABLES = {
     "key": "SESAME_WECHAT_KEY_FILE",
     "platform_keys": "SESAME_WECHAT_PLATFORM_KEYS_FILE",
 }
-_Value = TypeVar("_Value", str, Path)
 
 
 def wechat_provider(settings: Settings, *, clock: Clock) -> WechatProvider | None:
@@ -37,24 +34,21 @@ def wechat_provider(settings: Settings, *, clock: Clock) -> WechatProvider | Non
     account = (settings.wechat_account_app, settings.wechat_account_secret_file)
     if not any((*texts, *files, *account, settings.wechat_service_url)):
         return None
-    try:
+    with named(_VARIABLES):
         return WechatProvider(_adapter_settings(settings), clock)
-    except InvalidInputError as error:
-        name = _VARIABLES.get(error.field, error.field)
-        raise InvalidInputError(name, error.expected) from error
 
 
 def _adapter_settings(settings: Settings) -> WechatSettings:
     return WechatSettings(
-        merchant=_required("SESAME_WECHAT_MERCHANT", settings.wechat_merchant),
-        app=_required("SESAME_WECHAT_APP", settings.wechat_app),
-        key_pem=_content("SESAME_WECHAT_KEY_FILE", settings.wechat_key_file),
-        key_serial=_required("SESAME_WECHAT_KEY_SERIAL", settings.wechat_key_serial),
-        api_key=_content("SESAME_WECHAT_API_KEY_FILE", settings.wechat_api_key_file).strip(),
-        platform_keys_pem=_content(
+        merchant=required("SESAME_WECHAT_MERCHANT", settings.wechat_merchant),
+        app=required("SESAME_WECHAT_APP", settings.wechat_app),
+        key_pem=content("SESAME_WECHAT_KEY_FILE", settings.wechat_key_file),
+        key_serial=required("SESAME_WECHAT_KEY_SERIAL", settings.wechat_key_serial),
+        api_key=content("SESAME_WECHAT_API_KEY_FILE", settings.wechat_api_key_file),
+        platform_keys_pem=content(
             "SESAME_WECHAT_PLATFORM_KEYS_FILE", settings.wechat_platform_keys_file
         ),
-        service_url=_required("SESAME_WECHAT_SERVICE_URL", settings.wechat_service_url),
+        service_url=required("SESAME_WECHAT_SERVICE_URL", settings.wechat_service_url),
         notice_url=settings.public_url.rstrip("/") + CALLBACK_PATH,
         sub_merchant=settings.wechat_sub_merchant or None,
         sub_app=settings.wechat_sub_app or None,
@@ -69,28 +63,9 @@ def _account(settings: Settings) -> OfficialAccount | None:
     app, secret_file = settings.wechat_account_app, settings.wechat_account_secret_file
     if not app and not secret_file:
         return None
-    needed = "a value: the official account needs its app and its secret"
-    name = "SESAME_WECHAT_ACCOUNT_SECRET_FILE"
     return OfficialAccount(
-        app=_required("SESAME_WECHAT_ACCOUNT_APP", app, needed),
-        secret=_content(name, _required(name, secret_file, needed)).strip(),
+        app=required("SESAME_WECHAT_ACCOUNT_APP", app),
+        secret=content("SESAME_WECHAT_ACCOUNT_SECRET_FILE", secret_file),
         page_url=settings.wechat_account_page_url,
         api_url=settings.wechat_account_api_url,
     )
-
-
-def _required(
-    name: str,
-    value: _Value | None,
-    needed: str = "a value: with WeChat Pay all seven are needed",
-) -> _Value:
-    if not value:
-        raise InvalidInputError(name, needed)
-    return value
-
-
-def _content(name: str, path: Path | None) -> str:
-    try:
-        return _required(name, path).read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError(name, "a readable file in ASCII") from error
