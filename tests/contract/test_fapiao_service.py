@@ -247,7 +247,7 @@ async def test_controls_answer_on_loopback_only(clock: ManualClock) -> None:
     stand_in = FapiaoStandIn("sesame", SECRET, clock, public_url=BASE_URL)
     for address, status in (("127.0.0.1", 200), ("203.0.113.7", 403)):
         transport = httpx.ASGITransport(stand_in.app, client=(address, 50000))
-        async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             assert (await client.get("/_books")).status_code == status
             answer = await client.post("/_control", json={"action": "hold"})
             assert answer.status_code == status

@@ -302,7 +302,7 @@ def app(platform: Platform) -> Starlette:
 
 def _client(app: Starlette, address: str = "127.0.0.1") -> httpx.AsyncClient:
     transport = httpx.ASGITransport(app, client=(address, 4711))
-    return httpx.AsyncClient(transport=transport, base_url="http://stand.in")
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
 
 
 class TestControl:
@@ -360,6 +360,12 @@ class TestControl:
             wish = {"scenario": "decline", "matching": "always"}
             assert (await client.post("/_control", json=wish)).status_code == 403
             assert (await client.get("/_books")).status_code == 403
+        # A page of another site, in a browser on this machine; and a tunnel from elsewhere.
+        for foreign in ({"origin": "https://evil.example"}, {"host": "stand-in.example"}):
+            async with _client(app) as client:
+                answer = await client.post("/_control", json=wish, headers=foreign)
+                assert answer.json() == {"code": "loopback_only"}
+                assert (await client.get("/_books", headers=foreign)).status_code == 403
         assert platform.script.rules() == []
 
     async def test_a_failing_refund_gives_nothing_back(self, platform: Platform) -> None:

@@ -96,7 +96,9 @@ async def test_an_address_that_is_none_of_ours(api: ApiWorld) -> None:
     await api.lanes.drive_in()
     path = await pay_path(api)
     altered = path[:-4] + ("AAAA" if path[-4:] != "AAAA" else "BBBB")
-    for bad in ("/pay/x", altered, "/pay/" + "A" * 5000, "/pay/%00", "/pay/<script>"):
+    other = path.replace("-", "%2B")
+    spelt = {path + "=", other} - {path}
+    for bad in (*spelt, "/pay/x", altered, "/pay/" + "A" * 5000, "/pay/%00", "/pay/<script>"):
         for method in ("GET", "POST"):
             response = await api.http.request(method, bad)
             assert response.status_code == 404, bad
