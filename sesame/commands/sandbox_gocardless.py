@@ -7,6 +7,16 @@ from typing import Annotated
 import typer
 
 from parking.kit.clock import SystemClock
+from sesame.commands.stand_in_options import (
+    LOOPBACK,
+    Data,
+    Host,
+    JsonOutput,
+    NoticeRetryMs,
+    NoticeUrl,
+    Port,
+    PublicUrl,
+)
 from sesame.commands.stand_in_server import listen, serve
 from sesame.sandbox.gocardless import GoCardlessOptions, create_gocardless_stand_in
 from sesame.sandbox.platform import RETRY_MS
@@ -14,7 +24,7 @@ from sesame.sandbox.platform import RETRY_MS
 
 def gocardless_command(  # noqa: PLR0913 - one parameter for each command-line option
     *,
-    data: Annotated[Path, typer.Option(help="SQLite file with the books; made if missing.")],
+    data: Data,
     access_token_file: Annotated[
         Path, typer.Option(exists=True, dir_okay=False, help="File that holds the access token.")
     ],
@@ -22,18 +32,12 @@ def gocardless_command(  # noqa: PLR0913 - one parameter for each command-line o
         Path,
         typer.Option(exists=True, dir_okay=False, help="File with the secret of events."),
     ],
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
-    public_url: Annotated[
-        str | None, typer.Option(help="Where payers reach it; by default its own address.")
-    ] = None,
-    notice_url: Annotated[
-        str | None, typer.Option(help="Where events go; without it they wait.")
-    ] = None,
-    notice_retry_ms: Annotated[
-        int, typer.Option(min=1, help="First wait before an event is sent again.")
-    ] = RETRY_MS,
-    json_output: Annotated[bool, typer.Option("--json", help="Say in JSON where it is.")] = False,
+    host: Host = LOOPBACK,
+    port: Port = 0,
+    public_url: PublicUrl = None,
+    notice_url: NoticeUrl = None,
+    notice_retry_ms: NoticeRetryMs = RETRY_MS,
+    json_output: JsonOutput = False,
 ) -> None:
     """Play GoCardless until interrupted, as far as docs/payments/gocardless.md goes.
 

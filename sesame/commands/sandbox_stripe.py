@@ -1,12 +1,21 @@
 """`sesame sandbox stripe`: the stand-in for Stripe."""
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from parking.kit.clock import SystemClock
+from sesame.commands.stand_in_options import (
+    LOOPBACK,
+    Data,
+    Host,
+    JsonOutput,
+    NoticeRetryMs,
+    NoticeUrl,
+    Port,
+    PublicUrl,
+)
 from sesame.commands.stand_in_server import listen, serve
 from sesame.sandbox.platform import RETRY_MS
 from sesame.sandbox.stripe import StripeOptions, create_stripe_stand_in
@@ -17,7 +26,7 @@ WEBHOOK_SECRET = "whsec_sandbox"  # noqa: S105 - see above
 
 def stripe_command(  # noqa: PLR0913 - one parameter for each command-line option
     *,
-    data: Annotated[Path, typer.Option(help="SQLite file with the books; made if missing.")],
+    data: Data,
     secret_key: Annotated[
         str, typer.Option(help="The key that calls must bring; sk_live_… plays live mode.")
     ] = SECRET_KEY,
@@ -28,18 +37,12 @@ def stripe_command(  # noqa: PLR0913 - one parameter for each command-line optio
     account: Annotated[
         str | None, typer.Option(help="Play for this connected account, acct_….")
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
-    public_url: Annotated[
-        str | None, typer.Option(help="Where payers reach it; by default its own address.")
-    ] = None,
-    notice_url: Annotated[
-        str | None, typer.Option(help="Where events go; without it they wait.")
-    ] = None,
-    notice_retry_ms: Annotated[
-        int, typer.Option(min=1, help="First wait before an event is sent again.")
-    ] = RETRY_MS,
-    json_output: Annotated[bool, typer.Option("--json", help="Say in JSON where it is.")] = False,
+    host: Host = LOOPBACK,
+    port: Port = 0,
+    public_url: PublicUrl = None,
+    notice_url: NoticeUrl = None,
+    notice_retry_ms: NoticeRetryMs = RETRY_MS,
+    json_output: JsonOutput = False,
 ) -> None:
     """Play the part of Stripe of docs/payments/stripe.md until interrupted.
 

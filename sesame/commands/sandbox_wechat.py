@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from parking.kit.clock import SystemClock
+from sesame.commands.stand_in_options import LOOPBACK, Data, Host, JsonOutput, Port, PublicUrl
 from sesame.commands.stand_in_server import listen, serve
 from sesame.sandbox.wechat import Account, Options, create_stand_in, new_api_key
 from sesame.sandbox.wechat.app import ACCOUNT_APP, APP, MERCHANT, SERIAL
@@ -16,7 +17,7 @@ _SECRET_FILE_MODE = 0o600
 
 def wechat_command(  # noqa: PLR0913 - one parameter for each command-line option
     *,
-    data: Annotated[Path, typer.Option(help="SQLite file with the books; made if missing.")],
+    data: Data,
     merchant_key: Annotated[
         Path, typer.Option(exists=True, dir_okay=False, help="Merchant's public key, PEM.")
     ],
@@ -43,12 +44,10 @@ def wechat_command(  # noqa: PLR0913 - one parameter for each command-line optio
     page_host: Annotated[
         str, typer.Option(help="Host of the merchant's pages, from which payers come.")
     ] = "127.0.0.1",
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
-    public_url: Annotated[
-        str | None, typer.Option(help="Where payers reach it; by default its own address.")
-    ] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Say in JSON where it is.")] = False,
+    host: Host = LOOPBACK,
+    port: Port = 0,
+    public_url: PublicUrl = None,
+    json_output: JsonOutput = False,
 ) -> None:
     """Play WeChat Pay of docs/payments/wechat.md until interrupted.
 
