@@ -224,6 +224,7 @@ class TestAnswer:
             (order_json("REFUND"), OrderStatus.SUCCEEDED, None, None),
             (order_json("ACCEPTED"), OrderStatus.ACCEPTED, None, None),
             (order_json("PAY_FAIL"), OrderStatus.FAILED, DECLINED, None),
+            (order_json("FAIL"), OrderStatus.FAILED, DECLINED, None),
             (
                 order_json(bank_type="BPA", user_repaid="N"),
                 OrderStatus.SUCCEEDED,
@@ -302,6 +303,10 @@ class TestCharge:
             (403, "RULE_LIMIT", OrderStatus.FAILED, "rule_limit"),
             (403, "OVERDUE", OrderStatus.FAILED, "overdue"),
             (403, "NO_AUTH", OrderStatus.FAILED, "no_auth"),
+            (403, "NOAUTH", OrderStatus.FAILED, "no_auth"),
+            (403, "RULELIMIT", OrderStatus.FAILED, "rule_limit"),
+            (403, "NOTENOUGH", OrderStatus.FAILED, "not_enough"),
+            (403, "ACCOUNTERROR", OrderStatus.FAILED, "account_error"),
             (400, "PARAM_ERROR", OrderStatus.FAILED, "param_error"),
             (400, "INVALID_REQUEST", OrderStatus.UNKNOWN, "invalid_request"),
             (429, "FREQUENCY_LIMITED", OrderStatus.UNKNOWN, "frequency_limited"),
@@ -339,6 +344,14 @@ class TestCharge:
         result = await wechat_wire.provider.charge(await wechat_wire.order())
 
         assert (result.status, result.failure_code) == (OrderStatus.UNKNOWN, "system_error")
+
+    @pytest.mark.parametrize("code", ["ORDER_NOT_EXIST", "ORDERNOTEXIST"])
+    async def test_that_nobody_knows_is_none_however_that_is_spelled(
+        self, wechat_wire: Wire, code: str
+    ) -> None:
+        wechat_wire.recorder.answer = lambda _seen: (404, {"code": code, "message": "no"})
+        result = await wechat_wire.provider.query(SENT)
+        assert (result.status, result.failure_code) == (OrderStatus.NOT_FOUND, None)
 
     async def test_of_what_is_no_stay_is_never_sent(self, wechat_wire: Wire) -> None:
         order = replace(await wechat_wire.order(), stay=None)

@@ -75,7 +75,10 @@ class WechatNotices:
             return self._parking(notice)
         if subject["kind"] == "checkout":
             return page_json(subject, self._merchant.page_names())
-        return charge_json(subject, self._merchant.parking_names())
+        shown = charge_json(subject, self._merchant.parking_names())
+        # Its published examples say FAIL here, and PAY_FAIL where one asks.
+        is_failure = notice.kind == "charge.failed"
+        return {**shown, "trade_state": "FAIL"} if is_failure else shown
 
     def _parking(self, notice: PendingNotice) -> Json:
         subject = notice.subject

@@ -6,6 +6,7 @@ import pytest
 
 from parking.kit.clock import SystemClock
 from parking.kit.errors import InvalidInputError
+from parking.payments.port import PayerDevice
 from sesame.providers.wechat import wechat_provider
 from sesame.sandbox.wechat.signing import PlatformKey, new_private_pem
 from sesame.settings import Settings
@@ -57,6 +58,50 @@ def test_a_part_of_it_is_not(values: dict[str, str], monkeypatch: pytest.MonkeyP
         with pytest.raises(InvalidInputError, match=f"^{name}: expected a value"):
             wechat_provider(Settings(), clock=SystemClock())
         monkeypatch.setenv(name, value)
+
+
+async def test_the_official_account_is_set_up_wholly_or_not_at_all(
+    values: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert values
+    (tmp_path / "secret").write_text("7813490da6f1265e4901ffb80afaa36f\n")
+    account = {
+        "SESAME_WECHAT_ACCOUNT_APP": "wx8397f8696b538317",
+        "SESAME_WECHAT_ACCOUNT_SECRET_FILE": str(tmp_path / "secret"),
+    }
+    for (name, value), other in zip(account.items(), reversed(account), strict=True):
+        with monkeypatch.context() as patched:
+            patched.setenv(name, value)
+            with pytest.raises(InvalidInputError, match=f"^{other}: expected a value"):
+                wechat_provider(Settings(), clock=SystemClock())
+    monkeypatch.setenv("SESAME_WECHAT_PHONE_PAGES", "false")
+    for name, value in account.items():
+        monkeypatch.setenv(name, value)
+    provider = wechat_provider(Settings(), clock=SystemClock())
+    assert provider is not None
+    assert provider.traits.devices == {PayerDevice.APP}
+    state = "0a"
+    assert provider.payer_page("https://api.example/pay/x", state) == (
+        "https://open.weixin.qq.com/connect/oauth2/authorize?appid=wx8397f8696b538317"
+        "&redirect_uri=https%3A%2F%2Fapi.example%2Fpay%2Fx&response_type=code"
+        "&scope=snsapi_base&state=0a#wechat_redirect"
+    )
+    await provider.aclose()
+
+
+@pytest.mark.usefixtures("values")
+@pytest.mark.parametrize(
+    "name", ["SESAME_WECHAT_ACCOUNT_PAGE_URL", "SESAME_WECHAT_ACCOUNT_API_URL"]
+)
+def test_the_official_accounts_secret_goes_nowhere_in_the_clear(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "secret").write_text("7813490da6f1265e4901ffb80afaa36f\n")
+    monkeypatch.setenv("SESAME_WECHAT_ACCOUNT_APP", "wx8397f8696b538317")
+    monkeypatch.setenv("SESAME_WECHAT_ACCOUNT_SECRET_FILE", str(tmp_path / "secret"))
+    monkeypatch.setenv(name, "http://api.weixin.qq.com")
+    with pytest.raises(InvalidInputError, match=f"^{name}: expected an https URL"):
+        wechat_provider(Settings(), clock=SystemClock())
 
 
 @pytest.mark.parametrize(

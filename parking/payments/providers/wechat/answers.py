@@ -38,6 +38,8 @@ _CHARGE_STATES: dict[str, tuple[OrderStatus, str | None]] = {
     "REFUND": (_SUCCEEDED, None),
     "ACCEPTED": (_ACCEPTED, None),
     "PAY_FAIL": (OrderStatus.FAILED, DECLINED),
+    # The same in the examples of its notice.
+    "FAIL": (OrderStatus.FAILED, DECLINED),
     "NOTPAY": (_ACCEPTED, None),
     "USERPAYING": (_ACCEPTED, None),
     "CLOSED": (OrderStatus.FAILED, CLOSED),
@@ -50,6 +52,16 @@ _REFUND_STATES: dict[str, tuple[OrderStatus, str | None]] = {
     "CLOSED": (OrderStatus.FAILED, CLOSED),
     # It left our account and cannot reach the payer's; staff end it at the merchant platform.
     "ABNORMAL": (OrderStatus.UNKNOWN, ABNORMAL),
+}
+
+
+# Published lists of codes write some of them in two ways.
+_OLD_SPELLINGS = {
+    "ordernotexist": "order_not_exist",
+    "accounterror": "account_error",
+    "notenough": "not_enough",
+    "rulelimit": "rule_limit",
+    "noauth": "no_auth",
 }
 
 
@@ -72,7 +84,8 @@ class ErrorAnswer(Answer):
     @property
     def failure_code(self) -> str:
         """The code as the domain writes such."""
-        return self.code.lower()
+        code = self.code.lower()
+        return _OLD_SPELLINGS.get(code, code)
 
 
 class Merchants(Answer):
@@ -134,6 +147,7 @@ class OrderAnswer(Merchants):
         "REFUND",
         "ACCEPTED",
         "PAY_FAIL",
+        "FAIL",
         "NOTPAY",
         "USERPAYING",
         "CLOSED",

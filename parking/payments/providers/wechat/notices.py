@@ -37,10 +37,10 @@ BODY_BYTES_MAX = 64 * 1024
 _NONCE_LENGTH = 12
 
 # The state that the resource must show, so that a notice cannot say two things at once.
-_CHARGES: dict[str, tuple[NoticeKind, str]] = {
-    "TRANSACTION.SUCCESS": (NoticeKind.CHARGE_SUCCEEDED, "SUCCESS"),
-    "TRANSACTION.FAIL": (NoticeKind.CHARGE_FAILED, "PAY_FAIL"),
-    "TRANSACTION.PAY_BACK": (NoticeKind.PAYER_REPAID, "SUCCESS"),
+_CHARGES: dict[str, tuple[NoticeKind, set[str]]] = {
+    "TRANSACTION.SUCCESS": (NoticeKind.CHARGE_SUCCEEDED, {"SUCCESS"}),
+    "TRANSACTION.FAIL": (NoticeKind.CHARGE_FAILED, {"PAY_FAIL", "FAIL"}),
+    "TRANSACTION.PAY_BACK": (NoticeKind.PAYER_REPAID, {"SUCCESS"}),
 }
 _REFUNDS: dict[str, tuple[NoticeKind | None, str]] = {
     "REFUND.SUCCESS": (NoticeKind.REFUND_SUCCEEDED, "SUCCESS"),
@@ -126,11 +126,11 @@ class NoticeReader:
         return resource
 
     def _charge(self, envelope: _Envelope, order: OrderAnswer) -> tuple[Notice, ...]:
-        kind, state = _CHARGES[envelope.event_type]
+        kind, states = _CHARGES[envelope.event_type]
         result = order.result()
         if kind is NoticeKind.PAYER_REPAID:
             result = replace(result, advance=Advance.REPAID)
-        if order.trade_state != state or order.amount is None:
+        if order.trade_state not in states or order.amount is None:
             raise NoticeRefusedError("body")
         occurred_at = order.success_time if kind is NoticeKind.CHARGE_SUCCEEDED else None
         return (_notice(envelope, kind, result, occurred_at),)
