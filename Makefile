@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
+# What is compiled once is kept: tests start a hundred processes.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo test check format bench stories lock schema clean
 
 help: ## Say what can be made

@@ -1,31 +1,19 @@
 """Real servers for the tests: one stack a session (and a worker), one database a test."""
 
-import asyncio
+import gc
 import os
-import threading
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from sesame.embedded.stack import Stack
-from tests.servers import execute, remove_leftovers, throwaway_folder, valkey_client
+from tests.servers import Administrator, execute, remove_leftovers, throwaway_folder, valkey_client
 
-VERSIONS_FOLDER: Final = Path(__file__).parents[1] / "migrations" / "versions"
 TEMPLATE: Final = "sesame_template"
-
-
-def migrate_template(url: str) -> None:
-    """Bring the database that every test's database is a copy of to the newest schema."""
-    if not any(VERSIONS_FOLDER.glob("*.py")):
-        return
-    # Imported here: a test that needs no database must not depend on the migrations.
-    from sesame.commands.migrate import migrate  # noqa: PLC0415
-
-    _run_apart(migrate(url))
+YOUNG_OBJECTS_MAX: Final = 20_000
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -35,6 +23,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:  # n
     from tests.scheduling import TogetherScheduling  # noqa: PLC0415
 
     return TogetherScheduling(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what lives to the end: every module and every test."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS_MAX)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -64,7 +59,7 @@ def stack() -> Iterator[Stack]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def postgres_url(stack: Stack) -> str:
     """The administrator's URL of the PostgreSQL server; its database is empty and stays so."""
     return stack.endpoints.database_url
@@ -80,16 +75,30 @@ def valkey_url(stack: Stack) -> str:
 
 
 @pytest.fixture(scope="session")
-def database_template(stack: Stack) -> str:
+def administrator(postgres_url: str) -> Iterator[Administrator]:
+    """Whoever makes and drops databases."""
+    with Administrator(postgres_url) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def database_template(administrator: Administrator) -> Iterator[str]:
     """The name of a migrated database that nobody is connected to."""
-    url = stack.endpoints.database_url
-    _run_apart(
-        execute(
-            url, f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)", f"CREATE DATABASE {TEMPLATE}"
-        )
+    # Imported here: a test that needs no database must not depend on the migrations.
+    from parking.kit import database  # noqa: PLC0415
+    from sesame.commands.migrate import migrate  # noqa: PLC0415
+    from tests.compiled_once import CompiledOnce  # noqa: PLC0415
+
+    administrator.execute(
+        f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)", f"CREATE DATABASE {TEMPLATE}"
     )
-    migrate_template(_database_of(url, TEMPLATE))
-    return TEMPLATE
+    url = administrator.url_of(TEMPLATE)
+    administrator.wait_for(migrate(url))
+    # Whoever connects first writes the catalog's cache, which the copies inherit.
+    administrator.wait_for(execute(url))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "create_async_engine", CompiledOnce(database.create_async_engine))
+        yield TEMPLATE
 
 
 @pytest.fixture(scope="session")
@@ -99,38 +108,14 @@ def _database_numbers() -> Iterator[int]:
 
 @pytest.fixture
 def database_url(
-    stack: Stack, database_template: str, _database_numbers: Iterator[int]
+    administrator: Administrator, database_template: str, _database_numbers: Iterator[int]
 ) -> Iterator[str]:
     """The URL of this test's own migrated database."""
-    url = stack.endpoints.database_url
     name = f"sesame_test_{next(_database_numbers)}"
-    _run_apart(
-        execute(
-            url,
-            f"DROP DATABASE IF EXISTS {name} WITH (FORCE)",
-            f"CREATE DATABASE {name} TEMPLATE {database_template}",
-        )
+    administrator.execute(
+        f"DROP DATABASE IF EXISTS {name} WITH (FORCE)",
+        # Three times faster than through the log, which is for templates of gigabytes.
+        f"CREATE DATABASE {name} TEMPLATE {database_template} STRATEGY file_copy",
     )
-    yield _database_of(url, name)
-    _run_apart(execute(url, f"DROP DATABASE {name} WITH (FORCE)"))
-
-
-def _database_of(url: str, name: str) -> str:
-    return f"{url.rpartition('/')[0]}/{name}"
-
-
-def _run_apart(work: Coroutine[Any, Any, object]) -> None:
-    """Run a coroutine in a thread: the event loop of the test stays as it is."""
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            asyncio.run(work)
-        except BaseException as failure:  # noqa: BLE001 - raised again in the test's thread
-            failures.append(failure)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
+    yield administrator.url_of(name)
+    administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,14 +1,17 @@
 """Typed access of tests to the real servers; the drivers themselves come without types."""
 
+import asyncio
 import fcntl
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Coroutine, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Protocol, cast
+from types import TracebackType
+from typing import Any, Final, Protocol, Self, cast
 
 import asyncpg
 import redis
@@ -36,6 +39,53 @@ class ValkeyClient(Protocol):
     def dbsize(self) -> int: ...
     def flushall(self) -> bool: ...
     def xlen(self, name: str) -> int: ...
+
+
+class Administrator:
+    """Makes and drops databases on one connection that lasts, outside the tests' event loops."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._loop = asyncio.new_event_loop()
+        self._thread = ThreadPoolExecutor(1)
+        self._connection: PostgresConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._connection is not None:
+            self.wait_for(self._connection.close())
+        self._thread.shutdown()
+        self._loop.close()
+
+    def url_of(self, database: str) -> str:
+        """Return where a database of this server is."""
+        return f"{self._url.rpartition('/')[0]}/{database}"
+
+    def execute(self, *statements: str) -> None:
+        """Run statements one after the other, each its own transaction."""
+        for statement in statements:
+            self.wait_for(self._execute(statement))
+
+    def wait_for(self, work: Coroutine[Any, Any, object]) -> None:
+        """Run a coroutine to its end."""
+        self._thread.submit(self._loop.run_until_complete, work).result()
+
+    async def _execute(self, statement: str) -> None:
+        connection = self._connection or await _connect(self._url)
+        try:
+            await connection.execute(statement)
+        except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError):
+            # A test killed the server in between.
+            connection = await _connect(self._url)
+            await connection.execute(statement)
+        self._connection = connection
 
 
 @contextmanager
