@@ -3,10 +3,10 @@
 All pages are bounded and in the order of an index, so that a day of any size is read in pieces.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import text, tuple_
@@ -38,8 +38,15 @@ _FACTS = (
 _BILLS = text(f"{_FACTS} id = ANY(:ids)")
 _BILLS_OF_STAYS = text(f"{_FACTS} session_id = ANY(:ids) AND state <> 'void' ORDER BY id")
 
+MoneyT = TypeVar("MoneyT", PaymentAttempt, Refund)
 Place = tuple[datetime, UUID]
 """Where a page ends: the next one begins after it."""
+
+Page = Sequence[PaymentAttempt | Refund]
+ReadPage = Callable[
+    [UnitOfWork, UUID, str, tuple[datetime, datetime], Place | None], Awaitable[Page]
+]
+"""Reads the rows of an operator and a provider in `[from, to)` behind a place, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,93 +71,39 @@ class Posted:
     posted_at: datetime
 
 
-async def page_charged(
-    unit: UnitOfWork,
-    operator_id: UUID,
-    provider: str,
-    period: tuple[datetime, datetime],
-    after: Place | None,
-) -> Sequence[PaymentAttempt]:
-    """Return what a provider took for an operator in `[from, to)`, by when we learnt it."""
-    statement = (
-        select(PaymentAttempt)
-        .where(col(PaymentAttempt.operator_id) == operator_id)
-        .where(col(PaymentAttempt.provider) == provider)
-        .where(col(PaymentAttempt.state) == AttemptState.SUCCEEDED)
-        .where(col(PaymentAttempt.finished_at) >= period[0])
-        .where(col(PaymentAttempt.finished_at) < period[1])
-        .order_by(col(PaymentAttempt.finished_at), col(PaymentAttempt.id))
-        .limit(ROWS_MAX)
-    )
-    if after is not None:
-        place = tuple_(col(PaymentAttempt.finished_at), col(PaymentAttempt.id))
-        statement = statement.where(place > after)
-    return (await unit.session.exec(statement)).all()
+def _page(kind: type[MoneyT], at: datetime | None, states: Collection[str]) -> ReadPage:
+    moment, row_id = col(at), col(kind.id)
+
+    async def page(
+        unit: UnitOfWork,
+        operator_id: UUID,
+        provider: str,
+        period: tuple[datetime, datetime],
+        after: Place | None,
+    ) -> Sequence[MoneyT]:
+        statement = (
+            select(kind)
+            .where(col(kind.operator_id) == operator_id, col(kind.provider) == provider)
+            .where(col(kind.state).in_(states))
+            .where(moment >= period[0], moment < period[1])
+            .order_by(moment, row_id)
+            .limit(ROWS_MAX)
+        )
+        if after is not None:
+            statement = statement.where(tuple_(moment, row_id) > after)
+        return (await unit.session.exec(statement)).all()
+
+    return page
 
 
-async def page_refunded(
-    unit: UnitOfWork,
-    operator_id: UUID,
-    provider: str,
-    period: tuple[datetime, datetime],
-    after: Place | None,
-) -> Sequence[Refund]:
-    """Return what a provider gave back for an operator in `[from, to)`, by when we learnt it."""
-    statement = (
-        select(Refund)
-        .where(col(Refund.operator_id) == operator_id, col(Refund.provider) == provider)
-        .where(col(Refund.state) == RefundState.SUCCEEDED)
-        .where(col(Refund.finished_at) >= period[0], col(Refund.finished_at) < period[1])
-        .order_by(col(Refund.finished_at), col(Refund.id))
-        .limit(ROWS_MAX)
-    )
-    if after is not None:
-        statement = statement.where(tuple_(col(Refund.finished_at), col(Refund.id)) > after)
-    return (await unit.session.exec(statement)).all()
-
-
-async def page_unsettled_charges(
-    unit: UnitOfWork,
-    operator_id: UUID,
-    provider: str,
-    period: tuple[datetime, datetime],
-    after: Place | None,
-) -> Sequence[PaymentAttempt]:
-    """Return the charges sent in `[from, to)` that have no outcome, oldest first."""
-    statement = (
-        select(PaymentAttempt)
-        .where(col(PaymentAttempt.operator_id) == operator_id)
-        .where(col(PaymentAttempt.provider) == provider)
-        .where(col(PaymentAttempt.state).in_(LIVE_STATES))
-        .where(col(PaymentAttempt.sent_at) >= period[0], col(PaymentAttempt.sent_at) < period[1])
-        .order_by(col(PaymentAttempt.sent_at), col(PaymentAttempt.id))
-        .limit(ROWS_MAX)
-    )
-    if after is not None:
-        place = tuple_(col(PaymentAttempt.sent_at), col(PaymentAttempt.id))
-        statement = statement.where(place > after)
-    return (await unit.session.exec(statement)).all()
-
-
-async def page_unsettled_refunds(
-    unit: UnitOfWork,
-    operator_id: UUID,
-    provider: str,
-    period: tuple[datetime, datetime],
-    after: Place | None,
-) -> Sequence[Refund]:
-    """Return the refunds asked for in `[from, to)` that have no outcome, oldest first."""
-    statement = (
-        select(Refund)
-        .where(col(Refund.operator_id) == operator_id, col(Refund.provider) == provider)
-        .where(col(Refund.state).in_(LIVE_REFUND_STATES))
-        .where(col(Refund.requested_at) >= period[0], col(Refund.requested_at) < period[1])
-        .order_by(col(Refund.requested_at), col(Refund.id))
-        .limit(ROWS_MAX)
-    )
-    if after is not None:
-        statement = statement.where(tuple_(col(Refund.requested_at), col(Refund.id)) > after)
-    return (await unit.session.exec(statement)).all()
+PAGES: Final = (
+    # What a provider took, by when we learnt it; and what has no outcome, by when it was sent.
+    _page(PaymentAttempt, PaymentAttempt.finished_at, {AttemptState.SUCCEEDED}),
+    _page(PaymentAttempt, PaymentAttempt.sent_at, LIVE_STATES),
+    # The same of what it gave back.
+    _page(Refund, Refund.finished_at, {RefundState.SUCCEEDED}),
+    _page(Refund, Refund.requested_at, LIVE_REFUND_STATES),
+)
 
 
 async def find_orders(unit: UnitOfWork, numbers: Collection[str]) -> Sequence[ProviderOrder]:

@@ -1,6 +1,6 @@
 """Our books' side of a comparison: payments and refunds with their bills and postings, in pages."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -37,9 +37,6 @@ _CAUSES: Final = {
 _OUTCOMES: Final = {"succeeded": Outcome.SUCCEEDED, "failed": Outcome.FAILED}
 _STANDINGS: Final = {BillState.ISSUED: Standing.DUE, BillState.PAID: Standing.PAID}
 
-Page = Sequence[PaymentAttempt] | Sequence[Refund]
-Reader = Callable[..., Awaitable[Page]]
-
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -60,10 +57,7 @@ class DayBooks:
 
     async def pages(self, operator_id: UUID) -> AsyncGenerator[list[BookEntry]]:
         """Yield an operator's entries of the day, a page at a time, one transaction each."""
-        for read in (day_books.page_charged, day_books.page_unsettled_charges):
-            async for page in self._read(read, operator_id):
-                yield page
-        for read in (day_books.page_refunded, day_books.page_unsettled_refunds):
+        for read in day_books.PAGES:
             async for page in self._read(read, operator_id):
                 yield page
 
@@ -83,7 +77,9 @@ class DayBooks:
             by_key = {(entry.movement, entry.key): entry for entry in entries}
             return [await self._known(unit, row, by_key) for row in rows]
 
-    async def _read(self, read: Reader, operator_id: UUID) -> AsyncGenerator[list[BookEntry]]:
+    async def _read(
+        self, read: day_books.ReadPage, operator_id: UUID
+    ) -> AsyncGenerator[list[BookEntry]]:
         period = (self.day.starts_at, self.day.ends_at)
         after: day_books.Place | None = None
         while True:
