@@ -144,7 +144,9 @@ async def end_by_hand(
 
     async def sign(unit: UnitOfWork, settled: Settled) -> None:
         attempt = settled.attempt
-        if attempt.failure_code == ENDED_BY_STAFF or attempt.problem is not None:
+        is_by_hand = attempt.failure_code == ENDED_BY_STAFF or attempt.problem is not None
+        # Of two people at once the first one is on record.
+        if is_by_hand and attempt.ended_by is None:
             attempt.problem = None
             attempt.ended_by = by
             attempt.ended_reason = words

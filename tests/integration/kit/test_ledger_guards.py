@@ -7,12 +7,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from parking.flows import override
+from parking.flows.payments import desk_payment, write_off
 from parking.kit.ids import derive_id, new_id
 from parking.kit.partitions import ensure_partitions
 from parking.payments import balances, ledger, owing
+from parking.payments.fake import Fault
 from parking.payments.models import Bill
 from tests.factories.credit import allow_credit
-from tests.factories.lane_world import LaneWorld, open_lane_world
+from tests.factories.lane_world import PLATE, LaneWorld, open_lane_world, read_of
 
 INSERT = (
     "INSERT INTO ledger_transfers (operator_id, id, bill_id, debit_account, credit_account,"
@@ -64,6 +67,39 @@ async def test_no_posting_is_changed_or_deleted(world: LaneWorld, statement: str
                 await unit.run(text(part))
     assert await world.rows("SELECT * FROM ledger_transfers") == before
     assert len(before) == 1
+
+
+async def test_what_a_person_decided_is_kept_as_it_is(world: LaneWorld) -> None:
+    await world.permit(await world.add_driver())
+    await world.rows_changed(
+        "INSERT INTO mandate_consents SELECT driver_id, id, id, 1, 'en', '', '', now()"
+        " FROM mandates ON CONFLICT DO NOTHING"
+    )
+    await world.drive_in()
+    world.wait(minutes=45)
+    car = await world.arrive(world.exit)
+    world.provider.play(Fault.DECLINE)
+    await world.decide(world.exit, car, read_of(PLATE))
+    operator_id = world.exit.operator_id
+    reason = {"reason": "the reader is broken", "by": "Ada"}
+    await override.let_out(world.context, operator_id, world.exit.lane_id, **reason)
+    await world.barrier(world.exit, car, "opened", "passed")
+    [bill] = await world.rows("SELECT id FROM bills")
+    await write_off.write_off(world.context, operator_id, bill["id"], **reason)
+    await desk_payment.take_cash(world.context, operator_id, operator_id, bill["id"], by="Ada")
+    for statement in (
+        "UPDATE exit_overrides SET let_out_by = 'Eve'",
+        "DELETE FROM exit_overrides",
+        "UPDATE write_offs SET reason = 'none'",
+        "DELETE FROM write_offs",
+        "UPDATE mandate_consents SET confirmed_at = now()",
+        "DELETE FROM mandate_consents",
+        "UPDATE payment_attempts SET ended_by = 'Eve' WHERE kind = 'cash'",
+        "UPDATE payment_attempts SET ended_by = NULL WHERE kind = 'cash'",
+    ):
+        with pytest.raises(Exception, match="rows are never changed or deleted"):
+            await world.rows_changed(statement)
+    assert await world.count("exit_overrides") == await world.count("write_offs") == 1
 
 
 async def test_a_stray_row_leaves_only_to_where_it_is_already(world: LaneWorld) -> None:
