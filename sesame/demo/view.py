@@ -182,7 +182,7 @@ def _books(feed: Feed) -> RenderableType:
     rows = {
         "books of the providers": _together(feed.books.captured),
         "ledger: held by providers": _together(feed.books.held),
-        "ledger: held for other operators": feed.books.between,
+        "ledger: between operators": feed.books.between,
         "ledger: owed by drivers": feed.books.receivable,
         "ledger: sum of all accounts": feed.books.ledger_sum,
     }

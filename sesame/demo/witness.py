@@ -120,7 +120,7 @@ class Witness:
                 for bill in await payments.find_bills(unit, operator_id, session_id)
                 for attempt in await payments.find_attempts(unit, operator_id, bill.id)
             ]
-        return sorted(found, key=lambda attempt: attempt.id)
+        return sorted(found, key=lambda attempt: attempt.sent_at)
 
     async def order_given_at(self, operator_id: UUID, presentation_id: UUID) -> datetime | None:
         """Return when the newest order to open for a car was given; None before there is one."""
