@@ -80,7 +80,11 @@ class Settings(BaseSettings):
     alipay_bill_host: str = "dwbillcenter.alipay.com"
     alipay_sign_scene: str = "INDUSTRY|CARRENTAL"
     alipay_sign_channel: str | None = None
-    alipay_parking_id: str | None = None
+    # The contract's limits of a charge and of an agreement's day, in fen; 0 for none.
+    alipay_charge_minor_max: int = Field(default=100_00, ge=0)
+    alipay_day_minor_max: int = Field(default=1_000_00, ge=0)
+    # PLACE=PARKING pairs with commas: a place of ours, and Alipay's id of it.
+    alipay_parking_ids: str | None = None
 
     # Cars with an ETC unit: docs/payments/etc.md. All four, or none.
     etc_url: str | None = None

@@ -1,5 +1,7 @@
 """What is asked of a provider in the contract suite, with what its traits want to know."""
 
+from uuid import UUID
+
 from parking.kit.clock import SystemClock
 from parking.kit.money import Money
 from parking.payments.port import (
@@ -65,6 +67,7 @@ async def charge_order(stage: Stage, amount: Money | None = None) -> ChargeOrder
         stay = StayDetails(
             number=new_number(),
             plate=PLATE,
+            place_id=UUID(int=1),
             place_name="Riverside",
             entered_at=now,
             left_at=now,

@@ -3,7 +3,8 @@
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -38,6 +39,8 @@ from tests.contract.payment_script import (
 from tests.contract.payment_stages import eventually, new_number
 
 DAY = SystemClock().now().astimezone(ZoneInfo("Asia/Shanghai")).date()
+
+PLACE_ID = UUID(int=1)
 
 
 class TestTheWayOutOfAnUnknown:
@@ -348,14 +351,19 @@ async def test_the_parking_service_hears_of_a_car_that_comes_and_leaves(
     alipay_stage: AlipayStage,
 ) -> None:
     provider = AlipayProvider(
-        replace(alipay_stage.settings, parking_id="PI1501317472942184881"), SystemClock()
+        replace(alipay_stage.settings, parking_ids={PLACE_ID: "PI1501317472942184881"}),
+        SystemClock(),
     )
     for traits, expected in ((provider.traits, True), (alipay_stage.provider.traits, False)):
         said = (traits.needs_plate, traits.announces_stays, traits.announces_departures)
         assert said == (expected, expected, expected)
     entered = datetime.fromisoformat("2026-11-27T06:00:00+00:00")
     stay = StayDetails(
-        number=new_number(), plate="京A12345", place_name="Riverside", entered_at=entered
+        number=new_number(),
+        plate="京A12345",
+        place_id=PLACE_ID,
+        place_name="Riverside",
+        entered_at=entered,
     )
 
     await alipay_stage.play("lose_answer_after", operation="entry")
@@ -366,8 +374,8 @@ async def test_the_parking_service_hears_of_a_car_that_comes_and_leaves(
     assert await provider.announce_stay("", departure) == serial_no
     with pytest.raises(ProviderRefusedError) as refused:
         await provider.announce_stay("", replace(departure, reference="another"))
-    with pytest.raises(ProviderRefusedError):
-        await cast("AlipayProvider", alipay_stage.provider).announce_stay("", stay)
+    with pytest.raises(ProviderRefusedError, match="place_unknown"):
+        await provider.announce_stay("", replace(stay, place_id=UUID(int=2)))
     await provider.aclose()
 
     assert refused.value.failure_code == "INVALID_PARAMETER"

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from starlette.applications import Starlette
@@ -57,6 +58,7 @@ CHARGE = ChargeOrder(
     stay=StayDetails(
         number="0199c1a2b3c47d5e8f90a1b2c3d4e500",
         plate="京A12345",
+        place_id=UUID(int=1),
         place_name="Riverside",
         entered_at=datetime(2026, 11, 27, 5, 50, tzinfo=UTC),
         left_at=AT,

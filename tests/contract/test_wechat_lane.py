@@ -176,6 +176,7 @@ async def test_a_car_that_was_told_of_is_charged_by_its_newest_entry(street: Str
     elsewhere = StayDetails(
         number="elsewhere",
         plate=PLATE,
+        place_id=UUID(int=2),
         place_name="Elsewhere",
         entered_at=street.context.clock.now(),
     )

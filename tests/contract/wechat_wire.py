@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -25,6 +26,7 @@ PRICE = Money(1250, "CNY")
 STAY = StayDetails(
     number="0199c1a2b3c47d5e8f90a1b2c3d4e5f8",
     plate=PLATE,
+    place_id=UUID(int=1),
     place_name="欢乐海岸停车场",
     entered_at=AT - timedelta(hours=2),
     left_at=AT,

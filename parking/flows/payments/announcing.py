@@ -127,6 +127,7 @@ async def _news(unit: UnitOfWork, key: AnnouncementKey, traits: ProviderTraits) 
     stay = StayDetails(
         number=order_number(session.id),
         plate=session_service.plate_of(unit, session),
+        place_id=place.id,
         place_name=place.name,
         entered_at=session.entered_at,
         left_at=known.ended_at,

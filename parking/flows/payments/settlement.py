@@ -259,6 +259,7 @@ async def _stay_details(unit: UnitOfWork, attempt: PaymentAttempt) -> StayDetail
     return StayDetails(
         number=order_number(session.id),
         plate=session_service.plate_of(unit, session),
+        place_id=place.id,
         place_name=place.name,
         entered_at=session.entered_at,
         left_at=bill.priced_until,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
@@ -63,6 +64,7 @@ class StayDetails:
 
     number: str
     plate: str
+    place_id: UUID
     place_name: str
     entered_at: datetime
     left_at: datetime | None = None

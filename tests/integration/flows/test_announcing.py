@@ -89,7 +89,13 @@ async def test_is_told_once_at_entry_and_charged_by_its_reference(world: LaneWor
 
     number = order_number(session_id)
     assert provider.heard == [
-        StayDetails(number=number, plate=PLATE, place_name="Riverside", entered_at=entered_at)
+        StayDetails(
+            number=number,
+            plate=PLATE,
+            place_id=world.entry.place_id,
+            place_name="Riverside",
+            entered_at=entered_at,
+        )
     ]
     assert (await world.drive_out()).reason == "paid"
     assert provider.charged == [f"stay_{number}"]

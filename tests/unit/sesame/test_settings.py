@@ -11,6 +11,7 @@ from sesame.providers.alipay import alipay_provider
 from sesame.sandbox.alipay.signing import new_private_pem, public_pem
 from sesame.settings import Settings
 
+PLACE = "0199c1a2-b3c4-7d5e-8f90-a1b2c3d4e5f1"
 KEY = base64.b64encode(b"k" * 32).decode()
 
 
@@ -89,10 +90,24 @@ def test_alipay_needs_all_of_its_settings(monkeypatch: pytest.MonkeyPatch, tmp_p
         with pytest.raises(InvalidInputError, match=f"^{name}: expected a value"):
             alipay_provider(Settings(), clock=SystemClock())
         monkeypatch.setenv(name, value)
-    assert alipay_provider(Settings(), clock=SystemClock()) is not None
+    set_up = alipay_provider(Settings(), clock=SystemClock())
+    assert set_up is not None
+    assert (set_up.traits.charge_minor_max, set_up.traits.day_minor_max) == (100_00, 1_000_00)
+    assert not set_up.traits.announces_stays
+    with monkeypatch.context() as changed:
+        changed.setenv("SESAME_ALIPAY_CHARGE_MINOR_MAX", "0")
+        changed.setenv("SESAME_ALIPAY_DAY_MINOR_MAX", "500000")
+        changed.setenv("SESAME_ALIPAY_PARKING_IDS", f"{PLACE}=PI1, {PLACE[:-1]}2=PI2")
+        by_contract = alipay_provider(Settings(), clock=SystemClock())
+    assert by_contract is not None
+    assert (by_contract.traits.charge_minor_max, by_contract.traits.day_minor_max) == (None, 500000)
+    assert by_contract.traits.announces_stays
     for name, value, expected in (
         ("SESAME_ALIPAY_GATEWAY_URL", "http://openapi.alipay.com/gateway.do", "an https URL"),
         ("SESAME_ALIPAY_SIGN_CHANNEL", "PIGEON", "ALIPAYAPP, QRCODE"),
+        ("SESAME_ALIPAY_PARKING_IDS", "PI1", "PLACE=PARKING pairs"),
+        ("SESAME_ALIPAY_PARKING_IDS", f"{PLACE}=", "PLACE=PARKING pairs"),
+        ("SESAME_ALIPAY_PARKING_IDS", f"{PLACE}=PI1,{PLACE}=PI2", "PLACE=PARKING pairs"),
         ("SESAME_ALIPAY_KEY_FILE", str(public), "an RSA key"),
         ("SESAME_ALIPAY_PUBLIC_KEYS_FILE", str(key), "1 to 2 PEM public keys"),
         ("SESAME_ALIPAY_PUBLIC_KEYS_FILE", str(tmp_path / "none"), "a readable file"),

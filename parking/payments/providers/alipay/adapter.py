@@ -18,7 +18,6 @@ from parking.payments.port import (
     Notice,
     NoticeOutcome,
     NoticeReply,
-    ProviderRefusedError,
     ProviderTraits,
     RefundOrder,
     RefundResult,
@@ -50,13 +49,13 @@ class AlipayProvider:
         self._trades = Trades(self._client, self._agreements, clock)
         self._refunds = Refunds(self._client)
         self._notices = NoticeReader(settings, keys, clock)
-        parking_id = settings.parking_id
-        self._parking = None if parking_id is None else ParkingSync(self._client, parking_id)
+        self._parking = ParkingSync(self._client, settings.parking_ids)
+        has_parking = bool(settings.parking_ids)
         self._traits = ProviderTraits(
             account=AccountKind.WALLET,
-            needs_plate=parking_id is not None,
-            announces_stays=parking_id is not None,
-            announces_departures=parking_id is not None,
+            needs_plate=has_parking,
+            announces_stays=has_parking,
+            announces_departures=has_parking,
             currencies=frozenset({CURRENCY}),
             charge_minor_max=settings.charge_minor_max,
             day_minor_max=settings.day_minor_max,
@@ -90,8 +89,6 @@ class AlipayProvider:
     async def announce_stay(self, agreement_reference: str, stay: StayDetails) -> str:
         """See `StayListener.announce_stay`; the parking service knows cars, not agreements."""
         del agreement_reference
-        if self._parking is None:
-            raise ProviderRefusedError("parking_id_missing")
         return await self._parking.tell(stay)
 
     async def charge(self, order: ChargeOrder) -> ChargeResult:

@@ -1,7 +1,9 @@
 """How to reach Alipay, and what was agreed with it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from parking.kit.errors import InvalidInputError
 from parking.kit.outbound import LOOPBACK_HOSTS, is_secure_url
@@ -36,8 +38,8 @@ class AlipaySettings:
         sign_scene: As in the contract with Alipay.
         sign_channel: `ALIPAYAPP`: the address opens the app; one of `WEB_CHANNELS`: a web page.
             None: the app, but a web page where a stand-in on loopback plays Alipay.
-        parking_id: Alipay's id of the place; with it, Alipay is told of stays that were charged,
-            and so mandates name their plate.
+        parking_ids: Alipay's ids of our places; with any, its parking service is told of cars that
+            come there and leave, and so mandates name their plate.
         charge_minor_max: The contract's limit of one charge; `None` for none.
         day_minor_max: The contract's limit of a day's charges under one agreement.
         call_timeout_s: For every call but a charge, which brings its own deadline.
@@ -52,7 +54,7 @@ class AlipaySettings:
     bill_host: str = BILL_HOST
     sign_scene: str = SIGN_SCENE
     sign_channel: str | None = None
-    parking_id: str | None = None
+    parking_ids: Mapping[UUID, str] = field(default_factory=dict[UUID, str])
     charge_minor_max: int | None = CHARGE_MINOR_MAX
     day_minor_max: int | None = DAY_MINOR_MAX
     call_timeout_s: float = CALL_TIMEOUT_S
