@@ -149,19 +149,25 @@ async def _next_charge(
     *,
     is_waited_for: bool,
 ) -> NewCharge | PaymentAttempt | None:
+    # Whoever takes a stay's bills back holds the stay, and no bill of it.
+    session = await _lock_stay(unit, operator_id, bill_id)
     bill = await repository.lock_bill(unit, operator_id, bill_id)
     if bill is None or bill.state not in {BillState.ISSUED, BillState.OWED}:
         return None
     if bill.live_attempt_id is not None:
         return await repository.find_attempt(unit, operator_id, bill.live_attempt_id)
-    occasion = await choosing.occasion_of(unit, bill, is_waited_for=is_waited_for)
+    occasion = await choosing.occasion_of(unit, bill, session=session, is_waited_for=is_waited_for)
     attempt = await choosing.begin_charge(context, unit, bill, occasion, since=since)
     if attempt is None:
         return None
-    session = None
-    if bill.session_id is not None:
-        session = await sessions.find_session(unit, operator_id, bill.session_id)
     return await new_charge(context, unit, attempt, bill, session=session)
+
+
+async def _lock_stay(unit: UnitOfWork, operator_id: UUID, bill_id: UUID) -> Session | None:
+    seen = await unit.session.get(Bill, (operator_id, bill_id))
+    if seen is None or seen.session_id is None:
+        return None
+    return await sessions.lock_session(unit, operator_id, seen.session_id)
 
 
 async def call_provider(

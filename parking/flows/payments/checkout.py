@@ -207,6 +207,10 @@ async def open_bill_page(
 
     async def begin(method: str | None) -> PaymentAttempt:
         async with context.database.begin() as unit:
+            seen = await repository.find_bill(unit, operator_id, bill_id)
+            if seen is not None and seen.session_id is not None:
+                # Whoever takes a stay's bills back holds the stay, and no bill of it.
+                await _lock_session(unit, operator_id, seen.session_id)
             locked = await repository.lock_bill(unit, operator_id, bill_id)
             return await _begin_for(context, unit, locked, method, ANYONE)
 

@@ -1,15 +1,18 @@
 """A process that dies between any two steps leaves nothing in limbo, and takes nothing twice."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
 import pytest
 
+from parking.flows import exit as exit_flow
 from parking.flows.pay_link import pay_token
 from parking.flows.payments import charging, checkout, settlement, stuck
 from parking.flows.payments.mandates import Wish
 from parking.kit.money import Money
+from parking.payments.errors import NothingDueError
 from parking.payments.fake import FakeProvider, Fault
 from parking.payments.port import AccountKind, ChargeResult, OrderStatus
 from tests.factories.lane_world import LaneWorld
@@ -300,3 +303,37 @@ async def test_what_stays_accepted_for_a_day_is_for_staff(world: LaneWorld) -> N
     world.wait(minutes=6)
     assert await recover(world) == ["succeeded"]
     await books_agree(world, provider, captured=1000)
+
+
+@pytest.mark.parametrize("is_by_page", [False, True])
+async def test_what_the_next_stay_takes_back_is_paid_once(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch, *, is_by_page: bool
+) -> None:
+    await world.permit(await world.add_driver())
+    await world.drive_in()
+    world.wait(hours=3)
+    # Its plate is shown at the entry again, and drives out at once.
+    await world.drive_in()
+    world.wait(minutes=2)
+    [owed] = await world.rows("SELECT operator_id, id, state FROM bills")
+    assert owed["state"] == "owed"
+    key, rivals = (owed["operator_id"], owed["id"]), set[asyncio.Task[object]]()
+    take_back = exit_flow.take_back
+
+    async def with_rival(*arguments: Any) -> Any:  # noqa: ANN401 - the call's own
+        paying = (
+            checkout.open_bill_page(world.context, *key, "https://app.example")
+            if is_by_page
+            else charging.charge_bill(world.context, *key)
+        )
+        rivals.add(asyncio.create_task(paying))
+        await asyncio.wait(rivals, timeout=0.3)
+        return await take_back(*arguments)
+
+    monkeypatch.setattr(exit_flow, "take_back", with_rival)
+    assert (await world.drive_out()).reason == "paid"
+    [outcome] = await asyncio.gather(*rivals, return_exceptions=True)
+    assert outcome is None or isinstance(outcome, NothingDueError)
+    rows = await world.rows("SELECT state, live_attempt_id FROM bills ORDER BY id")
+    assert [tuple(row.values()) for row in rows] == [("void", None), ("paid", None)]
+    assert world.provider.captured("CNY") == 3000
