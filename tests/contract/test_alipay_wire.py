@@ -29,6 +29,7 @@ from parking.payments.port import (
     NoticeKind,
     NoticeRefusedError,
     OrderStatus,
+    SentOrder,
 )
 from parking.payments.providers.alipay import AlipayProvider, AlipaySettings
 from tests.contract.alipay_scheme import (
@@ -474,6 +475,44 @@ class TestNotices:
         provider = AlipayProvider(settings, ManualClock(AT))
         assert provider.verify_notices(FORM, self._body(keys))
         assert provider.verify_notices(FORM, self._body(keys, keys.stranger))
+
+
+@pytest.mark.parametrize(
+    ("refund", "expected"),
+    [
+        ({"refund_status": "REFUND_SUCCESS", "refund_amount": "12.50"}, OrderStatus.FAILED),
+        ({}, OrderStatus.SUCCEEDED),
+        (None, OrderStatus.UNKNOWN),
+    ],
+    ids=["given back by it", "refunded by us", "nobody knows"],
+)
+async def test_what_a_cancel_gave_back_was_not_paid(
+    keys: Keys, refund: dict[str, str] | None, expected: OrderStatus
+) -> None:
+    """A refused number is cancelled, an earlier delivery had paid, and the answer is lost."""
+    closed = {**TRADE, "trade_status": "TRADE_CLOSED", "send_pay_date": "2026-11-27 16:00:01"}
+    said: dict[str, dict[str, Any] | None] = {
+        "alipay.trade.pay": {"code": "40004", "sub_code": "ACQ.BUYER_BALANCE_NOT_ENOUGH"},
+        "alipay.trade.cancel": None,
+        "alipay.trade.query": closed,
+        "alipay.trade.fastpay.refund.query": None
+        if refund is None
+        else {"code": "10000", "out_trade_no": NUMBER, "out_request_no": NUMBER, **refund},
+    }
+
+    def reply(call: Call) -> bytes:
+        node = said[call.parameters["method"]]
+        return b"" if node is None else _answer(call, json.dumps(node), keys.alipay)
+
+    sent = SentOrder(number=NUMBER, amount=PRICE, is_checkout=False, sent_at=AT)
+    async with scripted(keys.app, reply) as gateway:
+        provider = _provider(keys, gateway.url)
+        refused = await provider.charge(CHARGE)
+        found = await provider.query(sent)
+        await provider.aclose()
+
+    assert refused.status is OrderStatus.UNKNOWN
+    assert found.status is expected
 
 
 async def test_the_deadline_covers_the_refusal_too(keys: Keys) -> None:

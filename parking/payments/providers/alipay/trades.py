@@ -21,9 +21,11 @@ from parking.payments.port import (
     SentOrder,
 )
 from parking.payments.providers.alipay.agreements import PRODUCT_CODE, Agreements
+from parking.payments.providers.alipay.answers import ENDED as TRADE_ENDED
 from parking.payments.providers.alipay.answers import (
     Cancelled,
     Closed,
+    Refund,
     Trade,
     paid_result,
     read,
@@ -119,7 +121,7 @@ class Trades:
         if isinstance(answer, Failure):
             return unknown(order.number, answer.code)
         if answer.code == SUCCESS:
-            return trade_result(read(Trade, answer.node), order.number, order.amount)
+            return await self._known(order, read(Trade, answer.node))
         if answer.sub_code not in TRADE_MISSING:
             return unknown(order.number, doubt(answer.code, answer.sub_code))
         if not order.is_checkout:
@@ -165,6 +167,28 @@ class Trades:
                 return _failed(order.number, CLOSED, found)
         # Paid meanwhile, or a page that nobody has used: a query knows which.
         return await self.query(order)
+
+    async def _known(self, order: SentOrder, trade: Trade | None) -> ChargeResult:
+        result = trade_result(trade, order.number, order.amount)
+        is_over = trade is not None and trade.trade_status == TRADE_ENDED
+        if is_over and result.status is OrderStatus.SUCCEEDED:
+            return await self._unless_cancelled(order, result)
+        return result
+
+    async def _unless_cancelled(self, order: SentOrder, paid: ChargeResult) -> ChargeResult:
+        """Tell a payment that `seal` gave back from one that we refunded, which stays a payment.
+
+        The answer to `seal` may be lost. What it gave back has no number of ours, and is asked for
+        by the trade's; our refunds have numbers of their own.
+        """
+        content = {"out_trade_no": order.number, "out_request_no": order.number}
+        answer = await self._client.call("alipay.trade.fastpay.refund.query", content)
+        if isinstance(answer, Failure):
+            return unknown(order.number, answer.code)
+        refund = read(Refund, answer.node) if answer.code == SUCCESS else None
+        if refund is None:
+            return unknown(order.number, doubt(answer.code, answer.sub_code))
+        return paid if refund.refund_status is None else _failed(order.number, CLOSED, paid)
 
     async def _agreement_no(self, order: ChargeOrder) -> str | ChargeResult:
         state = await self._agreements.query(order.agreement_reference)
