@@ -53,6 +53,10 @@ class CallbackEndpoint:
             # Verified and impossible, such as another amount: repeating it cannot help.
             _log.error("notice.impossible", provider=name, code=error.code, notice=notice.notice_id)
             return NoticeOutcome.IMPOSSIBLE
+        except Exception:  # noqa: BLE001 - of a loop over all that one body tells
+            # A defect of ours: the others are followed all the same.
+            _log.exception("notice.failed", provider=name, notice=notice.notice_id)
+            return NoticeOutcome.BUSY
         return NoticeOutcome.TAKEN
 
 

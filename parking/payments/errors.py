@@ -91,6 +91,13 @@ class AuthorizationUnavailableError(ParkingError):
     retryable = True
 
 
+class TooManyAuthorizationsError(ParkingError):
+    """The driver has begun as many authorizations as one may in a day; each asks a provider."""
+
+    code = "TOO_MANY_AUTHORIZATIONS"
+    retryable = True
+
+
 class RefundUnknownError(ParkingError):
     """No such refund, or another operator's: the two are not told apart."""
 

@@ -17,6 +17,8 @@ from parking.payments.models import Mandate, MandateState, PaymentAttempt
 from parking.payments.port import NoticeKind
 
 MANDATES_PER_DRIVER_MAX = 10
+# Ended ones too: whoever begins and ends them for ever makes a provider open a page for each.
+BEGUN_PER_DAY_MAX = 50
 UNCONFIRMED_MAX = 50
 DUE_CANCELS_MAX = 20
 OF_PLATE_MAX = 100
@@ -65,6 +67,17 @@ async def find_mandates(unit: UnitOfWork, driver_id: UUID) -> Sequence[Mandate]:
         .limit(MANDATES_PER_DRIVER_MAX)
     )
     return (await unit.session.exec(statement)).all()
+
+
+async def count_begun(unit: UnitOfWork, driver_id: UUID, since: datetime) -> int:
+    """Return how many mandates a driver has begun since a time, ended ones too."""
+    statement = (
+        select(func.count())
+        .select_from(Mandate)
+        .where(col(Mandate.driver_id) == driver_id)
+        .where(col(Mandate.created_at) > since)
+    )
+    return (await unit.session.exec(statement)).one()
 
 
 async def find_mandate(unit: UnitOfWork, driver_id: UUID, mandate_id: UUID) -> Mandate | None:

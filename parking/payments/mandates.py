@@ -14,6 +14,7 @@ from parking.payments.errors import (
     MandateEndedError,
     MandateTermsChangedError,
     MandateUnknownError,
+    TooManyAuthorizationsError,
 )
 from parking.payments.mandate_models import MandateConsent
 from parking.payments.mandate_terms import Limits, Terms
@@ -89,8 +90,12 @@ async def start(unit: UnitOfWork, driver_id: UUID, new: NewMandate) -> Mandate:
 
     Raises:
         InvalidInputError: the driver has as many as one may have.
+        TooManyAuthorizationsError: the driver has begun as many within a day as one may.
     """
     await mandate_rows.lock_order(unit, driver_id)
+    begun = await mandate_rows.count_begun(unit, driver_id, unit.now() - timedelta(days=1))
+    if begun >= mandate_rows.BEGUN_PER_DAY_MAX:
+        raise TooManyAuthorizationsError("mandate: too many were begun today; try again tomorrow")
     known = await mandate_rows.find_mandates(unit, driver_id)
     if len(known) >= mandate_rows.MANDATES_PER_DRIVER_MAX:
         raise InvalidInputError(

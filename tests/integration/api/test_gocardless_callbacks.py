@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 import structlog.testing
 
+from api import callbacks
+from parking.flows.context import ParkingContext
+from parking.payments.port import Notice
 from parking.payments.providers.gocardless import GoCardlessProvider, GoCardlessSettings
 from tests.factories.api import ApiWorld
 
@@ -105,6 +108,23 @@ async def test_what_the_bank_takes_back_is_booked_once(town: Town) -> None:
     assert after[4] == 1
     assert await town.standing() == after
     assert sum((await town.api.lanes.balances()).values()) == 0
+
+
+async def test_an_event_that_we_cannot_follow_does_not_keep_the_others(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follow = callbacks.receive_notice
+
+    async def fail(context: ParkingContext, name: str, notice: Notice) -> None:
+        if notice.notice_id == "EV_defect":
+            raise RuntimeError("a defect of ours")
+        await follow(context, name, notice)
+
+    monkeypatch.setattr(callbacks, "receive_notice", fail)
+    told = await town.tell(town.event(id="EV_\x00"), town.event(id="EV_defect"), town.event())
+    # It comes again, as a whole.
+    assert told[0] == 503
+    assert (await town.standing())[4] == 1
 
 
 async def test_what_is_not_gocardless_moves_nothing(town: Town) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from api.global_ids import encode_id
 from parking.kit.ids import new_id
+from parking.payments import mandate_rows
 from tests.factories.api import ApiWorld
 from tests.factories.lane_world import PLATE
 from tests.factories.providers import add_provider
@@ -82,6 +83,23 @@ async def test_from_the_terms_to_an_active_authorization(api: ApiWorld) -> None:
     [active] = (await api.ask(MANDATES, token=token))["viewer"]["mandates"]
     assert (active["state"], active["payerHint"]) == ("ACTIVE", "Test account 1")
     assert active["confirmationUrl"] is None
+
+
+async def test_whoever_begins_and_ends_for_ever_is_stopped_for_a_day(
+    api: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mandate_rows, "BEGUN_PER_DAY_MAX", 2)
+    driver_id, token = await api.add_driver()
+    for _ in range(2):
+        mandate = await begun(api, token)
+        await act(api, REVOKE, token, mandateId=mandate["id"])
+    assert (await act(api, AUTHORIZE, token))["code"] == "TOO_MANY_AUTHORIZATIONS"
+    # The provider was not asked, and other drivers are not held up.
+    assert await api.lanes.count("mandates") == 2
+    _, other = await api.add_driver("沪B22222")
+    assert (await begun(api, other))["state"] == "PENDING"
+    api.lanes.wait(days=1)
+    assert (await begun(api, await api.token_of(driver_id)))["position"] == 0
 
 
 async def test_raising_asks_for_the_terms_and_lowering_does_not(api: ApiWorld) -> None:

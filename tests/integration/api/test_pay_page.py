@@ -7,6 +7,7 @@ import structlog.testing
 
 from api import callbacks
 from parking.flows.pay_link import pay_token
+from parking.flows.payments import checkout
 from parking.kit.errors import UnavailableError
 from parking.payments.fake import Fault
 from parking.payments.service import AmountMismatchError
@@ -160,3 +161,20 @@ async def test_a_notice_that_cannot_be_stored_is_asked_for_again(
         told = await api.http.post("/callbacks/fake", content=sent.body, headers=dict(sent.headers))
         assert told.status_code == status
         assert "10.00" not in told.text
+
+
+async def test_a_defect_does_not_write_the_secret_address_into_the_log(
+    api: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await api.lanes.drive_in()
+    path = await pay_path(api)
+
+    async def fail(*_: object) -> None:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(checkout, "bill_of", fail)
+    with structlog.testing.capture_logs() as logs, pytest.raises(RuntimeError, match="on purpose"):
+        await api.http.get(path)
+    [entry] = logs
+    assert (entry["event"], entry["area"]) == ("http.failed", "pay")
+    assert sorted(entry) == ["area", "event", "exc_info", "log_level"]
