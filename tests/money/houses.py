@@ -11,7 +11,9 @@ import httpx
 from parking.kit.clock import Clock
 from sesame.bench.money.books import Books, read_books
 from sesame.bench.money.payers import press
-from tests.money.stand_ins import OPENERS, Neighbourhood
+from tests.contract.http_server import listener, url_of
+from tests.factories.stand_ins import WITH_ADAPTERS, Ground
+from tests.money.loop_server import served
 from tests.money.troubles import Unsteady
 
 NOTICE_RETRY_MS: Final = 1
@@ -106,7 +108,10 @@ async def open_houses(
         client = await undo.enter_async_context(httpx.AsyncClient(trust_env=False))
         houses: list[House] = []
         for name in names:
-            neighbourhood = Neighbourhood(folder, f"{notice_url}/{name}", clock)
-            provider, url = await undo.enter_async_context(OPENERS[name](neighbourhood))
+            listening = listener()
+            url = url_of(listening)
+            app, provider = WITH_ADAPTERS[name](Ground(folder, url, f"{notice_url}/{name}", clock))
+            await undo.enter_async_context(served(app, listening))
+            undo.push_async_callback(provider.aclose)
             houses.append(House(name, Unsteady(provider), url, client))
         yield tuple(houses)
