@@ -71,8 +71,11 @@ class DemoReport:
 
 def day_line(day: ComparedDay) -> str:
     """Return what comparing a provider's day found."""
-    found = ", ".join(f"{count} {code}" for code, count in day.differences.items())
-    return f"{NAMES[day.provider]} {day.day}: {day.movements} rows, {found or 'all match'}"
+    found = [f"{count} {code}" for code, count in day.differences.items()] or ["all match"]
+    if day.earlier:
+        found.append(f"{day.earlier} open from before this round")
+    rows = "1 row" if day.movements == 1 else f"{day.movements} rows"
+    return f"{NAMES[day.provider]} {day.day}: {', '.join([rows, *found])}"
 
 
 def mark(*, passed: bool) -> Text:

@@ -17,7 +17,7 @@ EVEN = Books(
     between={},
     ledger_sum={"CNY": 0, "EUR": 0},
 )
-DAY = ComparedDay("alipay", "2026-11-23", 3, {})
+DAY = ComparedDay("alipay", "2026-11-23", 3, {}, 0)
 PASSED = Outcome("frozen_gate", "Gate", True, 1.5, 6, {"refused": "expired", "paid": "1 EUR"}, None)
 
 
@@ -67,6 +67,8 @@ def test_lines_say_what_came_of_it() -> None:
     assert day_line(DAY) == "Alipay 2026-11-23: 3 rows, all match"
     differs = replace(DAY, differences={"amount_differs": 1})
     assert day_line(differs) == "Alipay 2026-11-23: 3 rows, 1 amount_differs"
+    older = replace(DAY, movements=1, earlier=2)
+    assert day_line(older) == "Alipay 2026-11-23: 1 row, all match, 2 open from before this round"
 
 
 def test_expectation_names_what_was_found_and_wanted() -> None:
