@@ -32,8 +32,7 @@ from parking.payments.errors import (
 
 _HEADERS = {
     "content-security-policy": pay.CONTENT_SECURITY_POLICY,
-    # A provider may ask which site a payer comes from. The path is the secret, and stays here.
-    "referrer-policy": "strict-origin",
+    "referrer-policy": pay.REFERRER_POLICY,
     "vary": "User-Agent",
 }
 _FIELDS_MAX = 8
@@ -145,8 +144,7 @@ class PayEndpoint:
 
 
 def _redirect(url: str) -> Response:
-    headers = {"referrer-policy": _HEADERS["referrer-policy"]}
-    return RedirectResponse(url, 303, headers)
+    return RedirectResponse(url, 303, {"referrer-policy": pay.REFERRER_POLICY})
 
 
 def _method(body: bytes) -> str | None:

@@ -42,13 +42,14 @@ class OwedPayEndpoint:
         try:
             # Whatever comes must have ended before money moves.
             await read_body(request)
-            url = await owed_view.pay_for_car(self._context, token, key)
+            visitor = visitor_of(request)
+            url = await owed_view.pay_for_car(self._context, token, key, visitor)
             if url.startswith(("https://", "http://")):
-                return RedirectResponse(url, 303)
+                return RedirectResponse(url, 303, {"referrer-policy": pay.REFERRER_POLICY})
             # No browser opens it: it is what an app reads from a code.
-            is_phone = visitor_of(request).is_phone
             address = f"{self._context.public_url}/pay/{token}"
-            return HTMLResponse(pay.render_code(url, address, is_phone=is_phone), 200, _HEADERS)
+            html = pay.render_code(url, address, is_phone=visitor.is_phone)
+            return HTMLResponse(html, 200, _HEADERS)
         except BodyRefusedError as error:
             return PlainTextResponse(str(error), error.status, REFUSED_HEADERS)
         except BillUnknownError:

@@ -35,6 +35,8 @@ CONTENT_SECURITY_POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self' https: http:; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
+# A provider may ask which site a payer comes from. The path is the secret, and stays here.
+REFERRER_POLICY: Final = "strict-origin"
 _REFRESH_S: Final = 5
 _LINES_SHOWN_MAX: Final = 40
 _RECEIPTS_SHOWN_MAX: Final = 20

@@ -201,7 +201,11 @@ async def _give_up(context: ParkingContext, attempt: PaymentAttempt) -> None:
 
 
 async def open_bill_page(
-    context: ParkingContext, operator_id: UUID, bill_id: UUID, return_url: str
+    context: ParkingContext,
+    operator_id: UUID,
+    bill_id: UUID,
+    return_url: str,
+    visitor: Visitor = ANYONE,
 ) -> str:
     """Return the provider's payment page for one unpaid bill; errors as in `start`."""
 
@@ -212,9 +216,9 @@ async def open_bill_page(
                 # Whoever takes a stay's bills back holds the stay, and no bill of it.
                 await _lock_session(unit, operator_id, seen.session_id)
             locked = await repository.lock_bill(unit, operator_id, bill_id)
-            return await _begin_for(context, unit, locked, method, ANYONE)
+            return await _begin_for(context, unit, locked, method, visitor)
 
-    return await _open(context, begin, return_url, None, ANYONE)
+    return await _open(context, begin, return_url, None, visitor)
 
 
 async def _page(

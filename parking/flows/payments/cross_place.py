@@ -15,6 +15,7 @@ import structlog
 
 from parking.flows.context import ParkingContext
 from parking.flows.payments import charging, checkout, partner_settlement
+from parking.flows.payments.visitor import ANYONE, Visitor
 from parking.kit.database import UnitOfWork
 from parking.kit.money import Money
 from parking.payments import ledger, owing, partner_collections, partners, repository
@@ -98,7 +99,9 @@ async def by_mandate(context: ParkingContext, debt: Debt, *, is_waited_for: bool
     return OwedPayment(PaidHow.REFUSED, amount)
 
 
-async def by_page(context: ParkingContext, debt: Debt, return_url: str) -> OwedPayment:
+async def by_page(
+    context: ParkingContext, debt: Debt, return_url: str, visitor: Visitor = ANYONE
+) -> OwedPayment:
     """Open the provider's page for what is owed, in the collector's books; errors as in `claim`.
 
     Raises:
@@ -108,7 +111,7 @@ async def by_page(context: ParkingContext, debt: Debt, return_url: str) -> OwedP
     amount = Money(collection.amount_minor, collection.currency)
     try:
         url = await checkout.open_bill_page(
-            context, collection.operator_id, collection.bill_id, return_url
+            context, collection.operator_id, collection.bill_id, return_url, visitor
         )
     except PaymentUnavailableError:
         await finish(context, collection.operator_id, collection.id)

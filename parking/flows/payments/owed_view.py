@@ -9,6 +9,7 @@ from parking.flows.context import ParkingContext
 from parking.flows.pay_link import pay_url, read_pay_token
 from parking.flows.payments import checkout, cross_place
 from parking.flows.payments.cross_place import Debt
+from parking.flows.payments.visitor import ANYONE, Visitor
 from parking.flows.place_view import PlaceView
 from parking.kit.crypto import Vault, same_digest
 from parking.kit.database import UnitOfWork
@@ -80,8 +81,10 @@ async def of_car(context: ParkingContext, token: str) -> list[OwedView]:
         return await _views(unit, await _of_stay(unit, operator_id, session_id))
 
 
-async def pay_for_car(context: ParkingContext, token: str, key: str) -> str:
+async def pay_for_car(context: ParkingContext, token: str, key: str, visitor: Visitor) -> str:
     """Return the provider's page for one of the amounts on a bill's page.
+
+    Inside a provider's app it is the page for everyone: only the bill's own hands over to the app.
 
     Raises:
         BillUnknownError: the token is not one of ours.
@@ -97,10 +100,12 @@ async def pay_for_car(context: ParkingContext, token: str, key: str) -> str:
     if chosen is None or session is None:
         raise NothingDueError("owed: nothing of that is due any more")
     return_url = pay_url(context, operator_id, session_id)
+    outside = visitor if visitor.app is None else ANYONE
     if chosen.operator_id == operator_id:
-        return await checkout.open_bill_page(context, operator_id, chosen.id, return_url)
+        return await checkout.open_bill_page(context, operator_id, chosen.id, return_url, outside)
     debt = Debt(chosen.operator_id, chosen.id, operator_id, session.place_id, BY_PAGE)
-    return (await cross_place.by_page(context, debt, return_url)).checkout_url or return_url
+    paid = await cross_place.by_page(context, debt, return_url, outside)
+    return paid.checkout_url or return_url
 
 
 def owed_key(vault: Vault, token: str, bill_id: UUID) -> str:

@@ -1,7 +1,7 @@
 """Paying what is owed: by its driver, by whoever stands at an exit with the car, at desks."""
 
 import re
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -11,7 +11,8 @@ from parking.flows.pay_link import pay_token
 from parking.flows.payments import charging
 from parking.payments import partners
 from parking.payments.fake import Fault
-from parking.payments.port import OrderStatus
+from parking.payments.fake_wallet import FakeWallet
+from parking.payments.port import OrderStatus, PaymentProvider
 from tests.factories.api import ApiWorld
 from tests.factories.credit import Partner, add_partner, allow_credit
 from tests.factories.lane_world import PLATE, read_of
@@ -328,3 +329,22 @@ async def test_cash_at_the_exit_opens_the_gate(api: ApiWorld) -> None:
         api, world.exit.operator_id, f'{{ payments(billId: "{bill_id}") {{ kind endedBy }} }}'
     )
     assert seen["payments"] == [{"kind": "CASH", "endedBy": f"{world.exit.operator_id}:Ada"}]
+
+
+async def test_a_phone_pays_what_is_owed_by_its_own_page(api: ApiWorld) -> None:
+    world = api.lanes
+    partner = await add_partner(world)
+    await owing(api)
+    token = await car_at(api, partner, PLATE)
+    page = await api.http.get(f"/pay/{token}")
+    [action] = re.findall(r'action="(/pay/[^"]+/owed/[0-9a-f]+)"', page.text)
+    wallet = FakeWallet(world.clock, name="fake")
+    cast("dict[str, PaymentProvider]", world.context.providers)["fake"] = wallet
+    sent = await api.http.post(action, headers={"user-agent": "Android Mobile Safari"})
+    assert (sent.status_code, sent.headers["referrer-policy"]) == (303, "strict-origin")
+    [attempt] = await world.rows(
+        "SELECT number, checkout_for FROM payment_attempts WHERE collection_id IS NOT NULL"
+    )
+    assert attempt["checkout_for"] == "phone"
+    number = attempt["number"]
+    assert sent.headers["location"] == f"https://fake.invalid/pay/{number}?phone=203.0.113.7"
