@@ -9,6 +9,7 @@ import httpx
 
 from parking.drivers.port import SmsMessage, SmsNotSentError
 from parking.kit.clock import Clock
+from parking.kit.errors import InvalidInputError
 
 TIMEOUT_S: Final = 5.0
 CONNECTIONS_MAX: Final = 20
@@ -25,11 +26,15 @@ class WebhookSmsSender:
         url: Where to; `https`, except on loopback.
         secret: Shared with the gateway, at least SECRET_LENGTH_MIN characters.
         clock: For the timestamp under the signature.
+
+    Raises:
+        InvalidInputError: the secret is too short.
     """
 
     def __init__(self, url: str, secret: str, clock: Clock) -> None:
         if len(secret) < SECRET_LENGTH_MIN:
-            raise ValueError(f"secret: expected at least {SECRET_LENGTH_MIN} characters")
+            expected = f"at least {SECRET_LENGTH_MIN} characters"
+            raise InvalidInputError("SESAME_SMS_WEBHOOK_SECRET", expected)
         self._url = url
         self._secret = secret.encode()
         self._clock = clock

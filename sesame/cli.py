@@ -102,8 +102,15 @@ def main() -> None:
     try:
         app()
     except ParkingError as error:
-        typer.secho(str(error), fg=typer.colors.RED, err=True)
-        sys.exit(1)
+        _refuse(str(error))
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        # Of a file that an option names. Every other trouble of the system is a defect, and shown.
+        _refuse(f"{error.filename}: {error.strerror}")
+
+
+def _refuse(reason: str) -> None:
+    typer.secho(reason, fg=typer.colors.RED, err=True)
+    sys.exit(1)
 
 
 def configure_log(*, as_json: bool) -> None:

@@ -202,10 +202,11 @@ def _first_problem(error: ValidationError) -> InvalidInputError:
     first = error.errors(include_input=False, include_url=False)[0]
     name = str(first["loc"][0]) if first["loc"] else "settings"
     variable = name if name.isupper() else f"SESAME_{name.upper()}"
-    return InvalidInputError(variable, first["msg"].removeprefix("Value error, expected "))
+    told = first["msg"].removeprefix("Value error, expected ").removeprefix("Input should be ")
+    return InvalidInputError(variable, told)
 
 
 def _required(name: str, value: _Value | None) -> _Value:
     if not value:
-        raise InvalidInputError(name, "a value in the environment; `sesame up` sets one")
+        raise InvalidInputError(name, "a value in the environment; docs/embedded.md says how")
     return value

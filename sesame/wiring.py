@@ -115,5 +115,5 @@ def token_issuer(settings: Settings) -> TokenIssuer:
     """
     name = "SESAME_TOKEN_KEY_FILE"
     if settings.token_key_file is None:
-        raise InvalidInputError(name, "a value in the environment; `sesame up` sets one")
+        raise InvalidInputError(name, "a value in the environment; docs/embedded.md says how")
     return TokenIssuer(_content(settings.token_key_file, name), clock=SystemClock())

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import URL, CursorResult, Executable, make_url, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.event import listens_for
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import ORMExecuteState
@@ -197,6 +197,15 @@ def _named_errors() -> Generator[None]:
 
 
 def driver_url(url: str) -> URL:
-    """Return `url` for the asyncpg driver, whatever PostgreSQL scheme it was written with."""
-    parsed: Any = make_url(url)
+    """Return `url` for the asyncpg driver, whatever PostgreSQL scheme it was written with.
+
+    Raises:
+        InvalidInputError: it is no address.
+    """
+    try:
+        parsed: Any = make_url(url)
+    except (ArgumentError, ValueError):
+        # Without the cause, which has the password in it.
+        expected = "an address: postgresql://user:password@host:5432/name"
+        raise InvalidInputError("DATABASE_URL", expected) from None
     return parsed.set(drivername="postgresql+asyncpg")

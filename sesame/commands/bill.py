@@ -116,7 +116,7 @@ def keys_command() -> None:
     signer = receipt_signer(Settings())
     if signer is None:
         raise InvalidInputError(
-            "SESAME_RECEIPT_KEY_FILE", "a value in the environment; `sesame up` sets one"
+            "SESAME_RECEIPT_KEY_FILE", "a value in the environment; docs/embedded.md says how"
         )
     typer.echo(json.dumps(dict(signer.key_set)))
 

@@ -21,6 +21,7 @@ from rich.progress import (
 from parking.flows.reconciliation.comparing import DayReport, Sink, compare
 from parking.flows.reconciliation.recording import record
 from parking.kit.errors import InvalidInputError, ParkingError
+from parking.payments.port import ProviderUnavailableError
 from sesame.commands import reconcile_report
 from sesame.settings import Settings
 from sesame.wiring import open_context
@@ -32,7 +33,7 @@ _FILE_STEP: Final = "settlement file"
 
 def reconcile_command(
     *,
-    provider: Annotated[str, typer.Option(help="As it is called in SESAME_… settings: acquirer.")],
+    provider: Annotated[str, typer.Option(help="As the settings name it, such as wechat.")],
     day: Annotated[
         datetime,
         typer.Option(
@@ -52,11 +53,10 @@ def reconcile_command(
 
     Ends with 0 if nothing differs, 1 if something does, 2 if it could not be compared.
     """
-    settings = Settings()
     try:
-        report = asyncio.run(_reconcile(settings, provider, day.date(), csv, store=store))
+        report = asyncio.run(_reconcile(Settings(), provider, day.date(), csv, store=store))
     except ParkingError as error:
-        _refuse(error, json_output=json_output)
+        _refuse(error, provider, json_output=json_output)
         raise typer.Exit(NOT_DONE) from error
     if json_output:
         typer.echo(json.dumps(reconcile_report.report(report), ensure_ascii=False))
@@ -117,9 +117,12 @@ def _progress_bar() -> Progress:
     )
 
 
-def _refuse(error: ParkingError, *, json_output: bool) -> None:
+def _refuse(error: ParkingError, provider: str, *, json_output: bool) -> None:
+    told = str(error)
+    if isinstance(error, ProviderUnavailableError):
+        told = f"{provider} gave no settlement file that can be believed ({error})"
     if json_output:
-        refusal = {"code": error.code, "message": str(error), "retryable": error.retryable}
+        refusal = {"code": error.code, "message": told, "retryable": error.retryable}
         typer.echo(json.dumps({"error": refusal}, ensure_ascii=False))
     else:
-        typer.secho(f"{error.code}: {error}", fg=typer.colors.RED, err=True)
+        typer.secho(f"{error.code}: {told}", fg=typer.colors.RED, err=True)

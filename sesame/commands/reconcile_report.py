@@ -8,25 +8,20 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from parking.flows.reconciliation.comparing import DayReport, Sink
+from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
 from parking.reconciliation.codes import Code
 from parking.reconciliation.facts import Finding, Movement, Opening
 from parking.reconciliation.totals import Sums
 
 SHOWN_MAX: Final = 50
-_MONEY_COLUMNS: Final = (
-    "provider's rows",
-    "provider's amount",
-    "our rows",
-    "our amount",
-    "difference",
-    "fees",
-)
+_MONEY_COLUMNS: Final = ("rows", "theirs", "ours", "difference", "fees")
 TOGETHER: Final = "together"
 NOBODY: Final = "no operator"
 CSV_COLUMNS: Final = (
@@ -93,8 +88,17 @@ def report(found: DayReport) -> dict[str, Any]:
 
 @contextmanager
 def csv_sink(path: Path) -> Generator[Sink]:
-    """Write every finding to a CSV file as it is found, so that no number of them fills memory."""
-    with path.open("w", encoding="utf-8", newline="") as file:
+    """Write every finding to a CSV file as it is found, so that no number of them fills memory.
+
+    Raises:
+        InvalidInputError: the file cannot be written.
+    """
+    try:
+        file = path.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        expected = f"a file that can be written: {path}: {error.strerror}"
+        raise InvalidInputError("--csv", expected) from error
+    with file:
         writer = csv.DictWriter(file, CSV_COLUMNS)
         writer.writeheader()
 
@@ -174,11 +178,11 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _totals_table(report: DayReport) -> Table:
-    table = Table(title="Money", title_justify="left")
+    table = _table("Money (rows: theirs, ours)")
     table.add_column("operator", overflow="fold")
-    table.add_column("what")
+    table.add_column("what", min_width=len(Movement.CHARGEBACK))
     for name in _MONEY_COLUMNS:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for (owner, currency, movement), sums in sorted(
         report.totals.sums.items(), key=lambda item: (str(item[0][0]), item[0][1], item[0][2])
     ):
@@ -193,9 +197,8 @@ def _sums_cells(currency: str, movement: Movement, sums: Sums) -> tuple[str, ...
     gap = Money(sums.theirs_minor - sums.ours_minor, currency)
     return (
         movement.value.replace("_", " "),
-        str(sums.theirs),
+        f"{sums.theirs}, {sums.ours}",
         Money(sums.theirs_minor, currency).format(),
-        str(sums.ours),
         Money(sums.ours_minor, currency).format(),
         gap.format() if gap else "",
         Money(sums.fee_minor, currency).format(),
@@ -203,7 +206,7 @@ def _sums_cells(currency: str, movement: Movement, sums: Sums) -> tuple[str, ...
 
 
 def _openings_table(report: DayReport) -> Table:
-    table = Table(title="Cars let out, by the reason", title_justify="left")
+    table = _table("Cars let out, by the reason")
     table.add_column("operator", overflow="fold")
     for opening in Opening:
         table.add_column(opening.value.replace("_", " "), justify="right")
@@ -220,7 +223,8 @@ def _openings_table(report: DayReport) -> Table:
 
 
 def _codes_table(report: DayReport) -> Table:
-    table = Table(title="What differs, and what to do", title_justify="left", show_lines=True)
+    table = _table("What differs, and what to do")
+    table.show_lines = True
     table.add_column("code", no_wrap=True)
     table.add_column("rows", justify="right")
     table.add_column("what it is")
@@ -236,22 +240,35 @@ def _codes_table(report: DayReport) -> Table:
 
 
 def _findings_table(report: DayReport) -> Table:
-    table = Table(title="Rows", title_justify="left")
-    for name, justify in (("code", "left"), ("number or reference", "left"), ("ours", "right")):
-        table.add_column(name, justify=justify, overflow="fold")  # pyright: ignore[reportArgumentType] - one of rich's words
-    table.add_column("provider's", justify="right")
+    table = _table("Rows")
+    table.add_column("code, and number or reference", overflow="fold")
+    table.add_column("theirs", justify="right", no_wrap=True)
+    table.add_column("ours", justify="right", no_wrap=True)
     table.add_column("at (UTC)")
     table.add_column("operator", overflow="fold")
     for one in sorted(report.findings, key=lambda one: not one.code.is_difference)[:SHOWN_MAX]:
         table.add_row(
-            Text(one.code, "red" if one.code.is_difference else "dim"),
-            Text(_printable(one.number or one.reference or str(one.session_id or ""))),
-            "" if one.ours is None else one.ours.format(),
+            Text(one.code, "red" if one.code.is_difference else "dim").append(
+                f"\n{_printable(one.number or one.reference or str(one.session_id or ''))}",
+                "default",
+            ),
             "" if one.theirs is None else one.theirs.format(),
+            "" if one.ours is None else one.ours.format(),
             f"{one.at:%m-%d %H:%M:%S}",
             Text(_name(report, one.operator_id)),
         )
     return table
+
+
+def _table(title: str) -> Table:
+    # Without lines between columns it fits a terminal of 80, and a mail.
+    return Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
 
 
 def _verdict(report: DayReport) -> Text:

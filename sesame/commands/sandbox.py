@@ -13,17 +13,17 @@ from sesame.commands.sandbox_signed_wires import acquirer_command, etc_command
 from sesame.commands.sandbox_stripe import stripe_command
 from sesame.commands.sandbox_wechat import wechat_command
 from sesame.commands.stand_in_options import LOOPBACK, Host, JsonOutput, Port
-from sesame.commands.stand_in_server import listen, serve
+from sesame.commands.stand_in_server import SECRET_FILE_MODE, listen, secret_of, serve
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
 from sesame.sandbox.etc.signing import etc_public_pem, new_etc_private_pem
 from sesame.sandbox.fapiao import create_fapiao_stand_in
 from sesame.sandbox.fcm import create_fcm_stand_in, load_service_account, new_service_account
 from sesame.sandbox.sms import create_sms_stand_in
 
-PRIVATE_FILE_MODE = 0o600
-
 sandbox_app = typer.Typer(
-    help="Stand-ins for outside services. No real money moves.", no_args_is_help=True
+    help="Stand-ins for outside services. No real money moves.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 sandbox_app.command("acquirer")(acquirer_command)
@@ -45,7 +45,7 @@ def merchant_key_command(
 ) -> None:
     """Make a key pair for a merchant; an existing private key is kept."""
     if not private_out.exists():
-        private_out.touch(mode=PRIVATE_FILE_MODE)
+        private_out.touch(mode=SECRET_FILE_MODE)
         private_out.write_bytes(new_etc_private_pem() if ed25519 else new_private_pem())
     private = private_out.read_bytes()
     public_out.write_text(etc_public_pem(private) if ed25519 else public_pem(private))
@@ -76,7 +76,7 @@ def fcm_command(
         )
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--credentials-out") from error
-    credentials_out.touch(mode=PRIVATE_FILE_MODE)
+    credentials_out.touch(mode=SECRET_FILE_MODE)
     credentials_out.write_text(account.to_json(url), encoding="ascii")
     report = {"url": url, "project": account.project_id, "credentials": str(credentials_out)}
     typer.echo(json.dumps(report) if json_output else f"FCM stand-in at {url}")
@@ -87,7 +87,7 @@ def fcm_command(
 def sms_command(
     *,
     secret_file: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="File that holds the shared secret.")
+        Path, typer.Option(dir_okay=False, help="File with the shared secret; made if missing.")
     ],
     host: Host = LOOPBACK,
     port: Port = 0,
@@ -99,7 +99,7 @@ def sms_command(
     """
     listener, base_url = listen(host, port)
     url = f"{base_url}/messages"
-    secret = secret_file.read_text(encoding="utf-8").strip()
+    secret = secret_of(secret_file)
     typer.echo(json.dumps({"url": url}) if json_output else f"SMS stand-in at {url}")
     serve(create_sms_stand_in(secret, SystemClock()), listener)
 
@@ -108,7 +108,7 @@ def sms_command(
 def fapiao_command(
     *,
     secret_file: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="File that holds the shared secret.")
+        Path, typer.Option(dir_okay=False, help="File with the shared secret; made if missing.")
     ],
     account: Annotated[str, typer.Option(help="The caller's name on the wire.")] = "sesame",
     host: Host = LOOPBACK,
@@ -120,7 +120,7 @@ def fapiao_command(
     POST /_control and GET /_books, on loopback, issue or fail applications and show them.
     """
     listener, url = listen(host, port)
-    secret = secret_file.read_text(encoding="utf-8").strip()
+    secret = secret_of(secret_file)
     typer.echo(json.dumps({"url": url}) if json_output else f"Fapiao stand-in at {url}")
     serve(create_fapiao_stand_in(account, secret, SystemClock(), public_url=url), listener)
 

@@ -31,8 +31,9 @@ def alipay_command(  # noqa: PLR0913 - one parameter for each command-line optio
 ) -> None:
     """Play Alipay's gateway of docs/payments/alipay.md until interrupted.
 
-    Notices go to each order's own notify_url. POST /_control and GET /_books, on loopback, make it
-    misbehave and show its books.
+    Notices go to each order's own notify_url.
+
+    POST /_control and GET /_books, on loopback, make it misbehave and show its books.
     """
     listener, url = listen(host, port)
     options = Options(

@@ -17,7 +17,7 @@ from sesame.commands.stand_in_options import (
     Port,
     PublicUrl,
 )
-from sesame.commands.stand_in_server import listen, serve
+from sesame.commands.stand_in_server import listen, secret_of, serve
 from sesame.sandbox.gocardless import GoCardlessOptions, create_gocardless_stand_in
 from sesame.sandbox.platform import RETRY_MS
 
@@ -26,11 +26,11 @@ def gocardless_command(  # noqa: PLR0913 - one parameter for each command-line o
     *,
     data: Data,
     access_token_file: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="File that holds the access token.")
+        Path, typer.Option(dir_okay=False, help="File with the access token; made if missing.")
     ],
     webhook_secret_file: Annotated[
         Path,
-        typer.Option(exists=True, dir_okay=False, help="File with the secret of events."),
+        typer.Option(dir_okay=False, help="File with the secret of events; made if missing."),
     ],
     host: Host = LOOPBACK,
     port: Port = 0,
@@ -46,15 +46,12 @@ def gocardless_command(  # noqa: PLR0913 - one parameter for each command-line o
     listener, url = listen(host, port)
     options = GoCardlessOptions(
         data=data,
-        access_token=access_token_file.read_text(encoding="utf-8").strip(),
-        webhook_secret=webhook_secret_file.read_text(encoding="utf-8").strip(),
+        access_token=secret_of(access_token_file),
+        webhook_secret=secret_of(webhook_secret_file),
         public_url=(public_url or url).rstrip("/"),
         notice_url=notice_url,
         notice_retry_ms=notice_retry_ms,
     )
-    try:
-        stand_in = create_gocardless_stand_in(options, SystemClock())
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--data") from error
+    stand_in = create_gocardless_stand_in(options, SystemClock())
     typer.echo(json.dumps({"url": url}) if json_output else f"GoCardless stand-in at {url}")
     serve(stand_in.app, listener)

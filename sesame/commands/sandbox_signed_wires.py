@@ -107,7 +107,7 @@ def etc_command(  # noqa: PLR0913 - one parameter for each command-line option
     try:
         stand_in = create_etc_stand_in(options, SystemClock())
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--merchant-key or --data") from error
+        raise typer.BadParameter(str(error), param_hint="--merchant-key") from error
     if platform_key_out:
         platform_key_out.write_text(stand_in.platform_keys_pem)
     report = {"url": url, "merchant": merchant, "platform_keys": stand_in.platform_key_ids}

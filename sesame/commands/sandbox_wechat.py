@@ -8,11 +8,9 @@ import typer
 
 from parking.kit.clock import SystemClock
 from sesame.commands.stand_in_options import LOOPBACK, Data, Host, JsonOutput, Port, PublicUrl
-from sesame.commands.stand_in_server import listen, serve
-from sesame.sandbox.wechat import Account, Options, create_stand_in, new_api_key
+from sesame.commands.stand_in_server import listen, secret_of, serve
+from sesame.sandbox.wechat import Account, Options, create_stand_in
 from sesame.sandbox.wechat.app import ACCOUNT_APP, APP, MERCHANT, SERIAL
-
-_SECRET_FILE_MODE = 0o600
 
 
 def wechat_command(  # noqa: PLR0913 - one parameter for each command-line option
@@ -51,12 +49,13 @@ def wechat_command(  # noqa: PLR0913 - one parameter for each command-line optio
 ) -> None:
     """Play WeChat Pay of docs/payments/wechat.md until interrupted.
 
-    Notices go to each order's own notify_url. POST /_control and GET /_books, on loopback, make it
-    misbehave and show its books.
+    Notices go to each order's own notify_url.
+
+    POST /_control and GET /_books, on loopback, make it misbehave and show its books.
     """
     account = None
     if account_secret_file is not None:
-        secret = _secret(account_secret_file)
+        secret = secret_of(account_secret_file)
         account = Account(app=ACCOUNT_APP, secret=secret, page_host=page_host)
     listener, url = listen(host, port)
     options = Options(
@@ -64,7 +63,7 @@ def wechat_command(  # noqa: PLR0913 - one parameter for each command-line optio
         merchant=merchant,
         sub_merchant=sub_merchant,
         merchant_keys_pem={key_serial: merchant_key.read_bytes()},
-        api_key=_secret(api_key_file),
+        api_key=secret_of(api_key_file),
         account=account,
         page_host=page_host,
         public_url=(public_url or url).rstrip("/"),
@@ -92,11 +91,3 @@ def wechat_command(  # noqa: PLR0913 - one parameter for each command-line optio
         }
     typer.echo(json.dumps(report) if json_output else f"WeChat Pay stand-in at {url}")
     serve(stand_in.app, listener)
-
-
-def _secret(path: Path) -> str:
-    """Return the 32 characters of a file; made if it is not there."""
-    if not path.exists():
-        path.touch(mode=_SECRET_FILE_MODE)
-        path.write_text(new_api_key(), encoding="ascii")
-    return path.read_text(encoding="ascii").strip()

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from parking.kit.clock import ManualClock
+from parking.kit.errors import InvalidInputError
 from sesame.sandbox.platform import (
     ORDER,
     REFUND,
@@ -86,7 +88,9 @@ def platform(tmp_path: Path, clock: ManualClock) -> Iterator[Platform]:
 
 
 def _options(folder: Path) -> PlatformOptions:
-    return PlatformOptions(data=folder / "books.sqlite", public_url="http://pay.example")
+    return PlatformOptions(
+        name="acquirer", data=folder / "books.sqlite", public_url="http://pay.example"
+    )
 
 
 def _active(platform: Platform) -> str:
@@ -186,7 +190,19 @@ class TestBooks:
     def test_a_file_of_another_version_is_refused(self, tmp_path: Path, clock: ManualClock) -> None:
         with sqlite3.connect(tmp_path / "books.sqlite") as older:
             older.execute("create table orders (number text)")
-        with pytest.raises(ValueError, match="another version"):
+        with pytest.raises(InvalidInputError, match="another version"):
+            open_platform(_options(tmp_path), clock)
+
+    def test_a_file_of_another_platform_is_refused(
+        self, platform: Platform, tmp_path: Path, clock: ManualClock
+    ) -> None:
+        del platform
+        with pytest.raises(InvalidInputError, match=r"^--data: expected a file of its own: .*acq"):
+            open_platform(replace(_options(tmp_path), name="wechat"), clock)
+
+    def test_a_file_that_is_none_is_refused(self, tmp_path: Path, clock: ManualClock) -> None:
+        (tmp_path / "books.sqlite").write_text("export SESAME_ALIPAY_APP_ID=1\n" * 40)
+        with pytest.raises(InvalidInputError, match=r"^--data: .*not a database"):
             open_platform(_options(tmp_path), clock)
 
     def test_a_file_of_the_first_acquirer_goes_on(self, tmp_path: Path, clock: ManualClock) -> None:

@@ -19,6 +19,7 @@ from notifications.sms import (
 )
 from parking.drivers.port import SmsMessage, SmsNotSentError
 from parking.kit.clock import ManualClock
+from parking.kit.errors import InvalidInputError
 from sesame.sandbox.sms import create_sms_stand_in
 from tests.contract.http_server import listener, serving, url_of
 
@@ -116,7 +117,9 @@ async def test_an_error_shows_neither_number_nor_text(gateway: Gateway) -> None:
 
 
 def test_a_short_secret_is_refused() -> None:
-    with pytest.raises(ValueError, match="secret"):
+    with pytest.raises(
+        InvalidInputError, match=r"^SESAME_SMS_WEBHOOK_SECRET: expected at least 16"
+    ):
         WebhookSmsSender("http://127.0.0.1:1", "short", ManualClock(START))
 
 

@@ -51,11 +51,13 @@ def create_stand_in(options: Options, clock: Clock) -> StandIn:
     """Return the stand-in; a restart on the same file goes on where the last one stopped.
 
     Raises:
-        ValueError: the key is not an RSA public key, or the file is of another version.
+        InvalidInputError: the file is of another stand-in, or of another version.
+        ValueError: the key is not an RSA public key.
     """
     app_key = load_app_key(options.app_key_pem)
     platform = open_platform(
         PlatformOptions(
+            name="alipay",
             data=options.data,
             public_url=options.public_url,
             notice_retry_ms=options.notice_retry_ms,

@@ -66,10 +66,11 @@ def create_gocardless_stand_in(options: GoCardlessOptions, clock: Clock) -> GoCa
     payment and refund. A chargeback whose reason is `late_failure` is told as such a failure.
 
     Raises:
-        ValueError: the file is of another version of the stand-ins.
+        InvalidInputError: the file is of another stand-in, or of another version.
     """
     platform = open_platform(
         PlatformOptions(
+            name="gocardless",
             data=options.data,
             public_url=options.public_url,
             notice_url=options.notice_url,

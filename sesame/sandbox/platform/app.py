@@ -28,12 +28,14 @@ class PlatformOptions:
     """How to run a stand-in.
 
     Attributes:
+        name: What is played; a file belongs to one.
         data: The SQLite file; made if it is not there.
         public_url: Where payers reach the pages, without a slash at the end.
         notice_url: Where notices go; without it they wait, unless an order says where.
         key_count: How many signing keys `platform_key` of the control may choose from.
     """
 
+    name: str
     data: Path
     public_url: str
     notice_url: str | None = None
@@ -45,14 +47,14 @@ def open_platform(options: PlatformOptions, clock: Clock) -> Platform:
     """Return the platform; a restart on the same file goes on where the last one stopped.
 
     Raises:
-        ValueError: the file is of another version of the stand-ins.
+        InvalidInputError: the file is of another stand-in, or of another version.
     """
     time = AheadClock(clock)
 
     def now_ms() -> int:
         return int(time.now().timestamp() * 1000)
 
-    store = Store(options.data)
+    store = Store(options.data, options.name)
     notices = NoticeBook(store, now_ms)
     agreements = AgreementBook(store, notices, now_ms)
     orders = OrderBook(store, agreements, notices, now_ms)

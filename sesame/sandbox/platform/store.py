@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from parking.kit.errors import InvalidInputError
 from sesame.sandbox.platform.upgrade import upgrade
 
 NONCE_LIFETIME_MS = 2 * 300 * 1000
@@ -58,22 +59,33 @@ create index if not exists notice_due on notice (due_ms) where due_ms is not nul
 class Store:
     """One SQLite file; calls never overlap, for none of them waits for anything else.
 
+    Args:
+        path: The file; made if it is not there.
+        platform: Whose books they are; a file that another platform began is not taken.
+
     Raises:
-        ValueError: the file is of another version of the stand-ins.
+        InvalidInputError: the file is of another platform or another version, or is none.
     """
 
-    def __init__(self, path: Path) -> None:
-        # One thread opens the file, another may serve from it; never two at once.
-        self._connection = sqlite3.connect(
-            path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-        )
-        self._connection.row_factory = sqlite3.Row
-        # Write-ahead without a sync per commit survives a killed process, which is what is tested.
-        self._connection.execute("pragma journal_mode = wal")
+    def __init__(self, path: Path, platform: str) -> None:
+        try:
+            # One thread opens the file, another may serve from it; never two at once.
+            self._connection = sqlite3.connect(
+                path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            )
+            self._connection.row_factory = sqlite3.Row
+            # Write-ahead without a sync per commit survives a killed process: that is tested.
+            self._connection.execute("pragma journal_mode = wal")
+        except sqlite3.DatabaseError as error:
+            raise InvalidInputError("--data", f"a file for the books: {path}: {error}") from error
         self._connection.execute("pragma synchronous = normal")
         self._require_version(path)
         self._connection.executescript(_SCHEMA)
         self._connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
+        owner = self.secret("platform", platform.encode).decode()
+        if owner != platform:
+            self._connection.close()
+            raise InvalidInputError("--data", f"a file of its own: {path} has the books of {owner}")
 
     def _require_version(self, path: Path) -> None:
         tables = self._connection.execute("select count(*) from sqlite_schema").fetchone()[0]
@@ -84,7 +96,9 @@ class Store:
             and not (version == 0 and upgrade(self._connection))
         ):
             self._connection.close()
-            raise ValueError(f"{path} was written by another version of the stand-in: remove it")
+            raise InvalidInputError(
+                "--data", f"a new file: {path} was written by another version of the stand-in"
+            )
 
     def close(self) -> None:
         """Close the file."""

@@ -46,11 +46,13 @@ def open_wire(options: Options, scheme: Scheme, agreement_field: str, clock: Clo
     """Return the wire; a restart on the same file goes on where the last one stopped.
 
     Raises:
-        ValueError: a merchant key is of another algorithm, or the file is of another version.
+        InvalidInputError: the file is of another stand-in, or of another version.
+        ValueError: a merchant key is of another algorithm.
     """
     merchant_keys = [scheme.load_merchant_key(pem) for pem in options.merchant_keys_pem]
     platform = open_platform(
         PlatformOptions(
+            name=scheme.name,
             data=options.data,
             public_url=options.public_url,
             notice_url=options.notice_url,

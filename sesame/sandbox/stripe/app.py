@@ -85,6 +85,7 @@ def create_stripe_stand_in(options: StripeOptions, clock: Clock) -> Starlette:
     """
     platform = open_platform(
         PlatformOptions(
+            name="stripe",
             data=options.data,
             public_url=options.public_url,
             notice_url=options.notice_url,

@@ -97,6 +97,7 @@ def create_stand_in(options: Options, clock: Clock) -> StandIn:
     }
     platform = open_platform(
         PlatformOptions(
+            name="wechat",
             data=options.data,
             public_url=options.public_url,
             notice_retry_ms=options.notice_retry_ms,

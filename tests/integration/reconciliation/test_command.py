@@ -55,6 +55,12 @@ async def test_a_day_as_tables_json_and_csv(world: LaneWorld, tmp_path: Path) ->
     assert (told["error"]["code"], told["error"]["retryable"]) == ("SETTLEMENT_NOT_READY", True)
     nobody = await run(day, provider="nobody")
     assert (nobody.exit_code, nobody.stderr) == (2, "INVALID_INPUT: provider: expected fake\n")
+    nowhere = await run(day, "--csv", str(tmp_path / "none" / "x.csv"))
+    assert nowhere.exit_code == reconcile.NOT_DONE
+    assert nowhere.stderr.startswith("INVALID_INPUT: --csv: expected a file that can be written")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SESAME_WECHAT_ADVANCE_FUNDED", "maybe")
+        assert (await run(day)).exit_code == reconcile.NOT_DONE
 
     await paid_stay(world)
     next_morning(world)

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from parking.kit.clock import SystemClock
+from parking.kit.database import driver_url
 from parking.kit.errors import InvalidInputError
+from sesame.commands.stand_in_server import listen, secret_of
 from sesame.providers.alipay import alipay_provider
 from sesame.sandbox.alipay.signing import new_private_pem, public_pem
 from sesame.settings import Settings
@@ -54,6 +56,32 @@ def test_what_is_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hush" not in shown
     assert KEY not in shown
     assert "api_port=8080" in shown
+
+
+def test_what_is_neither_true_nor_false_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESAME_WECHAT_ADVANCE_FUNDED", "maybe")
+    with pytest.raises(InvalidInputError, match=r"_ADVANCE_FUNDED: expected a valid boolean"):
+        Settings()
+
+
+def test_an_address_that_is_none_is_named_without_its_password() -> None:
+    with pytest.raises(InvalidInputError, match=r"^DATABASE_URL: expected an address") as caught:
+        driver_url("postgresql://sesame:hush@db:port/x")
+    assert "hush" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    taken, url = listen("127.0.0.1", 0)
+    with taken, pytest.raises(InvalidInputError, match=r"^--host, --port: expected .* free"):
+        listen("127.0.0.1", int(url.rpartition(":")[2]))
+
+
+def test_a_secret_is_made_once_and_long_enough(tmp_path: Path) -> None:
+    made = secret_of(tmp_path / "secret")
+    assert len(made) == 32
+    assert secret_of(tmp_path / "secret") == made
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
 
 
 def test_wrong_port_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
