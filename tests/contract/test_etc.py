@@ -20,6 +20,10 @@ from parking.payments.port import (
     SettlementNotReadyError,
 )
 from parking.payments.providers.etc.adapter import ANTENNA_MISSING
+from parking.payments.providers.etc.signature import SCHEME
+from parking.payments.signed_wire import PrivateKey
+from parking.payments.signed_wire.answers import OrderAnswer
+from parking.payments.signed_wire.client import Failure, SignedClient
 from tests.contract.etc_stage import EtcStage
 from tests.contract.payment_script import (
     ANTENNA,
@@ -214,3 +218,24 @@ class TestSettlement:
         assert other[0].amount == Money(right[0].amount.amount_minor + 1, "CNY")
         assert other[1:] == right[1:]
         assert await etc_stage.provider.fetch_settlement(today) == right
+
+
+class TestCaller:
+    async def test_only_the_merchants_own_signature_is_let_in(self, etc_stage: EtcStage) -> None:
+        key = SCHEME.load_private_key(etc_stage.settings.merchant_key_pem)
+
+        def of_other_bytes(text: bytes) -> bytes:
+            return key.sign(text + b"x")
+
+        async def asked(key: PrivateKey) -> object:
+            def load(_pem: str) -> PrivateKey:
+                return key
+
+            scheme = replace(SCHEME, load_private_key=load)
+            client = SignedClient(scheme, etc_stage.settings, SystemClock())
+            answer = await client.call(OrderAnswer, "GET", f"/v1/deductions/{new_number()}")
+            await client.aclose()
+            return answer
+
+        assert await asked(key) == Failure("not_found", 404)
+        assert await asked(replace(key, sign=of_other_bytes)) == Failure("signature_refused", 401)
