@@ -82,7 +82,7 @@ async def approve_plate_binding(
     plate_index, claim_id = decode_keys(given.claim_id, kind=_CLAIM, count=2, field="claimId")
     async with info.context.parking.database.begin() as unit:
         bound = await service.approve_claim(
-            unit, plate_index, claim_id, staff_name=f"{staff.operator_id}:{staff.name}"
+            unit, plate_index, claim_id, staff_name=staff.recorded_name
         )
         # Whoever had the plate before allowed charges for a car of theirs, not for this one.
         await end_mandates(unit, plate_index, await service.active_binding(unit, plate_index))
@@ -98,9 +98,7 @@ async def refuse_plate_binding(
     staff = info.context.staff()
     plate_index, claim_id = decode_keys(given.claim_id, kind=_CLAIM, count=2, field="claimId")
     async with info.context.parking.database.begin() as unit:
-        await service.refuse_claim(
-            unit, plate_index, claim_id, staff_name=f"{staff.operator_id}:{staff.name}"
-        )
+        await service.refuse_claim(unit, plate_index, claim_id, staff_name=staff.recorded_name)
     return BindingRefused(claim_id=given.claim_id)
 
 

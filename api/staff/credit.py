@@ -138,7 +138,7 @@ async def set_credit_policy(
             arrears_days=given.arrears_days,
             place_ids=[key[1] for key in keys],
         ),
-        by=f"{staff.operator_id}:{staff.name}",
+        by=staff.recorded_name,
     )
     return CreditPolicySet(policy=StaffCreditPolicy.of(policy))
 

@@ -153,7 +153,7 @@ async def take_cash(info: Info, given: Annotated[TakeCashInput, Given]) -> CashT
     staff = info.context.staff()
     owner_id, bill_id = decode_keys(given.bill_id, kind=BILL_KIND, count=2, field="billId")
     paid = await desk_payment.take_cash(
-        info.context.parking, staff.operator_id, owner_id, bill_id, by=_name(staff)
+        info.context.parking, staff.operator_id, owner_id, bill_id, by=staff.recorded_name
     )
     return CashTaken(amount=Money.of(paid.amount))
 
@@ -166,7 +166,7 @@ async def write_off_bill(info: Info, given: Annotated[WriteOffBillInput, Given])
     if operator_id != staff.operator_id:
         raise BillUnknownError("billId: expected one of yours")
     row = await write_off.write_off(
-        info.context.parking, operator_id, bill_id, reason=given.reason, by=_name(staff)
+        info.context.parking, operator_id, bill_id, reason=given.reason, by=staff.recorded_name
     )
     return BillWrittenOff(
         amount=Money.of(money.Money(row.amount_minor, row.currency)),
@@ -184,7 +184,7 @@ async def open_exit(info: Info, given: Annotated[OpenExitInput, Given]) -> ExitO
     if operator_id != staff.operator_id:
         raise ExitNotWaitingError("laneId: expected an exit of yours")
     done = await override.let_out(
-        info.context.parking, operator_id, lane_id, reason=given.reason, by=_name(staff)
+        info.context.parking, operator_id, lane_id, reason=given.reason, by=staff.recorded_name
     )
     return ExitOpened(override=StaffExitOverride.of(done.override))
 
@@ -249,7 +249,3 @@ class DeskMutations:
         description="Let the car at an exit out, whatever it owes: that stays owed, and your name "
         "and reason are kept. Repeating it for the same car changes nothing.",
     )
-
-
-def _name(staff: StaffIdentity) -> str:
-    return f"{staff.operator_id}:{staff.name}"

@@ -25,7 +25,6 @@ from api.types.dispute import DISPUTE_KIND
 from api.types.money import Money
 from api.types.page import PageInfo, require_page_size
 from parking.disputes import models
-from parking.drivers.tokens import StaffIdentity
 from parking.flows.disputes import dispute_decision, dispute_preview, dispute_view
 
 _CURSOR = "DisputeCursor"
@@ -44,7 +43,7 @@ async def resolve_dispute(
         kind=given.decision.value,
         remedy=remedy_of(given),
         words=given.words,
-        staff_name=_name(staff),
+        staff_name=staff.recorded_name,
     )
     view = await dispute_view.view_of(info.context.parking, dispute)
     return DisputeResolved(dispute=DisputeSummary.of(view))
@@ -78,7 +77,7 @@ async def review_dispute(
     staff = info.context.staff()
     dispute_id = decode_id(given.dispute_id, kind=DISPUTE_KIND, field="disputeId")
     view = await dispute_view.review(
-        info.context.parking, staff.operator_id, dispute_id, staff_name=_name(staff)
+        info.context.parking, staff.operator_id, dispute_id, staff_name=staff.recorded_name
     )
     return DisputeReviewed(dispute=DisputeSummary.of(view))
 
@@ -165,7 +164,3 @@ class DisputeMutations:
         description="Say that you have looked at a misread that the system found. Repeating it "
         "changes nothing; the first name stays.",
     )
-
-
-def _name(staff: StaffIdentity) -> str:
-    return f"{staff.operator_id}:{staff.name}"

@@ -10,7 +10,7 @@ from api.acting import Given, outcome_of, refusable
 from api.config import PAGE_SIZE
 from api.global_ids import BILL_KIND, decode_id, decode_keys, encode_id
 from api.request import Info
-from api.types.money import Money, MoneyInput
+from api.types.money import Money, MoneyInput, required_money
 from api.types.page import PageInfo, require_page_size
 from api.types.refund import REFUND_KIND
 from parking.drivers.tokens import StaffIdentity
@@ -22,7 +22,6 @@ from parking.flows.payments.correction import (
     session_of_bill,
 )
 from parking.flows.payments.refund_view import RefundView
-from parking.kit import money
 from parking.kit.errors import InvalidInputError
 from parking.payments.errors import BillUnknownError, RefundUnknownError
 from parking.payments.models import RefundState
@@ -179,7 +178,7 @@ async def correct_bill(info: Info, given: Annotated[CorrectBillInput, Given]) ->
             bill_id=bill_id if given.waived_lines else None,
         ),
         correction_id=f"desk:{given.correction_id}",
-        by=_name(staff),
+        by=staff.recorded_name,
         reason=given.reason,
     )
     return BillCorrected.of(outcome)
@@ -193,10 +192,10 @@ async def refund_bill(info: Info, given: Annotated[RefundBillInput, Given]) -> B
         info.context.parking,
         staff.operator_id,
         _own_bill(staff, given.bill_id),
-        _amount(given.amount),
+        required_money(given.amount, field="amount"),
         key=given.refund_key,
         reason=given.reason,
-        by=_name(staff),
+        by=staff.recorded_name,
     )
     return BillRefunded(refund=StaffRefund.of(view))
 
@@ -210,7 +209,9 @@ async def retry_refund(info: Info, given: Annotated[RetryRefundInput, Given]) ->
     )
     if operator_id != staff.operator_id:
         raise RefundUnknownError("refundId: expected one of yours")
-    view = await desk_refund.retry(info.context.parking, operator_id, refund_id, by=_name(staff))
+    view = await desk_refund.retry(
+        info.context.parking, operator_id, refund_id, by=staff.recorded_name
+    )
     return BillRefunded(refund=StaffRefund.of(view))
 
 
@@ -290,14 +291,3 @@ def _vehicle(given: CorrectedVehicleInput | None) -> Vehicle | None:
         "is_resident": given.is_resident,
     }
     return validated(Vehicle, said, "vehicle")
-
-
-def _amount(given: MoneyInput) -> money.Money:
-    try:
-        return money.Money(given.amount_minor, given.currency)
-    except ValueError as error:
-        raise InvalidInputError("amount", "an amount and an ISO 4217 currency") from error
-
-
-def _name(staff: StaffIdentity) -> str:
-    return f"{staff.operator_id}:{staff.name}"

@@ -10,13 +10,11 @@ from api.acting import Given, outcome_of, refusable
 from api.config import PAGE_SIZE
 from api.global_ids import BILL_KIND, decode_id, encode_id
 from api.request import Info
-from api.types.money import Money, MoneyInput, MoneySum
+from api.types.money import Money, MoneyInput, MoneySum, required_money
 from api.types.page import PageInfo, require_page_size
 from parking.drivers.tokens import StaffIdentity
 from parking.flows.payments import partner_view
 from parking.flows.payments.partner_view import CollectionView, PartnershipView, SettlementView
-from parking.kit import money
-from parking.kit.errors import InvalidInputError
 from parking.payments.partner_models import CollectionState, PartnershipState
 
 OPERATOR_KIND = "Operator"
@@ -161,7 +159,7 @@ async def propose_partnership(
     """Propose an agreement."""
     staff, partner_id = _parties(info, given.partner_id)
     view = await partner_view.propose(
-        info.context.parking, staff.operator_id, partner_id, by=_name(staff)
+        info.context.parking, staff.operator_id, partner_id, by=staff.recorded_name
     )
     return PartnershipChanged(partnership=Partnership.of(view))
 
@@ -173,7 +171,7 @@ async def accept_partnership(
     """Agree to a proposal."""
     staff, partner_id = _parties(info, given.partner_id)
     view = await partner_view.accept(
-        info.context.parking, staff.operator_id, partner_id, by=_name(staff)
+        info.context.parking, staff.operator_id, partner_id, by=staff.recorded_name
     )
     return PartnershipChanged(partnership=Partnership.of(view))
 
@@ -183,7 +181,7 @@ async def end_partnership(info: Info, given: Annotated[PartnerInput, Given]) -> 
     """End an agreement."""
     staff, partner_id = _parties(info, given.partner_id)
     view = await partner_view.end(
-        info.context.parking, staff.operator_id, partner_id, by=_name(staff)
+        info.context.parking, staff.operator_id, partner_id, by=staff.recorded_name
     )
     return PartnershipChanged(partnership=Partnership.of(view))
 
@@ -196,10 +194,10 @@ async def settle_partner(info: Info, given: Annotated[SettlePartnerInput, Given]
         info.context.parking,
         staff.operator_id,
         partner_id,
-        _amount(given.amount),
+        required_money(given.amount, field="amount"),
         key=given.settlement_key,
         reference=given.reference,
-        by=_name(staff),
+        by=staff.recorded_name,
     )
     return PartnerSettled(settlement=PartnerSettlement.of(view))
 
@@ -283,14 +281,3 @@ class PartnerMutations:
 def _parties(info: Info, partner_id: strawberry.ID) -> tuple[StaffIdentity, UUID]:
     staff = info.context.staff()
     return staff, decode_id(partner_id, kind=OPERATOR_KIND, field="partnerId")
-
-
-def _amount(given: MoneyInput) -> money.Money:
-    try:
-        return money.Money(given.amount_minor, given.currency)
-    except ValueError as error:
-        raise InvalidInputError("amount", "an amount and an ISO 4217 currency") from error
-
-
-def _name(staff: StaffIdentity) -> str:
-    return f"{staff.operator_id}:{staff.name}"

@@ -157,7 +157,7 @@ async def end_payment(info: Info, given: Annotated[EndPaymentInput, Given]) -> P
         info.context.parking,
         staff.operator_id,
         attempt_id,
-        by=f"{staff.operator_id}:{staff.name}",
+        by=staff.recorded_name,
         reason=given.reason,
     )
     return PaymentEnded(payment=StaffPayment.of(view))

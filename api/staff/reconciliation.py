@@ -11,7 +11,6 @@ from api.global_ids import BILL_KIND, decode_id, encode_id
 from api.request import Info
 from api.types.money import MoneySum
 from api.types.page import PageInfo, require_page_size
-from parking.drivers.tokens import StaffIdentity
 from parking.flows.reconciliation import difference_view
 from parking.flows.reconciliation.difference_view import DifferenceView
 from parking.kit import money
@@ -196,7 +195,7 @@ async def resolve_difference(
         staff.operator_id,
         decode_id(given.difference_id, kind=DIFFERENCE_KIND, field="differenceId"),
         note=given.note,
-        by=_name(staff),
+        by=staff.recorded_name,
     )
     return DifferenceResolved(difference=StaffDifference.of(view))
 
@@ -279,7 +278,3 @@ class ReconciliationMutations:
 
 def _money(amount_minor: int, currency: str) -> MoneySum:
     return MoneySum.of(money.Money(amount_minor, currency))
-
-
-def _name(staff: StaffIdentity) -> str:
-    return f"{staff.operator_id}:{staff.name}"

@@ -55,13 +55,16 @@ class MoneyInput:
 
 
 def checked_money(given: MoneyInput | None, *, field: str) -> money.Money | None:
-    """Return what a client sent; None for nothing.
+    """Return what a client sent; None for nothing; raises as `required_money`."""
+    return None if given is None else required_money(given, field=field)
+
+
+def required_money(given: MoneyInput, *, field: str) -> money.Money:
+    """Return what a client sent.
 
     Raises:
         InvalidInputError: the currency is no code.
     """
-    if given is None:
-        return None
     try:
         return money.Money(given.amount_minor, given.currency)
     except ValueError as error:

@@ -50,6 +50,11 @@ class StaffIdentity:
     name: str
     expires_at: datetime
 
+    @property
+    def recorded_name(self) -> str:
+        """The name as it is kept beside what they decide: with their operator's id."""
+        return f"{self.operator_id}:{self.name}"
+
 
 class TokenIssuer:
     """Signs and verifies access tokens with one ES256 key.

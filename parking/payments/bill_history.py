@@ -7,13 +7,12 @@ from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import floor_id, id_time
-from parking.payments.models import Bill, BillCorrection, BillState, PaymentAttempt, Refund
+from parking.payments.models import Bill, BillState, PaymentAttempt, Refund
 from parking.payments.repository import CLOCKS_APART_MAX, REFUNDS_MAX, find_bill
 from parking.payments.versions import VERSIONS_MAX, version_id
 
 # A stay that is prepaid again and again still has an end.
 BILLS_PER_STAY_MAX = 500
-CORRECTIONS_MAX = 100
 
 
 async def find_versions(unit: UnitOfWork, bill: Bill) -> list[Bill]:
@@ -75,20 +74,6 @@ async def find_some(
         .where(col(Bill.id).in_(list(bill_ids)))
     )
     return {bill.id: bill for bill in await unit.session.exec(statement)}
-
-
-async def find_corrections(
-    unit: UnitOfWork, operator_id: UUID, session_id: UUID
-) -> Sequence[BillCorrection]:
-    """Return why the bills of a stay were corrected, oldest first."""
-    statement = (
-        select(BillCorrection)
-        .where(col(BillCorrection.operator_id) == operator_id)
-        .where(col(BillCorrection.session_id) == session_id)
-        .order_by(col(BillCorrection.id))
-        .limit(CORRECTIONS_MAX)
-    )
-    return (await unit.session.exec(statement)).all()
 
 
 async def find_refunds(unit: UnitOfWork, attempt: PaymentAttempt) -> Sequence[Refund]:

@@ -32,7 +32,7 @@ from parking.kit.money import Money
 from parking.lanes import repository as lanes
 from parking.lanes.models import Presentation
 from parking.lanes.service import ALTERNATIVES_CONTEXT, PLATE_CONTEXT
-from parking.payments import balances, bill_history
+from parking.payments import balances, bill_history, repository
 from parking.payments import repository as payments
 from parking.payments.errors import BillUnknownError
 from parking.payments.models import Bill, BillCorrection, BillState
@@ -108,7 +108,7 @@ async def _read(
     rate_table = await tariffs.find_version(unit, bill.operator_id, rate_table_id)
     if session is None or rate_table is None:
         raise BillUnknownError("bill: expected one whose stay and rate table are kept")
-    corrections = await bill_history.find_corrections(unit, bill.operator_id, session_id)
+    corrections = await repository.find_corrections(unit, bill.operator_id, session_id)
     return _Record(bill, versions, session, rate_table, list(corrections))
 
 

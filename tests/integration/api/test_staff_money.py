@@ -184,7 +184,7 @@ async def test_nonsense_is_refused_with_its_field(api: ApiWorld, staff: str) -> 
         (
             REFUND,
             refund_of(bill_id, 1) | {"amount": {"amountMinor": 1, "currency": "yuan"}},
-            "amount",
+            "amount.currency",
         ),
         (CORRECT, correction | {"correctionId": ""}, "correctionId"),
         (CORRECT, correction | {"correctionId": "x" * 101}, "correctionId"),
