@@ -1,7 +1,6 @@
 """WeChat Pay on the payer's own phone: codes for openids, orders, and what WeChat pays of them."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -23,31 +22,13 @@ from parking.payments.port import (
 from parking.payments.providers.wechat import OfficialAccount, WechatProvider
 from tests.contract.payment_script import as_sent, checkout_order
 from tests.contract.wechat_scheme import Recorder, Seen
-from tests.contract.wechat_stage import (
-    ACCOUNT_SECRET,
-    PAGE_HOST,
-    SUB_MERCHANT,
-    RunningWechat,
-    WechatStage,
-    run_wechat,
-    stage_of,
-)
+from tests.contract.wechat_stage import SUB_MERCHANT, WechatStage
 from tests.contract.wechat_wire import AT, MERCHANT, NOW_S, NUMBER, PRICE, Keys
+from tests.factories.stand_ins import ACCOUNT_SECRET, PAGE_HOST
 
 AGENT = "Mozilla/5.0 (Linux; Android 14) MicroMessenger/8.0.50"
 BACK, STATE = f"https://{PAGE_HOST}/pay/abc", "7d0e6c21"
 SHEET = "/wechat/sheet"
-
-
-@pytest.fixture(scope="module")
-def partner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningWechat]:
-    yield from run_wechat(tmp_path_factory.mktemp("partner"), SUB_MERCHANT)
-
-
-@pytest.fixture
-async def partner_stage(partner: RunningWechat) -> AsyncIterator[WechatStage]:
-    async for stage in stage_of(partner):
-        yield stage
 
 
 def provider_of(stage: WechatStage) -> WechatProvider:
@@ -312,6 +293,8 @@ class TestInWechat:
         assert await status_of(stage, order) is OrderStatus.SUCCEEDED
         again = await stage.client.post(sheet, params=page.handover)
         assert (again.status_code, "request:fail" in again.text) == (403, True)
+        with pytest.raises(ProviderRefusedError, match="orderpaid"):
+            await stage.provider.start_checkout(order)
 
     @pytest.mark.parametrize(
         "change",
@@ -353,6 +336,8 @@ class TestInWechat:
         sheet = f"{wechat_stage.base_url}{SHEET}"
         assert (await wechat_stage.client.post(sheet, params=page.handover)).status_code == 403
         assert await status_of(wechat_stage, order) is OrderStatus.FAILED
+        with pytest.raises(ProviderRefusedError, match="order_closed"):
+            await wechat_stage.provider.start_checkout(order)
 
     async def test_a_number_is_of_one_way_to_pay(self, wechat_stage: WechatStage) -> None:
         order = await order_in_wechat(wechat_stage)

@@ -95,9 +95,13 @@ class PageCalls:
             extra=extra,
         )
         try:
-            return self._platform.orders.checkout(order, self._outcome(asked, turn))
+            row = self._platform.orders.checkout(order, self._outcome(asked, turn))
         except NumberConflictError as error:
             raise number_used() from error
+        if row["status"] != "accepted":
+            is_paid = row["status"] == "succeeded"
+            raise ApiError(400, "ORDERPAID" if is_paid else "ORDER_CLOSED", "the order is over")
+        return row
 
     def _outcome(self, asked: Json, turn: Turn) -> Outcome:
         outcome = unpaid_checkout(turn.manner)

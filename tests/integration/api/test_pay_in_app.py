@@ -73,6 +73,7 @@ async def test_in_the_app_the_page_asks_who_pays_and_hands_the_order_over(lane: 
     cookie = asked.headers["set-cookie"]
     assert f"Path={lane.path}" in cookie
     assert "HttpOnly" in cookie
+    assert "Secure" in cookie or lane.lanes.context.public_url.startswith("http:")
     assert "SameSite=lax" in cookie
     # Nothing is begun before it is known who pays.
     assert await lane.rows() == []

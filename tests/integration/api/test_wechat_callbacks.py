@@ -140,8 +140,25 @@ async def town(api: ApiWorld) -> AsyncGenerator[Town]:
     await adapter.aclose()
 
 
+@pytest.mark.parametrize(
+    "agent", ["Mozilla/5.0 (Linux; Android 14) MicroMessenger/8.0.50", "Mobile MicroMessenger"]
+)
+async def test_in_wechat_without_an_account_the_code_says_how_to_go_on(
+    town: Town, agent: str
+) -> None:
+    answer = await town.api.http.post(
+        town.code_page.url.path, data={"provider": "wechat"}, headers={"user-agent": agent}
+    )
+    assert answer.status_code == 200
+    assert "The phone that shows this code cannot scan it." in answer.text
+    assert "own browser (in WeChat: the menu at the top right)" in answer.text
+    assert "<script" not in answer.text
+    assert await town.api.lanes.count("payment_attempts") == 1
+
+
 async def test_a_code_is_shown_to_be_read(town: Town) -> None:
     page = town.code_page
+    assert "<p>Scan this code with the payment app.</p>" in page.text
     assert (page.status_code, page.headers["cache-control"]) == (200, "no-store")
     assert "<h1>Scan to pay</h1>" in page.text
     code = segno.make(CODE, error="m").svg_inline(omitsize=True, title="Payment code")
