@@ -62,7 +62,7 @@ async def current_bill(
             standing.presentation_id = presentation_id
             return standing
         await payments.void_bill(unit, standing)
-    elif bills and not live.due:
+    elif bills and not live.due and bills[-1].state == BillState.PAID:
         return bills[-1]
     basis = await _basis(unit, session, live, presentation_id, bills)
     return await payments.issue_bill(
@@ -100,7 +100,7 @@ async def _basis(
         ),
         circumstances=live.circumstances,
         paid_minor=live.paid.amount_minor,
-        paid_bill_ids=tuple(bill.id for bill in bills if bill.state == BillState.PAID),
+        paid_bill_ids=tuple(bill.id for bill in live_bill.settled_of(session, bills)),
         grace_until=live.closed_until,
         credits=tuple(
             StoredCredit(reason=one.reason, amount_minor=one.amount_minor, note=one.note)

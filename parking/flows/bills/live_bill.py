@@ -80,7 +80,7 @@ def bill_of(session: Session, table: RateTable, bills: Sequence[Bill], at: datet
     longest_at = priced_from + timedelta(days=STAY_DAYS_MAX)
     as_of = _priced_until(session, bills[-1] if bills else None, at, longest_at)
     zero = Money.zero(table.currency)
-    paid = sum((_amount(bill) for bill in bills if bill.state == BillState.PAID), zero)
+    paid = sum((_amount(bill) for bill in settled_of(session, bills)), zero)
     closed_until = _closed_until(session, as_of)
     facts = StayFacts(
         priced_from=priced_from,
@@ -125,6 +125,17 @@ def bill_of(session: Session, table: RateTable, bills: Sequence[Bill], at: datet
         closed_until=closed_until,
         reopened_due=reopened,
     )
+
+
+def settled_of(session: Session, bills: Sequence[Bill]) -> list[Bill]:
+    """Return the bills of a stay that its next bill need not ask for again.
+
+    Of a stay under way a bill is only owed where the payer's bank took its money back: it stays
+    owed by itself, and nobody is charged by himself for what they disputed.
+    """
+    is_over = session.left_at is not None
+    states = {BillState.PAID} if is_over else set(BillState) - {BillState.ISSUED}
+    return [bill for bill in bills if bill.state in states]
 
 
 def due_curve(bill: LiveBill, until: datetime) -> list[LiveBill]:

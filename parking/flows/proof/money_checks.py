@@ -63,7 +63,8 @@ def check_earlier(
         if other is None or other.session_id != bill.session_id:
             words = "an earlier bill that it names is none of this stay"
             return failed(name, "a bill of this stay", bill_id, words)
-        if other.total_minor and other.paid_at is None:
+        # A version that replaced a paid one is owed where the payer's bank took the money back.
+        if other.total_minor and other.paid_at is None and other.corrects_id is None:
             words = "an earlier bill that it names was not paid"
             return failed(name, "paid", other.state, words)
     found = Money(sum(earlier[bill_id].total_minor for bill_id in named), bill.currency).format()

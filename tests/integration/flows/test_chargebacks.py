@@ -14,9 +14,11 @@ from parking.flows.payments import (
     desk_payment,
     desk_refund,
     notices,
+    prepay,
     refunds,
 )
 from parking.flows.proof import verification
+from parking.flows.proof.bill_proof import prove
 from parking.kit.money import Money
 from parking.payments import credit, repository
 from parking.payments.chargeback_models import ChargebackStatus
@@ -238,6 +240,38 @@ async def test_what_was_paid_in_cash_meanwhile_waits_to_be_handed_out(world: Lan
     assert (await world.balances())["receivable", "CNY"] == -1000
     await desk_refund.retry(world.context, owner, waiting["id"], by="Ada")
     assert await world.accounts() == {"provider:fake": 1000, "revenue": -1000}
+
+
+@pytest.mark.parametrize(("minutes", "more_minor"), [(5, 0), (40, 500)])
+async def test_a_car_that_is_still_inside_is_not_asked_for_it_again(
+    world: LaneWorld, minutes: float, more_minor: int
+) -> None:
+    driver_id = await world.add_driver()
+    await world.permit(driver_id)
+    session_id = await world.drive_in()
+    world.wait(minutes=45)
+    await prepay.prepay(world.context, driver_id, session_id)
+    async with world.context.database.begin() as unit:
+        [bill] = await repository.find_bills(unit, world.entry.operator_id, session_id)
+    said = await said_of(world, bill)
+    await hear(world, OPENED, said)
+    world.wait(minutes=minutes)
+
+    decision = await world.drive_out()
+
+    assert decision.reason == ("paid" if more_minor else "zero_due")
+    assert world.provider.captured("CNY") == 1000 + more_minor
+    assert (await world.balances())["receivable", "CNY"] == 1000
+    assert (await world.balances())["revenue", "CNY"] == -1000 - more_minor
+    [listed] = await world.rows("SELECT amount_minor FROM owed_bills")
+    assert listed["amount_minor"] == 1000
+    async with world.context.database.begin() as unit:
+        *_, last = await repository.find_bills(unit, world.entry.operator_id, session_id)
+        found = await prove(world.context, unit, last.operator_id, last.id)
+    assert (last.total_minor, found.first_problem) == (more_minor, None)
+    await hear(world, WON, said)
+    assert (await world.balances())["receivable", "CNY"] == 0
+    assert await world.count("owed_bills") == 0
 
 
 async def test_a_part_is_the_operators_loss(world: LaneWorld) -> None:
