@@ -30,6 +30,7 @@ from sesame.sandbox.platform import (
     create_app,
     open_platform,
     settlement_lines,
+    unpaid_checkout,
 )
 from sesame.sandbox.platform.store import NONCE_LIFETIME_MS
 
@@ -360,6 +361,16 @@ class TestControl:
             answer = await client.post("/_control", json=wish)
             assert answer.status_code == status
             assert (await client.post("/_control", json={})).json() == {"rules": []}
+
+    async def test_a_page_says_whom_it_stands_in_for(
+        self, platform: Platform, app: Starlette
+    ) -> None:
+        platform.title = "Coin & Co"
+        row = platform.orders.checkout(_order("P1", _active(platform)), unpaid_checkout("normal"))
+        async with _client(app) as client:
+            shown = (await client.get(f"/pay/{row['token']}")).text
+        assert "<button>Pay 10.00 CNY</button>" in shown
+        assert "A stand-in for Coin &amp; Co. No real money moves." in shown
 
     async def test_the_clock_goes_ahead_until_it_is_cleared(
         self, platform: Platform, app: Starlette

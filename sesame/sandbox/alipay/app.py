@@ -60,6 +60,7 @@ def create_stand_in(options: Options, clock: Clock) -> StandIn:
             name="alipay",
             data=options.data,
             public_url=options.public_url,
+            title="Alipay",
             notice_retry_ms=options.notice_retry_ms,
             key_count=PLATFORM_KEYS,
         ),

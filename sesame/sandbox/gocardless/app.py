@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from parking.kit.clock import Clock
 from sesame.sandbox.gocardless.api import GoCardless
 from sesame.sandbox.gocardless.days import DAYS_MAX, pass_day
-from sesame.sandbox.gocardless.webhooks import GoCardlessWebhooks
+from sesame.sandbox.gocardless.notices import GoCardlessWebhooks
 from sesame.sandbox.gocardless.wire import wire_routes
 from sesame.sandbox.platform import (
     RETRY_MS,
@@ -73,6 +73,7 @@ def create_gocardless_stand_in(options: GoCardlessOptions, clock: Clock) -> GoCa
             name="gocardless",
             data=options.data,
             public_url=options.public_url,
+            title="GoCardless",
             notice_url=options.notice_url,
             notice_retry_ms=options.notice_retry_ms,
         ),

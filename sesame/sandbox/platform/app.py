@@ -17,7 +17,7 @@ from sesame.sandbox.platform.control import Action, control_routes
 from sesame.sandbox.platform.courier import RETRY_MS, Courier, Delivery, NoticeWire, Wakes
 from sesame.sandbox.platform.notices import NoticeBook
 from sesame.sandbox.platform.orders import OrderBook
-from sesame.sandbox.platform.pages import Confirmed, page_routes
+from sesame.sandbox.platform.pages import DEFAULT_TITLE, Confirmed, page_routes
 from sesame.sandbox.platform.parts import Platform
 from sesame.sandbox.platform.scenarios import Script
 from sesame.sandbox.platform.store import Store
@@ -31,6 +31,7 @@ class PlatformOptions:
         name: What is played; a file belongs to one.
         data: The SQLite file; made if it is not there.
         public_url: Where payers reach the pages, without a slash at the end.
+        title: Whom it plays, as its pages say.
         notice_url: Where notices go; without it they wait, unless an order says where.
         key_count: How many signing keys `platform_key` of the control may choose from.
     """
@@ -38,6 +39,7 @@ class PlatformOptions:
     name: str
     data: Path
     public_url: str
+    title: str = DEFAULT_TITLE
     notice_url: str | None = None
     notice_retry_ms: int = RETRY_MS
     key_count: int = 1
@@ -73,6 +75,7 @@ def open_platform(options: PlatformOptions, clock: Clock) -> Platform:
         ),
         wakes=Wakes(),
         public_url=options.public_url,
+        title=options.title,
     )
 
 

@@ -14,6 +14,8 @@ from sesame.sandbox.platform.store import Json
 
 Confirmed = Callable[[Json], Json]
 
+DEFAULT_TITLE = "a payment platform"
+
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
@@ -32,7 +34,7 @@ small {{ color: #555 }}
 <h1>{title}</h1>
 <p>{text}</p>
 {form}
-<p><small>A stand-in for a payment platform. No real money moves.</small></p>
+<p><small>A stand-in for {by}. No real money moves.</small></p>
 </html>
 """
 
@@ -54,7 +56,7 @@ def page_routes(platform: Platform, confirmed: Confirmed | None = None) -> list[
             platform.poke()
             return back(row["return_url"])
         text = f"{row['description']}. The merchant may charge you without asking each time."
-        return page("Pay without a password?", text, button="Confirm")
+        return page("Pay without a password?", text, button="Confirm", by=platform.title)
 
     async def pay(request: Request) -> Response:
         token = request.path_params["token"]
@@ -71,7 +73,9 @@ def page_routes(platform: Platform, confirmed: Confirmed | None = None) -> list[
             platform.poke()
             return back(row["return_url"])
         amount = Money(row["amount_minor"], row["currency"]).format()
-        return page("Pay your parking", row["description"], button=f"Pay {amount}")
+        return page(
+            "Pay your parking", row["description"], button=f"Pay {amount}", by=platform.title
+        )
 
     return [
         Route("/confirm/{token}", confirm, methods=["GET", "POST"]),
@@ -79,10 +83,17 @@ def page_routes(platform: Platform, confirmed: Confirmed | None = None) -> list[
     ]
 
 
-def page(title: str, text: str, *, button: str | None = None, status: int = 200) -> Response:
+def page(
+    title: str,
+    text: str,
+    *,
+    button: str | None = None,
+    status: int = 200,
+    by: str = DEFAULT_TITLE,
+) -> Response:
     """Return a page with at most one button."""
     form = f'<form method="post"><button>{escape(button)}</button></form>' if button else ""
-    content = _PAGE.format(title=escape(title), text=escape(text), form=form)
+    content = _PAGE.format(title=escape(title), text=escape(text), form=form, by=escape(by))
     return HTMLResponse(content, status_code=status, headers=_HEADERS)
 
 

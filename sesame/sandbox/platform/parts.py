@@ -31,6 +31,7 @@ class Platform:
     delivery: Delivery
     wakes: Wakes
     public_url: str
+    title: str
     is_day_closed: bool = False
 
     def now_ms(self) -> int:

@@ -19,7 +19,7 @@ from sesame.sandbox.platform import (
 )
 from sesame.sandbox.stripe.account import Account
 from sesame.sandbox.stripe.cards import save_card
-from sesame.sandbox.stripe.events import StripeEvents
+from sesame.sandbox.stripe.notices import StripeEvents
 from sesame.sandbox.stripe.payments import return_refund
 from sesame.sandbox.stripe.things import Things
 from sesame.sandbox.stripe.wire import wire_routes
@@ -88,6 +88,7 @@ def create_stripe_stand_in(options: StripeOptions, clock: Clock) -> Starlette:
             name="stripe",
             data=options.data,
             public_url=options.public_url,
+            title="Stripe",
             notice_url=options.notice_url,
             notice_retry_ms=options.notice_retry_ms,
             key_count=SIGNING_MANNERS,

@@ -100,6 +100,7 @@ def create_stand_in(options: Options, clock: Clock) -> StandIn:
             name="wechat",
             data=options.data,
             public_url=options.public_url,
+            title="WeChat Pay",
             notice_retry_ms=options.notice_retry_ms,
             key_count=PLATFORM_KEYS,
         ),

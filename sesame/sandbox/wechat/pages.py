@@ -37,6 +37,6 @@ def page_routes(
             platform.poke()
             return RedirectResponse(str(request.url), status_code=303)
         text = f"{plate} may be charged without asking each time."
-        return page("Open parking without a password?", text, button="Open")
+        return page("Open parking without a password?", text, button="Open", by=platform.title)
 
     return [Route(SERVICE_PATH, open_service, methods=["GET", "POST"])]

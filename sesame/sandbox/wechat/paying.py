@@ -63,7 +63,7 @@ class PayingPages:
         if host != self._page_host:
             text = "The page that leads here does not say where it is, or is not the merchant's."
             return page("Not from there", text, status=403)
-        return _ask(row)
+        return _ask(row, self._platform.title)
 
     async def _sheet(self, request: Request) -> Response:
         """Play `getBrandWCPayRequest`: its parameters are the query."""
@@ -73,7 +73,7 @@ class PayingPages:
         if request.method == "POST":
             self._pay(row)
             return page("get_brand_wcpay_request:ok", "Close this window.")
-        return _ask(row)
+        return _ask(row, self._platform.title)
 
     def _handed_over(self, request: Request) -> Json | None:
         asked = request.query_params
@@ -120,6 +120,6 @@ class PayingPages:
         self._platform.poke()
 
 
-def _ask(row: Json) -> Response:
+def _ask(row: Json, by: str) -> Response:
     amount = Money(row["amount_minor"], row["currency"]).format()
-    return page("Pay your parking", row["description"], button=f"Pay {amount}")
+    return page("Pay your parking", row["description"], button=f"Pay {amount}", by=by)
