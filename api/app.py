@@ -19,7 +19,7 @@ from api.invoice_files import InvoiceFileEndpoint
 from api.lingering import LingerOnTooLarge
 from api.metrics import CountRequests, Metrics
 from api.pages import owed
-from api.pages.endpoint import PayEndpoint
+from api.pages.endpoint import PayEndpoint, home
 from api.receipt_files import RECEIPT_KEYS_PATH, ReceiptFileEndpoint, receipt_keys
 from api.request import open_context
 from api.schema import make_schema
@@ -47,6 +47,7 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         ),
         Route(pictures.PATH, pictures.PictureEndpoint(context, config).answer),
         Route("/callbacks/{provider}", CallbackEndpoint(context).answer, methods=["POST"]),
+        Route("/", home),
         Route("/pay/{token}", PayEndpoint(context).answer, methods=["GET", "POST"]),
         Route(owed.PATH, owed.OwedPayEndpoint(context).answer, methods=["POST"]),
         Route("/invoices/{name}", InvoiceFileEndpoint(context, config).answer),

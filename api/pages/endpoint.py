@@ -39,6 +39,11 @@ _FIELDS_MAX = 8
 _COOKIE = "sesame_payer"
 
 
+async def home(_request: Request) -> Response:
+    """Answer at our own address: whoever confirmed something at a provider comes back here."""
+    return HTMLResponse(pay.render_home(), headers=_HEADERS)
+
+
 class PayEndpoint:
     """Anyone who holds the address may see the bill and pay it."""
 

@@ -99,6 +99,17 @@ def render(
     return _document(body, head=refresh if is_waiting else "")
 
 
+def render_home() -> str:
+    """Return the page that a provider's page leads back to: whose language is not known."""
+    return _document(
+        """<h1>Go back to the app</h1><p>It shows what became of it. You may close this page.</p>
+<h1 lang="zh">请返回应用</h1><p lang="zh">结果会显示在应用中，您可以关闭此页面。</p>
+<h1 lang="de">Zurück zur App</h1><p lang="de">Sie zeigt, was daraus geworden ist.
+Diese Seite können Sie schließen.</p>""",
+        title="Sesame",
+    )
+
+
 def render_unknown() -> str:
     """Return the page of an address that is none of ours."""
     return _document(
@@ -130,12 +141,12 @@ def hands_over(page: PayPage, scanned_with: str | None) -> bool:
     return is_in_app and page.handover is not None and has_bridge(scanned_with)
 
 
-def _document(body: str, *, head: str = "") -> str:
+def _document(body: str, *, head: str = "", title: str = "Your parking bill") -> str:
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <meta name="robots" content="noindex">{head}
-<title>Your parking bill</title><style>{STYLE}</style></head>
+<title>{title}</title><style>{STYLE}</style></head>
 <body>{body}</body></html>
 """
 

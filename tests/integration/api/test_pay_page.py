@@ -93,6 +93,14 @@ async def test_a_provider_that_is_away(api: ApiWorld) -> None:
     assert await api.lanes.count("payment_attempts") == 1
 
 
+async def test_whoever_comes_back_from_a_provider_is_sent_to_the_app(api: ApiWorld) -> None:
+    response = await api.http.get("/")
+    assert response.status_code == 200
+    for words in ("Go back to the app", "请返回应用", "Zurück zur App"):
+        assert words in response.text
+    assert (await api.http.post("/")).status_code == 405
+
+
 async def test_an_address_that_is_none_of_ours(api: ApiWorld) -> None:
     await api.lanes.drive_in()
     path = await pay_path(api)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from api import app
+from api.pages.pay import REFERRER_POLICY
 from parking.events.bus import Bus
 from parking.flows import health
 from parking.kit.database import Database
@@ -37,11 +38,13 @@ async def test_metrics_count_by_route(api: ApiWorld) -> None:
 
 
 async def test_every_answer_carries_the_security_headers(api: ApiWorld) -> None:
-    for path in ("/healthz", "/graphql", "/pay/x", "/callbacks/x", "/nowhere"):
+    for path in ("/", "/healthz", "/graphql", "/pay/x", "/callbacks/x", "/nowhere"):
         headers = (await api.http.get(path)).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
-        assert headers["referrer-policy"] == "no-referrer"
+        # A provider's page for phones has to see the site that a payer comes from, and no more.
+        of_page = REFERRER_POLICY if path in {"/", "/pay/x"} else "no-referrer"
+        assert headers["referrer-policy"] == of_page
         assert headers["cache-control"] == "no-store"
         assert headers["content-security-policy"].startswith("default-src 'none'")
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
