@@ -58,7 +58,7 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         Route("/readyz", partial(_readyz, context)),
         Route("/metrics", metrics.serve),
     ]
-    return Starlette(
+    app = Starlette(
         routes=[*routes, WebSocketRoute("/graphql", sockets.serve)],
         middleware=[
             Middleware(LingerOnTooLarge),
@@ -67,6 +67,9 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         ],
         exception_handlers={Exception: _defect},
     )
+    # It would send whoever adds a slash to the host that they name, with the secret in the path.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _healthz(request: Request) -> Response:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 from ssl import SSLContext
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -12,6 +13,8 @@ from parking.kit.errors import InvalidInputError
 CONNECTIONS_MAX = 64
 # Shorter than servers keep an idle connection, so that a charge rarely meets one just closed.
 KEEPALIVE_S = 4.0
+# A packed answer could become a thousand times as large before anybody counts it.
+UNPACKED: Final = {"Accept-Encoding": "identity"}
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -34,7 +37,7 @@ def require_secure_url(field: str, url: str) -> None:
 def open_connections(headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
     """Return a client whose callers put one deadline on everything, waiting for it included."""
     return httpx.AsyncClient(
-        headers=headers,
+        headers={**UNPACKED, **(headers or {})},
         limits=httpx.Limits(
             max_connections=CONNECTIONS_MAX,
             max_keepalive_connections=CONNECTIONS_MAX,
@@ -51,10 +54,12 @@ async def read_bounded(response: httpx.Response, bytes_max: int) -> bytes:
     """Return the body of a streamed answer, and give back its connection.
 
     Raises:
-        AnswerTooLongError: it has more than `bytes_max`, unpacked.
+        AnswerTooLongError: it has more than `bytes_max`, or is packed, which nobody asked for.
     """
     content = bytearray()
     try:
+        if "content-encoding" in response.headers:
+            raise AnswerTooLongError("the answer is packed", request=response.request)
         async for chunk in response.aiter_bytes():
             content += chunk
             if len(content) > bytes_max:

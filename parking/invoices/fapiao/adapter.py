@@ -14,7 +14,12 @@ from parking.invoices.fapiao import signature
 from parking.invoices.fapiao.port import FapiaoApplication, FapiaoResult, FapiaoStatus
 from parking.kit.clock import Clock
 from parking.kit.errors import InvalidInputError
-from parking.kit.outbound import AnswerTooLongError, read_bounded, require_secure_url
+from parking.kit.outbound import (
+    UNPACKED,
+    AnswerTooLongError,
+    read_bounded,
+    require_secure_url,
+)
 
 CALL_TIMEOUT_S: Final = 10.0
 ANSWER_BYTES_MAX: Final = 64 * 1024
@@ -100,6 +105,7 @@ class HttpFapiaoService:
         self._clock = clock
         self._base_url = settings.base_url.rstrip("/")
         self._client = httpx.AsyncClient(
+            headers=UNPACKED,
             limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
             # `_call` puts one deadline on everything together.
             timeout=None,  # noqa: S113 - see above

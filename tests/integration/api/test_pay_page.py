@@ -107,6 +107,8 @@ async def test_an_address_that_is_none_of_ours(api: ApiWorld) -> None:
     altered = path[:-4] + ("AAAA" if path[-4:] != "AAAA" else "BBBB")
     other = path.replace("-", "%2B")
     spelt = {path + "=", other} - {path}
+    moved = await api.http.get(path + "/", headers={"host": "evil.example"})
+    assert (moved.status_code, moved.headers.get("location")) == (404, None)
     for bad in (*spelt, "/pay/x", altered, "/pay/" + "A" * 5000, "/pay/%00", "/pay/<script>"):
         for method in ("GET", "POST"):
             response = await api.http.request(method, bad)

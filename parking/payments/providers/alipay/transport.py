@@ -11,7 +11,12 @@ import httpx
 import structlog
 
 from parking.kit.clock import Clock
-from parking.kit.outbound import LOOPBACK_HOSTS, open_connections
+from parking.kit.outbound import (
+    LOOPBACK_HOSTS,
+    AnswerTooLongError,
+    open_connections,
+    read_bounded,
+)
 from parking.payments.port import ANSWER_MISMATCH, NO_ANSWER, UNTRUSTED_ANSWER
 from parking.payments.providers.alipay.envelope import MalformedAnswerError, read_envelope
 from parking.payments.providers.alipay.settings import AlipaySettings
@@ -55,10 +60,6 @@ class Failure:
     code: str
 
 
-class _TooLongError(Exception):
-    pass
-
-
 class GatewayClient:
     """Calls Alipay; believes only what it signed."""
 
@@ -67,7 +68,7 @@ class GatewayClient:
         self._key = AppKey(settings.app_key_pem)
         self._keys = keys
         self._clock = clock
-        self._client = open_connections(headers={"Accept-Encoding": "identity"})
+        self._client = open_connections()
 
     async def call(
         self, method: str, content: Mapping[str, object], *, deadline_s: float | None = None
@@ -77,10 +78,10 @@ class GatewayClient:
             async with asyncio.timeout(deadline_s or self._settings.call_timeout_s):
                 body = await self._exchange(method, content)
             return self._believe(method, body)
+        except AnswerTooLongError:
+            failure, cause = Failure(UNTRUSTED_ANSWER), "too long"
         except (TimeoutError, httpx.HTTPError) as error:
             failure, cause = Failure(NO_ANSWER), repr(error)
-        except _TooLongError:
-            failure, cause = Failure(UNTRUSTED_ANSWER), "too long"
         except (SignatureRefusedError, MalformedAnswerError) as error:
             failure, cause = Failure(UNTRUSTED_ANSWER), repr(error)
         _log.warning("alipay_answer_lost", method=method, code=failure.code, cause=cause)
@@ -101,10 +102,10 @@ class GatewayClient:
         try:
             async with asyncio.timeout(BILL_TIMEOUT_S):
                 return await self._read(self._client.build_request("GET", address), BILL_BYTES_MAX)
+        except (AnswerTooLongError, MalformedAnswerError, httpx.InvalidURL):
+            return Failure(UNTRUSTED_ANSWER)
         except (TimeoutError, httpx.HTTPError):
             return Failure(NO_ANSWER)
-        except (_TooLongError, MalformedAnswerError, httpx.InvalidURL):
-            return Failure(UNTRUSTED_ANSWER)
 
     async def aclose(self) -> None:
         """Give back the connections."""
@@ -142,15 +143,9 @@ class GatewayClient:
         try:
             if response.status_code != HTTP_OK:
                 raise MalformedAnswerError(f"status {response.status_code}")
-            content = bytearray()
-            # Nothing is unpacked on the way: a small answer could become a huge one.
-            async for chunk in response.aiter_raw():
-                content += chunk
-                if len(content) > bytes_max:
-                    raise _TooLongError
+            return await read_bounded(response, bytes_max)
         finally:
             await response.aclose()
-        return bytes(content)
 
     def _parameters(self, method: str, content: Mapping[str, object]) -> dict[str, str]:
         return {
