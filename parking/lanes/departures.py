@@ -10,7 +10,13 @@ from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import floor_id, id_time
-from parking.lanes.models import CommandState, GateCommand, LaneEventRow, Presentation
+from parking.lanes.models import (
+    CommandState,
+    ExitOverride,
+    GateCommand,
+    LaneEventRow,
+    Presentation,
+)
 
 ROWS_MAX: Final = 1000
 OPENED_BY_HAND: Final = "manual_open"
@@ -80,6 +86,35 @@ async def find_orders(
         order = Order(reason, state == CommandState.REJECTED, state == CommandState.ACCEPTED)
         found.setdefault(presentation_id, []).append(order)
     return found
+
+
+async def find_let_out(
+    unit: UnitOfWork, operator_id: UUID, presentation_ids: Collection[UUID]
+) -> set[UUID]:
+    """Return which of up to ROWS_MAX cars a named person let out."""
+    statement = (
+        select(ExitOverride.id)
+        .where(col(ExitOverride.operator_id) == operator_id)
+        .where(col(ExitOverride.id).in_(list(presentation_ids)))
+    )
+    return set(await unit.session.exec(statement)) if presentation_ids else set()
+
+
+async def list_let_out_unknown(
+    unit: UnitOfWork, operator_id: UUID, period: tuple[datetime, datetime]
+) -> Sequence[ExitOverride]:
+    """Return whom persons let out in `[from, to)` without a stay, the first ROWS_MAX."""
+    statement = (
+        select(ExitOverride)
+        .where(col(ExitOverride.operator_id) == operator_id)
+        # As for `page_arrivals`: its id is the car's.
+        .where(col(ExitOverride.id) >= floor_id(period[0]))
+        .where(col(ExitOverride.id) < floor_id(period[1]))
+        .where(col(ExitOverride.session_id).is_(None))
+        .order_by(col(ExitOverride.id))
+        .limit(ROWS_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
 
 
 async def find_opened_by_hand(

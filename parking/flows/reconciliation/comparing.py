@@ -242,6 +242,10 @@ class _Comparison:
         return opened
 
     async def _match_gates(self, operator_id: UUID) -> None:
+        unknown = await self._gates.unknown(operator_id)
+        if unknown:
+            self._report.openings[operator_id, Opening.MANUAL] += len(unknown)
+        self._take(unknown)
         done = 0
         async for page in self._gates.pages(operator_id):
             for passage in page:

@@ -12,10 +12,12 @@ from parking.lanes.departures import Arrival, Order
 from parking.payments import day_books
 from parking.payments.day_books import BillFacts
 from parking.payments.models import AttemptState, BillState
+from parking.reconciliation.codes import Code
 from parking.reconciliation.facts import (
     BillSide,
     BookEntry,
     BusinessDay,
+    Finding,
     Opening,
     PaidStay,
     Passage,
@@ -24,12 +26,13 @@ from parking.sessions import past_stays
 from parking.sessions.models import SessionState
 from parking.sessions.past_stays import StayFacts
 
+_OVERRIDE: Final = "override"
 _OPENINGS: Final = {
     "paid": Opening.PAID,
     "guaranteed": Opening.GUARANTEED,
     "credit": Opening.CREDIT,
     "zero_due": Opening.ZERO_DUE,
-    "override": Opening.MANUAL,
+    _OVERRIDE: Opening.MANUAL,
 }
 _ON_MONEY: Final = frozenset({"paid", "guaranteed"})
 
@@ -66,6 +69,21 @@ class GateBooks:
             if len(page) < departures.ROWS_MAX:
                 return
             after = page[-1].id
+
+    async def unknown(self, operator_id: UUID) -> list[Finding]:
+        """Return an operator's cars that a person let out though no stay of theirs was found."""
+        period = (self.day.starts_at, self.day.ends_at)
+        async with self.database.begin() as unit:
+            found = await departures.list_let_out_unknown(unit, operator_id, period)
+        return [
+            Finding(
+                code=Code.OPENED_UNBILLED,
+                operator_id=operator_id,
+                subject_id=car.id,
+                at=car.let_out_at,
+            )
+            for car in found
+        ]
 
     async def paid_stays(self, entries: Sequence[BookEntry]) -> list[PaidStay]:
         """Return the stays that a page of one operator's charges paid."""
@@ -116,6 +134,7 @@ class GateBooks:
         gone = [car for car in leaving if _was_let_out(stays[car.session_id], orders.get(car.id))]
         unordered = [car.id for car in gone if not _standing(orders.get(car.id))]
         by_hand = await departures.find_opened_by_hand(unit, operator_id, unordered)
+        let_out = await departures.find_let_out(unit, operator_id, [car.id for car in gone])
         bills = await day_books.find_bills_of_stays(
             unit, operator_id, [car.session_id for car in gone]
         )
@@ -128,7 +147,11 @@ class GateBooks:
                 presentation_id=car.id,
                 session_id=car.session_id,
                 came_at=car.occupied_at,
-                opening=_opening(orders.get(car.id), was_by_hand=car.id in by_hand),
+                opening=_opening(
+                    orders.get(car.id),
+                    was_by_hand=car.id in by_hand,
+                    was_let_out=car.id in let_out,
+                ),
                 bills=_sides(bills[car.session_id], tried),
             )
             for car in gone
@@ -160,9 +183,13 @@ def _standing(orders: Sequence[Order] | None) -> list[Order]:
     return [one for one in orders or () if not one.was_refused]
 
 
-def _opening(orders: Sequence[Order] | None, *, was_by_hand: bool) -> Opening:
+def _opening(orders: Sequence[Order] | None, *, was_by_hand: bool, was_let_out: bool) -> Opening:
     standing = _standing(orders)
     if not standing:
         return Opening.MANUAL if was_by_hand else Opening.NO_ORDER
     accepted = [one for one in standing if one.was_accepted] or standing
-    return _OPENINGS.get(accepted[-1].reason, Opening.OTHER)
+    reason = accepted[-1].reason
+    if reason == _OVERRIDE and not was_let_out:
+        # Nobody has put a name to it.
+        return Opening.OTHER
+    return _OPENINGS.get(reason, Opening.OTHER)

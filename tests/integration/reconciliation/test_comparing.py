@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
+from parking.flows import override
 from parking.flows.payments import chargebacks, charging, prepay, refunds
 from parking.flows.reconciliation import comparing
 from parking.kit.money import Money
@@ -25,7 +26,7 @@ from parking.payments.port import (
 )
 from parking.reconciliation.codes import Code
 from parking.reconciliation.facts import Movement, Opening
-from tests.factories.lane_world import LaneWorld, read_of
+from tests.factories.lane_world import PLATE, LaneWorld, read_of
 from tests.factories.settlement_days import (
     Rows,
     codes_of,
@@ -253,6 +254,45 @@ async def test_cars_that_left_without_money(world: LaneWorld) -> None:
         (Code.LEFT_WITHOUT_ORDER, TEN, None),
         (Code.OPENED_UNPAID, TEN, None),
     ]
+
+
+async def test_cars_that_a_person_let_out(world: LaneWorld) -> None:
+    day = morning(world)
+    for plate in ("京A00001", "京A00002"):
+        await world.drive_in(plate)
+    world.wait(minutes=45)
+    for plate, confidence in (("京A00001", 0.99), ("京A00002", 0.1)):
+        car = await world.arrive(world.exit)
+        await world.decide(world.exit, car, read_of(plate, confidence))
+        lane = world.exit.lane_id
+        operator_id = world.exit.operator_id
+        await override.let_out(world.context, operator_id, lane, reason="Fire", by="Ada")
+        await world.barrier(world.exit, car, "opened", "passed")
+        await world.clear(world.exit, car)
+        world.wait(minutes=1)
+    next_morning(world)
+    report = await compared(world, day)
+    assert openings_of(report) == {Opening.MANUAL: 2}
+    # The second car's plate was not read: nobody knows which stay it ended.
+    assert codes_of(report) == [(Code.OPENED_UNBILLED, None, None)]
+
+
+async def test_an_override_without_a_name_bears_nothing_out(world: LaneWorld) -> None:
+    day = morning(world)
+    await world.drive_in()
+    world.wait(minutes=45)
+    car = await world.arrive(world.exit)
+    assert (await world.decide(world.exit, car, read_of(PLATE))).action == "pay"
+    await world.rows_changed(
+        "INSERT INTO gate_commands (operator_id, id, lane_id, presentation_id, session_id, state, "
+        "reason, issued_at) SELECT operator_id, id, lane_id, id, session_id, 'accepted', "
+        "'override', occupied_at FROM presentations ORDER BY id DESC LIMIT 1"
+    )
+    await world.barrier(world.exit, car, "opened", "passed")
+    next_morning(world)
+    report = await compared(world, day)
+    assert openings_of(report) == {Opening.OTHER: 1}
+    assert codes_of(report) == [(Code.OPENED_UNPAID, TEN, None)]
 
 
 async def test_every_finding_is_counted_and_the_first_ones_are_listed(
