@@ -22,8 +22,8 @@ from parking.payments.port import (
 )
 from parking.payments.providers.acquirer.adapter import WIRE
 from parking.payments.signed_wire.notices import parse_notice
-from sesame.sandbox.acquirer import settlements
-from sesame.sandbox.acquirer.settlements import SettlementFiles
+from sesame.sandbox.acquirer import settlement
+from sesame.sandbox.acquirer.settlement import SettlementFiles
 from sesame.sandbox.platform import Platform
 from tests.contract.payment_stages import AcquirerStage, new_number
 from tests.contract.test_acquirer_stand_in import order_of
@@ -92,7 +92,7 @@ async def test_many_pages_make_one_day(
 ) -> None:
     orders = [await charged(acquirer_stage) for _ in range(3)]
     whole = await closed(acquirer_stage)
-    monkeypatch.setattr(settlements, "PAGE_ROWS", 1)
+    monkeypatch.setattr(settlement, "PAGE_ROWS", 1)
     assert await acquirer_stage.provider.fetch_settlement(today()) == whole
     numbers = Counter(row.number for row in whole if row.kind is SettlementKind.CHARGE)
     assert [numbers[order.number] for order in orders] == [1, 1, 1]

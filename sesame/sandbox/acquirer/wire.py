@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from sesame.sandbox.acquirer.calls import ChargeCall, CheckoutCall, RefundCall
-from sesame.sandbox.acquirer.settlements import SettlementFiles
+from sesame.sandbox.acquirer.settlement import SettlementFiles
 from sesame.sandbox.platform import (
     PAGE_LIFETIME_MS,
     Json,

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sesame.sandbox.alipay import agreements, bills, trades
+from sesame.sandbox.alipay import agreements, settlement, trades
 from sesame.sandbox.alipay.gateway import Gateway, RefusedError, object_of
 from sesame.sandbox.alipay.signing import CallRefusedError, check_call, read_parameters
 from sesame.sandbox.alipay.values import milliseconds_of
@@ -55,7 +55,7 @@ _METHODS = {
     "alipay.user.agreement.unsign": _Method(Operation.CANCEL, agreements.unsign),
     "alipay.eco.mycar.parking.enterinfo.sync": _Method(Operation.ENTRY, agreements.entered),
     "alipay.eco.mycar.parking.exitinfo.sync": _Method(Operation.ENTRY, agreements.left),
-    _BILL_URL: _Method(Operation.SETTLEMENT, bills.bill_url),
+    _BILL_URL: _Method(Operation.SETTLEMENT, settlement.bill_url),
 }
 
 

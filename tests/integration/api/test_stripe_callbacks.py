@@ -10,7 +10,7 @@ import structlog.testing
 
 from parking.flows.pay_link import pay_token
 from parking.payments.providers.stripe import StripeProvider, StripeSettings
-from sesame.sandbox.stripe.events import sign
+from sesame.sandbox.stripe.notices import sign
 from tests.factories.api import ApiWorld
 
 PATH = "/callbacks/stripe"

@@ -17,7 +17,7 @@ from parking.payments.providers.stripe.amounts import from_stripe, to_stripe
 from parking.payments.providers.stripe.signature import SignatureRefusedError, check
 from parking.payments.providers.stripe.transport import ANSWER_BYTES_MAX, BoundedClient
 from sesame.providers.stripe import stripe_provider
-from sesame.sandbox.stripe.events import sign
+from sesame.sandbox.stripe.notices import sign
 from sesame.settings import Settings
 
 NOW = datetime(2026, 11, 27, 16, tzinfo=UTC)

@@ -25,8 +25,8 @@ from parking.payments.port import (
     SettlementNotReadyError,
     SettlementRow,
 )
-from parking.payments.providers.gocardless import agreements, debits, refunds, settlement
-from parking.payments.providers.gocardless.events import (
+from parking.payments.providers.gocardless import agreements, charges, refunds, settlement
+from parking.payments.providers.gocardless.notices import (
     BODY_BYTES_MAX,
     parse_events,
     require_signature,
@@ -87,7 +87,7 @@ class GoCardlessProvider:
 
     async def charge(self, order: ChargeOrder) -> ChargeResult:
         """See `PaymentProvider.charge`; `ACCEPTED` for days, and never guaranteed."""
-        return await debits.charge(self._client, order)
+        return await charges.charge(self._client, order)
 
     async def start_checkout(self, order: CheckoutOrder) -> Checkout:
         """See `PaymentProvider.start_checkout`; one bill is not worth a mandate."""
@@ -96,11 +96,11 @@ class GoCardlessProvider:
 
     async def query(self, order: SentOrder) -> ChargeResult:
         """See `PaymentProvider.query`."""
-        return await debits.query(self._client, order)
+        return await charges.query(self._client, order)
 
     async def close(self, order: SentOrder) -> ChargeResult:
         """See `PaymentProvider.close`; no promise about a delivery still under way."""
-        return await debits.close(self._client, order, self._clock)
+        return await charges.close(self._client, order, self._clock)
 
     async def refund(self, order: RefundOrder) -> RefundResult:
         """See `PaymentProvider.refund`."""

@@ -13,7 +13,7 @@ from parking.payments.port import (
     ProviderRefusedError,
     ProviderUnavailableError,
 )
-from parking.payments.providers.gocardless.objects import (
+from parking.payments.providers.gocardless.answers import (
     NUMBER,
     BankAccountAnswer,
     BillingRequest,

@@ -7,19 +7,19 @@ from parking.payments.port import (
     RefundOrder,
     RefundResult,
 )
-from parking.payments.providers.gocardless.debits import (
-    PAGE_ROWS,
-    PAGES_EXCEEDED,
-    PAGES_MAX,
-    payment_of,
-)
-from parking.payments.providers.gocardless.objects import (
+from parking.payments.providers.gocardless.answers import (
     CHARGE,
     NUMBER,
     Payment,
     Refund,
     RefundAnswer,
     RefundsAnswer,
+)
+from parking.payments.providers.gocardless.charges import (
+    PAGE_ROWS,
+    PAGES_EXCEEDED,
+    PAGES_MAX,
+    payment_of,
 )
 from parking.payments.providers.gocardless.transport import Failure, GoCardlessClient
 

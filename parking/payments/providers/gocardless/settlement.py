@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import Field
 
 from parking.payments.port import ProviderUnavailableError, SettlementKind, SettlementRow
-from parking.payments.providers.gocardless.events import Event
-from parking.payments.providers.gocardless.objects import NUMBER, Meta, Payment, Refund
+from parking.payments.providers.gocardless.answers import NUMBER, Meta, Payment, Refund
+from parking.payments.providers.gocardless.notices import Event
 from parking.payments.providers.gocardless.transport import Answer, Failure, GoCardlessClient
 
 PAGE_ROWS = 500

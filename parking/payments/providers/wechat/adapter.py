@@ -50,17 +50,17 @@ from parking.payments.providers.wechat.answers import (
     RefundAnswer,
     ServiceAnswer,
 )
-from parking.payments.providers.wechat.bills import (
-    TIMEZONE,
-    BillRefusedError,
-    check_hash,
-    parse_bill,
-)
 from parking.payments.providers.wechat.checkouts import REFUSALS, Checkouts
 from parking.payments.providers.wechat.notices import BODY_BYTES_MAX, NoticeReader
 from parking.payments.providers.wechat.orders import INVALID_REQUEST, Orders, verdict
 from parking.payments.providers.wechat.payers import Payers
 from parking.payments.providers.wechat.settings import WechatSettings
+from parking.payments.providers.wechat.settlement import (
+    TIMEZONE,
+    BillRefusedError,
+    check_hash,
+    parse_bill,
+)
 from parking.payments.providers.wechat.signature import (
     PlatformKeys,
     SignatureHeader,

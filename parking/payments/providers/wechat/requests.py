@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 from parking.kit.money import Money
 from parking.payments.port import ChargeOrder, CheckoutOrder, RefundOrder, StayDetails
 from parking.payments.providers.wechat.agreements import Service
-from parking.payments.providers.wechat.bills import TIMEZONE
 from parking.payments.providers.wechat.settings import WechatSettings
+from parking.payments.providers.wechat.settlement import TIMEZONE
 
 # WeChat's limits are read as bytes of UTF-8, the narrower reading.
 DESCRIPTION_BYTES_MAX = 127

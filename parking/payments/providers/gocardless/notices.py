@@ -24,7 +24,7 @@ from parking.payments.port import (
     OrderStatus,
     RefundResult,
 )
-from parking.payments.providers.gocardless.objects import (
+from parking.payments.providers.gocardless.answers import (
     AMOUNT,
     CHARGE,
     CURRENCY,

@@ -16,7 +16,7 @@ from parking.payments.port import (
     OrderStatus,
     SentOrder,
 )
-from parking.payments.providers.gocardless.objects import (
+from parking.payments.providers.gocardless.answers import (
     AMOUNT,
     CURRENCY,
     NUMBER,
