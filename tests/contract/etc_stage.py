@@ -2,31 +2,21 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import httpx
 import pytest
 
-from parking.kit.clock import Clock, SystemClock
+from parking.kit.clock import Clock
 from parking.payments.port import PaymentProvider
 from parking.payments.providers.etc import EtcProvider
 from parking.payments.signed_wire import SignedWireSettings
-from sesame.sandbox.etc import EtcOptions, create_etc_stand_in
-from sesame.sandbox.etc.signing import etc_public_pem, new_etc_private_pem
-from tests.contract.http_server import listener, serving, url_of
-from tests.contract.payment_stages import Delivery, NoticeReceiver, StandInStage
+from tests.contract.payment_stages import Delivery, StandInStage
+from tests.contract.running import Running, on_stage, running
+from tests.factories import stand_ins
 
-MERCHANT = "parkside"
 HEADER = "sesame-etc-signature"
 
 
-@dataclass(frozen=True, slots=True)
-class RunningEtc:
-    """The stand-in of this run, and where it posts its notices."""
-
-    settings: SignedWireSettings
-    receiver: NoticeReceiver
-    notice_url: str
+RunningEtc = Running[SignedWireSettings]
 
 
 @dataclass(slots=True)
@@ -39,6 +29,11 @@ class EtcStage(StandInStage):
     def make_provider(self, clock: Clock) -> PaymentProvider:
         """Return an adapter that knows the stand-in."""
         return EtcProvider(self.settings, clock)
+
+    async def open(self, notice_url: str) -> None:
+        """Let every antenna see every car."""
+        await StandInStage.open(self, notice_url)
+        await self.control(antenna={"id": "*", "sees": ["*"]})
 
     def with_bad_signature(self, delivery: Delivery) -> dict[str, str]:
         """See `Stage.with_bad_signature`."""
@@ -57,33 +52,12 @@ class EtcStage(StandInStage):
 @pytest.fixture(scope="session")
 def etc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEtc]:
     """A running stand-in with a merchant that it knows."""
-    merchant_key = new_etc_private_pem()
-    platform_socket, merchant_socket = listener(), listener()
-    url = url_of(platform_socket)
-    options = EtcOptions(
-        data=Path(tmp_path_factory.mktemp("etc")) / "books.sqlite",
-        merchant=MERCHANT,
-        merchant_keys_pem=(etc_public_pem(merchant_key).encode(),),
-        public_url=url,
-    )
-    stand_in = create_etc_stand_in(options, SystemClock())
-    settings = SignedWireSettings(
-        base_url=url,
-        merchant=MERCHANT,
-        merchant_key_pem=merchant_key.decode(),
-        platform_keys_pem=stand_in.platform_keys_pem,
-    )
-    receiver = NoticeReceiver()
-    with serving(stand_in.app, platform_socket), serving(receiver.app, merchant_socket):
-        yield RunningEtc(settings, receiver, f"{url_of(merchant_socket)}/notices")
+    with running(tmp_path_factory.mktemp("etc"), stand_ins.etc) as stand_in:
+        yield stand_in
 
 
 @pytest.fixture
 async def etc_stage(etc: RunningEtc) -> AsyncIterator[EtcStage]:
     """The adapter against the stand-in, which behaves well until told otherwise."""
-    async with httpx.AsyncClient(trust_env=False, verify=False) as client:  # noqa: S501 - loopback
-        stage = EtcStage(etc.settings.base_url, etc.receiver, client, settings=etc.settings)
-        await stage.open(etc.notice_url)
-        await stage.control(antenna={"id": "*", "sees": ["*"]})
+    async with on_stage(EtcStage, etc) as stage:
         yield stage
-        await stage.aclose()

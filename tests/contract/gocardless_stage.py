@@ -2,20 +2,16 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import httpx
 import pytest
 
-from parking.kit.clock import Clock, SystemClock
+from parking.kit.clock import Clock
 from parking.payments.port import ChargeResult, PaymentProvider, SentOrder
 from parking.payments.providers.gocardless import GoCardlessProvider, GoCardlessSettings
-from sesame.sandbox.gocardless import GoCardlessOptions, create_gocardless_stand_in
-from tests.contract.http_server import listener, serving, url_of
-from tests.contract.payment_stages import Delivery, NoticeReceiver, StandInStage
+from tests.contract.payment_stages import Delivery, StandInStage
+from tests.contract.running import Running, on_stage, running
+from tests.factories import stand_ins
 
-TOKEN = "sandbox_of_these_tests"
-SECRET = "the secret of these tests' events"
 HEADER = "webhook-signature"
 SETTLING_DAYS = 3
 LACKS = frozenset(
@@ -34,13 +30,7 @@ LACKS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RunningGoCardless:
-    """The stand-in of this run, and where it posts its events."""
-
-    settings: GoCardlessSettings
-    receiver: NoticeReceiver
-    notice_url: str
+RunningGoCardless = Running[GoCardlessSettings]
 
 
 @dataclass(slots=True)
@@ -53,6 +43,11 @@ class GoCardlessStage(StandInStage):
     def make_provider(self, clock: Clock) -> PaymentProvider:
         """Return an adapter that knows the stand-in."""
         return GoCardlessProvider(self.settings, clock)
+
+    async def open(self, notice_url: str) -> None:
+        """End here what other tests left under way, and not among what this test counts."""
+        await StandInStage.open(self, notice_url)
+        await self.pass_days()
 
     async def pass_days(self, count: int = SETTLING_DAYS) -> None:
         """Let working days pass."""
@@ -72,33 +67,12 @@ class GoCardlessStage(StandInStage):
 @pytest.fixture(scope="session")
 def gocardless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGoCardless]:
     """A running stand-in."""
-    platform_socket, merchant_socket = listener(), listener()
-    url = url_of(platform_socket)
-    options = GoCardlessOptions(
-        data=Path(tmp_path_factory.mktemp("gocardless")) / "books.sqlite",
-        access_token=TOKEN,
-        webhook_secret=SECRET,
-        public_url=url,
-    )
-    stand_in = create_gocardless_stand_in(options, SystemClock())
-    settings = GoCardlessSettings(base_url=url, access_token=TOKEN, webhook_secret=SECRET)
-    receiver = NoticeReceiver()
-    with serving(stand_in.app, platform_socket), serving(receiver.app, merchant_socket):
-        yield RunningGoCardless(settings, receiver, f"{url_of(merchant_socket)}/notices")
+    with running(tmp_path_factory.mktemp("gocardless"), stand_ins.gocardless) as stand_in:
+        yield stand_in
 
 
 @pytest.fixture
 async def gocardless_stage(gocardless: RunningGoCardless) -> AsyncIterator[GoCardlessStage]:
     """The adapter against the stand-in, which behaves well until told otherwise."""
-    async with httpx.AsyncClient(trust_env=False, verify=False) as client:  # noqa: S501 - loopback
-        stage = GoCardlessStage(
-            gocardless.settings.base_url,
-            gocardless.receiver,
-            client,
-            settings=gocardless.settings,
-        )
-        await stage.open(gocardless.notice_url)
-        # What other tests left under way ends here, and not among what this test counts.
-        await stage.pass_days()
+    async with on_stage(GoCardlessStage, gocardless) as stage:
         yield stage
-        await stage.aclose()

@@ -28,7 +28,7 @@ from parking.payments.port import (
 from parking.payments.providers.acquirer import AcquirerProvider
 from parking.payments.signed_wire import SignedWireSettings
 from sesame.commands.sandbox import merchant_key_command
-from tests.contract.conftest import MERCHANT, RunningAcquirer
+from tests.contract.conftest import RunningAcquirer
 from tests.contract.http_server import listener, url_of
 from tests.contract.payment_stages import (
     AcquirerStage,
@@ -39,6 +39,7 @@ from tests.contract.payment_stages import (
 )
 from tests.contract.wire_page import header, load_key, signed_text
 from tests.factories.sent_orders import sent
+from tests.factories.stand_ins import MERCHANT
 
 PRICE = Money(1250, "JPY")
 

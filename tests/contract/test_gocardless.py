@@ -33,7 +33,7 @@ from parking.payments.port import (
     SettlementNotReadyError,
 )
 from parking.payments.providers.gocardless import GoCardlessProvider, GoCardlessSettings
-from tests.contract.gocardless_stage import HEADER, SECRET, TOKEN, GoCardlessStage
+from tests.contract.gocardless_stage import HEADER, GoCardlessStage
 from tests.contract.payment_script import (
     agreement_request,
     as_sent,
@@ -42,6 +42,7 @@ from tests.contract.payment_script import (
     refund_order,
     take,
 )
+from tests.factories.stand_ins import BANK_SECRET, BANK_TOKEN
 
 DAY_S = 24 * 60 * 60
 
@@ -149,13 +150,15 @@ class TestDebit:
     )
     def test_a_setting_of_no_use_is_named(self, change: dict[str, Any], field: str) -> None:
         good = GoCardlessSettings(
-            base_url="https://api.gocardless.com", access_token=TOKEN, webhook_secret=SECRET
+            base_url="https://api.gocardless.com",
+            access_token=BANK_TOKEN,
+            webhook_secret=BANK_SECRET,
         )
         with pytest.raises(InvalidInputError) as caught:
             replace(good, **change)
         assert caught.value.field == field
-        assert SECRET not in repr(good)
-        assert TOKEN not in repr(good)
+        assert BANK_SECRET not in repr(good)
+        assert BANK_TOKEN not in repr(good)
 
 
 class TestMandate:
@@ -317,11 +320,13 @@ class TestWebhook:
     @pytest.fixture
     def provider(self) -> GoCardlessProvider:
         settings = GoCardlessSettings(
-            base_url="https://api.gocardless.com", access_token=TOKEN, webhook_secret=SECRET
+            base_url="https://api.gocardless.com",
+            access_token=BANK_TOKEN,
+            webhook_secret=BANK_SECRET,
         )
         return GoCardlessProvider(settings, SystemClock())
 
-    def _sign(self, folder: Path, body: bytes, secret: str = SECRET) -> str:
+    def _sign(self, folder: Path, body: bytes, secret: str = BANK_SECRET) -> str:
         (folder / "body").write_bytes(body)
         done = subprocess.run(
             ["openssl", "dgst", "-sha256", "-hmac", secret, "-r", "body"],  # noqa: S607 - anywhere
@@ -510,7 +515,7 @@ async def test_the_stand_in_is_closed_to_strangers(gocardless_stage: GoCardlessS
         for headers, status in (
             ({}, 401),
             ({"Authorization": "Bearer x"}, 401),
-            ({"Authorization": f"Bearer {TOKEN}"}, 400),
+            ({"Authorization": f"Bearer {BANK_TOKEN}"}, 400),
         ):
             answer = await client.get(f"{url}/payments/PM1", headers=headers)
             assert answer.status_code == status

@@ -26,10 +26,11 @@ from parking.payments.port import (
 )
 from parking.payments.providers.stripe import StripeProvider
 from parking.payments.providers.stripe.transport import Caller
-from sesame.sandbox.stripe.events import sign
+from sesame.sandbox.stripe.notices import sign
 from tests.contract.payment_script import as_sent, charge_order, checkout_order, refund_order
 from tests.contract.payment_stages import new_number
-from tests.contract.stripe_stage import WEBHOOK_SECRETS, StripeStage
+from tests.contract.stripe_stage import StripeStage
+from tests.factories.stand_ins import STRIPE_SECRETS
 
 CURRENCY = "CNY"
 
@@ -355,7 +356,7 @@ class TestEvents:
         told = await stripe_stage.delivery(NoticeKind.CHARGE_SUCCEEDED, order.number)
 
         assert told.headers["stripe-signature"].count("v1=") == 2
-        for secret in WEBHOOK_SECRETS:
+        for secret in STRIPE_SECRETS:
             settings = replace(stripe_stage.settings, webhook_secrets=(secret,))
             provider = StripeProvider(settings, SystemClock())
             assert provider.verify_notices(told.headers, told.body) == told.notices
@@ -422,5 +423,5 @@ async def rows_of(stage: StripeStage, *numbers: str) -> list[tuple[SettlementKin
 def signed(provider: StripeProvider | Any, event: dict[str, Any]) -> tuple[Any, ...]:  # noqa: ANN401 - the stage's
     body = json.dumps(event).encode()
     seconds = int(SystemClock().now().timestamp())
-    headers = {"Stripe-Signature": sign(WEBHOOK_SECRETS[:1], seconds, body)}
+    headers = {"Stripe-Signature": sign(STRIPE_SECRETS[:1], seconds, body)}
     return provider.verify_notices(headers, body)

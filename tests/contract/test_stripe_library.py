@@ -10,7 +10,8 @@ from stripe.params import PaymentIntentCreateParams
 from parking.payments.port import NoticeKind
 from tests.contract.payment_script import charge_order
 from tests.contract.payment_stages import eventually, new_number
-from tests.contract.stripe_stage import SECRET_KEY, WEBHOOK_SECRETS, StripeStage
+from tests.contract.stripe_stage import StripeStage
+from tests.factories.stand_ins import STRIPE_KEY, STRIPE_SECRETS
 
 # The library's own way out uses an old form of httpx.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -21,7 +22,7 @@ async def library(stripe_stage: StripeStage) -> AsyncIterator[official.StripeCli
     """The library as its documentation shows it, but for the address."""
     http = official.HTTPXClient()  # pyright: ignore[reportUnknownMemberType]
     yield official.StripeClient(
-        SECRET_KEY,
+        STRIPE_KEY,
         base_addresses={"api": stripe_stage.base_url},
         http_client=http,
         max_network_retries=2,
@@ -200,7 +201,7 @@ async def test_believes_the_events_and_not_the_probes(
     await stripe_stage.provider.charge(order)
     told = await stripe_stage.delivery(NoticeKind.CHARGE_SUCCEEDED, order.number)
 
-    event = library.construct_event(told.body, told.headers["stripe-signature"], WEBHOOK_SECRETS[0])
+    event = library.construct_event(told.body, told.headers["stripe-signature"], STRIPE_SECRETS[0])
 
     assert (event.type, event.livemode) == ("payment_intent.succeeded", False)
     assert event.data.object["metadata"]["sesame_number"] == order.number
@@ -212,7 +213,7 @@ async def test_believes_the_events_and_not_the_probes(
     assert await eventually(refused)
     [probe, *_] = [one for one in stripe_stage.receiver.deliveries if one.refused]
     with pytest.raises(official.SignatureVerificationError):
-        library.construct_event(probe.body, probe.headers["stripe-signature"], WEBHOOK_SECRETS[0])
+        library.construct_event(probe.body, probe.headers["stripe-signature"], STRIPE_SECRETS[0])
 
 
 async def test_disputes_and_balance(

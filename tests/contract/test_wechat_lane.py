@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,12 +16,10 @@ from parking.flows.payments import announcing, charging, mandates, notices, sett
 from parking.flows.payments.mandates import MandateView, Wish
 from parking.payments.models import MandateState
 from parking.payments.port import PaymentProvider, StayDetails, StayListener
-from parking.payments.providers.wechat import WechatProvider, WechatSettings
-from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
-from sesame.sandbox.wechat import Options, create_stand_in, new_api_key
-from tests.contract.http_server import listener, serving, url_of
+from parking.payments.providers.wechat import WechatProvider
 from tests.contract.payment_stages import NoticeReceiver, eventually
-from tests.contract.wechat_stage import APP, MERCHANT, SERIAL
+from tests.contract.running import running
+from tests.factories import stand_ins
 from tests.factories.lane_world import PLATE, LaneWorld, open_lane_world
 
 OPENID = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"
@@ -86,40 +85,20 @@ async def street(
     request: pytest.FixtureRequest,
 ) -> AsyncIterator[Street]:
     monkeypatch.setattr(charging, "QUERY_PAUSES_S", (0, 0))
-    key, api_key, receiver = new_private_pem(), new_api_key(), NoticeReceiver()
     async with open_lane_world(database_url, valkey_url) as fake:
-        sockets = listener(), listener()
-        url = url_of(sockets[0])
-        options = Options(
-            data=tmp_path / "books.sqlite",
-            merchant=MERCHANT,
-            merchant_keys_pem={SERIAL: public_pem(key).encode()},
-            api_key=api_key,
-            public_url=url,
-            notice_retry_ms=20,
-        )
-        stand_in = create_stand_in(options, fake.clock)
-        settings = WechatSettings(
-            base_url=url,
-            merchant=MERCHANT,
-            app=APP,
-            key_pem=key.decode(),
-            key_serial=SERIAL,
-            api_key=api_key,
-            platform_keys_pem=stand_in.platform_keys_pem,
-            service_url=stand_in.service_url,
-            notice_url=f"{url_of(sockets[1])}/notices",
-            is_advance_funded=getattr(request, "param", False),
-        )
-        provider = WechatProvider(settings, fake.clock)
-        receiver.provider = provider
-        context = replace(fake.context, providers={"wechat": provider}, checkout_provider="wechat")
-        world = replace(fake, context=context, gate=LaneFlows(context))
-        client = httpx.AsyncClient(trust_env=False, verify=False)  # noqa: S501 - loopback
-        with serving(stand_in.app, sockets[0]), serving(receiver.app, sockets[1]):
-            yield Street(world, receiver, url, client, provider)
-        await client.aclose()
-        await provider.aclose()
+        build = partial(stand_ins.wechat, is_advance_funded=getattr(request, "param", False))
+        with running(tmp_path, build, fake.clock) as stand_in:
+            provider = WechatProvider(stand_in.settings, fake.clock)
+            stand_in.receiver.provider = provider
+            context = replace(
+                fake.context, providers={"wechat": provider}, checkout_provider="wechat"
+            )
+            world = replace(fake, context=context, gate=LaneFlows(context))
+            async with httpx.AsyncClient(trust_env=False, verify=False) as client:  # noqa: S501 - loopback
+                street = Street(world, stand_in.receiver, stand_in.url, client, provider)
+                await street.control(notice_retry_ms=20)
+                yield street
+            await provider.aclose()
 
 
 async def test_a_driver_leaves_without_stopping(street: Street) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import secrets
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -44,14 +43,10 @@ from tests.contract.payment_script import (
     refund_order,
 )
 from tests.contract.payment_stages import Delivery
+from tests.contract.running import running
 from tests.contract.wechat_scheme import gcm_open
-from tests.contract.wechat_stage import (
-    SUB_MERCHANT,
-    RunningWechat,
-    WechatStage,
-    run_wechat,
-    stage_of,
-)
+from tests.contract.wechat_stage import WechatStage
+from tests.factories import stand_ins
 
 CURRENCY = "CNY"
 
@@ -90,17 +85,6 @@ class Caller:
             content=self.body,
             headers={"Authorization": header, "Accept": "application/json"},
         )
-
-
-@pytest.fixture(scope="module")
-def partner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningWechat]:
-    yield from run_wechat(tmp_path_factory.mktemp("partner"), SUB_MERCHANT)
-
-
-@pytest.fixture
-async def partner_stage(partner: RunningWechat) -> AsyncIterator[WechatStage]:
-    async for stage in stage_of(partner):
-        yield stage
 
 
 async def charges(stage: WechatStage) -> int:
@@ -472,5 +456,7 @@ class TestPartner:
 
 
 def test_keys_stay_in_the_file(tmp_path: Path) -> None:
-    first = next(run_wechat(tmp_path)).stand_in.platform_keys_pem
-    assert next(run_wechat(tmp_path)).stand_in.platform_keys_pem == first
+    with running(tmp_path, stand_ins.wechat) as first:
+        keys = first.settings.platform_keys_pem
+    with running(tmp_path, stand_ins.wechat) as second:
+        assert second.settings.platform_keys_pem == keys

@@ -3,15 +3,13 @@
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
-import httpx
 import pytest
 
 from parking.flows.payments import mandates
-from parking.kit.clock import SystemClock
 from parking.payments.models import MandateState
 from parking.payments.port import PaymentProvider
-from parking.payments.providers.alipay import AlipayProvider
 from tests.contract.alipay_stage import AlipayStage, RunningAlipay, alipay
+from tests.contract.running import on_stage
 from tests.factories.lane_world import LaneWorld
 
 __all__ = ["alipay"]
@@ -51,14 +49,9 @@ class Street:
 async def street(world: LaneWorld, alipay: RunningAlipay) -> AsyncIterator[Street]:
     providers: Mapping[str, PaymentProvider] = world.context.providers
     assert isinstance(providers, dict)
-    async with httpx.AsyncClient(trust_env=False, verify=False) as client:  # noqa: S501 - loopback
-        stage = AlipayStage(alipay.url, alipay.receiver, client, settings=alipay.settings)
-        await stage.open(alipay.settings.notify_url)
-        provider = AlipayProvider(alipay.settings, SystemClock())
-        providers["alipay"] = provider
+    async with on_stage(AlipayStage, alipay) as stage:
+        providers["alipay"] = stage.provider
         yield Street(world, stage)
-        await provider.aclose()
-        await stage.aclose()
 
 
 async def test_the_gate_opens_on_alipays_answer(street: Street) -> None:

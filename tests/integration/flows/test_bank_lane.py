@@ -4,14 +4,12 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-import httpx
 import pytest
 
 from parking.flows.payments import collection, mandates, notices
-from parking.kit.clock import SystemClock
 from parking.payments.port import NoticeKind, PaymentProvider
-from parking.payments.providers.gocardless import GoCardlessProvider
 from tests.contract.gocardless_stage import GoCardlessStage, RunningGoCardless, gocardless
+from tests.contract.running import on_stage
 from tests.factories.credit import allow_credit
 from tests.factories.lane_world import LaneWorld
 
@@ -74,20 +72,9 @@ async def street(world: LaneWorld, gocardless: RunningGoCardless) -> AsyncIterat
         "UPDATE credit_policies SET currency = 'EUR'",
     ):
         await world.rows_changed(statement)
-    async with httpx.AsyncClient(trust_env=False, verify=False) as client:  # noqa: S501 - loopback
-        stage = GoCardlessStage(
-            gocardless.settings.base_url,
-            gocardless.receiver,
-            client,
-            settings=gocardless.settings,
-        )
-        await stage.open(gocardless.notice_url)
-        await stage.pass_days()
-        provider = GoCardlessProvider(gocardless.settings, SystemClock())
-        providers["gocardless"] = provider
+    async with on_stage(GoCardlessStage, gocardless) as stage:
+        providers["gocardless"] = stage.provider
         yield Street(world, stage)
-        await provider.aclose()
-        await stage.aclose()
 
 
 async def test_a_debit_is_proof_only_when_the_bank_has_confirmed_it(street: Street) -> None:

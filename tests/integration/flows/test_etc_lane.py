@@ -4,17 +4,15 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-import httpx
 import pytest
 
 from parking.flows.payments import charging, mandates
-from parking.kit.clock import SystemClock
 from parking.kit.errors import InvalidInputError
 from parking.payments.port import PaymentProvider
-from parking.payments.providers.etc import EtcProvider
 from parking.places import service as places
 from sesame.sandbox.etc.app import obu_of
 from tests.contract.etc_stage import EtcStage, RunningEtc, etc
+from tests.contract.running import on_stage
 from tests.factories.lane_world import PLATE, LaneWorld
 
 __all__ = ["etc"]
@@ -72,15 +70,10 @@ async def street(
     monkeypatch.setattr(charging, "QUERY_PAUSES_S", (0, 0))
     providers: Mapping[str, PaymentProvider] = world.context.providers
     assert isinstance(providers, dict)
-    async with httpx.AsyncClient(trust_env=False, verify=False) as client:  # noqa: S501 - loopback
-        stage = EtcStage(etc.settings.base_url, etc.receiver, client, settings=etc.settings)
-        await stage.open(etc.notice_url)
+    async with on_stage(EtcStage, etc) as stage:
         await stage.control(antenna={"id": "*", "sees": []})
-        provider = EtcProvider(etc.settings, SystemClock())
-        providers["etc"] = provider
+        providers["etc"] = stage.provider
         yield Street(world, stage)
-        await provider.aclose()
-        await stage.aclose()
 
 
 async def _stay(street: Street) -> None:
