@@ -216,7 +216,7 @@ def _paid_exactly(
     reason: str, bills: Iterable[Row], attempts: Mapping[object, Row], books: Mapping[str, Books]
 ) -> Iterator[Broken]:
     for bill in bills:
-        if bill["state"] in UNPAID:
+        if bill["state"] in UNPAID and not _is_disputed(bill, bills, attempts, books):
             yield Broken(3, f"a gate opened as {reason} with bill {bill['id']} unpaid")
         if bill["state"] != "paid" or bill["total_minor"] == 0:
             continue
@@ -232,6 +232,21 @@ def _paid_exactly(
             yield Broken(3, f"bill {bill['id']} is paid, its order is {order}")
         elif order.amount_minor != attempt["amount_minor"]:
             yield Broken(3, f"{attempt['amount_minor']} was asked for, {order} was taken")
+
+
+def _is_disputed(
+    bill: Row, bills: Iterable[Row], attempts: Mapping[object, Row], books: Mapping[str, Books]
+) -> bool:
+    """Return whether a version of a bill was paid, and the payer's bank took the money back."""
+    charged_back = {number for each in books.values() for number in each.charged_back}
+    versions = {row["id"]: row for row in bills}
+    version: Row | None = bill
+    while version is not None:
+        paid_by = attempts.get(version["paid_attempt_id"])
+        if paid_by is not None and paid_by["number"] in charged_back:
+            return True
+        version = versions.get(version["corrects_id"])
+    return False
 
 
 def receivable_is_unpaid(rows: Rows) -> Iterator[Broken]:
