@@ -35,8 +35,8 @@ class RequestContext:
     parking: ParkingContext
     config: ApiConfig
     client_address: str
-    token: str | None
-    connection_params: dict[str, object] | None = None
+    token: str | None = field(repr=False)
+    connection_params: dict[str, object] | None = field(default=None, repr=False)
     place: SocketPlace | None = None
     correlation_id: str = field(default_factory=lambda: uuid4().hex)
     receipts: int = 0

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -36,7 +36,7 @@ class NewLane:
     """A lane just made, with the token that is shown this once."""
 
     lane: AccessLane
-    device_token: str
+    device_token: str = field(repr=False)
 
 
 def add_operator(unit: UnitOfWork, name: str) -> Operator:

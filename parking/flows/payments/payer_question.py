@@ -5,7 +5,7 @@ our key made for this bill and for a secret that the asking browser alone has, a
 """
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -31,16 +31,16 @@ class PayerQuestion:
     """
 
     url: str
-    secret: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PayerAnswer:
     """What came back with the payer; nothing in it is proven yet."""
 
-    secret: str
+    secret: str = field(repr=False)
     state: str
-    code: str
+    code: str = field(repr=False)
 
 
 def ask_payer(context: ParkingContext, token: str, provider: str) -> PayerQuestion:

@@ -1,6 +1,6 @@
 """What a bill's page is open on, and for whom a provider's payment page is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from parking.flows.context import ParkingContext
@@ -25,7 +25,7 @@ class Visitor:
     app: str | None = None
     is_phone: bool = False
     address: str | None = None
-    payer_id: str | None = None
+    payer_id: str | None = field(default=None, repr=False)
 
 
 ANYONE: Final = Visitor()

@@ -1,0 +1,36 @@
+"""No value that opens something is shown by what holds it: a log or a traceback may show that."""
+
+from dataclasses import fields
+
+import pytest
+
+from api.request import RequestContext
+from parking.drivers.tokens import RefreshToken
+from parking.flows.payments.payer_question import PayerAnswer, PayerQuestion
+from parking.flows.payments.visitor import Visitor
+from parking.payments.providers.alipay import AlipaySettings
+from parking.payments.providers.gocardless import GoCardlessSettings
+from parking.payments.providers.stripe import StripeSettings
+from parking.payments.providers.wechat import WechatSettings
+from parking.payments.signed_wire import SignedWireSettings
+from parking.places.service import NewLane
+
+HELD = {
+    AlipaySettings: {"app_key_pem"},
+    GoCardlessSettings: {"access_token", "webhook_secret"},
+    NewLane: {"device_token"},
+    PayerAnswer: {"secret", "code"},
+    PayerQuestion: {"secret"},
+    RefreshToken: {"text"},
+    RequestContext: {"token", "connection_params"},
+    SignedWireSettings: {"merchant_key_pem"},
+    StripeSettings: {"secret_key", "webhook_secrets"},
+    Visitor: {"payer_id"},
+    WechatSettings: {"key_pem", "api_key"},
+}
+
+
+@pytest.mark.parametrize("kind", HELD)
+def test_a_secret_is_not_shown(kind: type) -> None:
+    hidden = {field.name for field in fields(kind) if not field.repr}
+    assert hidden >= HELD[kind]
