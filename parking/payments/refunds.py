@@ -67,11 +67,7 @@ async def store(
     Raises:
         RefundTooLargeError: more would go back than the attempt took.
     """
-    held = attempt.amount_minor - await repository.refunded_minor(unit, attempt)
-    held -= await chargebacks.taken_back_minor(unit, attempt)
-    if amount.amount_minor > held or amount.currency != attempt.currency:
-        most = Money(max(held, 0), attempt.currency).format()
-        raise RefundTooLargeError(f"amount: expected at most {most}")
+    await _require_held(unit, attempt, amount)
     if not reason.strip():
         raise InvalidInputError("reason", "what the payer reads")
     refund_id = derive_id(attempt.id, f"refund:{cause}")
@@ -104,6 +100,14 @@ async def store(
         kind=REFUND_ORDER,
     )
     return refund
+
+
+async def _require_held(unit: UnitOfWork, attempt: PaymentAttempt, amount: Money) -> None:
+    held = attempt.amount_minor - await repository.refunded_minor(unit, attempt)
+    held -= await chargebacks.taken_back_minor(unit, attempt)
+    if amount.amount_minor > held or amount.currency != attempt.currency:
+        most = Money(max(held, 0), attempt.currency).format()
+        raise RefundTooLargeError(f"amount: expected at most {most}")
 
 
 def order_of(refund: Refund, attempt: PaymentAttempt) -> RefundOrder:

@@ -13,6 +13,18 @@ from sesame.sandbox.wechat import Account, Options, create_stand_in
 from sesame.sandbox.wechat.app import ACCOUNT_APP, APP, MERCHANT, SERIAL
 
 
+AccountSecretFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="File with the official account's secret; made if missing. Without it nobody pays "
+        "inside WeChat."
+    ),
+]
+PageHost = Annotated[
+    str, typer.Option(help="Host of the merchant's pages, from which payers come.")
+]
+
+
 def wechat_command(  # noqa: PLR0913 - one parameter for each command-line option
     *,
     data: Data,
@@ -32,16 +44,8 @@ def wechat_command(  # noqa: PLR0913 - one parameter for each command-line optio
     key_serial: Annotated[
         str, typer.Option(help="Serial number of the merchant's certificate.")
     ] = SERIAL,
-    account_secret_file: Annotated[
-        Path | None,
-        typer.Option(
-            help="File with the official account's secret; made if missing. Without it "
-            "nobody pays inside WeChat."
-        ),
-    ] = None,
-    page_host: Annotated[
-        str, typer.Option(help="Host of the merchant's pages, from which payers come.")
-    ] = "127.0.0.1",
+    account_secret_file: AccountSecretFile = None,
+    page_host: PageHost = LOOPBACK,
     host: Host = LOOPBACK,
     port: Port = 0,
     public_url: PublicUrl = None,
@@ -53,10 +57,6 @@ def wechat_command(  # noqa: PLR0913 - one parameter for each command-line optio
 
     POST /_control and GET /_books, on loopback, make it misbehave and show its books.
     """
-    account = None
-    if account_secret_file is not None:
-        secret = secret_of(account_secret_file)
-        account = Account(app=ACCOUNT_APP, secret=secret, page_host=page_host)
     listener, url = listen(host, port)
     options = Options(
         data=data,
@@ -64,7 +64,7 @@ def wechat_command(  # noqa: PLR0913 - one parameter for each command-line optio
         sub_merchant=sub_merchant,
         merchant_keys_pem={key_serial: merchant_key.read_bytes()},
         api_key=secret_of(api_key_file),
-        account=account,
+        account=_account(account_secret_file, page_host),
         page_host=page_host,
         public_url=(public_url or url).rstrip("/"),
     )
@@ -79,15 +79,25 @@ def wechat_command(  # noqa: PLR0913 - one parameter for each command-line optio
         "SESAME_WECHAT_APP": APP,
         "SESAME_WECHAT_KEY_SERIAL": key_serial,
         "SESAME_WECHAT_SERVICE_URL": stand_in.service_url,
+        **({"SESAME_WECHAT_SUB_MERCHANT": sub_merchant} if sub_merchant else {}),
+        **_account_variables(url, account_secret_file),
     }
-    if sub_merchant is not None:
-        report["SESAME_WECHAT_SUB_MERCHANT"] = sub_merchant
-    if account_secret_file is not None:
-        report |= {
-            "SESAME_WECHAT_ACCOUNT_APP": ACCOUNT_APP,
-            "SESAME_WECHAT_ACCOUNT_SECRET_FILE": str(account_secret_file),
-            "SESAME_WECHAT_ACCOUNT_PAGE_URL": url,
-            "SESAME_WECHAT_ACCOUNT_API_URL": url,
-        }
     typer.echo(json.dumps(report) if json_output else f"WeChat Pay stand-in at {url}")
     serve(stand_in.app, listener)
+
+
+def _account(secret_file: Path | None, page_host: str) -> Account | None:
+    if secret_file is None:
+        return None
+    return Account(app=ACCOUNT_APP, secret=secret_of(secret_file), page_host=page_host)
+
+
+def _account_variables(url: str, secret_file: Path | None) -> dict[str, str]:
+    if secret_file is None:
+        return {}
+    return {
+        "SESAME_WECHAT_ACCOUNT_APP": ACCOUNT_APP,
+        "SESAME_WECHAT_ACCOUNT_SECRET_FILE": str(secret_file),
+        "SESAME_WECHAT_ACCOUNT_PAGE_URL": url,
+        "SESAME_WECHAT_ACCOUNT_API_URL": url,
+    }
