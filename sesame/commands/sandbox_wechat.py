@@ -12,7 +12,6 @@ from sesame.commands.stand_in_server import listen, secret_of, serve
 from sesame.sandbox.wechat import Account, Options, create_stand_in
 from sesame.sandbox.wechat.app import ACCOUNT_APP, APP, MERCHANT, SERIAL
 
-
 AccountSecretFile = Annotated[
     Path | None,
     typer.Option(
