@@ -3,7 +3,15 @@
 What a use case reads, decides and writes is usually a talk of many turns with PostgreSQL. Where
 the caller has just seen every row that matters, `FollowUp` collects what the same use case would
 write and sends it as one statement, which writes all of it or, if a row says something else by
-now, nothing.
+now, nothing. docs/decisions/0008 says why. For a bill that is locked and changed while its stay is
+only locked, and a new event, the statement reads:
+
+    WITH held_0 AS (SELECT 1 FROM bills WHERE id = … AND state IS NOT DISTINCT FROM … FOR UPDATE),
+         held_1 AS (SELECT 1 FROM sessions WHERE id = … AND … FOR UPDATE),
+         checked AS (SELECT (SELECT count(*) FROM held_0) + (…held_1) = 2 AS is_unchanged),
+         changed_0 AS (UPDATE bills SET state = … WHERE id = … AND (SELECT is_unchanged …)),
+         added_0 AS (INSERT INTO outbox SELECT … WHERE (SELECT is_unchanged …))
+    SELECT is_unchanged FROM checked
 """
 
 from collections.abc import AsyncGenerator, Mapping

@@ -1,4 +1,8 @@
-"""What a charge of a bill looks at, read in one round trip."""
+"""What a charge of a bill looks at, read in one round trip instead of three.
+
+The rows are what `parking.kit.follow_up` then works on: `charging` begins the charge on them with
+the same code that a transaction of its own would run.
+"""
 
 from uuid import UUID
 
