@@ -103,7 +103,7 @@ def render_home() -> str:
     """Return the page that a provider's page leads back to: whose language is not known."""
     return _document(
         """<h1>Go back to the app</h1><p>It shows what became of it. You may close this page.</p>
-<h1 lang="zh">请返回应用</h1><p lang="zh">结果会显示在应用中，您可以关闭此页面。</p>
+<h1 lang="zh">请返回应用</h1><p lang="zh">结果会显示在应用中。您可以关闭此页面。</p>
 <h1 lang="de">Zurück zur App</h1><p lang="de">Sie zeigt, was daraus geworden ist.
 Diese Seite können Sie schließen.</p>""",
         title="Sesame",

@@ -151,3 +151,5 @@ def test_the_committed_schema_is_the_one_of_the_code(
         assert told == f"{output}: expected the schema of the code; run `sesame schema`\n"
     schema_command(output=stale)
     assert stale.read_text(encoding="utf-8") == committed.read_text(encoding="utf-8")
+    schema_command(staff=True, output=stale)
+    assert "setCreditPolicy(" in stale.read_text(encoding="utf-8")
