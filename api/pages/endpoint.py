@@ -118,9 +118,8 @@ class PayEndpoint:
         if url == address:
             # The page itself hands over to the app that shows it.
             return _redirect(f"/pay/{token}#{START_FRAGMENT}")
-        if url.startswith(("https://", "http://")):
+        if checkout.opens(url):
             return _redirect(url)
-        # No browser opens it: it is what an app reads from a code.
         is_here = visitor.is_phone or visitor.app is not None
         return HTMLResponse(pay.render_code(url, address, is_phone=is_here), 200, _HEADERS)
 

@@ -12,7 +12,7 @@ from api.body import REFUSED_HEADERS, BodyRefusedError, read_body
 from api.pages import pay
 from api.pages.visitor import visitor_of
 from parking.flows.context import ParkingContext
-from parking.flows.payments import owed_view
+from parking.flows.payments import checkout, owed_view
 from parking.flows.payments.owed_view import OwedView
 from parking.kit.crypto import Vault
 from parking.kit.errors import UnavailableError
@@ -44,9 +44,8 @@ class OwedPayEndpoint:
             await read_body(request)
             visitor = visitor_of(request)
             url = await owed_view.pay_for_car(self._context, token, key, visitor)
-            if url.startswith(("https://", "http://")):
+            if checkout.opens(url):
                 return RedirectResponse(url, 303, {"referrer-policy": pay.REFERRER_POLICY})
-            # No browser opens it: it is what an app reads from a code.
             address = f"{self._context.public_url}/pay/{token}"
             html = pay.render_code(url, address, is_phone=visitor.is_phone)
             return HTMLResponse(html, 200, _HEADERS)

@@ -264,6 +264,11 @@ async def _page(
     return page.url
 
 
+def opens(url: str) -> bool:
+    """Return whether a browser opens it; anything else is what an app reads from a code."""
+    return url.startswith(("https://", "http://"))
+
+
 def mask(plate: str) -> str:
     """Return the plate's two ends with dots between."""
     hidden = "•" * max(len(plate) - 2 * _SHOWN_AT_EACH_END, 1)

@@ -54,8 +54,9 @@ async def pay(
             return OwedPayment(PaidHow.SUCCEEDED, amount)
         if attempt is not None and attempt.state in LIVE_STATES:
             return OwedPayment(PaidHow.PENDING, amount)
-    url = await checkout.open_bill_page(context, operator_id, bill_id, _address(context, bill))
-    return OwedPayment(PaidHow.CHECKOUT, amount, url)
+    address = _address(context, bill)
+    url = await checkout.open_bill_page(context, operator_id, bill_id, address)
+    return OwedPayment(PaidHow.CHECKOUT, amount, url if checkout.opens(url) else address)
 
 
 async def choose(context: ParkingContext, driver_id: UUID, *, is_wanted: bool) -> None:

@@ -8,6 +8,7 @@ from parking.drivers import stays
 from parking.flows.bills import live_bill
 from parking.flows.bills.billing import current_bill, priced_at
 from parking.flows.context import ParkingContext
+from parking.flows.pay_link import pay_url
 from parking.flows.payments import checkout, choosing
 from parking.flows.payments.charging import call_provider, new_charge
 from parking.flows.payments.deadline import GATE_DEADLINE_S, Deadline
@@ -61,6 +62,9 @@ async def prepay(context: ParkingContext, driver_id: UUID, session_id: UUID) -> 
         )
         if step is None:
             url = await checkout.open_page(context, stay.operator_id, session_id)
+            if not checkout.opens(url):
+                # The bill's page shows the code, or leads the phone that opens it somewhere else.
+                url = pay_url(context, stay.operator_id, session_id)
             return Prepayment(PrepaymentStatus.CHECKOUT, amount, url)
         await call_provider(context, step, deadline=deadline)
         state = await _state(context, step)

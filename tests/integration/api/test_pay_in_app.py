@@ -6,11 +6,13 @@ from datetime import timedelta
 from html import unescape
 from typing import cast
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from api.pages import bridge
+from parking.flows.pay_link import pay_token
 from parking.flows.payments import checkout, settlement
 from parking.flows.payments.checkout import SWITCHES_MAX
 from parking.payments.errors import PaymentInProgressError
@@ -145,6 +147,10 @@ async def test_each_device_has_its_own_page_and_one_of_them_is_open(lane: Lane) 
     assert (await lane.press(WECHAT_ON_A_DESK)).headers["location"] == desk.headers["location"]
     await lane.press(WECHAT)
     assert await lane.number("wechat") == second
+    await lane.press(DESK, "alipay")
+    open_page = await lane.number("alipay")
+    await lane.press(WECHAT)
+    assert await lane.number("alipay") == open_page
 
 
 async def test_a_phones_address_is_used_for_minutes_only(lane: Lane) -> None:
@@ -199,15 +205,20 @@ async def test_an_answer_counts_in_the_browser_that_asked_once_and_for_a_while(
     assert len(await lane.rows()) == 1
 
 
-async def test_a_question_is_of_one_bill(lane: Lane, api: ApiWorld) -> None:
+async def test_a_question_is_of_one_bill(lane: Lane) -> None:
     asked = await lane.press(WECHAT)
-    other = Exit(api)
-    altered = lane.path[:-2] + ("AA" if lane.path[-2:] != "AA" else "BB")
+    vault, operator_id = lane.lanes.context.vault, lane.lanes.exit.operator_id
     state = parse_qs(urlsplit(asked.headers["location"]).query)["state"][0]
-    found = await api.http.get(altered, params={"code": "alice-1", "state": state})
-    assert found.status_code == 404
-    assert other.path == ""
+    cookie = asked.headers["set-cookie"].partition(";")[0]
+    other = f"/pay/{pay_token(vault, operator_id, uuid4())}"
+    for path, status in ((other, 303), (lane.path[:-4] + "AAAA", 404)):
+        found = await lane.api.http.get(
+            path, params={"code": "alice-1", "state": state}, headers={"cookie": cookie}
+        )
+        assert found.status_code == status
     assert await lane.rows() == []
+    # The code was not even asked about.
+    assert await lane.wallet.find_payer("alice-1") == "alice"
 
 
 async def test_an_app_that_does_not_say_who_pays_is_asked_again(
