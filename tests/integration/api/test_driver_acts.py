@@ -178,7 +178,11 @@ async def test_prepaying_without_a_mandate_leads_to_the_payment_page(api: ApiWor
     session = await active_session(api, token)
     paid = (await api.ask(PREPAY, {"session": session["id"]}, token=token))["prepay"]
     assert paid["status"] == "CHECKOUT"
-    assert paid["checkoutUrl"].startswith("https://")
+    assert paid["checkoutUrl"].startswith("https://fake.invalid/")
+    # A code is nothing that a phone opens: the bill's page shows it.
+    await api.lanes.rows_changed("UPDATE payment_attempts SET checkout_url = 'weixin://pay?pr=1'")
+    again = (await api.ask(PREPAY, {"session": session["id"]}, token=token))["prepay"]
+    assert again["checkoutUrl"].startswith("https://pay.example/pay/")
 
 
 async def test_somebody_elses_ids_answer_like_ids_that_do_not_exist(api: ApiWorld) -> None:

@@ -133,6 +133,9 @@ async def test_a_page_is_opened_once_and_pays(api: ApiWorld) -> None:
         assert answer["payOwed"]["status"] == "CHECKOUT"
         pages.add(answer["payOwed"]["checkoutUrl"])
     assert len(pages) == 1
+    await api.lanes.rows_changed("UPDATE payment_attempts SET checkout_url = 'weixin://pay?pr=1'")
+    answer = await api.ask(PAY, {"input": {"billId": bill_id, "byPage": True}}, token=token)
+    assert answer["payOwed"]["checkoutUrl"].startswith("https://pay.example/pay/")
     [attempt] = await api.lanes.rows("SELECT number FROM payment_attempts WHERE kind = 'checkout'")
     assert (await api.ask(OWED, token=token))["viewer"]["owed"][0]["isBeingPaid"] is True
     api.lanes.provider.settle(attempt["number"], OrderStatus.SUCCEEDED)
