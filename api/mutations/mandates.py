@@ -259,7 +259,10 @@ def _checked_url(url: str | None) -> str | None:
         parts = urlsplit(url)
     except ValueError:
         parts = urlsplit("")
-    if len(url) > URL_LENGTH_MAX or parts.scheme != "https" or not parts.hostname:
+    # A browser leaves control characters out, reads a backslash as a slash, and hides a user.
+    is_plain = url.isascii() and url.isprintable() and not {" ", "\\"} & set(url)
+    is_usable = is_plain and len(url) <= URL_LENGTH_MAX and parts.username is None
+    if not is_usable or parts.scheme != "https" or not parts.hostname:
         raise InvalidInputError(
             "returnUrl", f"an https address of at most {URL_LENGTH_MAX} letters"
         )
