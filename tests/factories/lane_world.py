@@ -27,7 +27,7 @@ from parking.flows.lane_types import (
 from parking.flows.payments import mandates
 from parking.flows.payments.mandates import Wish
 from parking.flows.payments.notices import receive_agreement
-from parking.kit.clock import ManualClock, SystemClock
+from parking.kit.clock import ManualClock
 from parking.kit.crypto import Vault
 from parking.kit.database import Database
 from parking.kit.ids import new_id
@@ -40,6 +40,7 @@ from parking.plates import service as plates
 from parking.plates.models import DriverPlate, PlateBinding, Proof
 from parking.plates.reads import CharacterRead, PlateRead
 from parking.tariffs import service as tariffs
+from tests.factories.morning import this_morning
 from tests.factories.one_receivable import with_one_receivable
 
 VAULT: Final = Vault(field_key=b"f" * 32, index_key=b"i" * 32)
@@ -197,8 +198,7 @@ class LaneWorld:
 
 @asynccontextmanager
 async def open_lane_world(database_url: str, valkey_url: str) -> AsyncGenerator[LaneWorld]:
-    # The real date, because the template has partitions only from this month on.
-    clock = ManualClock(SystemClock().now())
+    clock = ManualClock(this_morning())
     database = Database(database_url, clock=clock, vault=VAULT)
     redis = open_valkey(valkey_url)
     bus = Bus(redis)

@@ -82,7 +82,8 @@ async def test_at_the_exit_before_it_on_a_page_and_after_it(world: LaneWorld) ->
     world.wait(minutes=1)
     await settlement.sweep(world.context)
     assert len(await told(world)) == 3
-    world.wait(hours=2)
+    # On the next day, because the first one has cost its most.
+    world.wait(hours=20)
     await allow_credit(world, first_minor=20_000, most_minor=20_000)
     world.provider.play(Fault.DECLINE)
     assert (await world.drive_out()).reason == "credit"

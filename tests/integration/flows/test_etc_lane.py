@@ -58,7 +58,7 @@ class Street:
 
     async def attempts(self) -> list[tuple[str, str, str | None]]:
         rows = await self.world.rows(
-            "SELECT provider, state, failure_code FROM payment_attempts ORDER BY sent_at, id"
+            "SELECT provider, state, failure_code FROM payment_attempts ORDER BY sent_at, provider"
         )
         return [(row["provider"], row["state"], row["failure_code"]) for row in rows]
 
