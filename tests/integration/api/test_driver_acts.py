@@ -3,7 +3,10 @@
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from api.global_ids import encode_id, read_id
+from parking.payments.port import Checkout, CheckoutOrder
 from parking.plates import service as plates
 from tests.factories.api import ApiWorld
 from tests.factories.lane_world import PLATE, read_of
@@ -182,10 +185,22 @@ async def test_prepaying_without_a_mandate_leads_to_the_payment_page(api: ApiWor
     paid = (await api.ask(PREPAY, {"session": session["id"]}, token=token))["prepay"]
     assert paid["status"] == "CHECKOUT"
     assert paid["checkoutUrl"].startswith("https://fake.invalid/")
-    # A code is nothing that a phone opens: the bill's page shows it.
-    await api.lanes.rows_changed("UPDATE payment_attempts SET checkout_url = 'weixin://pay?pr=1'")
-    again = (await api.ask(PREPAY, {"session": session["id"]}, token=token))["prepay"]
-    assert again["checkoutUrl"].startswith("https://pay.example/pay/")
+
+
+async def test_a_payment_that_begins_with_a_code_is_shown_on_the_bills_page(
+    api: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def code(order: CheckoutOrder) -> Checkout:
+        return Checkout(url=f"weixin://pay?pr={order.number}", expires_at=api.lanes.clock.now())
+
+    monkeypatch.setattr(api.lanes.provider, "start_checkout", code)
+    driver_id, _ = await api.add_driver()
+    await api.lanes.drive_in()
+    api.lanes.wait(minutes=45)
+    token = await api.token_of(driver_id)
+    session = await active_session(api, token)
+    paid = (await api.ask(PREPAY, {"session": session["id"]}, token=token))["prepay"]
+    assert paid["checkoutUrl"].startswith("https://pay.example/pay/")
 
 
 async def test_somebody_elses_ids_answer_like_ids_that_do_not_exist(api: ApiWorld) -> None:
