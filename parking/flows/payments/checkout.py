@@ -341,7 +341,9 @@ async def _standing(unit: UnitOfWork, session: Session) -> Bill | None:
     ticks on, unless somebody is paying it now.
     """
     bills = await repository.find_bills(unit, session.operator_id, session.id)
-    unpaid = next((bill for bill in bills if bill.state != BillState.PAID), None)
+    waiting = [bill for bill in bills if bill.state != BillState.PAID]
+    # What a dispute has left owed opens no gate: what is due here comes first.
+    unpaid = min(waiting, key=lambda bill: bill.state != BillState.ISSUED, default=None)
     if unpaid is None:
         return None
     if unpaid.live_attempt_id is not None or session.left_at is not None:

@@ -7,12 +7,14 @@ from uuid import UUID
 
 import pytest
 
+from parking.flows.pay_link import pay_token
 from parking.flows.payments import (
     chargebacks,
     charging,
     checkout,
     desk_payment,
     desk_refund,
+    mandates,
     notices,
     prepay,
     refunds,
@@ -272,6 +274,22 @@ async def test_a_car_that_is_still_inside_is_not_asked_for_it_again(
     await hear(world, WON, said)
     assert (await world.balances())["receivable", "CNY"] == 0
     assert await world.count("owed_bills") == 0
+
+
+async def test_the_code_at_the_exit_asks_for_what_opens_it(world: LaneWorld) -> None:
+    driver_id = await world.add_driver()
+    mandate_id = await world.permit(driver_id)
+    session_id = await world.drive_in()
+    world.wait(minutes=45)
+    await prepay.prepay(world.context, driver_id, session_id)
+    async with world.context.database.begin() as unit:
+        [bill] = await repository.find_bills(unit, world.entry.operator_id, session_id)
+    await hear(world, OPENED, await said_of(world, bill))
+    await mandates.revoke(world.context, driver_id, mandate_id)
+    world.wait(minutes=40)
+    assert (await world.drive_out()).reason == "payment_due"
+    token = pay_token(world.context.vault, bill.operator_id, session_id)
+    assert (await checkout.bill_of(world.context, token)).due == Money(500, "CNY")
 
 
 async def test_a_part_is_the_operators_loss(world: LaneWorld) -> None:
