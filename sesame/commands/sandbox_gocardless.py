@@ -18,7 +18,7 @@ from sesame.commands.stand_in_options import (
     PublicUrl,
 )
 from sesame.commands.stand_in_server import listen, secret_of, serve
-from sesame.sandbox.gocardless import GoCardlessOptions, create_gocardless_stand_in
+from sesame.sandbox.gocardless import Options, create_stand_in
 from sesame.sandbox.platform import RETRY_MS
 
 
@@ -44,7 +44,7 @@ def gocardless_command(  # noqa: PLR0913 - one parameter for each command-line o
     POST /_control and GET /_books, on loopback, let days pass and show its books.
     """
     listener, url = listen(host, port)
-    options = GoCardlessOptions(
+    options = Options(
         data=data,
         access_token=secret_of(access_token_file),
         webhook_secret=secret_of(webhook_secret_file),
@@ -52,6 +52,6 @@ def gocardless_command(  # noqa: PLR0913 - one parameter for each command-line o
         notice_url=notice_url,
         notice_retry_ms=notice_retry_ms,
     )
-    stand_in = create_gocardless_stand_in(options, SystemClock())
+    app = create_stand_in(options, SystemClock())
     typer.echo(json.dumps({"url": url}) if json_output else f"GoCardless stand-in at {url}")
-    serve(stand_in.app, listener)
+    serve(app, listener)

@@ -18,10 +18,8 @@ from sesame.commands.stand_in_options import (
     PublicUrl,
 )
 from sesame.commands.stand_in_server import listen, serve
-from sesame.sandbox.acquirer import create_stand_in
-from sesame.sandbox.etc import EtcOptions, create_etc_stand_in
+from sesame.sandbox import acquirer, etc
 from sesame.sandbox.platform import RETRY_MS
-from sesame.sandbox.signed_wire import Options
 
 MerchantKeys = Annotated[
     list[Path],
@@ -55,7 +53,7 @@ def acquirer_command(  # noqa: PLR0913 - one parameter for each command-line opt
     POST /_control and GET /_books, on loopback, make it misbehave and show its books.
     """
     listener, url = listen(host, port)
-    options = Options(
+    options = acquirer.Options(
         data=data,
         merchant=merchant,
         merchant_keys_pem=tuple(path.read_bytes() for path in merchant_key),
@@ -64,7 +62,7 @@ def acquirer_command(  # noqa: PLR0913 - one parameter for each command-line opt
         notice_retry_ms=notice_retry_ms,
     )
     try:
-        stand_in = create_stand_in(options, SystemClock())
+        stand_in = acquirer.create_stand_in(options, SystemClock())
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--merchant-key") from error
     if platform_key_out:
@@ -95,7 +93,7 @@ def etc_command(  # noqa: PLR0913 - one parameter for each command-line option
     POST /_control and GET /_books, on loopback, put cars under antennas and show its books.
     """
     listener, url = listen(host, port)
-    options = EtcOptions(
+    options = etc.Options(
         data=data,
         merchant=merchant,
         merchant_keys_pem=tuple(path.read_bytes() for path in merchant_key),
@@ -105,7 +103,7 @@ def etc_command(  # noqa: PLR0913 - one parameter for each command-line option
         sees_everything=sees_everything,
     )
     try:
-        stand_in = create_etc_stand_in(options, SystemClock())
+        stand_in = etc.create_stand_in(options, SystemClock())
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--merchant-key") from error
     if platform_key_out:

@@ -18,7 +18,7 @@ from sesame.commands.stand_in_options import (
 )
 from sesame.commands.stand_in_server import listen, serve
 from sesame.sandbox.platform import RETRY_MS
-from sesame.sandbox.stripe import StripeOptions, create_stripe_stand_in
+from sesame.sandbox.stripe import Options, create_stand_in
 
 SECRET_KEY = "sk_test_sandbox"  # noqa: S105 - what everybody may know
 WEBHOOK_SECRET = "whsec_sandbox"  # noqa: S105 - see above
@@ -50,7 +50,7 @@ def stripe_command(  # noqa: PLR0913 - one parameter for each command-line optio
     """
     listener, url = listen(host, port)
     secrets = tuple(webhook_secret or [WEBHOOK_SECRET])
-    options = StripeOptions(
+    options = Options(
         data=data,
         secret_key=secret_key,
         webhook_secrets=secrets,
@@ -59,7 +59,7 @@ def stripe_command(  # noqa: PLR0913 - one parameter for each command-line optio
         notice_retry_ms=notice_retry_ms,
         connected=account,
     )
-    app = create_stripe_stand_in(options, SystemClock())
+    app = create_stand_in(options, SystemClock())
     report = {
         "SESAME_STRIPE_URL": url,
         "SESAME_STRIPE_SECRET_KEY": secret_key,

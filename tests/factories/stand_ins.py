@@ -19,13 +19,13 @@ from parking.payments.providers.wechat import OfficialAccount, WechatProvider, W
 from parking.payments.signed_wire import SignedWireSettings
 from sesame.sandbox import acquirer as acquirer_stand_in
 from sesame.sandbox import alipay as alipay_stand_in
+from sesame.sandbox import etc as etc_stand_in
+from sesame.sandbox import gocardless as gocardless_stand_in
+from sesame.sandbox import stripe as stripe_stand_in
 from sesame.sandbox import wechat as wechat_stand_in
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
 from sesame.sandbox.alipay.app import APP_ID, SELLER_ID
-from sesame.sandbox.etc import EtcOptions, create_etc_stand_in
 from sesame.sandbox.etc.signing import etc_public_pem, new_etc_private_pem
-from sesame.sandbox.gocardless import GoCardlessOptions, create_gocardless_stand_in
-from sesame.sandbox.stripe import StripeOptions, create_stripe_stand_in
 from sesame.sandbox.wechat.app import APP, SERIAL
 from sesame.sandbox.wechat.app import MERCHANT as WECHAT_MERCHANT
 
@@ -88,7 +88,7 @@ def acquirer(ground: Ground) -> tuple[Starlette, SignedWireSettings]:
 def etc(ground: Ground, *, sees_everything: bool = False) -> tuple[Starlette, SignedWireSettings]:
     """Build the acquirer of docs/etc-wire.md."""
     key = new_etc_private_pem()
-    options = EtcOptions(
+    options = etc_stand_in.Options(
         data=ground.books("etc"),
         merchant=MERCHANT,
         merchant_keys_pem=(etc_public_pem(key).encode(),),
@@ -96,7 +96,7 @@ def etc(ground: Ground, *, sees_everything: bool = False) -> tuple[Starlette, Si
         notice_url=ground.notice_url,
         sees_everything=sees_everything,
     )
-    built = create_etc_stand_in(options, ground.clock)
+    built = etc_stand_in.create_stand_in(options, ground.clock)
     return built.app, SignedWireSettings(
         base_url=ground.url,
         merchant=MERCHANT,
@@ -162,28 +162,28 @@ def alipay(ground: Ground, *, sign_channel: str | None = None) -> tuple[Starlett
 
 def stripe(ground: Ground) -> tuple[Starlette, StripeSettings]:
     """Build Stripe."""
-    options = StripeOptions(
+    options = stripe_stand_in.Options(
         data=ground.books("stripe"),
         secret_key=STRIPE_KEY,
         webhook_secrets=STRIPE_SECRETS,
         public_url=ground.url,
         notice_url=ground.notice_url,
     )
-    return create_stripe_stand_in(options, ground.clock), StripeSettings(
+    return stripe_stand_in.create_stand_in(options, ground.clock), StripeSettings(
         secret_key=STRIPE_KEY, webhook_secrets=STRIPE_SECRETS, base_url=ground.url
     )
 
 
 def gocardless(ground: Ground) -> tuple[Starlette, GoCardlessSettings]:
     """Build GoCardless."""
-    options = GoCardlessOptions(
+    options = gocardless_stand_in.Options(
         data=ground.books("gocardless"),
         access_token=BANK_TOKEN,
         webhook_secret=BANK_SECRET,
         public_url=ground.url,
         notice_url=ground.notice_url,
     )
-    return create_gocardless_stand_in(options, ground.clock).app, GoCardlessSettings(
+    return gocardless_stand_in.create_stand_in(options, ground.clock), GoCardlessSettings(
         base_url=ground.url, access_token=BANK_TOKEN, webhook_secret=BANK_SECRET
     )
 

@@ -55,17 +55,12 @@ async def occasion_of(
 
 
 async def find_mandates(
-    context: ParkingContext,
-    unit: UnitOfWork,
-    bill: Bill,
-    occasion: Occasion,
-    *,
-    since: datetime | None = None,
+    context: ParkingContext, unit: UnitOfWork, bill: Bill, occasion: Occasion
 ) -> list[Mandate]:
-    """Return the driver's mandates that may be charged and were not tried since, in order."""
+    """Return the driver's mandates that may be charged, in order."""
     traits = traits_of(context)
     at_lane = await _at_lane(unit, bill, occasion, traits)
-    found = await mandate_charges.choose_mandates(unit, bill, at_lane, traits, since=since)
+    found = await mandate_charges.choose_mandates(unit, bill, at_lane, traits, since=None)
     return [mandate for mandate, _ in found]
 
 

@@ -7,18 +7,19 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from parking.kit.clock import Clock
+from sesame.sandbox import signed_wire
 from sesame.sandbox.etc.notices import describe
 from sesame.sandbox.etc.roadside import NORMAL_CARD, Roadside
 from sesame.sandbox.etc.signing import SCHEME
 from sesame.sandbox.etc.wire import wire_routes
 from sesame.sandbox.platform import Action, Json, create_app
-from sesame.sandbox.signed_wire import Options, SignedNotices, StandIn, open_wire, stand_in
+from sesame.sandbox.signed_wire import SignedNotices, StandIn, open_wire, stand_in
 
 SEEN_MAX = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EtcOptions(Options):
+class Options(signed_wire.Options):
     """How to run the stand-in.
 
     Attributes:
@@ -47,7 +48,7 @@ class _Card(BaseModel):
     balance_minor: Annotated[int, Field(ge=0)] | None = None
 
 
-def create_etc_stand_in(options: EtcOptions, clock: Clock) -> StandIn:
+def create_stand_in(options: Options, clock: Clock) -> StandIn:
     """Return the stand-in; see `open_wire`.
 
     `_control` also takes `{"antenna": {"id": ..., "sees": [...]}}` (`*` stands for any antenna

@@ -25,7 +25,7 @@ from sesame.sandbox.platform import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GoCardlessOptions:
+class Options:
     """How to run the stand-in.
 
     Attributes:
@@ -44,13 +44,6 @@ class GoCardlessOptions:
     notice_retry_ms: int = RETRY_MS
 
 
-@dataclass(frozen=True, slots=True)
-class GoCardlessStandIn:
-    """The application."""
-
-    app: Starlette
-
-
 class _Days(BaseModel):
     """How many working days pass."""
 
@@ -59,7 +52,7 @@ class _Days(BaseModel):
     count: Annotated[int, Field(ge=1, le=DAYS_MAX)]
 
 
-def create_gocardless_stand_in(options: GoCardlessOptions, clock: Clock) -> GoCardlessStandIn:
+def create_stand_in(options: Options, clock: Clock) -> Starlette:
     """Return the stand-in; a restart on the same file goes on where the last one stopped.
 
     `_control` also takes `{"days": {"count": 3}}`: so many working days pass for every mandate,
@@ -80,14 +73,13 @@ def create_gocardless_stand_in(options: GoCardlessOptions, clock: Clock) -> GoCa
         clock,
     )
     gocardless = GoCardless(platform=platform, access_token=options.access_token)
-    app = create_app(
+    return create_app(
         platform,
         GoCardlessWebhooks(options.webhook_secret),
         routes=wire_routes(gocardless),
         actions=(_days_action(platform),),
         confirmed=_mandate_of,
     )
-    return GoCardlessStandIn(app)
 
 
 def _mandate_of(_agreement: Json) -> Json:

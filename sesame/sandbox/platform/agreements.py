@@ -99,9 +99,7 @@ class AgreementBook:
             value,
         )
 
-    def confirm(
-        self, token: str, *, payer_hint: str | None = None, extra: Json | None = None
-    ) -> Json:
+    def confirm(self, token: str, *, extra: Json | None = None) -> Json:
         """Make a pending agreement active; any other stays as it is.
 
         Raises:
@@ -114,7 +112,7 @@ class AgreementBook:
                     "update agreement set status = 'active', signed_ms = ?, payer_hint = ?,"
                     " extra = ? where reference = ?",
                     self._now_ms(),
-                    payer_hint or f"•••• {secrets.randbelow(10_000):04d}",
+                    f"•••• {secrets.randbelow(10_000):04d}",
                     json.dumps({**row["extra"], **(extra or {})}, ensure_ascii=False),
                     row["reference"],
                 )

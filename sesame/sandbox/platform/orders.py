@@ -14,6 +14,7 @@ from sesame.sandbox.platform.store import Json, Store, canonical
 
 ORDER = "order"
 REFUND = "refund"
+CLOSED = "closed"
 CHARGE_KIND = "charge"
 CHECKOUT_KIND = "checkout"
 
@@ -139,7 +140,7 @@ class OrderBook:
             row = self.by_token(token)
             return self.settle(ORDER, row["number"], "succeeded", extra=extra)
 
-    def close(self, number: str, *, failure_code: str = "closed") -> Json:
+    def close(self, number: str) -> Json:
         """Stop an order that has taken no money; remember a number that never came."""
         with self._store.transaction():
             self.settle_due()
@@ -149,14 +150,14 @@ class OrderBook:
                     "space": ORDER,
                     "number": number,
                     "status": "failed",
-                    "failure_code": failure_code,
+                    "failure_code": CLOSED,
                     "manner": NORMAL,
                     "created_ms": self._now_ms(),
                 },
             )
             row = self.get(ORDER, number)
             if row["status"] == "accepted" and not row["guaranteed"]:
-                row = self.settle(ORDER, number, "failed", failure_code=failure_code)
+                row = self.settle(ORDER, number, "failed", failure_code=CLOSED)
         return row
 
     def settle(

@@ -29,7 +29,7 @@ SIGNING_MANNERS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StripeOptions:
+class Options:
     """How to run the stand-in.
 
     Attributes:
@@ -73,7 +73,7 @@ class _Inquiry(BaseModel):
     reason: Annotated[str, Field(max_length=64)] = "general"
 
 
-def create_stripe_stand_in(options: StripeOptions, clock: Clock) -> Starlette:
+def create_stand_in(options: Options, clock: Clock) -> Starlette:
     """Return the stand-in; a restart on the same file goes on where the last one stopped.
 
     `POST /_control` also takes `return_refund` (a refund that had succeeded fails later),
