@@ -17,10 +17,10 @@ from parking.payments.signed_wire.answers import (
     Subject,
     Text,
 )
-from parking.payments.signed_wire.client import Failure, SignedClient, SignedWireSettings
 from parking.payments.signed_wire.notices import SignedNotice
 from parking.payments.signed_wire.provider import SignedWireProvider, Wire
 from parking.payments.signed_wire.signature import PrivateKey, PublicKey, SignatureScheme, Stamp
+from parking.payments.signed_wire.transport import Failure, SignedClient, SignedWireSettings
 
 __all__ = [
     "AgreementAnswer",

@@ -35,9 +35,9 @@ from parking.payments.signed_wire.answers import (
     OrderAnswer,
     RefundAnswer,
 )
-from parking.payments.signed_wire.client import Failure, SignedClient, SignedWireSettings
 from parking.payments.signed_wire.notices import Topics, parse_notice
 from parking.payments.signed_wire.signature import SignatureScheme
+from parking.payments.signed_wire.transport import Failure, SignedClient, SignedWireSettings
 
 # Refused for what the call says, not for when it came: the same call can only be refused again.
 _REFUSALS = {400, 404, 409}
