@@ -36,10 +36,9 @@ from parking.payments.fake import FakeProvider
 from parking.payments.models import Mandate
 from parking.payments.receipt import ReceiptSigner
 from parking.places import service as places
-from parking.plates import service as plates
-from parking.plates.models import DriverPlate, PlateBinding, Proof
 from parking.plates.reads import CharacterRead, PlateRead
 from parking.tariffs import service as tariffs
+from tests.factories.bound_plates import bind_plate
 from tests.factories.morning import this_morning
 from tests.factories.one_receivable import with_one_receivable
 
@@ -153,26 +152,7 @@ class LaneWorld:
         async with self.context.database.begin() as unit:
             driver = Driver(id=new_id(unit.now()), created_at=unit.now())
             unit.session.add(driver)
-            binding_id = new_id(unit.now())
-            index = plates.plate_index(unit.vault, plate)
-            unit.session.add(
-                PlateBinding(
-                    plate_index=index,
-                    id=binding_id,
-                    driver_id=driver.id,
-                    proof=Proof.LANE_CODE,
-                    bound_at=unit.now(),
-                )
-            )
-            unit.session.add(
-                DriverPlate(
-                    driver_id=driver.id,
-                    binding_id=binding_id,
-                    plate_index=index,
-                    plate_sealed=unit.vault.seal(plate, context="plate"),
-                    bound_at=unit.now(),
-                )
-            )
+            bind_plate(unit, driver.id, plate)
         return driver.id
 
     async def permit(

@@ -9,12 +9,10 @@ from zoneinfo import ZoneInfo
 
 from parking.flows.passes import pass_products, pass_purchase, pass_renewal
 from parking.flows.passes.pass_purchase import PassOrder
-from parking.kit.ids import new_id
 from parking.kit.money import Money
 from parking.passes.models import RightSpecification
 from parking.passes.products import NewProduct
-from parking.plates import service as plates
-from parking.plates.models import DriverPlate, PlateBinding, Proof
+from tests.factories.bound_plates import bind_plate
 from tests.factories.lane_world import PLATE, LaneWorld
 
 PRICE_MINOR: Final = 30_000
@@ -43,27 +41,7 @@ class PassDesk:
     async def bind(self, driver_id: UUID, plate: str) -> UUID:
         """Bind another plate to a driver; returns the binding."""
         async with self.world.context.database.begin() as unit:
-            binding_id = new_id(unit.now())
-            index = plates.plate_index(unit.vault, plate)
-            unit.session.add(
-                PlateBinding(
-                    plate_index=index,
-                    id=binding_id,
-                    driver_id=driver_id,
-                    proof=Proof.LANE_CODE,
-                    bound_at=unit.now(),
-                )
-            )
-            unit.session.add(
-                DriverPlate(
-                    driver_id=driver_id,
-                    binding_id=binding_id,
-                    plate_index=index,
-                    plate_sealed=unit.vault.seal(plate, context="plate"),
-                    bound_at=unit.now(),
-                )
-            )
-        return binding_id
+            return bind_plate(unit, driver_id, plate)
 
     async def bindings(self, driver_id: UUID) -> list[UUID]:
         """Return a driver's active bindings, oldest first."""
