@@ -58,7 +58,7 @@ def decode_keys(text: str, *, kind: str, count: int, field: str) -> tuple[UUID, 
     try:
         found, keys = read_id(text)
     except ValueError as error:
-        raise InvalidInputError(field, f"the id of a {kind}") from error
+        raise InvalidInputError(field, f"an id of the kind {kind}, as the API gave it") from error
     if found != kind or len(keys) != count:
-        raise InvalidInputError(field, f"the id of a {kind}")
+        raise InvalidInputError(field, f"an id of the kind {kind}, as the API gave it")
     return keys

@@ -234,7 +234,9 @@ def _row(line: BillLine, currency: str, zone: ZoneInfo) -> str:
     note = f" ({escape(line.note)})" if line.note else ""
     span = ""
     if line.starts_at is not None and line.ends_at is not None:
-        times = f"{_time(line.starts_at, zone)} to {_time(line.ends_at, zone)}"
+        starts, ends = line.starts_at.astimezone(zone), line.ends_at.astimezone(zone)
+        is_one_day = starts.date() == ends.date()
+        times = f"{_time(starts, zone)} to {f'{ends:%H:%M}' if is_one_day else _time(ends, zone)}"
         span = f'<br><span class="note">{times}</span>'
     return (
         f"<tr><td>{name}{note}{span}</td><td>{_money(Money(line.amount_minor, currency))}</td></tr>"

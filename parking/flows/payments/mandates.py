@@ -319,7 +319,7 @@ def _check(provider: PaymentProvider, wish: Wish) -> None:
     if traits.needs_plate and wish.binding_id is None:
         raise InvalidInputError("plateId", f"the one plate that {provider.name} is to pay for")
     if traits.needs_payer and not wish.payer_id:
-        raise InvalidInputError("payerId", f"who you are to {provider.name}")
+        raise InvalidInputError("payerId", f"the id by which {provider.name} knows the payer")
     if wish.payer_id is not None and not _is_payer_id(wish.payer_id):
         raise InvalidInputError("payerId", f"1 to {PAYER_ID_LENGTH_MAX} printable letters")
     _check_currency(traits, wish.limits)
