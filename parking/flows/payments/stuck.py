@@ -145,12 +145,13 @@ async def end_by_hand(
     async def sign(unit: UnitOfWork, settled: Settled) -> None:
         attempt = settled.attempt
         is_by_hand = attempt.failure_code == ENDED_BY_STAFF or attempt.problem is not None
-        # Of two people at once the first one is on record.
-        if is_by_hand and attempt.ended_by is None:
-            attempt.problem = None
-            attempt.ended_by = by
-            attempt.ended_reason = words
-            unit.session.add(attempt)
+        if not is_by_hand:
+            return
+        attempt.problem = None
+        # The first of several people stays on record, also where the provider tells of it again.
+        if attempt.ended_by is None:
+            attempt.ended_by, attempt.ended_reason = by, words
+        unit.session.add(attempt)
 
     ended = ChargeResult(
         number=known.number, status=OrderStatus.FAILED, failure_code=ENDED_BY_STAFF
