@@ -93,6 +93,7 @@ class Terms:
             ("any_car" if self.plate is None else "one_car", None),
             _limit("charge_max", limits.charge_minor_max, limits.currency),
             _limit("day_max", limits.day_minor_max, limits.currency),
+            ("shared", None),
             ("told", None),
             ("ending", None),
             ("both", None),
