@@ -8,10 +8,13 @@ from parking.flows.context import ParkingContext
 from parking.flows.payments import announcing, chargebacks, refunds, settlement
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import ParkingError
+from parking.kit.money import Money
 from parking.payments import mandate_rows, mandates, repository
 from parking.payments import service as payments
-from parking.payments.models import ProviderOrder
+from parking.payments.chargeback_models import ChargebackStatus
+from parking.payments.models import AttemptState, PaymentAttempt, ProviderOrder
 from parking.payments.port import (
+    AccountKind,
     AgreementState,
     AgreementStatus,
     ChargebackState,
@@ -23,7 +26,10 @@ from parking.payments.port import (
     RefundResult,
 )
 from parking.payments.refunds import REFUND_ORDER
+from parking.payments.rules import LIVE_STATES
 from parking.payments.service import AmountMismatchError
+
+LATE_FAILURE = "late_failure"
 
 _log = structlog.get_logger()
 
@@ -88,11 +94,13 @@ async def _follow(context: ParkingContext, provider_name: str, notice: Notice) -
     if order is None or kind != _KINDS[type(result)]:
         # Such as an order of another system that shares our account there.
         _log.warning("notice.order_unknown", provider=provider_name, number=number)
-    elif result.status == OrderStatus.UNKNOWN:
-        ask = refunds.send if isinstance(result, RefundResult) else settlement.ask
-        await ask(context, order.owner_id, order.subject_id)
     elif isinstance(result, RefundResult):
-        await refunds.settle(context, order.owner_id, order.subject_id, result)
+        if result.status == OrderStatus.UNKNOWN:
+            await refunds.send(context, order.owner_id, order.subject_id)
+        else:
+            await refunds.settle(context, order.owner_id, order.subject_id, result)
+    elif result.status == OrderStatus.UNKNOWN:
+        await _ask(context, order)
     else:
         await _settle(context, order, result)
 
@@ -105,6 +113,41 @@ async def _settle(context: ParkingContext, order: ProviderOrder, result: ChargeR
         async with context.database.begin() as unit:
             await payments.ask_soon(unit, order.owner_id, order.subject_id)
         raise
+
+
+async def _ask(context: ParkingContext, order: ProviderOrder) -> None:
+    """Ask what became of a payment that a notice says no more about, also of one that has ended."""
+    state = await settlement.ask(context, order.owner_id, order.subject_id)
+    if state in LIVE_STATES:
+        return
+    async with context.database.begin() as unit:
+        attempt = await repository.find_attempt(unit, order.owner_id, order.subject_id)
+    if attempt is None:
+        return
+    provider = context.provider(attempt.provider)
+    result = await provider.query(payments.sent_order(attempt))
+    if result.status == OrderStatus.UNKNOWN:
+        raise ProviderUnavailableError("payment: no answer")
+    is_from_bank = provider.traits.account is AccountKind.BANK
+    if is_from_bank and (state, result.status) == (AttemptState.SUCCEEDED, OrderStatus.FAILED):
+        # A bank that reports a failure days after the debit was confirmed: the money never came.
+        await chargebacks.settle(
+            context, order.owner_id, attempt.id, _failed_late(attempt), ChargebackStatus.LOST
+        )
+    else:
+        await _settle(context, order, result)
+
+
+def _failed_late(attempt: PaymentAttempt) -> ChargebackState:
+    # The reference of the notices about the same loss, which may follow: it is written down once.
+    reference = attempt.provider_reference or attempt.number
+    return ChargebackState(
+        charge_number=attempt.number,
+        charge_reference=attempt.provider_reference,
+        reference=reference,
+        amount=Money(attempt.amount_minor, attempt.currency),
+        reason=LATE_FAILURE,
+    )
 
 
 async def _told(

@@ -56,7 +56,8 @@ def create_stand_in(options: Options, clock: Clock) -> Starlette:
     """Return the stand-in; a restart on the same file goes on where the last one stopped.
 
     `_control` also takes `{"days": {"count": 3}}`: so many working days pass for every mandate,
-    payment and refund. A chargeback whose reason is `late_failure` is told as such a failure.
+    payment and refund. A chargeback whose reason is `late_failure` is told as such a failure,
+    before the payout as a plain one: GoCardless settles nothing then.
 
     Raises:
         InvalidInputError: the file is of another stand-in, or of another version.

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 
+from sesame.sandbox.gocardless.objects import LATE_FAILURE
 from sesame.sandbox.platform import Json, PendingNotice, RenderedNotice, Verdict, instant
 
 HTTP_TOKEN_INVALID = 498
@@ -17,7 +18,6 @@ _ACTIONS = {
     "chargeback.lost": ("payments", "chargeback_settled"),
     "chargeback.won": ("payments", "chargeback_cancelled"),
 }
-LATE_FAILURE = "late_failure"
 
 
 class GoCardlessWebhooks:
@@ -56,7 +56,7 @@ def _event(kind: str, subject: Json) -> Json:
     resource_type, action = _ACTIONS[kind]
     payment = subject["order"] if kind.startswith("chargeback.") else subject
     if kind.startswith("chargeback.") and subject["reason"] == LATE_FAILURE:
-        action = "late_failure_settled"
+        action = "late_failure_settled" if payment["extra"].get("is_paid_out") else "failed"
     if kind == "charge.failed" and subject["failure_code"] in {"cancelled", "closed"}:
         action = "cancelled"
     return {

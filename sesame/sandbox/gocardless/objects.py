@@ -12,6 +12,7 @@ from sesame.sandbox.platform import (
 SCHEME = "sepa_core"
 CONFIRMED_AFTER_DAYS = 3
 PAID_OUT_AFTER_DAYS = 5
+LATE_FAILURE = "late_failure"
 _CHARGEBACKS = {
     "charge": "confirmed",
     "chargeback": "charged_back",
@@ -137,8 +138,9 @@ def _payment_status(platform: Platform, row: Json) -> str:
     if row["status"] == "accepted":
         return row["extra"]["stage"]
     try:
-        if platform.chargebacks.get(row["number"])["status"] != "won":
-            return "charged_back"
+        chargeback = platform.chargebacks.get(row["number"])
+        if chargeback["status"] != "won":
+            return "failed" if chargeback["reason"] == LATE_FAILURE else "charged_back"
     except NotFoundError:
         pass
     return "paid_out" if row["extra"].get("is_paid_out") else "confirmed"

@@ -96,7 +96,17 @@ async def test_a_debit_is_proof_only_when_the_bank_has_confirmed_it(street: Stre
     assert (balances["provider:gocardless", "EUR"], sum(balances.values())) == (1000, 0)
 
 
-async def test_what_the_bank_takes_back_is_owed_again(street: Street) -> None:
+@pytest.mark.parametrize(
+    ("reason", "told", "status"),
+    [
+        ("insufficient_funds", NoticeKind.CHARGEBACK_OPENED, "opened"),
+        # Before the payout nothing is settled: GoCardless only says that the payment has failed.
+        ("late_failure", NoticeKind.CHARGE_FAILED, "lost"),
+    ],
+)
+async def test_what_the_bank_takes_back_is_owed_again(
+    street: Street, reason: str, told: NoticeKind, status: str
+) -> None:
     before = await street.stage.captured("EUR")
     await street.permit(await street.world.add_driver())
     await street.owe()
@@ -104,12 +114,12 @@ async def test_what_the_bank_takes_back_is_owed_again(street: Street) -> None:
     number = await street.number()
     await street.hear(NoticeKind.CHARGE_SUCCEEDED, number)
 
-    await street.stage.control(chargeback={"number": number, "reason": "insufficient_funds"})
-    await street.hear(NoticeKind.CHARGEBACK_OPENED, number)
+    await street.stage.control(chargeback={"number": number, "reason": reason})
+    await street.hear(told, number)
 
     assert await street.stage.captured("EUR") == before
     assert await street.world.rows("SELECT amount_minor, currency, status FROM chargebacks") == [
-        {"amount_minor": 1000, "currency": "EUR", "status": "opened"}
+        {"amount_minor": 1000, "currency": "EUR", "status": status}
     ]
     assert (await street.state())[1] == "owed"
     balances = await street.world.balances()
@@ -128,6 +138,24 @@ async def test_a_debit_that_fails_leaves_the_bill_owed(street: Street) -> None:
     assert await street.state() == ("failed", "owed")
     assert await street.stage.captured("EUR") == before
     assert await street.world.count("chargebacks") == 0
+
+
+async def test_money_that_comes_after_its_debit_had_failed_pays_the_bill(street: Street) -> None:
+    """As when somebody lets GoCardless try a failed payment again, in its dashboard."""
+    await street.permit(await street.world.add_driver())
+    await street.owe()
+    for statement in (
+        "UPDATE payment_attempts SET state = 'failed'",
+        "UPDATE bills SET live_attempt_id = NULL",
+        "DELETE FROM mandate_uses",
+    ):
+        await street.world.rows_changed(statement)
+
+    await street.stage.pass_days()
+    await street.hear(NoticeKind.CHARGE_SUCCEEDED, await street.number())
+
+    assert await street.state() == ("succeeded", "paid")
+    assert (await street.world.balances())["provider:gocardless", "EUR"] == 1000
 
 
 async def test_a_mandate_that_the_payer_ends_at_the_bank_ends_here(street: Street) -> None:
