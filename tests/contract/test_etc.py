@@ -23,7 +23,7 @@ from parking.payments.providers.etc.adapter import ANTENNA_MISSING
 from parking.payments.providers.etc.signature import SCHEME
 from parking.payments.signed_wire import PrivateKey
 from parking.payments.signed_wire.answers import OrderAnswer
-from parking.payments.signed_wire.client import Failure, SignedClient
+from parking.payments.signed_wire.transport import Failure, SignedClient
 from tests.contract.etc_stage import EtcStage
 from tests.contract.payment_script import (
     ANTENNA,
