@@ -33,6 +33,7 @@ from parking.payments.port import (
     SettlementNotReadyError,
 )
 from parking.payments.providers.gocardless import GoCardlessProvider, GoCardlessSettings
+from parking.payments.providers.gocardless.transport import GoCardlessClient
 from tests.contract.gocardless_stage import HEADER, GoCardlessStage
 from tests.contract.payment_script import (
     agreement_request,
@@ -118,6 +119,23 @@ class TestDebit:
         result = await gocardless_stage.provider.query(asked)
 
         assert (result.status, result.amount) == (OrderStatus.UNKNOWN, None)
+
+    async def test_a_conflict_that_names_no_payment_decides_nothing(
+        self, gocardless_stage: GoCardlessStage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        order = await charge_order(gocardless_stage)
+        genuine = GoCardlessClient._exchange  # pyright: ignore[reportPrivateUsage]
+
+        async def exchange(client: GoCardlessClient, request: httpx.Request) -> tuple[int, bytes]:
+            if request.method == "POST":
+                return 409, b'{"error": {"type": "invalid_state", "code": 409, "errors": []}}'
+            return await genuine(client, request)
+
+        monkeypatch.setattr(GoCardlessClient, "_exchange", exchange)
+        result = await gocardless_stage.provider.charge(order)
+
+        # Another delivery of the same number may be under way.
+        assert (result.status, result.failure_code) == (OrderStatus.UNKNOWN, "invalid_state")
 
     async def test_has_no_page_to_pay_on(self, gocardless_stage: GoCardlessStage) -> None:
         with pytest.raises(ProviderRefusedError):

@@ -71,7 +71,7 @@ async def charge(client: GoCardlessClient, order: ChargeOrder) -> ChargeResult:
 
 async def _refused(client: GoCardlessClient, order: ChargeOrder, code: str) -> ChargeResult:
     # An earlier delivery may have made the payment before there was a reason to refuse.
-    found = await _find(client, order.number, order.instrument, None)
+    found = await _find(client, order.number, order.instrument, order.sent_at)
     if isinstance(found, Failure):
         return _unknown(order.number, found.code)
     if found is not None:

@@ -21,7 +21,7 @@ HTTP_NOT_FOUND = 404
 HTTP_ERRORS_MIN = 400
 HTTP_SERVER_ERRORS_MIN = 500
 # Said about what was asked, not about when or by whom: the same call can only be refused again.
-HTTP_REFUSALS = {400, 409, 422}
+HTTP_REFUSALS = {400, 422}
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -57,8 +57,11 @@ class Failure:
 
     @property
     def is_refusal(self) -> bool:
-        """Whether the call was understood and not carried out."""
-        return self.status_code in HTTP_REFUSALS
+        """Whether the call was understood and not carried out.
+
+        A conflict is one only where it names what was made before: else that may be on its way.
+        """
+        return self.status_code in HTTP_REFUSALS or self.conflicting_id is not None
 
 
 class _Error(Answer):
