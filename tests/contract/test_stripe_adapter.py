@@ -305,6 +305,11 @@ class TestDisputes:
             "fraudulent",
         )
         assert won.notices[0].result == said
+        # What was handed in comes along with its decision, and what it said before.
+        event, evidence = json.loads(won.body), {"uncategorized_text": "车" * 150_000}
+        event["data"]["object"]["evidence"] = evidence
+        event["data"]["previous_attributes"] = {"evidence": evidence}
+        assert signed(stripe_stage.provider, event)[0].result == said
         inquiries = [
             one for one in stripe_stage.receiver.deliveries if b"warning_needs_response" in one.body
         ]

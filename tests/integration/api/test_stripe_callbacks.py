@@ -10,6 +10,7 @@ import structlog.testing
 
 from parking.flows.pay_link import pay_token
 from parking.payments.providers.stripe import StripeProvider, StripeSettings
+from parking.payments.providers.stripe.notices import BODY_BYTES_MAX
 from sesame.sandbox.stripe.notices import sign
 from tests.factories.api import ApiWorld
 
@@ -146,7 +147,7 @@ async def test_what_is_not_stripes_moves_nothing(town: Town) -> None:
     assert town.number not in repr(logs)
     assert SECRET not in repr(logs)
     assert (await town.api.http.get(PATH)).status_code == 405
-    assert (await town.post(b"x" * 70_000, signature))[0] == 413
+    assert (await town.post(b"x" * (BODY_BYTES_MAX + 1), signature))[0] == 413
     assert await town.standing() == before
     # And after all of that the genuine one is still taken.
     assert await town.post(genuine, signature) == TAKEN

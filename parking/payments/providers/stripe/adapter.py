@@ -34,7 +34,7 @@ from parking.payments.providers.stripe.settlement import Settlements
 from parking.payments.providers.stripe.signature import SignatureRefusedError, check
 from parking.payments.providers.stripe.transport import Caller
 
-_TRAITS = ProviderTraits(account=AccountKind.CARD)
+_TRAITS = ProviderTraits(account=AccountKind.CARD, notice_bytes_max=BODY_BYTES_MAX)
 # Stripe repeats whatever is not answered 2xx, for days, and then stops talking to the endpoint.
 _REPLIES = {
     NoticeOutcome.TAKEN: NoticeReply(status=200, body=b'{"received": true}'),

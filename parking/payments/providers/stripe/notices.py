@@ -38,7 +38,9 @@ from parking.payments.providers.stripe.answers import (
 )
 from parking.payments.providers.stripe.settings import StripeSettings
 
-BODY_BYTES_MAX = 64 * 1024
+# A dispute brings its evidence along, now and as it was before: 150,000 characters each, which take
+# six bytes where they are not ASCII.
+BODY_BYTES_MAX = 2 * 1024 * 1024
 
 _Told = tuple[NoticeKind, AgreementState | ChargeResult | RefundResult | ChargebackState] | None
 _ObjectT = TypeVar("_ObjectT", bound=BaseModel)
