@@ -29,18 +29,18 @@ from parking.flows.lane_types import (
 )
 from parking.flows.payments import credit_terms, mandates, partner_view
 from parking.flows.payments.credit_terms import NewPolicy
-from parking.kit.clock import ManualClock, SystemClock
+from parking.kit.clock import ManualClock
 from parking.kit.database import Database
 from parking.kit.ids import new_id
 from parking.payments.credit_models import CreditRequirement
 from parking.payments.port import NoticeOutcome, NoticeRefusedError
 from parking.places import service as places
-from parking.plates import service as plates
-from parking.plates.models import DriverPlate, PlateBinding, Proof
 from parking.tariffs import service as tariffs
 from sesame.bench.money.books import Books
 from tests.contract.http_server import listener, url_of
+from tests.factories.bound_plates import bind_plate
 from tests.factories.lane_world import RATE_TABLE, SIGNER, VAULT, WEIGHTS, read_of
+from tests.factories.morning import this_morning
 from tests.money.houses import House, open_houses
 from tests.money.loop_server import served
 from tests.money.post_office import Letter, PostOffice
@@ -134,8 +134,8 @@ class Town:
         async with self.context.database.begin() as unit:
             driver = Driver(id=new_id(unit.now()), created_at=unit.now())
             unit.session.add(driver)
-        for plate in bound:
-            await self._bind(driver.id, plate)
+            for plate in bound:
+                bind_plate(unit, driver.id, plate)
         return driver.id
 
     async def permit(self, driver_id: UUID, house: House) -> UUID:
@@ -204,37 +204,13 @@ class Town:
         found: UUID = row["binding_id"]
         return found
 
-    async def _bind(self, driver_id: UUID, plate: str) -> None:
-        async with self.context.database.begin() as unit:
-            binding_id = new_id(unit.now())
-            index = plates.plate_index(unit.vault, plate)
-            unit.session.add(
-                PlateBinding(
-                    plate_index=index,
-                    id=binding_id,
-                    driver_id=driver_id,
-                    proof=Proof.LANE_CODE,
-                    bound_at=unit.now(),
-                )
-            )
-            unit.session.add(
-                DriverPlate(
-                    driver_id=driver_id,
-                    binding_id=binding_id,
-                    plate_index=index,
-                    plate_sealed=unit.vault.seal(plate, context="plate"),
-                    bound_at=unit.now(),
-                )
-            )
-
 
 @asynccontextmanager
 async def open_town(
     database_url: str, valkey_url: str, folder: Path, providers: Sequence[str]
 ) -> AsyncGenerator[Town]:
     """Build a town on an empty database, with the houses of some providers."""
-    # The real date, because the template has partitions only from this month on.
-    clock = ManualClock(SystemClock().now())
+    clock = ManualClock(this_morning())
     post = PostOffice()
     async with AsyncExitStack() as undo:
         listening = listener()
