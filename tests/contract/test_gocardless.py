@@ -515,6 +515,25 @@ class TestSettlement:
         assert len(differing) == len(rows) - 1
         assert differing[0].amount.amount_minor == rows[1].amount.amount_minor + 1
 
+    async def test_a_failure_took_money_back_only_if_there_was_any(
+        self, gocardless_stage: GoCardlessStage
+    ) -> None:
+        late, plain = await charge_order(gocardless_stage), await charge_order(gocardless_stage)
+        await take(gocardless_stage, late)
+        await gocardless_stage.play("decline")
+        await take(gocardless_stage, plain)
+        await gocardless_stage.control(chargeback={"number": late.number, "reason": "late_failure"})
+
+        tomorrow = gocardless_stage.provider_after(DAY_S)
+        rows = await tomorrow.fetch_settlement(SystemClock().now().date())
+
+        numbers = {late.number, plain.number}
+        mine = [(row.kind, row.number, row.amount) for row in rows if row.number in numbers]
+        assert mine == [
+            (SettlementKind.CHARGE, late.number, late.amount),
+            (SettlementKind.CHARGEBACK, late.number, late.amount),
+        ]
+
 
 async def test_an_answer_that_never_ends_is_unknown(gocardless_stage: GoCardlessStage) -> None:
     order = await charge_order(gocardless_stage)

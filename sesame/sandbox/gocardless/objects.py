@@ -13,7 +13,8 @@ SCHEME = "sepa_core"
 CONFIRMED_AFTER_DAYS = 3
 PAID_OUT_AFTER_DAYS = 5
 LATE_FAILURE = "late_failure"
-_CHARGEBACKS = {
+_ACTIONS = {
+    "failed": "failed",
     "charge": "confirmed",
     "chargeback": "charged_back",
     "chargeback_reversed": "chargeback_cancelled",
@@ -112,11 +113,12 @@ def line_event_json(line: SettlementLine) -> tuple[Json, Json]:
     is_refund = line.kind == "refund"
     topic = "refund" if is_refund else "payment"
     metadata = {"number": line.number}
+    is_late = line.extra.get("reason") == LATE_FAILURE
     event = {
         "id": f"EV{line.reference}{line.kind}".replace("_", ""),
         "created_at": instant(line.occurred_ms),
         "resource_type": f"{topic}s",
-        "action": _CHARGEBACKS[line.kind],
+        "action": "failed" if is_late else _ACTIONS[line.kind],
         "links": {topic: line.reference},
         "resource_metadata": metadata,
     }

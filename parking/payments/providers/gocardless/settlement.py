@@ -12,10 +12,12 @@ from parking.payments.providers.gocardless.transport import Answer, Failure, GoC
 
 PAGE_ROWS = 500
 PAGES_MAX = 400
+_FAILED = "failed"
 _PAYMENTS = {
     "confirmed": SettlementKind.CHARGE,
     "charged_back": SettlementKind.CHARGEBACK,
-    "late_failure_settled": SettlementKind.CHARGEBACK,
+    # Only after it was confirmed: see `_moved`. It is the payout that settles it later, if at all.
+    _FAILED: SettlementKind.CHARGEBACK,
     "chargeback_cancelled": SettlementKind.CHARGEBACK_REVERSED,
 }
 _REFUNDS = {"paid": SettlementKind.REFUND}
@@ -65,12 +67,30 @@ async def _rows(
             raise ProviderUnavailableError(page.code)
         about: dict[str, Payment | Refund] = {item.id: item for item in page.linked.payments}
         about.update({item.id: item for item in page.linked.refunds})
-        told = (event for event in page.events if event.action in kinds)
+        told = [
+            event for event in page.events if event.action in kinds and await _moved(client, event)
+        ]
         rows.extend(_row(event, kinds[event.action], about) for event in told)
         if page.meta.cursors.after is None:
             return rows
         terms["after"] = page.meta.cursors.after
     raise ProviderUnavailableError("pages_exceeded")
+
+
+async def _moved(client: GoCardlessClient, event: Event) -> bool:
+    """Return whether an event moved money: a failure does if its payment was confirmed before."""
+    if event.action != _FAILED:
+        return True
+    terms = {
+        "resource_type": "payments",
+        "payment": event.links.payment or "",
+        "action": "confirmed",
+        "created_at[lt]": event.created_at.isoformat(),
+    }
+    page = await client.get(EventsAnswer, "/events", terms)
+    if isinstance(page, Failure):
+        raise ProviderUnavailableError(page.code)
+    return bool(page.events)
 
 
 def _row(event: Event, kind: SettlementKind, about: dict[str, Payment | Refund]) -> SettlementRow:
