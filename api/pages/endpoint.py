@@ -21,7 +21,7 @@ from parking.flows.payments.payer_question import (
 )
 from parking.flows.payments.visitor import Visitor
 from parking.flows.proof import receipt_links
-from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
+from parking.kit.errors import InvalidInputError, UnavailableError
 from parking.payments.errors import (
     BillUnknownError,
     NothingDueError,
@@ -37,6 +37,11 @@ _HEADERS = {
 }
 _FIELDS_MAX = 8
 _COOKIE = "sesame_payer"
+_NO_ANSWER = "The payment page does not answer. Please try again."
+_IN_PROGRESS = (
+    "The payment that was begun before cannot be taken back yet. Please finish it, or choose "
+    "another way in a few minutes."
+)
 
 
 async def home(_request: Request) -> Response:
@@ -74,11 +79,13 @@ class PayEndpoint:
             return self._go_on(token, url, visitor)
         except PayerUnknownError as error:
             return self._ask(token, error.provider)
-        except (NothingDueError, PaymentInProgressError, InvalidInputError):
+        except (NothingDueError, InvalidInputError):
             # The page says how it stands.
             return _redirect(f"/pay/{token}")
-        except (PaymentUnavailableError, UnavailableError) as error:
-            return await self._show(token, request, failed=error)
+        except PaymentInProgressError:
+            return await self._show(token, request, notice=_IN_PROGRESS, status=409)
+        except (PaymentUnavailableError, UnavailableError):
+            return await self._show(token, request, notice=_NO_ANSWER, status=503)
 
     def _ask(self, token: str, provider: str) -> Response:
         question = ask_payer(self._context, token, provider)
@@ -104,8 +111,8 @@ class PayEndpoint:
             provider, payer_id = await payer_of(self._context, token, said)
         except PayerUnknownError:
             answer = _redirect(f"/pay/{token}")
-        except UnavailableError as error:
-            answer = await self._show(token, request, failed=error)
+        except UnavailableError:
+            answer = await self._show(token, request, notice=_NO_ANSWER, status=503)
         else:
             visitor = replace(visitor_of(request), app=provider, payer_id=payer_id)
             answer = await self._pay(token, provider, request, visitor)
@@ -124,10 +131,9 @@ class PayEndpoint:
         return HTMLResponse(pay.render_code(url, address, is_phone=is_here), 200, _HEADERS)
 
     async def _show(
-        self, token: str, request: Request, *, failed: ParkingError | None = None
+        self, token: str, request: Request, *, notice: str | None = None, status: int = 200
     ) -> Response:
         page = await checkout.bill_of(self._context, token)
-        notice = None if failed is None else "The payment page does not answer. Please try again."
         receipts = await receipt_links.count_receipts(self._context, token) if page.paid else 0
         address = f"{self._context.public_url}/pay/{token}"
         scanned_with = scanner_of(request.headers.get("user-agent", ""))
@@ -144,7 +150,7 @@ class PayEndpoint:
         if pay.hands_over(page, scanned_with):
             policy = f"{pay.CONTENT_SECURITY_POLICY}; {BRIDGE_POLICY}"
             headers = {**_HEADERS, "content-security-policy": policy}
-        return HTMLResponse(html, 200 if failed is None else 503, headers)
+        return HTMLResponse(html, status, headers)
 
 
 def _redirect(url: str) -> Response:

@@ -40,6 +40,7 @@ from parking.sessions.models import Session
 # Two people at one bill could go on choosing for ever.
 SWITCHES_MAX = 3
 _SHOWN_AT_EACH_END = 2
+_CHOSEN_MEANWHILE = "bill: another way to pay was chosen meanwhile"
 _Begin = Callable[[str | None], Awaitable[PaymentAttempt]]
 
 
@@ -246,8 +247,13 @@ async def _page(
         # The order may exist: the attempt stands, and the same number is used next time.
         raise PaymentUnavailableError("the payment page does not answer; try again") from error
     except ProviderRefusedError as error:
+        async with context.database.begin() as unit:
+            stored = await repository.find_attempt(unit, operator_id, attempt.id)
         # An order of an earlier try may stand: only closing it says that it takes no money.
         await settlement.close(context, operator_id, attempt.id)
+        if stored is not None and stored.state not in LIVE_STATES:
+            # It was closed before the provider heard of it, and so refused.
+            raise PaymentInProgressError(_CHOSEN_MEANWHILE) from error
         raise PaymentUnavailableError("the provider refused the payment; try again") from error
     async with context.database.begin() as unit:
         stored = await repository.lock_attempt(unit, operator_id, attempt.id)
@@ -260,7 +266,7 @@ async def _page(
     if not is_live:
         # It was closed while it opened: nobody gets to see it, and it is closed once more.
         await provider.close(payments.sent_order(attempt))
-        raise PaymentInProgressError("bill: another way to pay was chosen meanwhile")
+        raise PaymentInProgressError(_CHOSEN_MEANWHILE)
     return page.url
 
 

@@ -144,15 +144,34 @@ async def test_a_page_that_does_not_close_keeps_its_place(
 
     with monkeypatch.context() as patched:
         patched.setattr(at_exit.wechat, "close", silent)
-        assert await at_exit.choose("alipay") == at_exit.path
+        refused = await at_exit.api.http.post(at_exit.path, data={"provider": "alipay"})
         with pytest.raises(PaymentInProgressError):
             await checkout.start(at_exit.lanes.context, at_exit.token, "alipay")
+    assert refused.status_code == 409
+    assert "cannot be taken back yet. Please finish it, or choose" in refused.text
+    assert "Back to the payment page" in buttons(refused.text)
     assert [one[:2] for one in await at_exit.attempts()] == [("wechat", "unknown")]
     # A process without it cannot close it either.
     known = at_exit.lanes.context.providers
     monkeypatch.delitem(known, "wechat")  # pyright: ignore[reportArgumentType]
     with pytest.raises(PaymentInProgressError):
         await checkout.start(at_exit.lanes.context, at_exit.token, "alipay")
+
+
+async def test_a_page_that_was_closed_before_it_was_asked_for_gives_way(
+    at_exit: Exit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, start = at_exit.lanes.context, at_exit.wechat.start_checkout
+
+    async def overtaken(order: CheckoutOrder) -> Checkout:
+        [row] = await at_exit.lanes.rows("SELECT operator_id, id FROM payment_attempts")
+        await settlement.close(context, row["operator_id"], row["id"])
+        return await start(order)
+
+    monkeypatch.setattr(at_exit.wechat, "start_checkout", overtaken)
+    with pytest.raises(PaymentInProgressError):
+        await checkout.start(context, at_exit.token, "wechat")
+    assert await at_exit.attempts() == [("wechat", "failed", "closed")]
 
 
 @pytest.mark.parametrize("method", ["etc", "stripe", "nobody", "<script>", "a" * 5000])
