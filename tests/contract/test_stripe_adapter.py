@@ -310,6 +310,8 @@ class TestDisputes:
         event["data"]["object"]["evidence"] = evidence
         event["data"]["previous_attributes"] = {"evidence": evidence}
         assert signed(stripe_stage.provider, event)[0].result == said
+        event["data"]["object"]["status"] = "appeal_under_review"
+        assert signed(stripe_stage.provider, event)[0].kind is NoticeKind.CHARGEBACK_OPENED
         inquiries = [
             one for one in stripe_stage.receiver.deliveries if b"warning_needs_response" in one.body
         ]

@@ -144,6 +144,8 @@ def _refund(event: _Event) -> _Told:
 _CHARGEBACKS = {
     "needs_response": NoticeKind.CHARGEBACK_OPENED,
     "under_review": NoticeKind.CHARGEBACK_OPENED,
+    "appeal_needs_response": NoticeKind.CHARGEBACK_OPENED,
+    "appeal_under_review": NoticeKind.CHARGEBACK_OPENED,
     "won": NoticeKind.CHARGEBACK_WON,
     "lost": NoticeKind.CHARGEBACK_LOST,
 }
