@@ -180,7 +180,7 @@ async def owned(stage: Stage) -> Ids:
     viewer_id = encode_id("Viewer", stage.driver_id)
     lane = stage.api.lanes.exit
     lane_id = encode_id("AccessLane", lane.operator_id, lane.lane_id)
-    given = {"Viewer": viewer_id, "AccessLane": lane_id}
+    given: dict[str, str] = {"Viewer": viewer_id, "AccessLane": lane_id}
     ids = Ids(given, {viewer_id, lane_id, PLATE, SECOND_PLATE})
     for asker in await stage.owners():
         for call in documents(stage.schema(asker.path)):
