@@ -26,7 +26,6 @@ from parking.payments.port import (
     RefundResult,
 )
 from parking.payments.refunds import REFUND_ORDER
-from parking.payments.rules import LIVE_STATES
 from parking.payments.service import AmountMismatchError
 
 LATE_FAILURE = "late_failure"
@@ -100,7 +99,7 @@ async def _follow(context: ParkingContext, provider_name: str, notice: Notice) -
         else:
             await refunds.settle(context, order.owner_id, order.subject_id, result)
     elif result.status == OrderStatus.UNKNOWN:
-        await _ask(context, order)
+        await _ask(context, order, notice.kind)
     else:
         await _settle(context, order, result)
 
@@ -115,10 +114,10 @@ async def _settle(context: ParkingContext, order: ProviderOrder, result: ChargeR
         raise
 
 
-async def _ask(context: ParkingContext, order: ProviderOrder) -> None:
-    """Ask what became of a payment that a notice says no more about, also of one that has ended."""
+async def _ask(context: ParkingContext, order: ProviderOrder, kind: NoticeKind) -> None:
+    """Ask what became of a payment that a notice says no more about, also if it ended otherwise."""
     state = await settlement.ask(context, order.owner_id, order.subject_id)
-    if state in LIVE_STATES:
+    if (kind, state) not in _CHANGED_AFTER_END:
         return
     async with context.database.begin() as unit:
         attempt = await repository.find_attempt(unit, order.owner_id, order.subject_id)
@@ -183,6 +182,10 @@ async def _follow_chargeback(
     await chargebacks.settle(context, attempt.operator_id, attempt.id, said, status)
 
 
+_CHANGED_AFTER_END = {
+    (NoticeKind.CHARGE_SUCCEEDED, AttemptState.FAILED),
+    (NoticeKind.CHARGE_FAILED, AttemptState.SUCCEEDED),
+}
 _KINDS = {
     ChargeResult: payments.CHARGE_ORDER,
     RefundResult: REFUND_ORDER,
