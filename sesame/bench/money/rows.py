@@ -1,4 +1,4 @@
-"""Reads everything that the promises are about, in one transaction."""
+"""Reads everything that the promises are about, as it stood at one moment."""
 
 from collections.abc import Collection
 from typing import Any, Final
@@ -21,7 +21,12 @@ ORDER BY c.id
 
 
 async def read_rows(unit: UnitOfWork, operators: Collection[UUID]) -> Rows:
-    """Return the books of an installation that belongs to a bench or a test alone."""
+    """Return the books of an installation that belongs to a bench or a test alone.
+
+    The transaction must have read nothing yet.
+    """
+    # Else a payment that settles between two of these reads would look like a broken promise.
+    await unit.run(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
     return Rows(
         bills=await _all(unit, "SELECT * FROM bills ORDER BY id"),
         attempts=await _all(unit, "SELECT * FROM payment_attempts ORDER BY sent_at, id"),
