@@ -133,8 +133,9 @@ def settled_of(session: Session, bills: Sequence[Bill]) -> list[Bill]:
     Of a stay under way a bill is only owed where the payer's bank took its money back: it stays
     owed by itself, and nobody is charged by himself for what they disputed.
     """
-    is_over = session.left_at is not None
-    states = {BillState.PAID} if is_over else set(BillState) - {BillState.ISSUED}
+    states = {BillState.PAID}
+    if session.left_at is None:
+        states |= {BillState.OWED, BillState.WRITTEN_OFF}
     return [bill for bill in bills if bill.state in states]
 
 
