@@ -3,6 +3,7 @@
 Every function is one transaction's worth. The provider is called between them, by `flows.lane`.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 from time import perf_counter
 from uuid import UUID
@@ -30,7 +31,7 @@ from parking.lanes import service as lanes
 from parking.lanes.models import GateCommand, Presentation
 from parking.payments import repository as payment_rows
 from parking.payments.choice import Occasion
-from parking.payments.models import AttemptKind, AttemptState, Bill, BillState
+from parking.payments.models import AttemptKind, AttemptState, Bill, BillState, PaymentAttempt
 from parking.payments.rules import LIVE_STATES
 from parking.places import service as places
 from parking.plates import service as plates
@@ -63,6 +64,7 @@ class ExitFlow:
         timings_ms: Filled by step: `match`, `price`.
         may_charge: Whether there is time left to try another mandate; if not, the display asks
             for the money, and whoever looks again goes on.
+        asked: Attempts that were asked to close just now: what is still open then stays so.
     """
 
     def __init__(
@@ -73,9 +75,11 @@ class ExitFlow:
         timings_ms: dict[str, float],
         *,
         may_charge: bool = True,
+        asked: Collection[UUID] = (),
     ) -> None:
         self._context = context
         self._may_charge = may_charge
+        self._asked = asked
         self._unit = unit
         self._presentation = presentation
         self._timings_ms = timings_ms
@@ -203,8 +207,7 @@ class ExitFlow:
         if not live.total:
             doubt = await find_doubt(self._unit, session, at)
             if doubt is not None and doubt.page is not None:
-                lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
-                return ProviderCall(session.operator_id, doubt.page.id, Errand.CLOSE)
+                return self._close(session, doubt.page)
             if doubt is not None:
                 live = await take_back(self._unit, session, doubt, at)
         bill = await current_bill(self._unit, session, live, self._presentation.id, bills)
@@ -261,9 +264,9 @@ class ExitFlow:
                 # Paying it pays for this exit.
                 bill.presentation_id = self._presentation.id
                 return await self._ask_for_payment(session, bill)
-            if self._may_charge and attempt.provider in self._context.providers:
-                lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
-                return ProviderCall(bill.operator_id, attempt_id, Errand.CLOSE)
+            is_asked = attempt_id in self._asked
+            if self._may_charge and not is_asked and attempt.provider in self._context.providers:
+                return self._close(session, attempt)
         elif self._is_takeover and attempt is not None and attempt.state in LIVE_STATES:
             return ProviderCall(bill.operator_id, attempt_id, Errand.ASK)
         if attempt is not None and attempt.state in _ANSWERED:
@@ -271,9 +274,20 @@ class ExitFlow:
             later = await self._pay_later(session, bill)
             if later is not None:
                 return later
+        return self._wait(session, _amount(bill), session.id)
+
+    def _close(self, session: Session, page: PaymentAttempt) -> Step:
+        """Close an open page once; the car waits for one that does not close."""
+        if page.id in self._asked:
+            amount = Money(page.amount_minor, page.currency)
+            return self._wait(session, amount, page.session_id or session.id)
         lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
-        url = pay_url(self._context, session.operator_id, session.id)
-        text = display.charging(self._plate(session), _amount(bill), url)
+        return ProviderCall(page.operator_id, page.id, Errand.CLOSE)
+
+    def _wait(self, session: Session, amount: Money, billed_session_id: UUID) -> Decision:
+        lanes.decide(self._unit, self._presentation, action=Action.WAIT, reason=CHARGING)
+        url = pay_url(self._context, session.operator_id, billed_session_id)
+        text = display.charging(self._plate(session), amount, url)
         return Decision(Action.WAIT, CHARGING, None, text)
 
     async def _ask_for_payment(self, session: Session, bill: Bill) -> Decision:
@@ -316,6 +330,30 @@ class ExitFlow:
 
     def _plate(self, session: Session) -> str:
         return sessions.plate_of(self._unit, session)
+
+
+class GatePayment:
+    """Turns a settled payment into the lane's decision, within the transaction that settles it.
+
+    Attributes:
+        decision: Set where the gate is to open.
+    """
+
+    def __init__(
+        self, context: ParkingContext, presentation_id: UUID, timings_ms: dict[str, float]
+    ) -> None:
+        self._context = context
+        self._presentation_id = presentation_id
+        self._timings_ms = timings_ms
+        self.decision: Decision | None = None
+
+    async def conclude(self, unit: UnitOfWork, settled: Settled) -> None:
+        """Decide; a repetition after a conflict decides anew."""
+        self.decision = None
+        presentation = settled.presentation
+        if presentation is not None and presentation.id == self._presentation_id:
+            flow = ExitFlow(self._context, unit, presentation, self._timings_ms)
+            self.decision = await flow.conclude(settled)
 
 
 def _amount(bill: Bill) -> Money:

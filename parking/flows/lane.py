@@ -1,13 +1,13 @@
 """The lane's use cases, as the gate bridge calls them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from time import perf_counter
 from uuid import UUID
 
 from parking.flows import display, entry, passage
 from parking.flows.context import ParkingContext
-from parking.flows.exit import ExitFlow
+from parking.flows.exit import ExitFlow, GatePayment
 from parking.flows.lane_types import (
     Action,
     BarrierEvent,
@@ -24,7 +24,6 @@ from parking.flows.lane_types import (
 )
 from parking.flows.payments.charging import call_provider
 from parking.flows.payments.deadline import GATE_DEADLINE_S, Deadline
-from parking.flows.payments.settlement import Settled
 from parking.flows.payments.step import Step
 from parking.flows.release import OPEN_TTL_MS, has_moved_on
 from parking.kit.database import ConflictError, UnitOfWork
@@ -256,6 +255,7 @@ class LaneFlows:
         *,
         is_takeover: bool = True,
         may_charge: bool = True,
+        asked: Collection[UUID] = (),
     ) -> Step | None:
         async with self._database.begin() as unit:
             presentation = await lane_rows.lock_presentation(
@@ -267,27 +267,31 @@ class LaneFlows:
                 return None
             if lane.direction == Direction.ENTRY:
                 return await entry.repeat(unit, presentation)
-            flow = ExitFlow(self._context, unit, presentation, {}, may_charge=may_charge)
+            flow = ExitFlow(
+                self._context, unit, presentation, {}, may_charge=may_charge, asked=asked
+            )
             return await flow.go_on(is_takeover=is_takeover)
 
     async def _finish(
-        self, lane: Lane, presentation_id: UUID, step: Step, timings_ms: dict[str, float]
+        self, lane: Lane, presentation_id: UUID, step: Step | None, timings_ms: dict[str, float]
     ) -> Decision:
         deadline = Deadline.after(GATE_DEADLINE_S)
+        asked: set[UUID] = set()
         for _ in range(STEPS_MAX):
-            if isinstance(step, Decision):
-                return step
-            payment = _Payment(self._context, presentation_id, timings_ms)
+            if step is None or isinstance(step, Decision):
+                break
+            payment = GatePayment(self._context, presentation_id, timings_ms)
             await call_provider(self._context, step, timings_ms, payment.conclude, deadline)
             if payment.decision is not None:
                 return payment.decision
+            asked.add(step.attempt_id)
             # The next mandate, or closing a page, only while the driver still has patience.
-            following = await self._next_step(
-                lane, presentation_id, is_takeover=False, may_charge=deadline.allows_try()
+            may_charge = deadline.allows_try()
+            step = await self._next_step(
+                lane, presentation_id, is_takeover=False, may_charge=may_charge, asked=asked
             )
-            if following is None:
-                break
-            step = following
+        if isinstance(step, Decision):
+            return step
         raise ConflictError("presentation: its payment did not come to rest")
 
     async def _place_car(
@@ -335,30 +339,6 @@ class LaneFlows:
             occurred_at=event.occurred_at,
             received_at=unit.now(),
         )
-
-
-class _Payment:
-    """Turns a settled payment into the lane's decision, within the transaction that settles it.
-
-    Attributes:
-        decision: Set where the gate is to open.
-    """
-
-    def __init__(
-        self, context: ParkingContext, presentation_id: UUID, timings_ms: dict[str, float]
-    ) -> None:
-        self._context = context
-        self._presentation_id = presentation_id
-        self._timings_ms = timings_ms
-        self.decision: Decision | None = None
-
-    async def conclude(self, unit: UnitOfWork, settled: Settled) -> None:
-        """Decide; a repetition after a conflict decides anew."""
-        self.decision = None
-        presentation = settled.presentation
-        if presentation is not None and presentation.id == self._presentation_id:
-            flow = ExitFlow(self._context, unit, presentation, self._timings_ms)
-            self.decision = await flow.conclude(settled)
 
 
 def _refuse(unit: UnitOfWork, presentation: Presentation, reason: str) -> Decision:

@@ -8,9 +8,10 @@ import pytest
 from parking.flows import driver_view
 from parking.flows.lane_types import Lane, LaneEvent, PresentationState
 from parking.flows.pay_link import pay_token
-from parking.flows.payments import checkout, notices, prepay
+from parking.flows.payments import checkout, notices, prepay, settlement
 from parking.kit.ids import new_id
 from parking.lanes.models import CommandState
+from parking.payments.port import ChargeResult, OrderStatus, SentOrder
 from parking.plates import service as plates
 from tests.factories.lane_world import PLATE, LaneWorld, read_of
 
@@ -257,3 +258,36 @@ async def test_page_opened_for_a_stay_set_aside_frees_nobody(world: LaneWorld) -
     # The page of the earlier stay takes no money any more.
     assert not world.provider.pay(await last_number(world))
     assert (await world.balances())["receivable", "CNY"] == 2000
+
+
+async def test_page_of_a_stay_set_aside_that_does_not_close_keeps_the_car(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await world.drive_in()
+    world.wait(hours=2)
+    await world.drive_in()
+    token = pay_token(world.context.vault, world.exit.operator_id, first)
+    await checkout.start(world.context, token)
+    asked: list[str] = []
+
+    async def silent(order: SentOrder) -> ChargeResult:
+        asked.append(order.number)
+        return ChargeResult(number=order.number, status=OrderStatus.UNKNOWN)
+
+    presentation_id = await world.arrive(world.exit)
+    with monkeypatch.context() as patched:
+        patched.setattr(world.provider, "close", silent)
+        decision = await world.decide(world.exit, presentation_id, read_of(PLATE))
+        assert (decision.action, decision.reason) == ("wait", "charging")
+        assert decision.display.lines[1] == "20.00 CNY"
+        assert decision.display.qr is not None
+        assert decision.display.qr.endswith(token)
+        # Once each time that somebody looks.
+        assert len(asked) == 1
+        assert await world.gate.pending_commands(world.exit, presentation_id) == []
+        assert len(asked) == 2
+    assert world.provider.pay(await last_number(world))
+    world.wait(minutes=1)
+    await settlement.sweep(world.context)
+    assert len(await world.gate.pending_commands(world.exit, presentation_id)) == 1
+    assert world.provider.captured("CNY") == 2000
