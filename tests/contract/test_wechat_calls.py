@@ -395,19 +395,21 @@ class TestCharge:
     ) -> None:
         order = await wechat_wire.order()
         stale = (400, {"code": "INVALID_REQUEST", "message": "no such parking"})
-        said = [stale, (200, order_json())]
+        said = [stale, stale, stale, (200, order_json())]
         wechat_wire.recorder.answer = parking(lambda: said.pop(0))
         stay = replace(STAY, reference="5K8264ILTKCH16CQ250")
 
-        result = await wechat_wire.provider.charge(replace(order, stay=stay))
+        first = await wechat_wire.provider.charge(replace(order, stay=stay))
+        wechat_wire.clock.advance(timedelta(seconds=1))
+        again = await wechat_wire.provider.charge(replace(order, stay=stay))
 
-        assert [seen.target.rpartition("/")[2] for seen in wechat_wire.recorder.seen] == [
-            "parking",
-            NUMBER,
-            "parkings",
-            "parking",
-        ]
-        assert result.status is OrderStatus.SUCCEEDED
+        seen = wechat_wire.recorder.seen
+        once = ["parking", NUMBER, "parkings", "parking"]
+        assert [one.target.rpartition("/")[2] for one in seen] == [*once, NUMBER, *once]
+        # Under a new number: the one of before may not be the newest any more either.
+        entered = {json.loads(one.body)["out_parking_no"] for one in (seen[2], seen[7])}
+        assert len(entered) == 2
+        assert (first.status, again.status) == (OrderStatus.UNKNOWN, OrderStatus.SUCCEEDED)
 
     @pytest.mark.parametrize(
         ("answer", "error", "code"),

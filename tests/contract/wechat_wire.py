@@ -69,7 +69,8 @@ class Wire:
     """The adapter, and a server of the scheme that answers it."""
 
     def __init__(self, settings: WechatSettings, recorder: Recorder) -> None:
-        self.provider = WechatProvider(settings, ManualClock(AT))
+        self.clock = ManualClock(AT)
+        self.provider = WechatProvider(settings, self.clock)
         self.recorder = recorder
 
     async def order(self) -> ChargeOrder:

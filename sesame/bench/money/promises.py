@@ -83,7 +83,11 @@ def always(rows: Rows, books: Mapping[str, Books]) -> Iterator[Broken]:
 
 def recovered(rows: Rows, books: Mapping[str, Books]) -> Iterator[Broken]:
     """Yield what does not hold once every fault is over and the sweeps have run."""
-    limbo = [row["number"] for row in (*rows.attempts, *rows.refunds) if row["state"] in LIVE]
+    limbo = [
+        f"{row['provider']} {row['number']} {row['state']} {row['failure_code']}"
+        for row in (*rows.attempts, *rows.refunds)
+        if row["state"] in LIVE
+    ]
     if limbo:
         yield Broken(10, f"in limbo: {limbo}")
     held = [row["id"] for row in rows.bills if row["live_attempt_id"] is not None]

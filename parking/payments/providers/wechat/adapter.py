@@ -320,8 +320,10 @@ class WechatProvider:
         if result.failure_code != INVALID_REQUEST:
             return result
         # Only the newest parking of a plate is valid, and the car was told of elsewhere or twice.
-        # Under a new one the order is still the same: its number keeps the charge single.
-        return await self._enter_and_charge(order, service, stay, f"{order.number} again")
+        # Under a new one the order is still the same: its number keeps the charge single. A new
+        # one each time, for the car may have been told of since the last.
+        number = f"{order.number} {self._clock.now().isoformat()}"
+        return await self._enter_and_charge(order, service, stay, number)
 
     async def _enter_and_charge(
         self, order: ChargeOrder, service: Service, stay: StayDetails, number: str
