@@ -264,8 +264,7 @@ class ExitFlow:
                 # Paying it pays for this exit.
                 bill.presentation_id = self._presentation.id
                 return await self._ask_for_payment(session, bill)
-            is_asked = attempt_id in self._asked
-            if self._may_charge and not is_asked and attempt.provider in self._context.providers:
+            if self._may_charge and attempt.provider in self._context.providers:
                 return self._close(session, attempt)
         elif self._is_takeover and attempt is not None and attempt.state in LIVE_STATES:
             return ProviderCall(bill.operator_id, attempt_id, Errand.ASK)
