@@ -11,7 +11,12 @@ from parking.payments import balances
 from sesame.bench.money.promises import Rows
 
 _COMMANDS: Final = """
-SELECT c.*, l.direction, s.left_at, s.exit_presentation_id, p.cleared_at
+SELECT c.*, l.direction, s.left_at, s.exit_presentation_id,
+    coalesce((
+        SELECT min(e.received_at) FROM lane_events e
+        WHERE e.operator_id = p.operator_id AND e.presentation_id = p.id
+        AND e.kind = 'presentation' AND e.occurred_at = p.cleared_at
+    ), p.cleared_at) AS clear_known_at
 FROM gate_commands c
 JOIN access_lanes l ON l.operator_id = c.operator_id AND l.id = c.lane_id
 JOIN presentations p ON p.operator_id = c.operator_id AND p.id = c.presentation_id
