@@ -12,8 +12,8 @@ from parking.payments import ledger
 from sesame.bench.money import promises
 from sesame.bench.money.exits import Departure
 from sesame.bench.money.installation import MoneyInstallation
-from sesame.bench.money.promises import EXIT, LIVE, Rows, account_balance, orders_of
-from sesame.bench.money.rows import read_rows
+from sesame.bench.money.promises import EXIT, LIVE, account_balance, orders_of
+from sesame.bench.money.rows import Rows, read_rows
 from sesame.bench.money.street import Street
 
 BROKEN_MAX: Final = 20

@@ -9,15 +9,14 @@ in limbo, and the ledger says what the providers say.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 from parking.payments import ledger
 from parking.payments.refunds import RETRY_CAUSE
 from sesame.bench.money.books import Books, Order
-
-Row = Mapping[str, Any]
+from sesame.bench.money.rows import Row, Rows
 
 # Whoever orders a gate open holds the car's row, and whoever clears it waits for that.
 LOCK_WAIT: Final = timedelta(seconds=1)
@@ -37,39 +36,6 @@ class Broken:
 
     def __str__(self) -> str:
         return f"promise {self.promise} is broken: {self.what}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
-    """Everything in our own books that the promises are about.
-
-    Attributes:
-        commands: Orders to open, each with its lane's direction, and with when we heard that the
-            car was gone (`clear_known_at`), when the stay was over (`left_at`) and where
-            (`exit_presentation_id`).
-        stays: With their circumstances.
-        coupons: Validations that were kept.
-        credit: Each driver's account at each operator.
-        policies: How operators let that credit grow.
-        overrides: Cars that a named person let out.
-        collections: Bills that a partner's own bill is charged in place of.
-        balances: What the product itself says of each account, by operator.
-    """
-
-    bills: Sequence[Row]
-    attempts: Sequence[Row]
-    refunds: Sequence[Row]
-    transfers: Sequence[Row]
-    commands: Sequence[Row]
-    stays: Sequence[Row] = ()
-    coupons: Sequence[Row] = ()
-    credit: Sequence[Row] = ()
-    policies: Sequence[Row] = ()
-    overrides: Sequence[Row] = ()
-    collections: Sequence[Row] = ()
-    balances: Mapping[object, Mapping[tuple[str, str], int]] = field(
-        default_factory=dict[object, Mapping[tuple[str, str], int]]
-    )
 
 
 def always(rows: Rows, books: Mapping[str, Books]) -> Iterator[Broken]:

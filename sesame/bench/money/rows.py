@@ -1,6 +1,7 @@
 """Reads everything that the promises are about, as it stood at one moment."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -8,7 +9,8 @@ from sqlalchemy import text
 
 from parking.kit.database import UnitOfWork
 from parking.payments import balances
-from sesame.bench.money.promises import Rows
+
+Row = Mapping[str, Any]
 
 _COMMANDS: Final = """
 SELECT c.*, l.direction, s.left_at, s.exit_presentation_id,
@@ -23,6 +25,39 @@ JOIN presentations p ON p.operator_id = c.operator_id AND p.id = c.presentation_
 LEFT JOIN sessions s ON s.operator_id = c.operator_id AND s.id = c.session_id
 ORDER BY c.id
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Everything in our own books that the promises are about.
+
+    Attributes:
+        commands: Orders to open, each with its lane's direction, and with when we heard that the
+            car was gone (`clear_known_at`), when the stay was over (`left_at`) and where
+            (`exit_presentation_id`).
+        stays: With their circumstances.
+        coupons: Validations that were kept.
+        credit: Each driver's account at each operator.
+        policies: How operators let that credit grow.
+        overrides: Cars that a named person let out.
+        collections: Bills that a partner's own bill is charged in place of.
+        balances: What the product itself says of each account, by operator.
+    """
+
+    bills: Sequence[Row]
+    attempts: Sequence[Row]
+    refunds: Sequence[Row]
+    transfers: Sequence[Row]
+    commands: Sequence[Row]
+    stays: Sequence[Row] = ()
+    coupons: Sequence[Row] = ()
+    credit: Sequence[Row] = ()
+    policies: Sequence[Row] = ()
+    overrides: Sequence[Row] = ()
+    collections: Sequence[Row] = ()
+    balances: Mapping[object, Mapping[tuple[str, str], int]] = field(
+        default_factory=dict[object, Mapping[tuple[str, str], int]]
+    )
 
 
 async def read_rows(unit: UnitOfWork, operators: Collection[UUID]) -> Rows:

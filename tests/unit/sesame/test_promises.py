@@ -5,7 +5,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from sesame.bench.money.books import Books
-from sesame.bench.money.promises import Row, Rows, gate_by_money
+from sesame.bench.money.promises import gate_by_money
+from sesame.bench.money.rows import Row, Rows
 
 STAY, PAID, OWED, ATTEMPT = uuid4(), uuid4(), uuid4(), uuid4()
 
