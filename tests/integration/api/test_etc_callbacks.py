@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from parking.payments.signed_wire import SignedWireSettings
 from sesame.sandbox.etc.signing import SCHEME, load_etc_platform_key, new_etc_private_pem
 from sesame.sandbox.signed_wire import PlatformKey
 from tests.factories.api import ApiWorld
+from tests.integration.api.hostile_posts import refuse_all
 
 MERCHANT = "parkside"
 PATH = "/callbacks/etc"
@@ -126,16 +128,8 @@ async def test_what_is_not_the_acquirers_moves_nothing(town: Town) -> None:
     genuine, signature = town.signed(town.notice())
     before = await town.standing()
     hostile = _hostile(town, genuine, signature)
-    with structlog.testing.capture_logs() as logs:
-        for name, (content, header) in hostile.items():
-            assert await town.post(content, header) == REFUSED, name
-            assert await town.standing() == before, name
-    refused = [entry for entry in logs if entry["event"] == "notice.refused"]
-    assert len(refused) == len(hostile)
-    assert {entry["provider"] for entry in refused} == {"etc"}
-    # Nothing of what was sent stands in the log.
-    assert town.number not in repr(logs)
-    assert (await town.api.http.get(PATH)).status_code == 405
+    posts = {name: partial(town.post, *post) for name, post in hostile.items()}
+    await refuse_all(town, "etc", posts, REFUSED)
     assert (await town.post(b"x" * 70_000, signature))[0] == 413
     assert await town.standing() == before
     # And after all of that the genuine one is still taken.

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ from sesame.sandbox.acquirer.signing import new_private_pem
 from sesame.sandbox.wechat.signing import PROBE_PREFIX, PlatformKey, new_api_key, sealed, spoiled
 from tests.contract.http_server import listener, serving, url_of
 from tests.factories.api import ApiWorld
+from tests.integration.api.hostile_posts import refuse_all
 
 MERCHANT, APP = "1900000109", "wxcbda96de0b165486"
 PATH = "/callbacks/wechat"
@@ -186,20 +188,8 @@ async def test_a_genuine_notice_pays_once(town: Town) -> None:
 
 
 async def test_what_is_not_wechats_moves_nothing(town: Town) -> None:
-    before = await town.standing()
-    letters = hostile(town)
-    with structlog.testing.capture_logs() as logs:
-        for name, (body, headers) in letters.items():
-            status, answer = await town.post(body, headers)
-            assert (status, answer["code"]) == (401, "FAIL"), name
-            assert await town.standing() == before, name
-    refused = [entry for entry in logs if entry["event"] == "notice.refused"]
-    assert len(refused) == len(letters)
-    assert {entry["provider"] for entry in refused} == {"wechat"}
-    # Nothing of what was sent stands in the log.
-    assert town.number not in repr(logs)
-    assert (await town.api.http.get(PATH)).status_code == 405
-    assert await town.standing() == before
+    posts = {name: partial(town.post, *letter) for name, letter in hostile(town).items()}
+    await refuse_all(town, "wechat", posts, (401, {"code": "FAIL", "message": "refused"}))
     # And after all of that the genuine one is still taken.
     assert await town.send(Letter(town.number)) == (204, None)
 
