@@ -86,8 +86,11 @@ class DebtActs:
         attempt = self._dice.choose(look.chargeable)
         house = self._town.house(attempt["provider"])
         decision = self._dice.choose((None, None, "won", "lost"))
-        known = (await house.books()).charged_back
-        if attempt["number"] not in known:
+        books = await house.books()
+        if attempt["number"] not in books.orders:
+            # Only what it knows can be taken back; that it does not know it, a promise says.
+            return
+        if attempt["number"] not in books.charged_back:
             await house.charge_back(attempt["number"])
         if decision is not None:
             await house.charge_back(attempt["number"], decision=decision)

@@ -8,7 +8,11 @@ import pytest
 from parking.flows.pay_link import pay_token
 from parking.flows.payments import checkout, settlement
 from parking.kit.money import Money
-from parking.payments.errors import NothingDueError, PaymentInProgressError
+from parking.payments.errors import (
+    NothingDueError,
+    PaymentInProgressError,
+    PaymentUnavailableError,
+)
 from parking.payments.fake import FakeProvider
 from parking.payments.port import (
     ChargeResult,
@@ -194,7 +198,10 @@ async def test_choices_at_the_same_moment_leave_one_open_page(at_exit: Exit, tur
         return_exceptions=True,
     )
     refused = [one for one in outcomes if isinstance(one, Exception)]
-    assert all(isinstance(one, PaymentInProgressError) for one in refused), refused
+    # A provider that has closed an order for another request refuses it to this one, before our
+    # own rows say who closed it: both are told to choose again.
+    told = (PaymentInProgressError, PaymentUnavailableError)
+    assert all(isinstance(one, told) for one in refused), refused
     live = [one for one in await at_exit.attempts() if one[1] != "failed"]
     assert len(live) <= 1
     # Whatever page somebody still has on a screen, at most one of them takes money.
