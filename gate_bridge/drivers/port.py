@@ -189,7 +189,6 @@ class PushDriver(Protocol):
     ) -> DeviceReply:
         """Return what stops the device from sending the message again.
 
-        Args:
-            opens: Whether the arm is to rise; only asked for where `reply_opens`.
+        `opens` says whether the arm is to rise; it is only ever set where `reply_opens`.
         """
         ...
