@@ -19,7 +19,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "up": ("sesame.commands.up", "up_command"),
     "migrate": ("sesame.commands.migrate", "migrate_command"),
     "api": ("sesame.commands.api", "api_command"),
-    "gates": ("sesame.commands.gates", "gates_command"),
+    "gates": ("sesame.commands.gates", "gates_app"),
     "gate-agent": ("sesame.commands.gate_agent", "gate_agent_command"),
     "recognizer": ("sesame.commands.recognition", "recognizer_command"),
     "worker": ("sesame.commands.worker", "worker_command"),

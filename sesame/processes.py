@@ -1,9 +1,13 @@
-"""The processes of an installation, each `python -m sesame NAME`."""
+"""The processes of an installation, each `python -m sesame` with its command."""
 
 import sys
+from typing import Final
 
 from sesame.installation import Installation
 from sesame.process_spec import AnsweringUrl, PrintedLine, ProcessSpec, Ready
+
+# What runs each process, where that is not the command of its name.
+_COMMANDS: Final = {"gates": ("gates", "serve")}
 
 
 def application_processes(installation: Installation) -> tuple[ProcessSpec, ...]:
@@ -17,7 +21,7 @@ def application_processes(installation: Installation) -> tuple[ProcessSpec, ...]
     return tuple(
         ProcessSpec(
             name=name,
-            argv=(sys.executable, "-m", "sesame", name),
+            argv=(sys.executable, "-m", "sesame", *_COMMANDS.get(name, (name,))),
             environment=installation.environment,
             ready=check,
         )

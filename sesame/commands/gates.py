@@ -1,50 +1,17 @@
-"""`sesame gates`."""
-
-from typing import Annotated
+"""`sesame gates`: the lanes of the fleet, and the bridge that they connect to."""
 
 import typer
-import uvloop
 
-from gate_bridge.options import BridgeOptions
-from gate_bridge.server import GateBridge
-from parking.flows.lane import LaneFlows
-from parking.kit.errors import ParkingError
-from sesame.commands.ending import failure, stop_on_signals
-from sesame.settings import Settings
-from sesame.wiring import open_context
+from sesame.commands.gates_serve import serve_command
+
+gates_app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Show the fleet, run the bridge."
+)
 
 
-def gates_command(
-    *,
-    host: Annotated[str | None, typer.Option(help="Address; default SESAME_GATES_HOST.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; default SESAME_GATES_PORT.")] = None,
-    plain_allowed: Annotated[
-        bool,
-        typer.Option(
-            "--plain-allowed", help="Listen without TLS beyond loopback, behind a TLS proxy."
-        ),
-    ] = False,
-) -> None:
-    """Run the gate bridge until SIGTERM: agents connect to it, cars are read and let through."""
-    settings = Settings()
-    options = BridgeOptions(
-        host=host or settings.gates_host,
-        port=settings.gates_port if port is None else port,
-        tls_cert=settings.gates_tls_cert,
-        tls_key=settings.gates_tls_key,
-        plain_allowed=plain_allowed,
-    )
-    try:
-        uvloop.run(_serve(settings, options))
-    except (ParkingError, OSError) as error:
-        raise failure(error) from error
+@gates_app.callback()
+def _gates() -> None:  # pyright: ignore[reportUnusedFunction] - typer keeps it
+    """Keep `serve` a sub-command while it is the only one."""
 
 
-async def _serve(settings: Settings, options: BridgeOptions) -> None:
-    options.check()
-    stop = stop_on_signals()
-    async with (
-        open_context(settings) as context,
-        GateBridge(LaneFlows(context), settings.require_redis_url(), options, context.clock),
-    ):
-        await stop.wait()
+gates_app.command("serve")(serve_command)

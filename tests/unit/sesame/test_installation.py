@@ -61,6 +61,9 @@ def test_every_process_gets_the_same_environment(tmp_path: Path) -> None:
     processes = application_processes(installation)
     assert [process.name for process in processes] == ["api", "gates", "recognizer", "worker"]
     assert [list(process.argv[1:]) for process in processes] == [
-        ["-m", "sesame", process.name] for process in processes
+        ["-m", "sesame", "api"],
+        ["-m", "sesame", "gates", "serve"],
+        ["-m", "sesame", "recognizer"],
+        ["-m", "sesame", "worker"],
     ]
     assert all(process.environment == installation.environment for process in processes)
