@@ -1,0 +1,1 @@
+"""A site: cameras and barriers of several lanes, in one process."""
