@@ -51,6 +51,41 @@ class LaneConnection(Row, table=True):
     connected_at: datetime = Field(sa_type=Timestamp)
 
 
+class LaneHealth(Row, table=True):
+    """What a lane's agent said of itself last; a bridge writes it every few seconds at most.
+
+    Attributes:
+        ended_at: When the connection ended; None while it stands, or its bridge was killed.
+        oldest_queued_at: Of the events in the agent's journal that the bridge has not committed.
+        clock_offset_ms: How far the agent's own clock is ahead of the bridge's, as it measured.
+        devices: `name` and `last_signal_at` of each device at the lane.
+    """
+
+    __tablename__ = "lane_health"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["operator_id", "lane_id"], ["access_lanes.operator_id", "access_lanes.id"]
+        ),
+    )
+
+    operator_id: UUID = Field(primary_key=True)
+    lane_id: UUID = Field(primary_key=True)
+    session_epoch: int
+    bridge: str
+    agent_version: str
+    connected_at: datetime = Field(sa_type=Timestamp)
+    last_seen_at: datetime = Field(sa_type=Timestamp)
+    ended_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    close_code: int | None = None
+    queue_depth: int | None = None
+    oldest_queued_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    clock_offset_ms: int | None = None
+    clock_uncertainty_ms: int | None = None
+    barrier: str | None = None
+    policy_version: str | None = None
+    devices: list[dict[str, str | None]] = Field(sa_type=Json)
+
+
 class Presentation(Row, table=True):
     """One car on one loop. The agent mints the id; one presentation gets one decision."""
 
