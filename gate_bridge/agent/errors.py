@@ -15,12 +15,26 @@ class JournalBusyError(ParkingError):
 
 
 class JournalFullError(ParkingError):
-    """The journal holds as many unacknowledged events as it may."""
+    """There is no room: on the disk, or within what a file may hold.
+
+    Args:
+        why: Such as how many wait already.
+    """
 
     code: ClassVar[str] = "JOURNAL_FULL"
+    retryable: ClassVar[bool] = True
 
-    def __init__(self, events_max: int) -> None:
-        super().__init__(f"journal: {events_max} events wait for the bridge")
+    def __init__(self, why: str) -> None:
+        super().__init__(f"journal: {why}")
+
+
+class DeviceUnknownError(ParkingError):
+    """The site has no device of this name."""
+
+    code: ClassVar[str] = "DEVICE_UNKNOWN"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"device: the site has no {name!r}")
 
 
 class EventsRenumberedError(ParkingError):

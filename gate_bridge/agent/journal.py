@@ -6,9 +6,8 @@ writing, so that the event loop never waits for the disk.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,12 +15,12 @@ from typing import Self, TypeVar
 from uuid import UUID
 
 from gate_bridge.agent.errors import JournalBusyError, JournalFullError
+from gate_bridge.agent.sqlite_file import connect, transaction
 from gate_bridge.wire.actions import CommandStatus
 
 EVENTS_MAX = 100_000
 COMMANDS_MAX = 1000
 REFUSED_EVENTS_MAX = 1000
-_BUSY_TIMEOUT_S = 0.2
 
 ResultT = TypeVar("ResultT")
 
@@ -99,7 +98,7 @@ class Journal:
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         loop = asyncio.get_running_loop()
         try:
-            connection = await loop.run_in_executor(thread, _connect, path)
+            connection = await loop.run_in_executor(thread, connect, path, _SCHEMA)
         except sqlite3.OperationalError as error:
             thread.shutdown()
             if "locked" in str(error):
@@ -187,12 +186,12 @@ class Journal:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def _write(self, work: Callable[[], object]) -> None:
-        def transaction() -> None:
-            with _transaction(self._connection):
+        def write() -> None:
+            with transaction(self._connection):
                 work()
 
         # A cancelled caller must not leave the question open whether this was written.
-        await asyncio.shield(self._run(transaction))
+        await asyncio.shield(self._run(write))
 
     def _one(self, statement: str, *values: object) -> tuple[str | int | None, ...] | None:
         return self._connection.execute(statement, values).fetchone()
@@ -207,7 +206,7 @@ class Journal:
     def _append(self, event_id: UUID, action: str, body: str) -> None:
         row = self._one("SELECT count(*) FROM events")
         if row is not None and int(row[0] or 0) >= EVENTS_MAX:
-            raise JournalFullError(EVENTS_MAX)
+            raise JournalFullError(f"{EVENTS_MAX} events wait for the bridge")
         seq = self._next_seq()
         self._connection.execute(
             "INSERT INTO events VALUES (?, ?, ?, ?)", (seq, str(event_id), action, body)
@@ -307,30 +306,3 @@ class Journal:
             "UPDATE commands SET status = ?, reason = ? WHERE command_id = ?",
             (status.value, reason, str(command_id)),
         )
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-    )
-    try:
-        # Exclusive: two agents on one journal would hand out the same seq.
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.executescript(_SCHEMA)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Generator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")

@@ -1,0 +1,47 @@
+"""SQLite files at the edge: one process each, and what is written survives a power cut."""
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+_BUSY_TIMEOUT_S = 0.2
+
+
+def connect(path: Path, schema: str) -> sqlite3.Connection:
+    """Open a file, creating it and its tables where there are none.
+
+    Args:
+        path: The file.
+        schema: Statements that may be repeated.
+
+    Raises:
+        sqlite3.OperationalError: `locked`, where another process has it open.
+    """
+    connection = sqlite3.connect(
+        path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
+    try:
+        # Exclusive: two agents on one file would hand out the same numbers.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.executescript(schema)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Generator[None]:
+    """Write all or nothing; what was committed is on the disk."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk may have ended the transaction already.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
