@@ -66,6 +66,12 @@ class BarrierError(ParkingError):
     retryable: ClassVar[bool] = True
 
 
+class PulseUnknownError(BarrierError):
+    """Nobody can say whether the relay was pulsed: it must not be pulsed again to find out."""
+
+    code: ClassVar[str] = "PULSE_UNKNOWN"
+
+
 class PictureError(ParkingError):
     """A picture or video file cannot be used."""
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
 
+from gate_bridge.agent.machines.contacts import ContactUse
 from gate_bridge.drivers.port import DeviceSettings
 
 BARRIER_CONTACTS = "barrier"
@@ -17,17 +18,6 @@ class LoopKind(StrEnum):
 
     CONTACT = "contact"
     CAMERA = "camera"
-
-
-class ContactUse(StrEnum):
-    """What a contact means for its lane."""
-
-    LOOP = "loop"
-    EXIT_LOOP = "exit_loop"
-    ARM_UP = "arm_up"
-    ARM_DOWN = "arm_down"
-    OBSTRUCTED = "obstructed"
-    OPENED_BY_HAND = "opened_by_hand"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Real barriers: relays that raise the arm, and contacts that tell what it did."""
