@@ -1,11 +1,18 @@
 """Times as devices write them."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from parking.kit.errors import InvalidInputError
 
-_MICROSECONDS_PER_S = 1_000_000
+TEXT_LENGTH_MAX: Final = 64
+_MICROSECONDS_PER_S: Final = 1_000_000
+# As some write it: 20260223 101112345, with or without the blank, and a zone behind.
+_COMPACT: Final = re.compile(
+    r"(\d{4})(\d\d)(\d\d)[ T]?(\d\d)(\d\d)(\d\d)\.?(\d{0,6})\s*(Z|[+-]\d\d:?\d\d)?"
+)
 
 
 def written_time(text: str, zone: ZoneInfo | timezone, near: datetime, field: str) -> datetime:
@@ -21,12 +28,12 @@ def written_time(text: str, zone: ZoneInfo | timezone, near: datetime, field: st
         InvalidInputError: it is no time.
     """
     try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        moment = datetime.fromisoformat(_spread(text.strip()[:TEXT_LENGTH_MAX]))
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+        return wall_time(moment, zone, near)
+    except (ValueError, OverflowError):
         raise InvalidInputError(field, "a time such as 2026-01-31T08:00:00+01:00") from None
-    if moment.tzinfo is not None:
-        return moment.astimezone(UTC)
-    return wall_time(moment, zone, near)
 
 
 def wall_time(moment: datetime, zone: ZoneInfo | timezone, near: datetime) -> datetime:
@@ -55,3 +62,12 @@ def epoch_time(count: float, field: str, *, per_s: int = 1) -> datetime:
         )
     except OverflowError:
         raise InvalidInputError(field, "a time counted since 1970") from None
+
+
+def _spread(text: str) -> str:
+    compact = _COMPACT.fullmatch(text)
+    if compact is None:
+        return text
+    year, month, day, hour, minute, second, fraction, zone = compact.groups()
+    part = f".{fraction.ljust(6, '0')}" if fraction else ""
+    return f"{year}-{month}-{day}T{hour}:{minute}:{second}{part}{zone or ''}"

@@ -13,6 +13,8 @@ _NO_PLATE: Final = frozenset(
         "UNKNOWN",
         "UNKNOW",
         "UNRECOGNIZED",
+        "UNRECOGNISED",
+        "UNLICENSED",
         "NOPLATE",
         "NOTDEFINED",
         "NULL",
@@ -25,6 +27,11 @@ _NO_PLATE: Final = frozenset(
         "未知",
     }
 )
+# A Chinese camera may put the plate's colour first: blue, yellow, green, white, black.
+_COLOURS: Final = frozenset("蓝黄绿白黑")
+_IDEOGRAPHS: Final = range(0x4E00, 0xA000)
+# Of a camera that names no confidence: a person may look at the read, nothing opens by it alone.
+ASSUMED_CONFIDENCE: Final = 0.8
 
 
 def plate_text(written: str | None) -> str | None:
@@ -36,6 +43,9 @@ def plate_text(written: str | None) -> str | None:
     if written is None or len(written) > INPUT_LENGTH_MAX:
         return None
     folded = fold_plate(written)
+    # Two ideographs never begin a plate; with 黑 first, the second tells colour from province.
+    if len(folded) > 1 and folded[0] in _COLOURS and ord(folded[1]) in _IDEOGRAPHS:
+        folded = folded[1:]
     if not TEXT_LENGTH_MIN <= len(folded) <= TEXT_LENGTH_MAX or folded in _NO_PLATE:
         return None
     return folded if folded.isalnum() else None
