@@ -7,13 +7,8 @@ from uuid import UUID
 from gate_bridge.agent.errors import PictureError
 from gate_bridge.agent.journal import CurrentCar
 from gate_bridge.agent.lane_state import LaneState
-from gate_bridge.agent.picture_sources import open_pictures
-from gate_bridge.agent.pictures import (
-    FRAMES_PER_S,
-    CarPictures,
-    Picture,
-    PictureSource,
-)
+from gate_bridge.agent.pictures import FRAMES_PER_S, Picture, PictureSource
+from gate_bridge.agent.pushed_pictures import PushedPictures
 from gate_bridge.agent.reports import Reporter
 from gate_bridge.agent.session import BridgeSession
 from gate_bridge.wire.actions import Frame
@@ -23,8 +18,8 @@ from parking.kit.ids import new_id
 FRAMES_PER_CONNECTION_MAX = 50
 REFUSED_PICTURES_MAX = 5
 
-PicturesOfCar = Callable[[], CarPictures | None]
-"""Says what the camera sees of the car on the loop."""
+PicturesOfCar = Callable[[], PictureSource | None]
+"""Opens the camera on the car that stands on the loop; None where nothing is to be seen."""
 
 
 class Camera:
@@ -50,15 +45,35 @@ class Camera:
         while True:
             self._state.car_changed.clear()
             car = self._state.car
-            pictures = pictures_of_car()
-            if car is not None and pictures is not None and not self._done(car):
-                await self._show(session, car, pictures)
+            if car is not None and not self._done(car):
+                # The bridge takes pictures only of a presentation that it knows.
+                await session.reported(car.event_id)
+                source = pictures_of_car()
+                if source is not None:
+                    await self._show(session, car, source)
             await self._state.car_changed.wait()
 
-    async def _show(self, session: BridgeSession, car: CurrentCar, pictures: CarPictures) -> None:
-        # The bridge takes pictures only of a presentation that it knows.
-        await session.reported(car.event_id)
-        source = open_pictures(pictures)
+    async def run_pushed(self, session: BridgeSession, pushed: PushedPictures) -> None:
+        """Send what cameras pushed of the car on the loop, until cancelled.
+
+        Also after the answer: it is the evidence of what the camera read.
+        """
+        await session.ready.wait()
+        while True:
+            await pushed.wait()
+            car = self._state.car
+            picture = None if car is None else pushed.take(car.presentation_id)
+            if car is None or picture is None:
+                continue
+            await session.reported(car.event_id)
+            try:
+                await self._send(session, car, picture)
+            except CallRefusedError as error:
+                self._report_refused(picture, error)
+            except PictureError as error:
+                self._report({"event": "picture_unusable", "error": str(error)})
+
+    async def _show(self, session: BridgeSession, car: CurrentCar, source: PictureSource) -> None:
         try:
             await self._send_all(session, car, source)
         except PictureError as error:

@@ -17,10 +17,12 @@ from gate_bridge.agent.backoff import full_jitter_s
 from gate_bridge.agent.barrier import BarrierPort
 from gate_bridge.agent.camera import Camera, PicturesOfCar
 from gate_bridge.agent.guards import Situation
+from gate_bridge.agent.health import SelfReport
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.lane_state import LaneState
 from gate_bridge.agent.opening import Opening
 from gate_bridge.agent.options import AgentOptions
+from gate_bridge.agent.pushed_pictures import PushedPictures
 from gate_bridge.agent.reports import Report, Reporter
 from gate_bridge.agent.server_time import ServerTime
 from gate_bridge.agent.session import AGENT_VERSION, BridgeSession
@@ -46,6 +48,7 @@ class GateAgent:
         barrier: The machine.
         pictures_of_car: What the camera sees of the car that stands there.
         report: Is told what happens.
+        pushed: Pictures that cameras send by themselves.
     """
 
     def __init__(
@@ -56,6 +59,8 @@ class GateAgent:
         pictures_of_car: PicturesOfCar,
         clock: Clock,
         report: Reporter,
+        *,
+        pushed: PushedPictures | None = None,
     ) -> None:
         options.check()
         self._options = options
@@ -63,10 +68,12 @@ class GateAgent:
         self._barrier = barrier
         self._pictures_of_car = pictures_of_car
         self._report = report
+        self._pushed = pushed or PushedPictures()
         self._server_time = ServerTime()
         self._stack = AsyncExitStack()
         self.state = LaneState(journal, barrier, self._server_time, clock, report)
         self.camera = Camera(self.state, report)
+        self.health = SelfReport(journal, barrier, self._server_time, clock)
 
     async def __aenter__(self) -> Self:
         await self.state.start()
@@ -111,6 +118,7 @@ class GateAgent:
             async with asyncio.TaskGroup() as group:
                 group.create_task(session.run())
                 group.create_task(self.camera.run(session, self._pictures_of_car))
+                group.create_task(self.camera.run_pushed(session, self._pushed))
         except asyncio.CancelledError:
             await socket.close(CloseCode.GOING_AWAY, "the agent stops")
             raise
@@ -123,6 +131,7 @@ class GateAgent:
             state=self.state,
             opening=self._opening,
             server_time=self._server_time,
+            health=self.health,
             on_answer=self.camera.answer,
             report=self._report,
             limits=self._options.limits,

@@ -9,6 +9,7 @@ import orjson
 from gate_bridge.agent.barrier import ArmPosition, BarrierPort, Feedback, LoopChange
 from gate_bridge.agent.journal import CurrentCar, Journal
 from gate_bridge.agent.reports import Reporter
+from gate_bridge.agent.seen_car import SeenCar
 from gate_bridge.agent.server_time import ServerTime
 from gate_bridge.wire.actions import BarrierEventKind, PresentationState
 from gate_bridge.wire.limits import LIVE_S_MAX
@@ -111,24 +112,25 @@ class LaneState:
         if not self._barrier.loop_occupied():
             await self._car_left()
 
-    async def observe(self, plate: str, confidence: float, source: str) -> None:
+    async def observe(self, seen: SeenCar) -> None:
         """Queue the camera's own read of the car on the loop."""
-        if self.car is None:
-            return
-        now = self.now()
-        event_id = new_id(now)
-        await self._journal.append(
-            event_id,
-            "Observation",
-            _body(
-                event_id=event_id,
-                presentation_id=self.car.presentation_id,
-                plate=plate,
-                confidence=confidence,
-                captured_at=now,
-                source=source,
-            ),
+        if self.car is not None:
+            await self._observe(self.car.presentation_id, seen)
+
+    async def record_late(self, seen: SeenCar) -> None:
+        """Queue a read that came too late to say anything of the car on the loop."""
+        await self._observe(new_id(seen.captured_at or self.now()), seen)
+
+    async def _observe(self, presentation_id: UUID, seen: SeenCar) -> None:
+        captured_at = seen.captured_at or self.now()
+        event_id = new_id(captured_at)
+        body = _body(
+            event_id=event_id,
+            presentation_id=presentation_id,
+            captured_at=captured_at,
+            **seen.fields(),
         )
+        await self._journal.append(event_id, "Observation", body)
         self.changed.set()
 
     async def _take(self, feedback: Feedback) -> None:

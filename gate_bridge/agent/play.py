@@ -10,8 +10,10 @@ from gate_bridge.agent.barrier import ArmPosition
 from gate_bridge.agent.gate_agent import GateAgent
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.options import AgentOptions
+from gate_bridge.agent.picture_sources import open_pictures
 from gate_bridge.agent.pictures import CarPictures
 from gate_bridge.agent.reports import Report, Reporter, silent
+from gate_bridge.agent.seen_car import SeenCar
 from gate_bridge.agent.simulation import Faults, Motion, SimulatedBarrier
 from gate_bridge.agent.world import Car
 from parking.kit.clock import Clock
@@ -62,7 +64,9 @@ class SimulatedLane:
         """Report what the camera reads of the car that stands there."""
         car = self.barrier.car
         if car is not None and car.plate is not None:
-            await self._agent.state.observe(car.plate, car.confidence, CAMERA_SOURCE)
+            await self._agent.state.observe(
+                SeenCar(plate=car.plate, confidence=car.confidence, source=CAMERA_SOURCE)
+            )
 
     async def car_leaves(self) -> None:
         """Let the car back out.
@@ -131,7 +135,7 @@ async def play_lane(
             options,
             journal,
             barrier,
-            lambda: None if barrier.car is None else barrier.car.pictures,
+            lambda: None if barrier.car is None else open_pictures(barrier.car.pictures),
             clock,
             report,
         )
