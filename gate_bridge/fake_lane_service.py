@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from uuid import UUID
 
 from parking.flows.lane_types import (
+    UNTRACKED,
     Action,
     BarrierEvent,
     CommandState,
@@ -14,9 +16,11 @@ from parking.flows.lane_types import (
     FrameUpload,
     Lane,
     LaneEvent,
+    LaneReport,
     OpenCommand,
     PresentationState,
     ReadSource,
+    TrackedCar,
 )
 from parking.kit.clock import Clock
 from parking.kit.errors import UnavailableError
@@ -43,6 +47,7 @@ class FakeLaneService:
         commands: By id, as last issued.
         sources: Who read the plate that was decided on last, by presentation.
         answers: What the edge answered, by command id.
+        health: The newest report, by lane.
     """
 
     clock: Clock
@@ -64,6 +69,7 @@ class FakeLaneService:
     answers: dict[UUID, tuple[CommandState, str | None]] = field(
         default_factory=dict[UUID, tuple[CommandState, str | None]]
     )
+    health: dict[UUID, LaneReport] = field(default_factory=dict[UUID, LaneReport])
 
     def add_lane(self, lane: Lane, token: str) -> None:
         """Make a lane known."""
@@ -100,10 +106,16 @@ class FakeLaneService:
         self.frames[frame.frame_id] = frame
 
     async def record_observation(
-        self, lane: Lane, event: LaneEvent, presentation_id: UUID, read: PlateRead, source: str
+        self,
+        lane: Lane,
+        event: LaneEvent,
+        presentation_id: UUID,
+        read: PlateRead,
+        source: str,
+        car: TrackedCar = UNTRACKED,
     ) -> int:
         """Record a camera's own read."""
-        del presentation_id, source
+        del presentation_id, source, car
         self._commit(lane, event, "Observation", read.text)
         return self.last_seqs[lane.lane_id]
 
@@ -161,6 +173,14 @@ class FakeLaneService:
             if command.presentation_id == presentation_id and command.command_id not in self.answers
         ]
 
+    async def report_health(self, reports: Sequence[LaneReport]) -> None:
+        """Keep the newest report of each lane."""
+        self._maybe_fail()
+        for report in reports:
+            known = self.health.get(report.lane_id)
+            if known is None or _order(known) <= _order(report):
+                self.health[report.lane_id] = report
+
     async def ready(self) -> bool:
         """Return whether calls succeed."""
         return self.failures_left == 0
@@ -197,3 +217,7 @@ class FakeLaneService:
         if self.failures_left > 0:
             self.failures_left -= 1
             raise UnavailableError("the database is away")
+
+
+def _order(report: LaneReport) -> tuple[int, datetime]:
+    return report.session_epoch, report.last_seen_at

@@ -26,7 +26,7 @@ from gate_bridge.wire.errors import (
 )
 from parking.flows import lane_types
 from parking.kit.clock import Clock
-from parking.plates.reads import PlateRead
+from parking.plates.reads import Alternative, PlateRead
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -159,7 +159,7 @@ class ConnectedLane:
         run = self._run
         if run is None or run.presentation_id != event.presentation_id:
             return
-        if self._is_live(event.captured_at):
+        if not event.is_backfill and self._is_live(event.captured_at):
             run.camera_read(_plate_read(event), event.source)
 
     def _clear(self, presentation_id: UUID) -> None:
@@ -184,13 +184,29 @@ class ConnectedLane:
                     event.presentation_id,
                     _plate_read(event),
                     event.source,
+                    _tracked_car(event),
                 )
             case BarrierEvent():
                 return await service.record_barrier_event(self.lane, _barrier_event(event))
 
 
 def _plate_read(event: Observation) -> PlateRead:
-    return PlateRead(text=event.plate, confidence=event.confidence)
+    return PlateRead(
+        text=event.plate,
+        confidence=event.confidence,
+        alternatives=tuple(
+            Alternative(text=item.text, probability=item.probability) for item in event.alternatives
+        ),
+    )
+
+
+def _tracked_car(event: Observation) -> lane_types.TrackedCar:
+    return lane_types.TrackedCar(
+        lane_types.Heading(event.heading.value),
+        lane_types.ReadState(event.read_state.value),
+        event.car_id,
+        event.is_backfill,
+    )
 
 
 def _barrier_event(event: BarrierEvent) -> lane_types.BarrierEvent:

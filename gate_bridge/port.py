@@ -5,6 +5,7 @@ from typing import Protocol
 from uuid import UUID
 
 from parking.flows.lane_types import (
+    UNTRACKED,
     BarrierEvent,
     CommandState,
     Connection,
@@ -12,9 +13,11 @@ from parking.flows.lane_types import (
     FrameUpload,
     Lane,
     LaneEvent,
+    LaneReport,
     OpenCommand,
     PresentationState,
     ReadSource,
+    TrackedCar,
 )
 from parking.plates.reads import PlateRead
 
@@ -49,7 +52,13 @@ class LaneService(Protocol):
         ...
 
     async def record_observation(
-        self, lane: Lane, event: LaneEvent, presentation_id: UUID, read: PlateRead, source: str
+        self,
+        lane: Lane,
+        event: LaneEvent,
+        presentation_id: UUID,
+        read: PlateRead,
+        source: str,
+        car: TrackedCar = UNTRACKED,
     ) -> int:
         """Record a camera's own read; return the lane's last committed seq."""
         ...
@@ -79,6 +88,10 @@ class LaneService(Protocol):
 
         For a car that waits for its payment the domain looks again, which may charge and then open.
         """
+        ...
+
+    async def report_health(self, reports: Sequence[LaneReport]) -> None:
+        """Keep how lanes are; a report of an older connection, or an older one, changes nothing."""
         ...
 
     async def ready(self) -> bool:

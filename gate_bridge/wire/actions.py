@@ -22,9 +22,13 @@ from pydantic import (
 
 from gate_bridge.wire.errors import PayloadInvalidError
 from gate_bridge.wire.limits import (
+    ALTERNATIVES_MAX,
+    CLOCK_OFFSET_MS_MAX,
+    DEVICES_MAX,
     DISPLAY_LINE_CHARACTERS_MAX,
     DISPLAY_LINES_MAX,
     DISPLAY_QR_CHARACTERS_MAX,
+    QUEUE_DEPTH_MAX,
     SEQ_MAX,
     TTL_MS_MAX,
     TTL_MS_MIN,
@@ -61,9 +65,11 @@ Time = Annotated[AwareDatetime, BeforeValidator(_iso_text), Field(strict=False)]
 Sequence = Annotated[int, Field(ge=1, le=SEQ_MAX)]
 SequenceOrZero = Annotated[int, Field(ge=0, le=SEQ_MAX)]
 Epoch = Annotated[int, Field(ge=1, le=SEQ_MAX)]
+ClockOffsetMs = Annotated[int, Field(ge=-CLOCK_OFFSET_MS_MAX, le=CLOCK_OFFSET_MS_MAX)]
 TtlMs = Annotated[int, Field(ge=TTL_MS_MIN, le=TTL_MS_MAX)]
 Text = Annotated[str, AfterValidator(_one_line)]
 ShortText = Annotated[Text, Field(min_length=1, max_length=64)]
+Probability = Annotated[float, Field(ge=0, le=1)]
 PlateText = Annotated[Text, Field(min_length=1, max_length=16)]
 Reason = Annotated[Text, Field(min_length=1, max_length=200)]
 DisplayLine = Annotated[Text, Field(max_length=DISPLAY_LINE_CHARACTERS_MAX)]
@@ -141,10 +147,50 @@ class HelloResult(WireModel):
     frame_bytes_max: Annotated[int, Field(ge=1024)]
 
 
+class BarrierPosition(StrEnum):
+    """Where the arm is, as far as the agent can tell."""
+
+    DOWN = "down"
+    MOVING = "moving"
+    UP = "up"
+    UNKNOWN = "unknown"
+
+
+class DeviceHealth(WireModel):
+    """A camera or relay at the lane; None: not heard since the agent started."""
+
+    name: ShortText
+    last_signal_at: Time | None
+
+
+class AgentHealth(WireModel):
+    """How the agent is; what it does not know it leaves out.
+
+    Attributes:
+        oldest_queued_at: Of the events in its journal that are not acknowledged.
+        clock_offset_ms: ClockOffsetMs | None = None
+    clock_uncertainty_ms: How far off that may be: half of the round trip it was taken from.
+        policy_version: Of the offline policy that it holds.
+    """
+
+    queue_depth: Annotated[int, Field(ge=0, le=QUEUE_DEPTH_MAX)]
+    oldest_queued_at: Time | None = None
+    clock_offset_ms: (
+        Annotated[int, Field(ge=-CLOCK_OFFSET_MS_MAX, le=CLOCK_OFFSET_MS_MAX)] | None
+    ) = None
+    clock_uncertainty_ms: Annotated[int, Field(ge=0, le=CLOCK_OFFSET_MS_MAX)] | None = None
+    barrier: BarrierPosition = BarrierPosition.UNKNOWN
+    policy_version: ShortText | None = None
+    devices: Annotated[list[DeviceHealth], Field(max_length=DEVICES_MAX)] = Field(
+        default_factory=list[DeviceHealth]
+    )
+
+
 class Heartbeat(WireModel):
     """A sign of life that also measures the clock offset."""
 
     sent_at: Time
+    health: AgentHealth | None = None
 
 
 class HeartbeatResult(WireModel):
@@ -185,16 +231,51 @@ class FrameResult(WireModel):
     frame_id: UUID7
 
 
+class Heading(StrEnum):
+    """How a car drives: towards the gate, in the lane's direction, or away from it."""
+
+    TOWARDS = "towards"
+    AWAY = "away"
+    UNKNOWN = "unknown"
+
+
+class ReadState(StrEnum):
+    """Where a camera that tracks cars stands with one of them."""
+
+    NEW = "new"
+    UPDATED = "updated"
+    LOST = "lost"
+
+
+class ReadAlternative(WireModel):
+    """Another text that the camera offers for the same plate."""
+
+    text: PlateText
+    probability: Probability
+
+
 class Observation(WireModel):
-    """A plate that the camera read itself."""
+    """A plate that the camera read itself.
+
+    Attributes:
+        car_id: The camera's own id of the car, the same over several reads of it.
+        read_state: `updated` corrects an earlier read of the same presentation.
+        is_backfill: The camera sent it late, from its memory: it is no reason for a decision.
+        alternatives: Best first.
+    """
 
     event_id: UUID7
     seq: Sequence
     presentation_id: UUID7
     plate: PlateText
-    confidence: Annotated[float, Field(ge=0, le=1)]
+    confidence: Probability
     captured_at: Time
     source: ShortText
+    heading: Heading = Heading.UNKNOWN
+    car_id: ShortText | None = None
+    read_state: ReadState = ReadState.NEW
+    is_backfill: bool = False
+    alternatives: Annotated[tuple[ReadAlternative, ...], Field(max_length=ALTERNATIVES_MAX)] = ()
 
 
 class BarrierEvent(WireModel):

@@ -15,6 +15,12 @@ LIVE_S_MAX = 300.0  # From the bridge's clock; what is further off leads to no d
 TTL_MS_MIN = 100
 TTL_MS_MAX = 60_000
 
+ALTERNATIVES_MAX = 10  # Of one read; as many as the domain keeps.
+
+QUEUE_DEPTH_MAX = 10_000_000
+CLOCK_OFFSET_MS_MAX = 2**31 - 1  # About 25 days; a clock that is further off says just that.
+DEVICES_MAX = 32
+
 DISPLAY_LINES_MAX = 6
 DISPLAY_LINE_CHARACTERS_MAX = 80
 DISPLAY_QR_CHARACTERS_MAX = 512

@@ -9,6 +9,7 @@ from parking.flows import display, entry, passage
 from parking.flows.context import ParkingContext
 from parking.flows.exit import ExitFlow, GatePayment
 from parking.flows.lane_types import (
+    UNTRACKED,
     Action,
     BarrierEvent,
     Connection,
@@ -17,10 +18,12 @@ from parking.flows.lane_types import (
     FrameUpload,
     Lane,
     LaneEvent,
+    LaneReport,
     ObservationMethod,
     OpenCommand,
     PresentationState,
     ReadSource,
+    TrackedCar,
 )
 from parking.flows.payments.charging import call_provider
 from parking.flows.payments.deadline import GATE_DEADLINE_S, Deadline
@@ -30,6 +33,7 @@ from parking.kit.database import ConflictError, UnitOfWork
 from parking.kit.errors import UnavailableError
 from parking.lanes import repository as lane_rows
 from parking.lanes import service as lanes
+from parking.lanes.health import write_reports
 from parking.lanes.models import CommandState, Frame, LaneEventRow, Presentation
 from parking.places import service as places
 from parking.plates import service as plates
@@ -101,12 +105,24 @@ class LaneFlows:
             )
 
     async def record_observation(
-        self, lane: Lane, event: LaneEvent, presentation_id: UUID, read: PlateRead, source: str
+        self,
+        lane: Lane,
+        event: LaneEvent,
+        presentation_id: UUID,
+        read: PlateRead,
+        source: str,
+        car: TrackedCar = UNTRACKED,
     ) -> int:
         """Record that a camera read a plate itself; return the lane's last committed seq."""
         async with self._database.begin() as unit:
             row = self._event_row(unit, lane, event, EVENT_OBSERVATION, presentation_id)
-            row.detail = {"source": source, "confidence": read.confidence}
+            row.detail = {
+                "source": source,
+                "confidence": read.confidence,
+                "heading": car.heading,
+                "state": car.state,
+                "is_backfill": car.is_backfill,
+            } | ({} if car.car_id is None else {"car_id": car.car_id})
             row.read_sealed = unit.vault.seal(read.model_dump_json(), context=READ_CONTEXT)
             await lanes.record_event(unit, row)
         return event.seq
@@ -188,6 +204,11 @@ class LaneFlows:
             return []
         decision = await self._finish(lane, presentation_id, step, {})
         return [] if decision.command is None else [decision.command]
+
+    async def report_health(self, reports: Sequence[LaneReport]) -> None:
+        """Keep how lanes are; a report of an older connection, or an older one, changes nothing."""
+        async with self._database.begin() as unit:
+            await write_reports(unit, reports)
 
     async def ready(self) -> bool:
         """Return whether the database answers."""

@@ -6,24 +6,32 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from parking.lanes.health import AgentCondition, DeviceSignal, LaneReport
 from parking.lanes.models import CommandState, ObservationMethod, PresentationState
 from parking.places.models import Direction
 
 __all__ = [
+    "UNTRACKED",
     "Action",
+    "AgentCondition",
     "BarrierEvent",
     "CommandState",
     "Connection",
     "Decision",
+    "DeviceSignal",
     "Direction",
     "DisplayText",
     "FrameUpload",
+    "Heading",
     "Lane",
     "LaneEvent",
+    "LaneReport",
     "ObservationMethod",
     "OpenCommand",
     "PresentationState",
     "ReadSource",
+    "ReadState",
+    "TrackedCar",
 ]
 
 
@@ -99,16 +107,52 @@ class FrameUpload:
     image: bytes = field(repr=False)
 
 
+class Heading(StrEnum):
+    """How a car drives: towards the gate, in the lane's direction, or away from it."""
+
+    TOWARDS = "towards"
+    AWAY = "away"
+    UNKNOWN = "unknown"
+
+
+class ReadState(StrEnum):
+    """Where a camera that tracks cars stands with one of them."""
+
+    NEW = "new"
+    UPDATED = "updated"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedCar:
+    """What a camera says of the car besides its plate.
+
+    Attributes:
+        car_id: The camera's own id of the car; None where it does not track.
+        is_backfill: It was sent late, from the camera's memory: no reason for a decision.
+    """
+
+    heading: Heading = Heading.UNKNOWN
+    state: ReadState = ReadState.NEW
+    car_id: str | None = None
+    is_backfill: bool = False
+
+
+UNTRACKED = TrackedCar()
+
+
 @dataclass(frozen=True, slots=True)
 class ReadSource:
     """Who read a plate.
 
     Attributes:
         name: Which weights, or which camera.
+        heading: As far as the camera saw it.
     """
 
     method: ObservationMethod
     name: str
+    heading: Heading = Heading.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

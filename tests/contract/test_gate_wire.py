@@ -17,6 +17,7 @@ from gate_bridge.wire.actions import (
     RESULTS,
     BarrierEventKind,
     Hello,
+    Observation,
     read_payload,
 )
 from gate_bridge.wire.closing import GateCloseCode
@@ -74,7 +75,7 @@ def test_examples_obey_the_rules_about_times() -> None:
 @pytest.mark.parametrize("call", calls().values(), ids=lambda call: call.action)
 def test_every_field_of_an_example_is_needed_and_no_other_is_taken(call: Call) -> None:
     model = CALLS[call.action]
-    for field in call.payload:
+    for field in (name for name in call.payload if model.model_fields[name].is_required()):
         less: dict[str, Any] = {name: call.payload[name] for name in call.payload if name != field}
         with pytest.raises(PayloadInvalidError) as caught:
             read_payload(model, less)
@@ -114,3 +115,18 @@ def test_control_lines_of_the_page_are_understood() -> None:
     for line in lines:
         fields |= read_line(line.encode()).model_fields_set
     assert fields == set(ControlLine.model_fields)
+
+
+def test_an_observation_of_an_older_agent_says_the_defaults() -> None:
+    [full] = [call for call in calls().values() if call.action == "Observation"]
+    model = CALLS["Observation"]
+    needed = {name for name, field in model.model_fields.items() if field.is_required()}
+    plain = {name: full.payload[name] for name in needed}
+    read = read_payload(Observation, plain)
+    said = (read.heading, read.car_id, read.read_state, read.is_backfill, read.alternatives)
+    assert said == ("unknown", None, "new", False, ())
+    assert set(full.payload) == set(model.model_fields)
+    for wrong in ([{"text": "B777", "probability": 2}], [{"text": "B777"}] * 11):
+        with pytest.raises(PayloadInvalidError) as caught:
+            read_payload(Observation, {**plain, "alternatives": wrong})
+        assert str(caught.value.details["field"]).startswith("alternatives")
