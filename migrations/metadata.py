@@ -9,6 +9,7 @@ from sqlmodel.sql.sqltypes import AutoString
 import parking.disputes.models
 import parking.drivers.models
 import parking.events.models
+import parking.gates.models
 import parking.invoices.models
 import parking.lanes.models
 import parking.passes.models
@@ -28,6 +29,7 @@ ROW_MODULES = (
     parking.disputes.models,
     parking.drivers.models,
     parking.events.models,
+    parking.gates.models,
     parking.invoices.models,
     parking.lanes.models,
     parking.passes.models,
