@@ -26,21 +26,28 @@ class LoopChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """One signal from the machine."""
+    """One signal from the machine.
+
+    Attributes:
+        cause: The order that the signal follows from, or an id of the machine's own for an opening
+            without one; None: the newest. A car may still be on its way when the next is let in.
+    """
 
     kind: BarrierEventKind | LoopChange
     operator: str | None = None
     reason: str | None = None
+    cause: UUID | None = None
 
 
 class BarrierPort(Protocol):
     """What the agent needs of a barrier."""
 
-    async def pulse(self, command_id: UUID) -> None:
-        """Pulse the opening relay once.
+    async def pulse(self, command_id: UUID, deadline_s: float) -> None:
+        """Pulse the opening relay once, and never after `deadline_s` of the steady clock.
 
         Raises:
-            BarrierError: the relay did not take it.
+            PulseUnknownError: nobody can say whether it was pulsed.
+            BarrierError: it was certainly not pulsed.
         """
         ...
 

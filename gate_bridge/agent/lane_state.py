@@ -16,6 +16,8 @@ from gate_bridge.wire.limits import LIVE_S_MAX
 from parking.kit.clock import Clock
 from parking.kit.ids import new_id
 
+# A car is through, or has backed out, before so many others were let in after it.
+CAUSES_MAX = 16
 # A little less than at the bridge: of a car that it finds too old, the agent must think so, too.
 PRESENTATION_AGE_MAX = timedelta(seconds=LIVE_S_MAX - 30)
 
@@ -45,6 +47,7 @@ class LaneState:
         self._report = report
         self._answered: UUID | None = None
         self._raised_for: tuple[UUID | None, UUID | None] | None = None
+        self._causes: dict[UUID, tuple[UUID | None, UUID | None]] = {}
         self.car: CurrentCar | None = None
         self.changed = asyncio.Event()
         self.car_changed = asyncio.Event()
@@ -75,7 +78,12 @@ class LaneState:
 
     def raising(self, presentation_id: UUID, command_id: UUID) -> None:
         """Note for whom the arm is about to rise; its feedback is reported under this order."""
-        self._raised_for = (presentation_id, command_id)
+        self._raise(command_id, (presentation_id, command_id))
+
+    def not_raised(self, command_id: UUID) -> None:
+        """Note that the arm did not rise after all: whoever comes next is not let in by it."""
+        if self._raised_for is not None and self._raised_for[1] == command_id:
+            self._raised_for = None
 
     def opened_for_current(self) -> bool:
         """Return whether the arm was raised for the car that stands there."""
@@ -170,10 +178,11 @@ class LaneState:
 
     async def _barrier_event(self, feedback: Feedback, kind: BarrierEventKind) -> None:
         if kind is BarrierEventKind.MANUAL_OPEN:
-            self._raised_for = (self.car.presentation_id if self.car else None, None)
+            self._raise(feedback.cause, (self.car.presentation_id if self.car else None, None))
         now = self.now()
         event_id = new_id(now)
-        presentation_id, command_id = self._raised_for or (None, None)
+        whose = self._whose(feedback)
+        presentation_id, command_id = whose or (None, None)
         await self._journal.append(
             event_id,
             "BarrierEvent",
@@ -187,7 +196,7 @@ class LaneState:
                 reason=feedback.reason,
             ),
         )
-        if kind is BarrierEventKind.CLOSED:
+        if kind is BarrierEventKind.CLOSED and whose == self._raised_for:
             self._raised_for = None
         self._report(
             {
@@ -197,6 +206,19 @@ class LaneState:
             }
         )
         self._wake(car=False)
+
+    def _raise(self, cause: UUID | None, whose: tuple[UUID | None, UUID | None]) -> None:
+        self._raised_for = whose
+        if cause is not None:
+            self._causes[cause] = whose
+            while len(self._causes) > CAUSES_MAX:
+                del self._causes[next(iter(self._causes))]
+
+    def _whose(self, feedback: Feedback) -> tuple[UUID | None, UUID | None] | None:
+        """Return the car and the order that a signal is about; the newest where it does not say."""
+        if feedback.cause is None:
+            return self._raised_for
+        return self._causes.get(feedback.cause)
 
     def _wake(self, *, car: bool) -> None:
         self.changed.set()

@@ -1,15 +1,18 @@
 """Carries out an order to open: once, and only while it is fresh."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 
 from gate_bridge.agent.barrier import ArmPosition, BarrierPort
-from gate_bridge.agent.errors import BarrierError
+from gate_bridge.agent.errors import BarrierError, PulseUnknownError
 from gate_bridge.agent.guards import Refusal, Situation, refusal
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.lane_state import LaneState
+from gate_bridge.agent.server_time import steady_seconds
 from gate_bridge.wire.actions import CommandStatus, OpenBarrier, OpenBarrierResult
+from gate_bridge.wire.errors import NotReadyError
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -26,6 +29,7 @@ class Opening:
     Args:
         situation: What the edge knows at the moment of the call.
         lane: What stands there, and whom the arm was raised for.
+        steady: Seconds of a clock that only goes forward and counts while the machine sleeps.
     """
 
     def __init__(
@@ -34,14 +38,21 @@ class Opening:
         barrier: BarrierPort,
         situation: Callable[[], Situation],
         lane: LaneState,
+        steady: Callable[[], float] = steady_seconds,
     ) -> None:
         self._journal = journal
         self._barrier = barrier
         self._situation = situation
         self._lane = lane
+        self._steady = steady
 
     async def carry_out(self, order: OpenBarrier) -> OpenBarrierResult:
-        """Return what was done, or what was done when this `command_id` came first."""
+        """Return what was done, or what was done when this `command_id` came first.
+
+        Raises:
+            NotReadyError: whether the relay was pulsed is not known; the same order may be sent
+                again, and is answered by what the arm has done meanwhile.
+        """
         stored = await self._journal.command(order.command_id)
         if stored is not None and stored.status is not None:
             return OpenBarrierResult(
@@ -63,16 +74,25 @@ class Opening:
 
     async def _pulse(self, order: OpenBarrier) -> OpenBarrierResult:
         # Again, after the wait for the disk: the process may have been frozen meanwhile.
-        reason = refusal(order, self._situation())
+        # The clock first: a freeze between the two must make the deadline earlier, not later.
+        now_s = self._steady()
+        situation = self._situation()
+        reason = refusal(order, situation)
         if reason is None and not self._barrier.loop_occupied():
             reason = Refusal.NO_PRESENTATION
         if reason is not None:
             return await self._finish(order, CommandStatus.REJECTED, reason, repeated=False)
         try:
             self._lane.raising(order.presentation_id, order.command_id)
-            await self._barrier.pulse(order.command_id)
+            await self._barrier.pulse(order.command_id, now_s + _left_s(order, situation))
+        except PulseUnknownError as error:
+            _log.warning("pulse_unknown", error=str(error))
+            raise NotReadyError(
+                "command_id: the relay did not say whether it was pulsed", {"field": "command_id"}
+            ) from error
         except BarrierError as error:
             _log.warning("barrier_failed", error=str(error))
+            self._lane.not_raised(order.command_id)
             return await self._finish(
                 order, CommandStatus.REJECTED, Refusal.BARRIER_FAILED, repeated=False
             )
@@ -85,3 +105,11 @@ class Opening:
         return OpenBarrierResult(
             command_id=order.command_id, status=status, reason=reason, repeated=repeated
         )
+
+
+def _left_s(order: OpenBarrier, situation: Situation) -> float:
+    """Return for how long the order certainly still counts; nothing where the time is unknown."""
+    if situation.server_latest is None:
+        return 0.0
+    end = order.issued_at + timedelta(milliseconds=order.ttl_ms)
+    return (end - situation.server_latest).total_seconds()

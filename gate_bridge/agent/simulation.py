@@ -121,8 +121,9 @@ class SimulatedBarrier:
         self._signal(BarrierEventKind.MANUAL_OPEN, operator=operator, reason=reason)
         self._move(self._raise_and_pass())
 
-    async def pulse(self, command_id: UUID) -> None:
-        """Pulse the opening relay once."""
+    async def pulse(self, command_id: UUID, deadline_s: float) -> None:
+        """Pulse the opening relay once; how late a relay is, its faults say."""
+        del deadline_s
         await asyncio.sleep(self._motion.relay_before_s + self.faults.contact_late_s)
         self._log.write(Happening.PULSED, command_id=command_id)
         self._move(self._raise_and_pass())

@@ -102,6 +102,7 @@ class BarrierEventKind(StrEnum):
 
     OPENING = "opening"
     OPENED = "opened"
+    PULSED = "pulsed"
     PASSED = "passed"
     BACKED_OUT = "backed_out"
     CLOSED = "closed"

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from gate_bridge.agent.barrier import ArmPosition, Feedback
-from gate_bridge.agent.errors import BarrierError
+from gate_bridge.agent.errors import BarrierError, PulseUnknownError
 from gate_bridge.agent.guards import Situation
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.lane_state import LaneState
@@ -18,6 +18,7 @@ from gate_bridge.agent.opening import Opening
 from gate_bridge.agent.reports import silent
 from gate_bridge.agent.server_time import ServerTime
 from gate_bridge.wire.actions import OpenBarrier
+from gate_bridge.wire.errors import NotReadyError
 from parking.kit.clock import ManualClock
 from parking.kit.ids import new_id
 
@@ -30,12 +31,14 @@ class FlagBarrier:
 
     arm: ArmPosition = ArmPosition.DOWN
     occupied: bool = True
-    broken: bool = False
+    broken: BarrierError | None = None
     pulses: list[UUID] = field(default_factory=list[UUID])
+    deadlines_s: list[float] = field(default_factory=list[float])
 
-    async def pulse(self, command_id: UUID) -> None:
-        if self.broken:
-            raise BarrierError("the relay is silent")
+    async def pulse(self, command_id: UUID, deadline_s: float) -> None:
+        self.deadlines_s.append(deadline_s)
+        if self.broken is not None:
+            raise self.broken
         self.pulses.append(command_id)
         self.arm = ArmPosition.UP
 
@@ -59,7 +62,8 @@ class Edge:
         car = state.car.presentation_id
         at = ISSUED + timedelta(seconds=1)
         self.situations = [Situation(7, car, at, at)]
-        self.opening = Opening(journal, barrier, self._situation, state)
+        self.state = state
+        self.opening = Opening(journal, barrier, self._situation, state, lambda: 100.0)
         self.order = OpenBarrier(
             command_id=UUID(int=1),
             presentation_id=car,
@@ -129,9 +133,48 @@ async def test_an_arm_that_is_up_for_another_car_is_pulsed_again(edge: Edge) -> 
 
 
 async def test_a_relay_that_fails_is_a_refusal(edge: Edge) -> None:
-    edge.barrier.broken = True
+    edge.barrier.broken = BarrierError("the relay is silent")
     assert await edge.obey() == ("rejected", "barrier_failed", False)
     assert edge.barrier.pulses == []
+
+
+async def test_a_relay_learns_when_its_order_runs_out(edge: Edge) -> None:
+    # Issued at second 0 for 5 s, and the bridge's clock stands at 1 at most: 4 s are left.
+    await edge.obey()
+    assert edge.barrier.deadlines_s == [104.0]
+
+
+async def test_an_arm_that_a_relay_did_not_raise_lets_nobody_in(edge: Edge) -> None:
+    edge.barrier.broken = BarrierError("the car before has not passed")
+    edge.barrier.arm = ArmPosition.UP
+    assert await edge.obey() == ("rejected", "barrier_failed", False)
+    edge.barrier.broken = None
+    second = edge.order.model_copy(update={"command_id": UUID(int=2)})
+    assert await edge.obey(second) == ("accepted", None, False)
+    assert edge.barrier.pulses == [UUID(int=2)]
+
+
+@pytest.mark.parametrize(
+    ("arm", "answer", "pulses"),
+    [
+        (ArmPosition.UP, ("accepted", None, True), []),
+        (ArmPosition.UNKNOWN, ("accepted", None, True), []),
+        (ArmPosition.DOWN, ("accepted", None, False), [UUID(int=1)]),
+    ],
+)
+async def test_a_pulse_of_which_nobody_knows_is_repeated_only_when_the_arm_is_down(
+    edge: Edge, arm: ArmPosition, answer: tuple[str, None, bool], pulses: list[UUID]
+) -> None:
+    edge.barrier.broken = PulseUnknownError("the relay fell silent")
+    with pytest.raises(NotReadyError):
+        await edge.obey()
+    stored = await edge.journal.command(edge.order.command_id)
+    assert stored is not None
+    assert stored.status is None
+    edge.barrier.broken = None
+    edge.barrier.arm = arm
+    assert await edge.obey() == answer
+    assert edge.barrier.pulses == pulses
 
 
 @pytest.mark.parametrize("arm", [ArmPosition.UP, ArmPosition.MOVING, ArmPosition.UNKNOWN])
