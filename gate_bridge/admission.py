@@ -11,6 +11,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
+from gate_bridge.metrics import CONTENT_TYPE, BridgeMetrics
 from gate_bridge.port import LaneService
 from gate_bridge.retry import call_once
 from gate_bridge.valkey import Valkey
@@ -47,8 +48,9 @@ class GateSocket(ServerConnection):
 class Admission:
     """Checks path, subprotocol and device token, and answers the health probes."""
 
-    def __init__(self, service: LaneService, valkey: Valkey) -> None:
+    def __init__(self, service: LaneService, valkey: Valkey, metrics: BridgeMetrics) -> None:
         self._service = service
+        self._metrics = metrics
         self._valkey = valkey
 
     async def process_request(
@@ -60,6 +62,8 @@ class Admission:
             return _json(http.HTTPStatus.OK, {"status": "ok"})
         if path == "/readyz":
             return await self._readiness()
+        if path == "/metrics":
+            return _answer(http.HTTPStatus.OK, CONTENT_TYPE, self._metrics.text())
         try:
             lane = await self._admit(path, request.headers)
         except RefusedRequestError as error:
@@ -144,10 +148,13 @@ def _refusal(error: RefusedRequestError) -> Response:
 
 
 def _json(status: http.HTTPStatus, body: Mapping[str, object]) -> Response:
-    content = orjson.dumps(body)
+    return _answer(status, "application/json", orjson.dumps(body))
+
+
+def _answer(status: http.HTTPStatus, content_type: str, content: bytes) -> Response:
     headers = Headers(
         {
-            "Content-Type": "application/json",
+            "Content-Type": content_type,
             "Content-Length": str(len(content)),
             "Connection": "close",
             "Cache-Control": "no-store",

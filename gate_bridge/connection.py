@@ -10,9 +10,11 @@ from uuid import UUID
 import structlog
 from websockets.asyncio.connection import Connection
 
+from gate_bridge.fleet import FleetHealth
 from gate_bridge.frame_budgets import FrameBudgets
 from gate_bridge.id_times import check_current, check_times
 from gate_bridge.lane import ConnectedLane, Spawn
+from gate_bridge.metrics import BridgeMetrics
 from gate_bridge.pictures import check_picture
 from gate_bridge.pokes import LanePokes
 from gate_bridge.presentation import LaneTools
@@ -66,6 +68,8 @@ class ConnectionTools:
     pokes: LanePokes
     lane_tools: LaneTools
     frame_budgets: FrameBudgets
+    fleet: FleetHealth
+    metrics: BridgeMetrics
     spawn: Spawn
 
 
@@ -80,6 +84,7 @@ class GateConnection:
         self._tools = tools
         self._limits = tools.limits
         self._lane = lane
+        self._socket = socket
         self._link = Link(socket, tools.limits, "b")
         self._connected: ConnectedLane | None = None
         self._superseded = False
@@ -186,6 +191,7 @@ class GateConnection:
             return False
         self.session_epoch = connection.session_epoch
         self._take_lane(hello, connection.last_seq)
+        self._tools.fleet.connected(self._lane, self.session_epoch, hello.agent_version)
         await self._link.reply(
             call_id,
             actions.HelloResult(
@@ -254,6 +260,7 @@ class GateConnection:
         payload = self._payload(message)
         match payload:
             case actions.Heartbeat():
+                self._tools.fleet.heard(self.lane_id, self.session_epoch, payload.health)
                 result = actions.HeartbeatResult(
                     sent_at=payload.sent_at, server_time=self._tools.clock.now()
                 )
@@ -290,7 +297,9 @@ class GateConnection:
 
     async def _record(self, event: actions.AgentEvent) -> actions.Acknowledged:
         connected = self._require_current()
-        return actions.Acknowledged(last_seq=await connected.record(event))
+        last_seq = await connected.record(event)
+        self._tools.metrics.committed(event, self._tools.clock.now())
+        return actions.Acknowledged(last_seq=last_seq)
 
     async def _store(
         self, frame: actions.Frame, image: bytes, received_s: float
@@ -339,6 +348,7 @@ class GateConnection:
         if self._connected is not None:
             self._connected.close()
         self._tools.registry.remove(self)
+        self._tools.fleet.ended(self.lane_id, self.session_epoch, self._socket.close_code)
         self._tools.pokes.forget(self.lane_id, self._on_poke)
         self._tools.spawn(self._tools.pokes.follow(self.lane_id))
 

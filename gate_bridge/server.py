@@ -18,9 +18,11 @@ from websockets.typing import Subprotocol
 
 from gate_bridge.admission import Admission, GateSocket
 from gate_bridge.connection import ConnectionTools, GateConnection
+from gate_bridge.fleet import FleetHealth
 from gate_bridge.frame_budgets import FrameBudgets
 from gate_bridge.frame_queue import FrameQueue
 from gate_bridge.loops import keep_running, stop_task
+from gate_bridge.metrics import BridgeMetrics
 from gate_bridge.options import BridgeOptions
 from gate_bridge.pokes import LanePokes
 from gate_bridge.port import LaneService
@@ -62,7 +64,10 @@ class GateBridge:
         self._valkey = Valkey(redis_url)
         self._frames = FrameQueue(self._valkey, self.name)
         self._pokes = LanePokes(self._valkey, self.name)
-        self._admission = Admission(service, self._valkey)
+        registry = LaneRegistry()
+        metrics = BridgeMetrics(lambda: len(registry))
+        self._fleet = FleetHealth(service, self.name, clock, metrics)
+        self._admission = Admission(service, self._valkey, metrics)
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: Server | None = None
         self._stack = AsyncExitStack()
@@ -70,10 +75,12 @@ class GateBridge:
             bridge=self.name,
             clock=clock,
             limits=options.wire,
-            registry=LaneRegistry(),
+            registry=registry,
             pokes=self._pokes,
             lane_tools=LaneTools(service, self._frames, options.reading, on_timings),
             frame_budgets=FrameBudgets(options.wire),
+            fleet=self._fleet,
+            metrics=metrics,
             spawn=self._spawn,
         )
 
@@ -88,8 +95,11 @@ class GateBridge:
         # Undone step by step when the port is taken: the process must end, not wait for its loops.
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._valkey.close)
-            for name, loop in (("frames", self._frames.run), ("pokes", self._pokes.run)):
-                task = asyncio.create_task(keep_running(name, loop))
+            loops = {"frames": self._frames, "pokes": self._pokes, "fleet": self._fleet}
+            # Undone after the connections have ended: their ends are told, too.
+            undo.push_async_callback(self._fleet.last_words)
+            for name, part in loops.items():
+                task = asyncio.create_task(keep_running(name, part.run))
                 undo.push_async_callback(stop_task, task)
             undo.push_async_callback(self._drain)
             self._server = await self._listen()

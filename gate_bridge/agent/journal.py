@@ -139,6 +139,10 @@ class Journal:
         """Return the oldest events that are not acknowledged."""
         return await self._run(lambda: self._queued(limit))
 
+    async def backlog(self) -> tuple[int, UUID | None]:
+        """Return how many events are not acknowledged, and the id of the oldest."""
+        return await self._run(self._backlog)
+
     async def is_queued(self, event_id: UUID) -> bool:
         """Return whether the event still waits for its acknowledgement."""
         return await self._run(
@@ -235,6 +239,10 @@ class Journal:
             "SELECT seq, action, body FROM events ORDER BY seq LIMIT ?", (limit,)
         )
         return [StoredEvent(*row) for row in rows]
+
+    def _backlog(self) -> tuple[int, UUID | None]:
+        row = self._one("SELECT event_id, (SELECT count(*) FROM events) FROM events ORDER BY seq")
+        return (0, None) if row is None else (int(row[1] or 0), UUID(str(row[0])))
 
     def _align(self, last_seq: int) -> None:
         if last_seq < self._next_seq():

@@ -10,6 +10,7 @@ from websockets.asyncio.connection import Connection
 
 from gate_bridge.agent.errors import EventsRenumberedError
 from gate_bridge.agent.guards import Situation
+from gate_bridge.agent.health import SelfReport
 from gate_bridge.agent.journal import Journal, StoredEvent
 from gate_bridge.agent.lane_state import LaneState
 from gate_bridge.agent.opening import Opening
@@ -62,6 +63,7 @@ class BridgeSession:
         state: LaneState,
         opening: Callable[[Callable[[], Situation]], Opening],
         server_time: ServerTime,
+        health: SelfReport,
         on_answer: Callable[[UUID | None], None],
         report: Reporter,
         limits: WireLimits,
@@ -71,6 +73,7 @@ class BridgeSession:
         self._state = state
         self._opening = opening(self.situation)
         self._server_time = server_time
+        self._health = health
         self._on_answer = on_answer
         self._report = report
         self._link = Link(socket, limits, "a")
@@ -156,8 +159,10 @@ class BridgeSession:
             if not car_checked and self._server_time.now() is not None:
                 await self._state.present_again_if_old()
                 car_checked = True
+            health = await self._health.look()
             sent_s = self._server_time.steady()
-            pending = await self._link.calls.send(actions.Heartbeat(sent_at=self._state.now()))
+            heartbeat = actions.Heartbeat(sent_at=self._state.now(), health=health)
+            pending = await self._link.calls.send(heartbeat)
             result = await pending.result(actions.HeartbeatResult, timeout_s=self._heartbeat_s)
             self._server_time.sample(sent_s, self._server_time.steady(), result.server_time)
             await asyncio.sleep(self._heartbeat_s)
