@@ -12,6 +12,7 @@ import parking.events.models
 import parking.gates.models
 import parking.invoices.models
 import parking.lanes.models
+import parking.offline.models
 import parking.passes.models
 import parking.payments.chargeback_models
 import parking.payments.credit_models
@@ -32,6 +33,7 @@ ROW_MODULES = (
     parking.gates.models,
     parking.invoices.models,
     parking.lanes.models,
+    parking.offline.models,
     parking.passes.models,
     parking.payments.chargeback_models,
     parking.payments.credit_models,
