@@ -7,6 +7,7 @@ from pathlib import Path
 from parking.drivers.tokens import TokenIssuer
 from parking.events.bus import Bus, open_valkey
 from parking.flows.context import ParkingContext
+from parking.gates.authority import GateAuthority, read_authority
 from parking.invoices.fapiao.adapter import FapiaoSettings, HttpFapiaoService
 from parking.invoices.fapiao.port import FapiaoService
 from parking.kit.clock import Clock, SystemClock
@@ -71,6 +72,7 @@ async def open_context(
             deciding_thresholds=deciding_thresholds(),
             receipts=receipt_signer(settings),
             fapiao=fapiao,
+            gate_authority=gate_authority(settings),
         )
 
 
@@ -89,6 +91,25 @@ def receipt_signer(settings: Settings) -> ReceiptSigner | None:
     name = "SESAME_RECEIPT_RETIRED_KEYS_FILE"
     retired = read_public_keys(_content(settings.receipt_retired_keys_file, name), field=name)
     return ReceiptSigner(key, retired)
+
+
+def gate_authority(settings: Settings) -> GateAuthority | None:
+    """Return the authority of the settings' files; None where the database keeps it.
+
+    Raises:
+        InvalidInputError: only one file is set, or a file holds something else.
+    """
+    files = (settings.gates_ca_file, settings.gates_ca_key_file)
+    names = ("SESAME_GATES_CA_FILE", "SESAME_GATES_CA_KEY_FILE")
+    if files == (None, None):
+        return None
+    for file, name in zip(files, names, strict=True):
+        if file is None:
+            raise InvalidInputError(name, "a file, as the other of the two has one")
+    certificates, key = (
+        _content(file, name) for file, name in zip(files, names, strict=True) if file
+    )
+    return read_authority(certificates, key, fields=names)
 
 
 def _content(path: Path, name: str) -> bytes:

@@ -11,6 +11,8 @@ from parking.events.envelope import Event
 from parking.events.types import SESSION_EVENTS
 
 RELAY_CHANNEL: Final = "sesame:{relay}"
+GATES_CHANNEL: Final = "sesame:{gates}"
+"""What every bridge listens to: certificates of gates were revoked."""
 EVENT_CHANNELS_MAX: Final = 8
 _CHANNEL: Final = re.compile(r"sesame:\{[0-9A-Za-z:._-]{1,80}\}")
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from parking.events.bus import Bus
+from parking.gates.authority import GateAuthority
 from parking.invoices.fapiao.port import FapiaoService
 from parking.kit.clock import Clock
 from parking.kit.crypto import Vault
@@ -25,6 +26,7 @@ class ParkingContext:
         deciding_thresholds: What a read must be worth to be believed in a dispute, by the weights
             or the camera that made it.
         receipts: Signs receipts; None where this process was given no key.
+        gate_authority: Signs certificates of gates; None for the one that the database keeps.
     """
 
     database: Database
@@ -37,6 +39,7 @@ class ParkingContext:
     deciding_thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
     receipts: ReceiptSigner | None = None
     fapiao: FapiaoService | None = None
+    gate_authority: GateAuthority | None = None
 
     def receipt_signer(self) -> ReceiptSigner:
         """Return what signs receipts.
