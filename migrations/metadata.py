@@ -12,6 +12,7 @@ import parking.events.models
 import parking.gates.models
 import parking.invoices.models
 import parking.lanes.models
+import parking.occupancy.models
 import parking.offline.models
 import parking.passes.models
 import parking.payments.chargeback_models
@@ -22,6 +23,7 @@ import parking.payments.partner_models
 import parking.places.models
 import parking.plates.models
 import parking.reconciliation.models
+import parking.reviews.models
 import parking.sessions.models
 import parking.tariffs.models
 from parking.kit.columns import Json, Timestamp
@@ -33,6 +35,7 @@ ROW_MODULES = (
     parking.gates.models,
     parking.invoices.models,
     parking.lanes.models,
+    parking.occupancy.models,
     parking.offline.models,
     parking.passes.models,
     parking.payments.chargeback_models,
@@ -43,6 +46,7 @@ ROW_MODULES = (
     parking.places.models,
     parking.plates.models,
     parking.reconciliation.models,
+    parking.reviews.models,
     parking.sessions.models,
     parking.tariffs.models,
 )

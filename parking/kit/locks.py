@@ -9,6 +9,7 @@ from uuid import UUID
 from parking.kit.database import Locked, UnitOfWork
 
 LOCK_ORDER = (
+    "misread_reviews",
     "lane_connections",
     "presentations",
     "gate_commands",

@@ -87,7 +87,11 @@ class LaneHealth(Row, table=True):
 
 
 class Presentation(Row, table=True):
-    """One car on one loop. The agent mints the id; one presentation gets one decision."""
+    """One car on one loop. The agent mints the id; one presentation gets one decision.
+
+    Attributes:
+        has_newer_read: Whether a camera corrected its read before the lane decided.
+    """
 
     __tablename__ = "presentations"
     __table_args__ = (
@@ -113,6 +117,7 @@ class Presentation(Row, table=True):
     reason: str | None = None
     decided_at: datetime | None = Field(default=None, sa_type=Timestamp)
     commands: int = 0
+    has_newer_read: bool = False
 
 
 class Frame(Row, table=True):

@@ -57,7 +57,12 @@ class Session(Row, table=True):
 
 
 class OpenSession(Row, table=True):
-    """A stay that has not ended: what an exit is matched against. One per plate and place."""
+    """A stay that has not ended: what an exit is matched against. One per plate and place.
+
+    Attributes:
+        area_id: Where it is counted; None for one that is not.
+        pool_id: The reserved spaces that it is counted in; None for the area's public ones.
+    """
 
     __tablename__ = "open_sessions"
     __table_args__ = (
@@ -72,6 +77,8 @@ class OpenSession(Row, table=True):
     plate_index: UUID
     plate_sealed: bytes
     entered_at: datetime = Field(sa_type=Timestamp)
+    area_id: UUID | None = None
+    pool_id: UUID | None = None
 
 
 class Segment(Row, table=True):
