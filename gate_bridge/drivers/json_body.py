@@ -6,6 +6,7 @@ from typing import Final, cast
 
 import orjson
 
+from gate_bridge.drivers.plate_text import scaled_confidence
 from parking.kit.errors import InvalidInputError
 
 DEPTH_MAX: Final = 32
@@ -101,6 +102,22 @@ class JsonPart:
         if not number.is_integer():
             raise self.error("a whole number")
         return int(number)
+
+    def scaled(self, full: float) -> float | None:
+        """Return a confidence of 0 to 1 from a scale of 0 to `full`; None where there is none.
+
+        Raises:
+            InvalidInputError: it is no number of this scale.
+        """
+        number = self.number()
+        return None if number is None else scaled_confidence(number, full, self.path)
+
+    def names(self) -> tuple[str, ...]:
+        """Return an object's names, the first `ITEMS_MAX` at most; none of anything else."""
+        value = self.value
+        if not isinstance(value, dict):
+            return ()
+        return tuple(cast("dict[str, object]", value))[:ITEMS_MAX]
 
     def flag(self) -> bool:
         """Return a yes: `true`, 1, or either as text; anything else is a no."""
