@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import structlog
 
@@ -10,6 +11,14 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 _CANCELS_MAX = 50
 _CANCEL_S = 0.1
 _PAUSE_S = 0.5
+
+
+class Loop(Protocol):
+    """A part of a process that runs until it is cancelled."""
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        ...
 
 
 async def keep_running(name: str, loop: Callable[[], Awaitable[None]]) -> None:

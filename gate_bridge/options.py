@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from gate_bridge.wire.limits import WireLimits
-from parking.kit.errors import ParkingError
+from parking.kit.errors import InvalidInputError, ParkingError
 
 
 class PlainListenerError(ParkingError):
@@ -71,7 +71,9 @@ class BridgeOptions:
     """Address, TLS and limits of one bridge process.
 
     Attributes:
+        tls_cert: With it the listener speaks TLS, and gates must show a certificate of their own.
         plain_allowed: Permit plain WebSocket beyond loopback, behind something that ends TLS.
+        certificate_look_s: Time between two looks whether connected gates' certificates stand.
     """
 
     host: str = "127.0.0.1"
@@ -79,6 +81,7 @@ class BridgeOptions:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     plain_allowed: bool = False
+    certificate_look_s: float = 5.0
     wire: WireLimits = field(default_factory=WireLimits)
     reading: ReadingLimits = field(default_factory=ReadingLimits)
 
@@ -87,7 +90,10 @@ class BridgeOptions:
 
         Raises:
             PlainListenerError: no TLS on an address that is not loopback.
+            InvalidInputError: a certificate without its key, or the other way round.
         """
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise InvalidInputError("tls", "a certificate and its key, or neither")
         if self.tls_cert is None and not self.plain_allowed and not is_loopback(self.host):
             raise PlainListenerError(self.host)
 

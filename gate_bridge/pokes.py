@@ -47,6 +47,10 @@ class LanePokes:
         """Call `on_poke` for every poke of the lane; replaces the lane's earlier listener."""
         self._listeners[lane_channel(lane_id)] = on_poke
 
+    def listen_to(self, channel: str, on_poke: OnPoke) -> None:
+        """Call `on_poke` for every poke of a channel of all lanes; before `run`."""
+        self._listeners[channel] = on_poke
+
     def forget(self, lane_id: UUID, on_poke: OnPoke) -> None:
         """Stop calling `on_poke`; a newer listener of the lane stays."""
         channel = lane_channel(lane_id)
