@@ -1,0 +1,183 @@
+"""Camera reads, and what they mean in a lane with a loop of its own."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gate_bridge.agent.site.car_rules import (
+    BURST_S,
+    READ_BEFORE_LOOP_S,
+    REPEAT_S,
+    Sighting,
+    fits_better,
+    is_better,
+    is_same_car,
+)
+from gate_bridge.agent.site.car_steps import CarSeen, Ignoring, ReadIgnored, SeenLate, Step
+from gate_bridge.agent.site.read_memory import ReadMemory
+from gate_bridge.drivers.port import Heading
+
+
+class CarWatch(Protocol):
+    """Decides which reads belong to the car in one lane. Seconds are of the steady clock.
+
+    A late read never says anything of the car that is there now, and no car begins twice.
+    """
+
+    def sight(self, sighting: Sighting, now_s: float) -> list[Step]:
+        """Take in a camera's read."""
+        ...
+
+    def loop(self, *, is_on: bool, now_s: float) -> list[Step]:
+        """Take in whether the lane has a car; "on" again: it was presented to the bridge anew."""
+        ...
+
+    def raised(self, now_s: float) -> list[Step]:
+        """Take in that the arm was pulsed for the car that is there."""
+        ...
+
+    def passed(self, now_s: float) -> list[Step]:
+        """Take in that the car drove through, or that the arm closed again."""
+        ...
+
+    def tick(self, now_s: float) -> list[Step]:
+        """Take in that time goes by."""
+        ...
+
+
+@dataclass(slots=True)
+class WatchedCar:
+    """The car in the lane.
+
+    Attributes:
+        best: The read that was reported last.
+        plates: Every reading of it.
+        raised_s: When the arm was pulsed for it; None before that.
+        left_s: When it was seen last or left; None while it is there.
+    """
+
+    began_s: float
+    best: Sighting | None = None
+    plates: set[str] = field(default_factory=set[str])
+    raised_s: float | None = None
+    left_s: float | None = None
+
+    def report(self, sighting: Sighting) -> CarSeen:
+        """Take a read as this car's."""
+        if sighting.plate is not None:
+            self.best = sighting
+            self.plates.add(sighting.plate)
+        return CarSeen(sighting)
+
+    def was_just_here(self, sighting: Sighting) -> bool:
+        """Return whether the read is a last glimpse of this car, which has left."""
+        return (
+            self.left_s is not None
+            and sighting.plate in self.plates
+            and sighting.seen_s - self.left_s <= REPEAT_S
+        )
+
+
+class LoopWatch:
+    """Cars by a physical loop: it says when a car is there, and cameras say which."""
+
+    def __init__(self) -> None:
+        self._memory = ReadMemory()
+        self._car: WatchedCar | None = None
+        self._last: WatchedCar | None = None
+
+    def sight(self, sighting: Sighting, now_s: float) -> list[Step]:
+        """Take in a camera's read."""
+        del now_s
+        if self._memory.is_repeated(sighting):
+            return [ReadIgnored(sighting, Ignoring.REPEATED)]
+        if sighting.is_late:
+            return [SeenLate(sighting)]
+        return [self._judge(sighting)]
+
+    def loop(self, *, is_on: bool, now_s: float) -> list[Step]:
+        """Take in whether a car stands on the loop."""
+        if is_on and self._car is not None:
+            best = self._car.best
+            return [] if best is None else [CarSeen(best)]
+        if is_on:
+            self._car = WatchedCar(now_s)
+            first = self._memory.next_car(now_s - READ_BEFORE_LOOP_S, self._may_be_next)
+            return [] if first is None else [self._car.report(first)]
+        if self._car is not None:
+            self._car.left_s = now_s
+            if self._car.raised_s is not None:
+                self._memory.drove_through(frozenset(self._car.plates))
+            self._last, self._car = self._car, None
+        return []
+
+    def raised(self, now_s: float) -> list[Step]:
+        """Take in that the arm was pulsed for the car that is there."""
+        if self._car is not None:
+            self._car.raised_s = now_s
+        return []
+
+    def passed(self, now_s: float) -> list[Step]:
+        """Take in nothing: the loop says when the car is gone."""
+        del now_s
+        return []
+
+    def tick(self, now_s: float) -> list[Step]:
+        """Take in nothing: the loop says when the car is gone."""
+        del now_s
+        return []
+
+    def _judge(self, sighting: Sighting) -> Step:
+        car = self._car
+        best = None if car is None else car.best
+        if sighting.read.heading is Heading.AWAY and not _corrects(sighting, best):
+            return ReadIgnored(sighting, Ignoring.AWAY)
+        if car is None:
+            return self._before_loop(sighting)
+        return self._on_loop(sighting, car)
+
+    def _on_loop(self, sighting: Sighting, car: WatchedCar) -> Step:
+        best = car.best
+        if sighting.plate is None:
+            return CarSeen(sighting)
+        if best is not None and is_same_car(sighting, best):
+            is_news = is_better(sighting, best)
+            return car.report(sighting) if is_news else ReadIgnored(sighting, Ignoring.REPEATED)
+        if self._is_last_car(sighting):
+            return ReadIgnored(sighting, Ignoring.LEFT_ALREADY)
+        self._memory.bystander(sighting)
+        if self._memory.is_parked(sighting):
+            return ReadIgnored(sighting, Ignoring.PARKED)
+        is_burst = best is None or abs(sighting.seen_s - best.seen_s) <= BURST_S
+        if car.raised_s is None and is_burst and fits_better(sighting, best):
+            return car.report(sighting)
+        self._memory.wait(sighting)
+        return ReadIgnored(sighting, Ignoring.WAITS)
+
+    def _before_loop(self, sighting: Sighting) -> Step:
+        if self._last is not None and self._last.was_just_here(sighting):
+            return ReadIgnored(sighting, Ignoring.LEFT_ALREADY)
+        self._memory.bystander(sighting)
+        self._memory.wait(sighting)
+        return ReadIgnored(sighting, Ignoring.WAITS)
+
+    def _may_be_next(self, sighting: Sighting) -> bool:
+        is_last = self._last is not None and self._last.was_just_here(sighting)
+        return not is_last and not self._memory.is_parked(sighting)
+
+    def _is_last_car(self, sighting: Sighting) -> bool:
+        last = self._last
+        if last is None or not last.was_just_here(sighting):
+            return False
+        # A car that backed out may come back; one that drove through does not so soon.
+        has_passed = last.raised_s is not None
+        return has_passed or sighting.read.heading is not Heading.TOWARDS
+
+
+def _corrects(sighting: Sighting, best: Sighting | None) -> bool:
+    """Return whether the read is of the tracked car that was reported."""
+    return (
+        best is not None
+        and sighting.device == best.device
+        and sighting.read.car_id is not None
+        and sighting.read.car_id == best.read.car_id
+    )
