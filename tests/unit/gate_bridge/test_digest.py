@@ -36,8 +36,8 @@ class Device:
     def proof(self, count: int = 1, **changes: str) -> str:
         values = {
             "username": "cam1", "password": "s3cret", "realm": "sesame", "nonce": self.nonce,
-            "uri": TARGET, "method": "POST", "qop": "auth", "nc": f"{count:08x}", "cnonce": "c0ffee",
-            "algorithm": str(self.algorithm),
+            "uri": TARGET, "method": "POST", "qop": "auth", "nc": f"{count:08x}",
+            "cnonce": "c0ffee", "algorithm": str(self.algorithm),
         } | changes  # fmt: skip
         hashed = hashlib.md5 if self.algorithm is DigestAlgorithm.MD5 else hashlib.sha256
 
@@ -111,7 +111,7 @@ def test_the_right_password(device: Device) -> None:
     ],
 )
 def test_a_wrong_answer(device: Device, changes: dict[str, str]) -> None:
-    assert device.answer(**changes) is DigestAnswer.WRONG
+    assert device.check(device.proof(1, **changes)) is DigestAnswer.WRONG
     # Nothing was noted of it: the right one is still the first.
     assert device.answer() is DigestAnswer.RIGHT
 

@@ -1,0 +1,208 @@
+"""Hikvision ANPR cameras and NVRs: `EventNotificationAlert` by HTTP POST (ISAPI).
+
+Source: the maker's ISAPI guide for ANPR and recorded messages of firmware V5.4 to V5.8. The
+namespace has changed twice, and NVRs write a prefix; names are therefore read without either.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Final, cast
+
+from gate_bridge.drivers.device_options import DeviceOptions
+from gate_bridge.drivers.device_pictures import PICTURES_MAX, picture
+from gate_bridge.drivers.device_times import written_time
+from gate_bridge.drivers.headings import heading_words
+from gate_bridge.drivers.json_body import decode_json
+from gate_bridge.drivers.multipart import Part, read_parts
+from gate_bridge.drivers.plain_reply import PlainReply
+from gate_bridge.drivers.plate_text import ASSUMED_CONFIDENCE, plate_text, scaled_confidence
+from gate_bridge.drivers.port import (
+    CameraRead,
+    DeviceMessage,
+    DevicePicture,
+    DeviceSettings,
+    DeviceSignal,
+    Heading,
+    InputSignal,
+    KeepAlive,
+    NotAnprError,
+)
+from gate_bridge.drivers.xml import XmlNode, looks_like_xml, read_xml
+from parking.kit.errors import InvalidInputError
+
+CONFIDENCE_FULL: Final = 100.0
+_ALERT: Final = "EventNotificationAlert"
+_OPTIONS: Final = ("assumed_confidence", "channel", "contacts", "headings", "line")
+# "Forward" is a car whose front the camera sees; with `carDirectionType`, 0 drives down in the
+# picture and 1 up.
+_HEADINGS: Final = {"forward": Heading.TOWARDS, "reverse": Heading.AWAY}
+_DIRECTION_TYPES: Final = {"0": Heading.TOWARDS, "1": Heading.AWAY}
+# A Chinese camera may write the plate's colour before it: blue, yellow, green, white, black.
+_COLOURS: Final = "蓝黄绿白黑"
+_IDEOGRAPHS: Final = range(0x4E00, 0xA000)
+_PLATE_PICTURE: Final = "plate"
+
+
+class HikvisionDriver(PlainReply):
+    """Confidence 0 to 100, also with a fraction; times mostly with their zone."""
+
+    name = "hikvision"
+
+    def check(self, settings: DeviceSettings) -> None:
+        """Look through the options.
+
+        Raises:
+            InvalidInputError: naming the option.
+        """
+        options = DeviceOptions(settings.options)
+        options.only(*_OPTIONS)
+        options.number("assumed_confidence", 0, 1)
+        options.choice("contacts", ("", "io"), "")
+        for name in ("line", "channel"):
+            options.number(name, 0, 999)
+        heading_words(options)
+
+    def signals(self, message: DeviceMessage, settings: DeviceSettings) -> Sequence[DeviceSignal]:
+        """Return what the message says."""
+        parts = read_parts(message.body, message.headers.get("content-type", ""))
+        alerts = tuple(_alerts(parts))
+        told = [
+            signal
+            for alert in alerts
+            if (signal := _signal(alert, parts, message, settings)) is not None
+        ]
+        if not told:
+            raise NotAnprError(alerts[0].text_of("eventType") or "no event type")
+        return told
+
+
+def _alerts(parts: Iterable[Part]) -> Iterator[XmlNode]:
+    documents = [part for part in parts if picture(part.content) is None]
+    if not documents:
+        raise InvalidInputError("body", "a part with XML")
+    found = False
+    for document in documents:
+        if looks_like_xml(document.content):
+            root = read_xml(document.content, document.filename or document.name or "body")
+        elif document.content.lstrip()[:1] == b"{":
+            # As `parameterFormatType` JSON; without a name for the whole.
+            root = _node(_ALERT, decode_json(document.content).value)
+        else:
+            continue
+        found = True
+        yield from root.every(_ALERT)
+        if not any(root.every(_ALERT)):
+            raise NotAnprError(root.name)
+    if not found:
+        raise InvalidInputError("body", "XML or JSON")
+
+
+def _node(name: str, value: object) -> XmlNode:
+    node = XmlNode(name)
+    if isinstance(value, dict):
+        for key, below in cast("dict[str, object]", value).items():
+            every = cast("list[object]", below) if isinstance(below, list) else [below]
+            node.children.extend(_node(key, each) for each in every)
+    elif value is not None:
+        node.text = str(value).lower() if isinstance(value, bool) else str(value)
+    return node
+
+
+def _signal(
+    alert: XmlNode, parts: Sequence[Part], message: DeviceMessage, settings: DeviceSettings
+) -> DeviceSignal | None:
+    """Return what one alert says; None where it tells of no car, contact or life."""
+    options = DeviceOptions(settings.options)
+    kind = alert.text_of("eventType").lower()
+    is_active = alert.text_of("eventState").lower() != "inactive"
+    if kind == "anpr" and is_active and _is_of(alert, options):
+        return _read(alert, parts, message, settings)
+    if kind == "heartbeat" or (kind == "videoloss" and not is_active):
+        return KeepAlive(device_time=_time(alert, message, settings))
+    if kind == "io" and options.choice("contacts", ("", "io"), "") == "io":
+        number = alert.text_of("inputIOPortID") or alert.text_of("dynInputIOPortID")
+        if not number.isascii() or not number.isdigit():
+            raise InvalidInputError("inputIOPortID", "a whole number")
+        return InputSignal(number=int(number), is_on=is_active)
+    return None
+
+
+def _is_of(alert: XmlNode, options: DeviceOptions) -> bool:
+    """Return whether the read is of the line and channel that belong to this device."""
+    written = {"channel": alert.text_of("channelID"), "line": alert.text_of("ANPR", "line")}
+    return all(
+        (wanted := options.number(name, 0, 999)) is None or not text or text == f"{wanted:g}"
+        for name, text in written.items()
+    )
+
+
+def _read(
+    alert: XmlNode, parts: Sequence[Part], message: DeviceMessage, settings: DeviceSettings
+) -> CameraRead:
+    anpr = alert.find("ANPR")
+    if anpr is None:
+        raise InvalidInputError("ANPR", "what the camera read")
+    options = DeviceOptions(settings.options)
+    plate = plate_text(_without_colour(anpr.text_of("licensePlate")))
+    return CameraRead(
+        plate=plate,
+        confidence=0.0 if plate is None else _confidence(anpr, options),
+        captured_at=_time(alert, message, settings) or message.received_at,
+        heading=_heading(alert, anpr, options),
+        read_id=alert.text_of("UUID") or None,
+        region=anpr.text_of("country") or None,
+        is_backfill=alert.text_of("isDataRetransmission").lower() in {"true", "1"},
+        pictures=_pictures(parts, anpr),
+    )
+
+
+def _without_colour(written: str) -> str:
+    # Two ideographs never begin a plate, so the first is a colour even where it is 黑, which
+    # alone is a province.
+    written = written.strip()
+    if written[:1] in _COLOURS and written[1:2] and ord(written[1]) in _IDEOGRAPHS:
+        return written[1:]
+    return written
+
+
+def _confidence(anpr: XmlNode, options: DeviceOptions) -> float:
+    written = anpr.text_of("confidenceLevel")
+    if not written:
+        assumed = options.number("assumed_confidence", 0, 1)
+        return ASSUMED_CONFIDENCE if assumed is None else assumed
+    try:
+        value = float(written)
+    except ValueError:
+        value = -1
+    return scaled_confidence(value, CONFIDENCE_FULL, "ANPR.confidenceLevel")
+
+
+def _heading(alert: XmlNode, anpr: XmlNode, options: DeviceOptions) -> Heading:
+    words = _HEADINGS | heading_words(options)
+    heading = words.get(anpr.text_of("direction").lower())
+    if heading is not None:
+        return heading
+    return _DIRECTION_TYPES.get(alert.text_of("carDirectionType"), Heading.UNKNOWN)
+
+
+def _time(alert: XmlNode, message: DeviceMessage, settings: DeviceSettings) -> datetime | None:
+    written = alert.text_of("dateTime")
+    if not written:
+        return None
+    return written_time(written, settings.zone, message.received_at, "dateTime")
+
+
+def _pictures(parts: Iterable[Part], anpr: XmlNode) -> tuple[DevicePicture, ...]:
+    """Return the pictures; what they show is told by their names, or by the event's list."""
+    images = [part for part in parts if picture(part.content) is not None]
+    listed = [info.text_of("type") for info in anpr.every("pictureInfo")]
+    if len(listed) != len(images):
+        listed = [""] * len(images)
+    found: list[DevicePicture] = []
+    for image, kind in zip(images, listed, strict=True):
+        name = image.filename or image.name or kind
+        is_plate = _PLATE_PICTURE in name.lower()
+        taken = picture(image.content, name, is_plate_only=is_plate)
+        if taken is not None:
+            found.append(taken)
+    return tuple(found[:PICTURES_MAX])
