@@ -72,6 +72,25 @@ class PulseUnknownError(BarrierError):
     code: ClassVar[str] = "PULSE_UNKNOWN"
 
 
+class BrokerAwayError(ParkingError):
+    """The MQTT broker is not connected: what was to be sent was certainly not sent."""
+
+    code: ClassVar[str] = "BROKER_AWAY"
+    retryable: ClassVar[bool] = True
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"broker: {name} is not connected")
+
+
+class ReplyMissingError(ParkingError):
+    """A device did not answer a command: nobody can say what became of it."""
+
+    code: ClassVar[str] = "REPLY_MISSING"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"broker: no reply came over {name}")
+
+
 class PictureError(ParkingError):
     """A picture or video file cannot be used."""
 

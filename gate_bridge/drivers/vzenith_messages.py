@@ -10,6 +10,7 @@ from gate_bridge.drivers.device_options import DeviceOptions
 from gate_bridge.drivers.device_pictures import base64_picture
 from gate_bridge.drivers.device_times import epoch_time, wall_time
 from gate_bridge.drivers.json_body import JsonPart
+from gate_bridge.drivers.lateness import is_late
 from gate_bridge.drivers.plate_text import plate_text
 from gate_bridge.drivers.port import (
     CameraRead,
@@ -69,7 +70,7 @@ def camera_read(
         heading=_HEADINGS.get(result.at("direction").integer() or 0, Heading.UNKNOWN),
         state=CarState.UPDATED if is_same_car else CarState.NEW,
         read_id=_read_id(alarm, result, captured_at),
-        is_backfill=is_offline(result),
+        is_backfill=is_offline(result) or is_late(message),
         pictures=_pictures(result),
     )
 

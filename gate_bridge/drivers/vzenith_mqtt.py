@@ -15,6 +15,7 @@ import orjson
 from gate_bridge.drivers.device_options import DeviceOptions
 from gate_bridge.drivers.device_times import epoch_time
 from gate_bridge.drivers.json_body import JsonPart, decode_json
+from gate_bridge.drivers.lateness import is_late
 from gate_bridge.drivers.plain_reply import PlainReply
 from gate_bridge.drivers.port import (
     Arm,
@@ -39,6 +40,7 @@ _OPTIONS: Final = ("clock", "licence")
 _LICENCES: Final = ("base64", "plain")
 _ARMS: Final = {0: Arm.DOWN, 1: Arm.UP}
 _ACCEPTED: Final = 200
+_OFF: Final = 0
 _ON_THEN_OFF: Final = 2
 
 
@@ -72,7 +74,8 @@ class VzenithMqttDriver(PlainReply):
             return (_arm(told),)
         if kind == "keep_alive":
             counted = body.at("timestamp").number()
-            device_time = epoch_time(counted, "timestamp") if counted else None
+            is_fresh = bool(counted) and not is_late(message)
+            device_time = epoch_time(counted or 0, "timestamp") if is_fresh else None
             return (KeepAlive(device_time=device_time),)
         raise NotAnprError(kind)
 
@@ -134,6 +137,11 @@ class VzenithCommands:
     def pulse(self, message_id: str, now: datetime, *, output: int, pulse_ms: int) -> bytes:
         """Return `gpio_out`: an output on, and off again after `pulse_ms`."""
         told = {"delay": pulse_ms, "io": output, "value": _ON_THEN_OFF}
+        return self._body("gpio_out", message_id, now, told)
+
+    def switch_off(self, message_id: str, now: datetime, *, output: int) -> bytes:
+        """Return `gpio_out` that switches an output off, which it is: only its reply matters."""
+        told = {"delay": 0, "io": output, "value": _OFF}
         return self._body("gpio_out", message_id, now, told)
 
     def open_directly(self, message_id: str, now: datetime) -> bytes:
