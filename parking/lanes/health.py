@@ -22,7 +22,7 @@ _WRITE: Final = text(
         ended_at, close_code, queue_depth, oldest_queued_at, clock_offset_ms,
         clock_uncertainty_ms, barrier, policy_version, devices
     )
-    SELECT operator_id, lane_id, told.session_epoch, told.bridge, told.agent_version,
+    SELECT told.operator_id, told.lane_id, told.session_epoch, told.bridge, told.agent_version,
            told.connected_at, told.last_seen_at, told.ended_at, told.close_code,
            told.queue_depth, told.oldest_queued_at, told.clock_offset_ms,
            told.clock_uncertainty_ms, told.barrier, told.policy_version, told.devices
@@ -33,7 +33,8 @@ _WRITE: Final = text(
         clock_offset_ms integer, clock_uncertainty_ms integer, barrier text,
         policy_version text, devices jsonb
     )
-    JOIN access_lanes ON access_lanes.operator_id = told.operator_id AND access_lanes.id = lane_id
+    JOIN access_lanes
+      ON access_lanes.operator_id = told.operator_id AND access_lanes.id = told.lane_id
     ORDER BY 1, 2
     ON CONFLICT (operator_id, lane_id) DO UPDATE SET
         session_epoch = excluded.session_epoch,
@@ -107,7 +108,9 @@ async def write_reports(unit: UnitOfWork, reports: Sequence[LaneReport]) -> None
     if len(reports) > REPORTS_MAX:
         raise ValueError(f"reports: at most {REPORTS_MAX}")
     if reports:
-        await unit.run(_WRITE, {"reports": orjson.dumps(list(map(_row, reports))).decode()})
+        # The database's driver has a UUID class of its own, which is written as text.
+        rows = orjson.dumps(list(map(_row, reports)), default=str)
+        await unit.run(_WRITE, {"reports": rows.decode()})
 
 
 def _row(report: LaneReport) -> dict[str, object]:

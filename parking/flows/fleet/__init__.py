@@ -1,0 +1,1 @@
+"""How the fleet of lanes is."""
