@@ -1,0 +1,47 @@
+"""One time that the arm went up, or was told to."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from gate_bridge.agent.barrier import Feedback
+from gate_bridge.wire.actions import BarrierEventKind
+
+
+@dataclass(slots=True)
+class LaneOpening:
+    """One opening: one car may pass on it.
+
+    Attributes:
+        cause: The order, or an id of the machine's own; None for one that a process before this
+            one began.
+        arrival: Number of the car that it is for; 0 for none yet.
+        started_s: When the pulse began, by the steady clock.
+        is_ordered: Whether an order or a person at the button asked for it.
+        is_pulsing: Whether the relay is at it now.
+        has_moved: Whether the arm was seen away from its rest.
+        is_rise_told: Whether it was reported that the arm rises.
+        is_opened: Whether the open arm was reported.
+        left_loop_s: When its car left the entry loop; None while it stands there.
+        is_at_exit: Whether something was on the exit loop since its car was let in.
+        is_spent: Whether its car has passed or backed out, as far as anybody can tell.
+        is_lowered: Whether the arm was told to close.
+        is_obstruction_told: Whether it was reported that something is in the way.
+    """
+
+    cause: UUID | None
+    arrival: int
+    started_s: float
+    is_ordered: bool = True
+    is_pulsing: bool = False
+    has_moved: bool = False
+    is_rise_told: bool = False
+    is_opened: bool = False
+    left_loop_s: float | None = None
+    is_at_exit: bool = False
+    is_spent: bool = False
+    is_lowered: bool = False
+    is_obstruction_told: bool = False
+
+    def about(self, kind: BarrierEventKind, reason: str | None = None) -> Feedback:
+        """Return a signal about this opening."""
+        return Feedback(kind, None, reason, self.cause)

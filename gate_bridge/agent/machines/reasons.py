@@ -1,0 +1,13 @@
+"""Why a machine reports what it reports, as the events' reasons say it."""
+
+UNORDERED_OPERATOR = "unknown"
+UNORDERED_REASON = "opened without an order"
+INFERRED_ARM_UP = "inferred: it left the loop while the arm was up"
+INFERRED_PULSED = "inferred: it left the loop after the pulse"
+NOT_ANSWERED = "the relay did not say whether it was pulsed"
+NOT_RISEN = "the arm did not leave its rest"
+BETWEEN_ENDS = "the arm stands between its ends"
+IN_THE_WAY = "something is in the arm's way"
+FOLLOWED = "a second car passed on one opening"
+FOLLOWED_CLOSELY = "a second car left the loop while the first one passed"
+AFTER_BACKING_OUT = "a car passed after the one that was let in backed out"
