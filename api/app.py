@@ -12,6 +12,8 @@ from starlette.routing import Route, WebSocketRoute
 
 from api.callbacks import CallbackEndpoint
 from api.config import READINESS_TIMEOUT_S, ApiConfig
+from api.gate_enrolment import PATH as ENROL_PATH
+from api.gate_enrolment import GateEnrolmentEndpoint
 from api.graphql.http import GraphQLEndpoint
 from api.graphql.websocket import SubscriptionEndpoint
 from api.headers import SecurityHeaders
@@ -47,6 +49,7 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         ),
         Route(pictures.PATH, pictures.PictureEndpoint(context, config).answer),
         Route("/callbacks/{provider}", CallbackEndpoint(context).answer, methods=["POST"]),
+        Route(ENROL_PATH, GateEnrolmentEndpoint(context).answer, methods=["POST"]),
         Route("/", home),
         Route("/pay/{token}", PayEndpoint(context).answer, methods=["GET", "POST"]),
         Route(owed.PATH, owed.OwedPayEndpoint(context).answer, methods=["POST"]),

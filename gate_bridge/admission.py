@@ -1,7 +1,12 @@
-"""Who may open a connection: everything that is answered before the upgrade."""
+"""Who may open a connection: everything that is answered before the upgrade.
+
+A listener has one kind of identity: client certificates where it speaks TLS, device tokens where it
+does not.
+"""
 
 import http
-from collections.abc import Mapping
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar
 from uuid import UUID
 
@@ -10,13 +15,17 @@ import structlog
 from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 
+from gate_bridge.identity_port import GateIdentity
 from gate_bridge.metrics import CONTENT_TYPE, BridgeMetrics
 from gate_bridge.port import LaneService
 from gate_bridge.retry import call_once
 from gate_bridge.valkey import Valkey
-from gate_bridge.wire.limits import PATH_PREFIX, SUBPROTOCOL
+from gate_bridge.wire.limits import PATH_PREFIX, SUBPROTOCOLS
 from parking.flows.lane_types import Lane
+from parking.gates.errors import CertificateRefusedError
+from parking.gates.shown import ShownCertificate, read_shown
 from parking.kit.errors import ParkingError
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -40,16 +49,32 @@ class RefusedRequestError(ParkingError):
 
 
 class GateSocket(ServerConnection):
-    """A connection that remembers the lane it was admitted for."""
+    """A connection that remembers what it was admitted for.
+
+    Attributes:
+        shown: The certificate of the gate; None on a listener of device tokens.
+    """
 
     lane: Lane | None = None
+    shown: ShownCertificate | None = None
 
 
 class Admission:
-    """Checks path, subprotocol and device token, and answers the health probes."""
+    """Checks path, version and identity, and answers the health probes.
 
-    def __init__(self, service: LaneService, valkey: Valkey, metrics: BridgeMetrics) -> None:
+    Args:
+        identity: Knows certificates; None where agents show device tokens.
+    """
+
+    def __init__(
+        self,
+        service: LaneService,
+        valkey: Valkey,
+        metrics: BridgeMetrics,
+        identity: GateIdentity | None = None,
+    ) -> None:
         self._service = service
+        self._identity = identity
         self._metrics = metrics
         self._valkey = valkey
 
@@ -65,25 +90,31 @@ class Admission:
         if path == "/metrics":
             return _answer(http.HTTPStatus.OK, CONTENT_TYPE, self._metrics.text())
         try:
-            lane = await self._admit(path, request.headers)
+            lane_id = _lane_id(path)
+            _require_version(request.headers)
+            if not isinstance(connection, GateSocket):
+                raise TypeError("expected a connection of this listener")
+            if self._identity is None:
+                token = _token(request.headers)
+                connection.lane = await self._by_token(lane_id, token)
+            else:
+                connection.shown = _shown(connection, lane_id)
+                connection.lane = await self._by_certificate(connection.shown, self._identity)
         except RefusedRequestError as error:
             return _refusal(error)
-        if isinstance(connection, GateSocket):
-            connection.lane = lane
         return None
 
-    async def _admit(self, path: str, headers: Headers) -> Lane:
-        lane_id = _lane_id(path)
-        offered = ",".join(headers.get_all("Sec-WebSocket-Protocol"))
-        if SUBPROTOCOL not in [name.strip() for name in offered.split(",")]:
-            raise RefusedRequestError(
-                http.HTTPStatus.BAD_REQUEST, "Sec-WebSocket-Protocol", SUBPROTOCOL
-            )
-        token = _token(headers)
+    async def _by_token(self, lane_id: UUID, token: str) -> Lane:
+        return await self._asked(lane_id, lambda: self._service.authenticate(lane_id, token))
+
+    async def _by_certificate(self, shown: ShownCertificate, identity: GateIdentity) -> Lane:
+        return await self._asked(shown.lane_id, lambda: identity.admit(shown))
+
+    async def _asked(self, lane_id: UUID, call: Callable[[], Awaitable[Lane]]) -> Lane:
         try:
-            return await call_once(
-                lambda: self._service.authenticate(lane_id, token), _AUTHENTICATE_TIMEOUT_S
-            )
+            return await call_once(call, _AUTHENTICATE_TIMEOUT_S)
+        except CertificateRefusedError as error:
+            raise _certificate_refusal(lane_id, error.reason) from error
         except ParkingError as error:
             raise _as_refusal(error) from error
         except Exception as error:
@@ -102,6 +133,56 @@ class Admission:
         ready = database and valkey
         status = http.HTTPStatus.OK if ready else http.HTTPStatus.SERVICE_UNAVAILABLE
         return _json(status, {"ready": ready, "database": database, "valkey": valkey})
+
+
+def newest_common(offered: Sequence[str], spoken: Sequence[str] = SUBPROTOCOLS) -> str | None:
+    """Return the newest version of the wire that both ends speak; None for none.
+
+    Args:
+        offered: By the agent, in any order.
+        spoken: Here, the newest first.
+    """
+    return next((version for version in spoken if version in offered), None)
+
+
+def choose_version(
+    connection: ServerConnection, offered: Sequence[Subprotocol]
+) -> Subprotocol | None:
+    """Tell the library which of the offered versions a connection speaks."""
+    _ = connection
+    version = newest_common(offered)
+    return None if version is None else Subprotocol(version)
+
+
+def _require_version(headers: Headers) -> None:
+    listed = ",".join(headers.get_all("Sec-WebSocket-Protocol"))
+    if newest_common([name.strip() for name in listed.split(",")]) is None:
+        raise RefusedRequestError(
+            http.HTTPStatus.BAD_REQUEST, "Sec-WebSocket-Protocol", ", or ".join(SUBPROTOCOLS)
+        )
+
+
+def _shown(connection: ServerConnection, lane_id: UUID) -> ShownCertificate:
+    """Return the gate's certificate, which is for the lane of the path and for no other."""
+    tls: ssl.SSLObject | None = connection.transport.get_extra_info("ssl_object")
+    der = None if tls is None else tls.getpeercert(binary_form=True)
+    try:
+        shown = read_shown(der or b"")
+    except CertificateRefusedError as error:
+        raise _certificate_refusal(lane_id, error.reason) from error
+    if shown.lane_id != lane_id:
+        raise _certificate_refusal(lane_id, "other_lane")
+    return shown
+
+
+def _certificate_refusal(lane_id: UUID, reason: str) -> RefusedRequestError:
+    _log.warning("gate_certificate_refused", lane_id=str(lane_id), reason=reason)
+    # One answer for all: whoever holds another gate's certificate learns nothing about this lane.
+    return RefusedRequestError(
+        http.HTTPStatus.FORBIDDEN,
+        "certificate",
+        "a valid client certificate of the lane whose id is in the path",
+    )
 
 
 def _lane_id(path: str) -> UUID:
@@ -138,7 +219,11 @@ def _as_refusal(error: ParkingError) -> RefusedRequestError:
 
 
 def _refusal(error: RefusedRequestError) -> Response:
-    body = {"error": {"field": error.field, "expected": error.expected, "message": str(error)}}
+    body: dict[str, object] = {
+        "error": {"field": error.field, "expected": error.expected, "message": str(error)}
+    }
+    if error.status is http.HTTPStatus.BAD_REQUEST:
+        body["versions"] = list(SUBPROTOCOLS)
     response = _json(error.status, body)
     if error.status is http.HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = 'Bearer realm="gates"'

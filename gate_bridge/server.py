@@ -16,29 +16,38 @@ import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from gate_bridge.admission import Admission, GateSocket
+from gate_bridge.admission import Admission, GateSocket, choose_version
+from gate_bridge.certificate_watch import CertificateWatch
 from gate_bridge.connection import ConnectionTools, GateConnection
 from gate_bridge.fleet import FleetHealth
 from gate_bridge.frame_budgets import FrameBudgets
 from gate_bridge.frame_queue import FrameQueue
-from gate_bridge.loops import keep_running, stop_task
+from gate_bridge.identity_port import GateIdentity
+from gate_bridge.loops import Loop, keep_running, stop_task
 from gate_bridge.metrics import BridgeMetrics
 from gate_bridge.options import BridgeOptions
 from gate_bridge.pokes import LanePokes
 from gate_bridge.port import LaneService
 from gate_bridge.presentation import LaneTools
 from gate_bridge.registry import LaneRegistry
+from gate_bridge.retry import call_once
 from gate_bridge.timings import TimingsListener, log_timings
+from gate_bridge.tls import listener_tls
 from gate_bridge.valkey import Valkey
 from gate_bridge.wire.closing import GateCloseCode
-from gate_bridge.wire.limits import SUBPROTOCOL
+from gate_bridge.wire.limits import SUBPROTOCOLS
+from parking.events.pokes import GATES_CHANNEL
 from parking.kit.clock import Clock
+from parking.kit.errors import InvalidInputError
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _BACKLOG = 4096
 _OPEN_TIMEOUT_S = 15.0
 _CLOSE_TIMEOUT_S = 2.0
+# Thousands of gates that come back at once take turns at some hundred handshakes a second.
+_HANDSHAKE_TIMEOUT_S = 30.0
+_TRUSTED_TIMEOUT_S = 10.0
 _WRITE_BYTES_MAX = 2**16
 _MESSAGES_QUEUED_MAX = 4
 _DRAIN_S = 5.0
@@ -57,8 +66,13 @@ class GateBridge:
         options: BridgeOptions,
         clock: Clock,
         on_timings: TimingsListener = log_timings,
+        identity: GateIdentity | None = None,
     ) -> None:
         options.check()
+        if options.tls_cert is not None and identity is None:
+            raise InvalidInputError("identity", "who knows the gates' certificates, with TLS")
+        self._identity = None if options.tls_cert is None else identity
+        self._watch: CertificateWatch | None = None
         self.name = _process_name()
         self._options = options
         self._valkey = Valkey(redis_url)
@@ -67,7 +81,7 @@ class GateBridge:
         registry = LaneRegistry()
         metrics = BridgeMetrics(lambda: len(registry))
         self._fleet = FleetHealth(service, self.name, clock, metrics)
-        self._admission = Admission(service, self._valkey, metrics)
+        self._admission = Admission(service, self._valkey, metrics, self._identity)
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: Server | None = None
         self._stack = AsyncExitStack()
@@ -82,7 +96,11 @@ class GateBridge:
             fleet=self._fleet,
             metrics=metrics,
             spawn=self._spawn,
+            identity=self._identity,
         )
+        if self._identity is not None:
+            self._watch = CertificateWatch(self._identity, clock, options.certificate_look_s)
+            self._pokes.listen_to(GATES_CHANNEL, lambda _epoch: self._look_at_certificates())
 
     @property
     def port(self) -> int:
@@ -95,7 +113,13 @@ class GateBridge:
         # Undone step by step when the port is taken: the process must end, not wait for its loops.
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._valkey.close)
-            loops = {"frames": self._frames, "pokes": self._pokes, "fleet": self._fleet}
+            loops: dict[str, Loop] = {
+                "frames": self._frames,
+                "pokes": self._pokes,
+                "fleet": self._fleet,
+            }
+            if self._watch is not None:
+                loops["certificates"] = self._watch
             # Undone after the connections have ended: their ends are told, too.
             undo.push_async_callback(self._fleet.last_words)
             for name, part in loops.items():
@@ -122,7 +146,8 @@ class GateBridge:
             self._handle,
             self._options.host,
             self._options.port,
-            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            subprotocols=[Subprotocol(version) for version in SUBPROTOCOLS],
+            select_subprotocol=choose_version,
             # Pictures are compressed already, and compression costs 40 kB a connection.
             compression=None,
             process_request=self._admission.process_request,
@@ -136,17 +161,35 @@ class GateBridge:
             max_queue=_MESSAGES_QUEUED_MAX,
             write_limit=_WRITE_BYTES_MAX,
             logger=_quiet_logger(),
-            ssl=_tls(self._options),
+            ssl=await self._tls(),
+            ssl_handshake_timeout=_HANDSHAKE_TIMEOUT_S if self._identity else None,
             backlog=_BACKLOG,
         )
+
+    async def _tls(self) -> ssl.SSLContext | None:
+        certificate, key, identity = self._options.tls_cert, self._options.tls_key, self._identity
+        if certificate is None or key is None or identity is None:
+            return None
+        trusted = await call_once(identity.trusted, _TRUSTED_TIMEOUT_S)
+        return listener_tls(certificate, key, trusted)
 
     async def _handle(self, connection: ServerConnection) -> None:
         if not isinstance(connection, GateSocket) or connection.lane is None:
             raise TypeError("a connection came past the admission")
+        shown = connection.shown
+        gate = GateConnection(connection, connection.lane, self._tools, shown)
         try:
-            await GateConnection(connection, connection.lane, self._tools).serve()
+            if shown is None or self._watch is None:
+                await gate.serve()
+            else:
+                with self._watch.over(gate, shown):
+                    await gate.serve()
         except Exception:  # noqa: BLE001 - one connection's defect; the others go on
             _log.exception("gate_connection_failed", lane_id=str(connection.lane.lane_id))
+
+    def _look_at_certificates(self) -> None:
+        if self._watch is not None:
+            self._watch.wake()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)
@@ -176,15 +219,6 @@ def _process_name() -> str:
     """Return a name that no other process has or had: it is part of Valkey keys."""
     host = re.sub(r"[^0-9A-Za-z.-]", "-", socket.gethostname())[:32]
     return f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
-
-
-def _tls(options: BridgeOptions) -> ssl.SSLContext | None:
-    if options.tls_cert is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(options.tls_cert, options.tls_key)
-    return context
 
 
 def _quiet_logger() -> logging.Logger:

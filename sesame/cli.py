@@ -20,7 +20,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "migrate": ("sesame.commands.migrate", "migrate_command"),
     "api": ("sesame.commands.api", "api_command"),
     "gates": ("sesame.commands.gates", "gates_app"),
-    "gate-agent": ("sesame.commands.gate_agent", "gate_agent_command"),
+    "gate-agent": ("sesame.commands.gate_agent", "gate_agent_app"),
     "recognizer": ("sesame.commands.recognition", "recognizer_command"),
     "worker": ("sesame.commands.worker", "worker_command"),
     "recognize": ("sesame.commands.recognition", "recognize_command"),

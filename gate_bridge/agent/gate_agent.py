@@ -16,6 +16,7 @@ from websockets.typing import Subprotocol
 from gate_bridge.agent.backoff import full_jitter_s
 from gate_bridge.agent.barrier import BarrierPort
 from gate_bridge.agent.camera import Camera, PicturesOfCar
+from gate_bridge.agent.credentials import GateCredentials
 from gate_bridge.agent.guards import Situation
 from gate_bridge.agent.health import SelfReport
 from gate_bridge.agent.journal import Journal
@@ -23,12 +24,13 @@ from gate_bridge.agent.lane_state import LaneState
 from gate_bridge.agent.opening import Opening
 from gate_bridge.agent.options import AgentOptions
 from gate_bridge.agent.pushed_pictures import PushedPictures
+from gate_bridge.agent.renewing import CertificateRenewal
 from gate_bridge.agent.reports import Report, Reporter
 from gate_bridge.agent.server_time import ServerTime
 from gate_bridge.agent.session import AGENT_VERSION, BridgeSession
 from gate_bridge.loops import keep_running, stop_task
 from gate_bridge.wire.closing import RETRY_SLOWLY
-from gate_bridge.wire.limits import SUBPROTOCOL
+from gate_bridge.wire.limits import SUBPROTOCOLS
 from gate_bridge.wire.link import LinkClosedError
 from parking.kit.clock import Clock
 from parking.kit.errors import ParkingError
@@ -74,6 +76,7 @@ class GateAgent:
         self.state = LaneState(journal, barrier, self._server_time, clock, report)
         self.camera = Camera(self.state, report)
         self.health = SelfReport(journal, barrier, self._server_time, clock)
+        self._renewal = self._make_renewal()
 
     async def __aenter__(self) -> Self:
         await self.state.start()
@@ -94,6 +97,17 @@ class GateAgent:
     async def has_unsent_events(self) -> bool:
         """Return whether the bridge has yet to commit something."""
         return bool(await self._journal.queued(1))
+
+    def _make_renewal(self) -> CertificateRenewal | None:
+        options = self._options
+        if options.certificate is None:
+            return None
+        return CertificateRenewal(
+            GateCredentials(options.certificate, options.key, options.tls_ca),
+            now=self.state.now,
+            is_lane_free=lambda: self.state.car is None,
+            report=self._report,
+        )
 
     async def _stay_connected(self) -> None:
         tries = 0
@@ -119,6 +133,8 @@ class GateAgent:
                 group.create_task(session.run())
                 group.create_task(self.camera.run(session, self._pictures_of_car))
                 group.create_task(self.camera.run_pushed(session, self._pushed))
+                if self._renewal is not None:
+                    group.create_task(self._renewal.run(session))
         except asyncio.CancelledError:
             await socket.close(CloseCode.GOING_AWAY, "the agent stops")
             raise
@@ -144,8 +160,8 @@ class GateAgent:
         limits = self._options.limits
         return connect(
             self._options.address,
-            additional_headers={"Authorization": f"Bearer {self._options.token}"},
-            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            additional_headers=self._options.headers(),
+            subprotocols=[Subprotocol(version) for version in SUBPROTOCOLS],
             user_agent_header=AGENT_VERSION,
             compression=None,
             proxy=None,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
 import orjson
@@ -44,6 +45,8 @@ _EVENT_TIMEOUT_S = 15.0
 _GREETED_TIMEOUT_S = 2.0
 _PAUSE_FIRST_S = 0.1
 _PAUSE_LONGEST_S = 3.0
+
+ResultT = TypeVar("ResultT", bound=actions.WireModel)
 
 
 class BridgeSession:
@@ -114,6 +117,17 @@ class BridgeSession:
         while await self._journal.is_queued(event_id):
             await self._acknowledged.wait()
             self._acknowledged.clear()
+
+    async def ask(self, call: actions.WireModel, model: type[ResultT]) -> ResultT:
+        """Call the bridge, once it answered Hello, and return what it answers.
+
+        Raises:
+            CallRefusedError: the bridge does not do it.
+            CallUnansweredError: no answer came.
+        """
+        await self.ready.wait()
+        pending = await self._link.calls.send(call)
+        return await pending.result(model, timeout_s=_EVENT_TIMEOUT_S)
 
     async def send_frame(self, frame: actions.Frame, image: bytes) -> None:
         """Send a picture and wait until it is stored.

@@ -16,6 +16,7 @@ from gate_bridge.agent.runner import Play, Tally, run_play
 from parking.kit.clock import SystemClock
 from parking.kit.errors import InvalidInputError, ParkingError
 from sesame.commands.ending import failure, stop_on_signals
+from sesame.commands.gate_agent_enrol import enrol_command
 
 TOKEN_BYTES_MAX: Final = 4096
 
@@ -24,12 +25,27 @@ PhotoOption = Annotated[
 ]
 
 
+gate_agent_app = typer.Typer(add_completion=False)
+gate_agent_app.command("enrol")(enrol_command)
+
+
+@gate_agent_app.callback(invoke_without_command=True)
 def gate_agent_command(  # noqa: PLR0913 - one parameter for each option of the command
-    url: Annotated[str, typer.Option(help="The bridge: wss://host:port, or ws:// on loopback.")],
-    lane: Annotated[UUID, typer.Option(help="The lane's id.")],
-    token_file: Annotated[Path, typer.Option(help="File that holds the lane's device token.")],
-    journal: Annotated[Path, typer.Option(help="SQLite file of this lane; created if missing.")],
+    context: typer.Context,
     *,
+    url: Annotated[
+        str | None, typer.Option(help="The bridge: wss://host:port, or ws:// on loopback.")
+    ] = None,
+    lane: Annotated[UUID | None, typer.Option(help="The lane's id.")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="File that holds the lane's device token.")
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="The lane's certificate and key, as `enrol` wrote them.")
+    ] = None,
+    journal: Annotated[
+        Path | None, typer.Option(help="SQLite file of this lane; created if missing.")
+    ] = None,
     photos: Annotated[
         Path | None, typer.Option(help="Folder of pictures: frames of one car, by name.")
     ] = None,
@@ -59,9 +75,15 @@ def gate_agent_command(  # noqa: PLR0913 - one parameter for each option of the 
 ) -> None:
     """Play one lane: a simulated barrier with loops, and a camera that shows your pictures.
 
+    It proves itself with --certificate, or on a listener without TLS with --token-file.
+
     Exit code with --once: 0 if every car was let through, else 1.
     """
+    if context.invoked_subcommand is not None:
+        return
     try:
+        if url is None or lane is None or journal is None:
+            raise InvalidInputError("gate-agent", "--url, --lane and --journal")
         play = Play(
             cars=_cars(photos, photo or [], video, seconds_per_car, car_per_photo=car_per_photo),
             once=once,
@@ -71,7 +93,8 @@ def gate_agent_command(  # noqa: PLR0913 - one parameter for each option of the 
         options = AgentOptions(
             url=url,
             lane_id=lane,
-            token=_token(token_file),
+            token=None if token_file is None else _token(token_file),
+            certificate=certificate,
             tls_ca=tls_ca,
             plain_allowed=plain_allowed,
             reconnect_s_max=reconnect_s_max,

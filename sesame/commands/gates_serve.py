@@ -7,6 +7,7 @@ import uvloop
 
 from gate_bridge.options import BridgeOptions
 from gate_bridge.server import GateBridge
+from parking.flows.gate_identity import GateIdentityFlows
 from parking.flows.lane import LaneFlows
 from parking.kit.errors import ParkingError
 from sesame.commands.ending import failure, stop_on_signals
@@ -45,6 +46,12 @@ async def _serve(settings: Settings, options: BridgeOptions) -> None:
     stop = stop_on_signals()
     async with (
         open_context(settings) as context,
-        GateBridge(LaneFlows(context), settings.require_redis_url(), options, context.clock),
+        GateBridge(
+            LaneFlows(context),
+            settings.require_redis_url(),
+            options,
+            context.clock,
+            identity=GateIdentityFlows(context),
+        ),
     ):
         await stop.wait()
