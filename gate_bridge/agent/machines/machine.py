@@ -1,15 +1,31 @@
 """A lane's machine: a relay and contacts, put together into what the agent knows as a barrier."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from gate_bridge.agent.barrier import ArmPosition, Feedback
+import structlog
+
+from gate_bridge.agent.backoff import full_jitter_s
+from gate_bridge.agent.barrier import ArmPosition, Feedback, LoopChange
+from gate_bridge.agent.errors import BarrierError, PulseUnknownError
 from gate_bridge.agent.machines.contacts import ContactUse, Wiring
-from gate_bridge.agent.machines.relay import Relay
+from gate_bridge.agent.machines.passages import Outcome, Passages
+from gate_bridge.agent.machines.relay import Permit, Relay
 from gate_bridge.agent.server_time import steady_seconds
 from gate_bridge.drivers.port import Arm
+from gate_bridge.loops import keep_running, stop_task
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+FEEDBACK_MAX = 1000
+FIRST_LOOK_S = 3.0
+WATCH_PAUSE_S_MAX = 5.0
+LOWER_TIMEOUT_S = 5.0
+_WAY_POLL_S = 0.05
 
 
 class LaneMachine:
@@ -29,9 +45,32 @@ class LaneMachine:
         self._relay = relay
         self._wiring = wiring
         self._steady = steady
+        self._passages = Passages(wiring, steady())
+        self._feedback: asyncio.Queue[Feedback] = asyncio.Queue(FEEDBACK_MAX)
+        self._loop_changes = 0
+        self._changed = asyncio.Event()
+        self._looked = asyncio.Event()
+        self._heard_s: float | None = None
+        self._lowering: asyncio.Task[None] | None = None
+        self._pulsing = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def heard_s(self) -> float | None:
+        """Return when the relay was heard of last, by the steady clock; None for never."""
+        return self._heard_s
 
     async def __aenter__(self) -> Self:
-        raise NotImplementedError
+        loops: list[tuple[str, Callable[[], Awaitable[None]]]] = [("machine_time", self._keep_time)]
+        if self._relay.has_inputs:
+            loops.append(("machine_inputs", self._watch))
+        self._tasks = [asyncio.create_task(keep_running(name, loop)) for name, loop in loops]
+        if self._relay.has_inputs:
+            # A relay that is away must not keep the agent from starting: its loop counts as free.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_LOOK_S):
+                    await self._looked.wait()
+        return self
 
     async def __aexit__(
         self,
@@ -39,11 +78,14 @@ class LaneMachine:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        raise NotImplementedError
+        tasks = self._tasks if self._lowering is None else [*self._tasks, self._lowering]
+        for task in tasks:
+            await stop_task(task)
+        await self._relay.close()
 
     def contact(self, use: ContactUse, *, is_on: bool) -> None:
         """Take in what a contact says, at the relay or at any device of the lane."""
-        raise NotImplementedError
+        self._tell(self._passages.contact(use, self._steady(), is_on=is_on))
 
     def car_on_loop(self, *, is_on: bool) -> None:
         """Take in that a car came onto the entry loop, or left it."""
@@ -51,33 +93,151 @@ class LaneMachine:
 
     def arm_moved(self, arm: Arm) -> None:
         """Take in where a barrier says that its arm is."""
-        raise NotImplementedError
+        self._tell(self._passages.arm_moved(arm, self._steady()))
 
     def passed(self) -> None:
         """Take in that a device saw the car drive through."""
-        raise NotImplementedError
+        self._tell(self._passages.passed())
 
     def opened_by_hand(self, operator: str, reason: str) -> None:
         """Take in that a named person opened."""
-        raise NotImplementedError
+        self._tell(self._passages.opened_by_hand(operator, reason, self._steady()))
 
     async def pulse(self, command_id: UUID, deadline_s: float) -> None:
         """Pulse the opening relay once, before `deadline_s` of the steady clock.
+
+        A car before that has not passed yet is waited for: one open, one pass.
 
         Raises:
             PulseUnknownError: nobody can say whether it was pulsed.
             BarrierError: it was certainly not pulsed.
         """
-        raise NotImplementedError
+        sighting = self._passages.sightings
+        permit = Permit(command_id, deadline_s, self._steady, lambda: self._objection(sighting))
+        async with self._pulsing:
+            await self._wait_for_the_way(permit)
+            self._passages.begin_pulse(command_id, self._steady())
+            try:
+                await self._relay.pulse(permit)
+            except PulseUnknownError:
+                self._tell(self._passages.pulsed(is_known=False))
+                raise
+            except BarrierError:
+                self._passages.not_pulsed()
+                raise
+            except BaseException:
+                # Stopped in the middle, or a defect: it may have been pulsed.
+                self._tell(self._passages.pulsed(is_known=False))
+                raise
+            self._tell(self._passages.pulsed())
 
     def position(self) -> ArmPosition:
         """Return where the arm is now."""
-        raise NotImplementedError
+        return self._passages.position(self._steady())
 
     def loop_occupied(self) -> bool:
         """Return whether a car stands on the entry loop now."""
-        raise NotImplementedError
+        return self._passages.loop_occupied()
 
     async def next_feedback(self) -> Feedback:
         """Wait for the next signal."""
-        raise NotImplementedError
+        feedback = await self._feedback.get()
+        if isinstance(feedback.kind, LoopChange):
+            self._loop_changes -= 1
+        return feedback
+
+    def _objection(self, sighting: int) -> str | None:
+        if self._is_blind(self._steady()):
+            return "the contacts were not heard of lately"
+        # What the agent was not told yet, it could not hold against the order.
+        if self._loop_changes or self._passages.sightings != sighting:
+            return "the car on the loop has changed"
+        return self._passages.objection()
+
+    async def _wait_for_the_way(self, permit: Permit) -> None:
+        while self._passages.is_way_taken():
+            permit_left_s = permit.left_s()
+            if permit_left_s <= 0:
+                break
+            self._changed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(permit_left_s, _WAY_POLL_S)):
+                    await self._changed.wait()
+        permit.check()
+
+    def _tell(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, Feedback):
+                self._queue(outcome)
+            else:
+                self._lower()
+        self._changed.set()
+
+    def _queue(self, feedback: Feedback) -> None:
+        try:
+            self._feedback.put_nowait(feedback)
+        except asyncio.QueueFull:
+            _log.exception("feedback_lost", kind=feedback.kind.value)
+            return
+        if isinstance(feedback.kind, LoopChange):
+            self._loop_changes += 1
+
+    def _lower(self) -> None:
+        if self._relay.can_lower and (self._lowering is None or self._lowering.done()):
+            self._lowering = asyncio.create_task(self._lower_arm())
+
+    async def _lower_arm(self) -> None:
+        try:
+            async with self._pulsing, asyncio.timeout(LOWER_TIMEOUT_S):
+                # Once more, after the wait: a car may be under the arm by now, or another let in.
+                if self._passages.may_lower():
+                    await self._relay.lower()
+        except (BarrierError, TimeoutError) as error:
+            # The barrier's own timer closes it.
+            _log.warning("arm_not_lowered", error=str(error))
+
+    async def _keep_time(self) -> None:
+        while True:
+            self._changed.clear()
+            due_s = self._next_due_s()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if due_s is None else due_s - self._steady()):
+                    await self._changed.wait()
+            now_s = self._steady()
+            self._tell(self._passages.tick(now_s))
+            if self._is_blind(now_s):
+                self._tell(self._passages.lose_sight())
+
+    def _next_due_s(self) -> float | None:
+        dues = [self._passages.due_s()]
+        if self._heard_s is not None and self._passages.loop_occupied() and self._has_own_loop():
+            dues.append(self._heard_s + self._wiring.blind_s_max)
+        return min((due for due in dues if due is not None), default=None)
+
+    def _is_blind(self, now_s: float) -> bool:
+        return (
+            self._has_own_loop()
+            and self._heard_s is not None
+            and now_s >= self._heard_s + self._wiring.blind_s_max
+        )
+
+    def _has_own_loop(self) -> bool:
+        return any(item.use is ContactUse.LOOP for item in self._wiring.inputs.values())
+
+    async def _watch(self) -> None:
+        tries = 0
+        while True:
+            try:
+                await self._relay.watch(self._input)
+            except BarrierError as error:
+                tries = 0 if self._looked.is_set() else tries + 1
+                self._looked.clear()
+                _log.warning("relay_silent", error=str(error))
+            await asyncio.sleep(full_jitter_s(tries, WATCH_PAUSE_S_MAX))
+
+    def _input(self, number: int, is_on: bool) -> None:  # noqa: FBT001 - as relays tell it
+        self._heard_s = self._steady()
+        self._looked.set()
+        item = self._wiring.inputs.get(number)
+        if item is not None:
+            self.contact(item.use, is_on=is_on != item.is_inverted)

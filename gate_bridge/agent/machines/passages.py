@@ -49,6 +49,7 @@ class Passages:
         self._arm = ArmPosition.UNKNOWN
         self._is_on: dict[ContactUse, bool] = {}
         self._exit_free_s: float | None = None
+        self._exit_taken_s: float | None = None
         self._presence = Presence()
         self._opening: LaneOpening | None = None
         self._before: LaneOpening | None = None
@@ -85,6 +86,10 @@ class Passages:
             return "a car is under the arm or behind it"
         return None
 
+    def is_way_taken(self) -> bool:
+        """Return whether the car before is still to be waited for."""
+        return self.loop_occupied() and self.objection() is not None
+
     def may_lower(self) -> bool:
         """Return whether nothing is seen that the arm could fall on."""
         uses = (ContactUse.EXIT_LOOP, ContactUse.OBSTRUCTED)
@@ -102,6 +107,7 @@ class Passages:
             return []
         self._is_on[use] = is_on
         if use is ContactUse.EXIT_LOOP:
+            self._exit_taken_s = now_s if is_on else None
             return self._at_exit() if is_on else self._off_exit(now_s)
         if use is ContactUse.OBSTRUCTED:
             self._obstruction.blocked_s = now_s if is_on else None
@@ -169,7 +175,11 @@ class Passages:
         if self._exit_free_s is not None and now_s >= self._exit_free_s + self._wiring.settle_s:
             self._exit_free_s = None
             outcomes += self._exit_is_free()
-        opening = self._opening
+        opening, taken_s = self._opening, self._exit_taken_s
+        if taken_s is not None and now_s >= taken_s + self._wiring.arm_stuck_s:
+            self._exit_taken_s = None
+            cause = None if opening is None else opening.cause
+            outcomes.append(Feedback(BarrierEventKind.OBSTRUCTED, None, reasons.EXIT_TAKEN, cause))
         if opening is not None and now_s >= self._pass_due_s(opening):
             opening.is_spent = True
             outcomes += [opening.about(BarrierEventKind.BACKED_OUT), *self._lower()]
@@ -180,6 +190,8 @@ class Passages:
     def _dues(self) -> list[float]:
         wiring, opening = self._wiring, self._opening
         dues = [] if self._exit_free_s is None else [self._exit_free_s + wiring.settle_s]
+        if self._exit_taken_s is not None:
+            dues.append(self._exit_taken_s + wiring.arm_stuck_s)
         dues += self._obstruction.dues_s(opening, self._arm)
         if opening is not None:
             later = (self._pass_due_s(opening), self._fall_due_s(opening))

@@ -5,6 +5,7 @@ first, by a command that changes nothing; only its answer, just now, is followed
 What remains is a freeze in the milliseconds between, and such a pulse is reported as unknown.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import uuid4
@@ -16,13 +17,15 @@ from gate_bridge.agent.errors import (
     ReplyMissingError,
 )
 from gate_bridge.agent.machines.relay import InputListener, Permit
-from gate_bridge.agent.site.broker import ReplyCheck
 from gate_bridge.drivers.vzenith_mqtt import VzenithAnswer, VzenithCommands, read_answer
 from parking.kit.clock import Clock
 from parking.kit.errors import InvalidInputError
 
 GPIO: Final = "gpio_out"
 DIRECT: Final = "gate_direct_open"
+
+ReplyCheck = Callable[[bytes], bool]
+"""Says whether a reply belongs to the command that waits."""
 
 
 class Commander(Protocol):

@@ -178,6 +178,7 @@ FULLY_WIRED = [
         f"loop+ pulse {RISES} exit+ blind loop- exit- wait:1",
         "car opening/1 opened/1 free passed/1 lower",
     ),
+    ("the exit loop stays occupied", "exit+ wait:20 wait:20 exit-", "obstructed"),
     (
         "somebody walks through the exit loop",
         "exit+ exit- loop+ exit+ exit- wait:1 loop-",
