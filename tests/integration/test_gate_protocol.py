@@ -3,25 +3,16 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import suppress
-from dataclasses import replace
-from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from gate_bridge.agent.options import AgentOptions
-from gate_bridge.agent.play import play_lane
 from gate_bridge.options import BridgeOptions, ReadingLimits
 from gate_bridge.server import GateBridge
 from gate_bridge.wire.limits import SUBPROTOCOL, WireLimits
@@ -441,49 +432,6 @@ async def test_a_lane_that_left_is_not_listened_for(stage: Stage, valkey: Valkey
         await agent.hello()
         assert await becomes(1)
     assert await becomes(0)
-
-
-async def test_tls_is_served_and_its_certificate_checked(valkey_url: str, tmp_path: Path) -> None:
-    certificate, key = make_certificate(tmp_path)
-    options = BridgeOptions(tls_cert=certificate, tls_key=key)
-    async with open_stage(valkey_url, tmp_path, options) as stage:
-        url = stage.url.replace("ws:", "wss:")
-        unknown = AgentOptions(url=url, lane_id=stage.lane.lane_id, token="device-token")
-        journal = tmp_path / "journal.sqlite"
-        async with play_lane(unknown, journal, SystemClock(), stage.reports.append):
-            await eventually(lambda: len(stage.reported("disconnected")) > 0)
-        assert "certificate" in str(stage.reported("disconnected")[0]["error"])
-        assert stage.service.epochs == {}
-
-        known = replace(unknown, tls_ca=certificate)
-        async with play_lane(known, journal, SystemClock(), stage.reports.append) as lane:
-            await lane.present_car(stage.picture())
-            assert await lane.wait_free(10)
-        assert lane.barrier.pulses == 1
-
-
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    now = SystemClock().now()
-    private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    address = x509.IPAddress(ip_address("127.0.0.1"))
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .sign(private, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    (folder / "c.pem").write_bytes(certificate.public_bytes(pem))
-    (folder / "k.pem").write_bytes(
-        private.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return folder / "c.pem", folder / "k.pem"
 
 
 async def test_a_restart_is_announced(valkey_url: str, tmp_path: Path) -> None:
