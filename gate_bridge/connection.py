@@ -1,7 +1,6 @@
 """One connection of one lane's agent: answers its calls, and calls it."""
 
 import asyncio
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,15 +9,19 @@ from uuid import UUID
 import structlog
 from websockets.asyncio.connection import Connection
 
+from gate_bridge.call_errors import wire_error
 from gate_bridge.fleet import FleetHealth
 from gate_bridge.frame_budgets import FrameBudgets
 from gate_bridge.id_times import check_current, check_times
+from gate_bridge.identity_port import GateIdentity
 from gate_bridge.lane import ConnectedLane, Spawn
 from gate_bridge.metrics import BridgeMetrics
 from gate_bridge.pictures import check_picture
 from gate_bridge.pokes import LanePokes
+from gate_bridge.policies import LanePolicies
 from gate_bridge.presentation import LaneTools
 from gate_bridge.registry import LaneRegistry
+from gate_bridge.renewal import renew
 from gate_bridge.retry import call_once
 from gate_bridge.wire import actions
 from gate_bridge.wire.calls import PendingCall
@@ -26,7 +29,6 @@ from gate_bridge.wire.closing import GateCloseCode
 from gate_bridge.wire.errors import (
     CallUnansweredError,
     FormatViolationError,
-    InternalWireError,
     NotReadyError,
     PayloadInvalidError,
     RateLimitedError,
@@ -34,6 +36,7 @@ from gate_bridge.wire.errors import (
     UnknownActionError,
     WireError,
 )
+from gate_bridge.wire.fields import without_controls
 from gate_bridge.wire.frames import Call, FrameMessage
 from gate_bridge.wire.limits import (
     DISPLAY_LINE_CHARACTERS_MAX,
@@ -43,9 +46,9 @@ from gate_bridge.wire.limits import (
 from gate_bridge.wire.link import Link, LinkClosedError
 from gate_bridge.wire.rate import TokenBucket
 from parking.flows import lane_types
+from parking.gates.shown import ShownCertificate
 from parking.kit.clock import Clock
-from parking.kit.errors import InvalidInputError, ParkingError
-from parking.lanes.errors import PresentationForeignError, PresentationUnknownError
+from parking.kit.errors import ParkingError
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -71,6 +74,7 @@ class ConnectionTools:
     fleet: FleetHealth
     metrics: BridgeMetrics
     spawn: Spawn
+    identity: GateIdentity | None = None
 
 
 class GateConnection:
@@ -80,12 +84,22 @@ class GateConnection:
     lane's events is kept, and a large picture does not hold up the barrier's feedback.
     """
 
-    def __init__(self, socket: Connection, lane: lane_types.Lane, tools: ConnectionTools) -> None:
+    def __init__(
+        self,
+        socket: Connection,
+        lane: lane_types.Lane,
+        tools: ConnectionTools,
+        shown: ShownCertificate | None = None,
+    ) -> None:
         self._tools = tools
+        self._shown = shown
         self._limits = tools.limits
         self._lane = lane
         self._socket = socket
         self._link = Link(socket, tools.limits, "b")
+        self._policies = LanePolicies(
+            tools.lane_tools.service, lane, tools.limits, tools.lane_tools.limits
+        )
         self._connected: ConnectedLane | None = None
         self._superseded = False
         self._call_rate = TokenBucket(tools.limits.calls_per_s, tools.limits.calls_burst)
@@ -117,14 +131,19 @@ class GateConnection:
 
     def supersede(self) -> None:
         """Close: a newer connection of the lane exists, so nothing may be sent on this one."""
+        self._fence(GateCloseCode.SUPERSEDED, "a newer connection of this lane exists")
+
+    def refuse_certificate(self) -> None:
+        """Close: the lane's certificate was revoked or has expired."""
+        self._fence(GateCloseCode.IDENTITY_REFUSED, "the certificate is no longer accepted")
+
+    def _fence(self, code: GateCloseCode, reason: str) -> None:
         if self._superseded:
             return
         self._superseded = True
         if self._connected is not None:
             self._connected.close()
-        self._tools.spawn(
-            self._link.close(GateCloseCode.SUPERSEDED, "a newer connection of this lane exists")
-        )
+        self._tools.spawn(self._link.close(code, reason))
 
     async def send_open(self, command: lane_types.OpenCommand) -> PendingCall:
         """Put an order on the wire, under this connection's epoch."""
@@ -149,7 +168,7 @@ class GateConnection:
                 presentation_id=presentation_id,
                 # Names of places go into the text: what the wire refuses must not cost the answer.
                 lines=[
-                    actions.without_controls(line[:DISPLAY_LINE_CHARACTERS_MAX])
+                    without_controls(line[:DISPLAY_LINE_CHARACTERS_MAX])
                     for line in text.lines[:DISPLAY_LINES_MAX]
                 ],
                 qr=text.qr,
@@ -184,9 +203,9 @@ class GateConnection:
                 _CONNECT_TIMEOUT_S,
             )
         except Exception as error:  # noqa: BLE001 - whatever failed, the agent comes again
-            await self._link.refuse(call_id, self._wire_error(error, "Hello"))
+            await self._link.refuse(call_id, wire_error(error, "Hello", self.lane_id))
             lasting = isinstance(error, ParkingError) and not error.retryable
-            code = GateCloseCode.TOKEN_REFUSED if lasting else GateCloseCode.TRY_AGAIN_LATER
+            code = GateCloseCode.IDENTITY_REFUSED if lasting else GateCloseCode.TRY_AGAIN_LATER
             await self._link.close(code, "the lane cannot be taken")
             return False
         self.session_epoch = connection.session_epoch
@@ -236,6 +255,7 @@ class GateConnection:
         workers = [
             asyncio.create_task(_work_off(self._events)),
             asyncio.create_task(_work_off(self._frames)),
+            asyncio.create_task(self._policies.announce(self._link.calls.send)),
         ]
         try:
             while True:
@@ -271,8 +291,19 @@ class GateConnection:
                 if not budget.take(len(image)):
                     raise RateLimitedError("frame_bytes_per_s", budget.rate_per_s)
                 self._enqueue(self._frames, call, lambda: self._store(payload, image, received_s))
-            case actions.Presentation() | actions.Observation() | actions.BarrierEvent():
+            case (
+                actions.Presentation()
+                | actions.Observation()
+                | actions.BarrierEvent()
+                | actions.OfflineDecision()
+            ):
                 self._enqueue(self._events, call, lambda: self._record(payload))
+            case actions.FetchPolicy():
+                self._enqueue(self._events, call, lambda: self._policies.part(payload))
+            case actions.RenewCertificate():
+                self._enqueue(
+                    self._events, call, lambda: renew(self._tools.identity, self._shown, payload)
+                )
             case _:
                 raise FormatViolationError("action", "Hello once on each connection", call.id)
 
@@ -316,33 +347,9 @@ class GateConnection:
         try:
             result = await work()
         except Exception as error:  # noqa: BLE001 - the loop of one connection outlives one call
-            await self._link.refuse(call.id, self._wire_error(error, call.action))
+            await self._link.refuse(call.id, wire_error(error, call.action, self.lane_id))
         else:
             await self._link.reply(call.id, result)
-
-    def _wire_error(self, error: Exception, action: str) -> WireError:
-        match error:
-            case WireError():
-                return error
-            case InvalidInputError():
-                return PayloadInvalidError(error.field, f"expected {error.expected}")
-            case PresentationUnknownError() | PresentationForeignError():
-                return PayloadInvalidError("presentation_id", "expected one of this lane")
-            case ParkingError(retryable=True):
-                return NotReadyError("the service is not ready; try again", {"code": error.code})
-            case ParkingError():
-                _log.warning("gate_call_refused", action=action, code=error.code, **self._names())
-                return PayloadInvalidError("payload", f"refused: {error.code}")
-            case _:
-                correlation_id = secrets.token_hex(8)
-                _log.error(
-                    "gate_call_failed",
-                    action=action,
-                    correlation_id=correlation_id,
-                    exc_info=error,
-                    **self._names(),
-                )
-                return InternalWireError(correlation_id)
 
     def _end(self) -> None:
         if self._connected is not None:

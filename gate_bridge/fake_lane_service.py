@@ -17,13 +17,15 @@ from parking.flows.lane_types import (
     Lane,
     LaneEvent,
     LaneReport,
+    OfflineDecision,
     OpenCommand,
+    PolicyPart,
     PresentationState,
     ReadSource,
     TrackedCar,
 )
 from parking.kit.clock import Clock
-from parking.kit.errors import UnavailableError
+from parking.kit.errors import InvalidInputError, UnavailableError
 from parking.kit.ids import derive_id
 from parking.lanes.errors import EventOutOfOrderError, PresentationUnknownError
 from parking.lanes.service import COMMANDS_PER_PRESENTATION_MAX
@@ -70,6 +72,9 @@ class FakeLaneService:
         default_factory=dict[UUID, tuple[CommandState, str | None]]
     )
     health: dict[UUID, LaneReport] = field(default_factory=dict[UUID, LaneReport])
+
+    offline_decisions: list[OfflineDecision] = field(default_factory=list[OfflineDecision])
+    policies: dict[UUID, PolicyPart] = field(default_factory=dict[UUID, PolicyPart])
 
     def add_lane(self, lane: Lane, token: str) -> None:
         """Make a lane known."""
@@ -123,6 +128,28 @@ class FakeLaneService:
         """Record physical feedback."""
         self._commit(lane, event.event, "BarrierEvent", event.kind)
         return self.last_seqs[lane.lane_id]
+
+    async def record_offline_decision(self, lane: Lane, decision: OfflineDecision) -> int:
+        """Record what a gate decided by itself."""
+        if self._commit(lane, decision.event, "OfflineDecision", decision.reason):
+            self.offline_decisions.append(decision)
+        return self.last_seqs[lane.lane_id]
+
+    async def refresh_policy(self, lane: Lane) -> int:
+        """Return the version of the policy that a test gave the lane."""
+        self._maybe_fail()
+        policy = self.policies.get(lane.lane_id)
+        return 0 if policy is None else policy.version
+
+    async def policy_part(self, lane: Lane, have_version: int, chunk: int) -> PolicyPart:
+        """Return the policy that a test gave the lane, in one part."""
+        self._maybe_fail()
+        policy = self.policies.get(lane.lane_id, PolicyPart(version=0))
+        if policy.version in {0, have_version}:
+            return PolicyPart(version=policy.version)
+        if chunk >= policy.chunks:
+            raise InvalidInputError("chunk", f"less than {policy.chunks}")
+        return policy
 
     async def decide(
         self, lane: Lane, presentation_id: UUID, read: PlateRead, source: ReadSource

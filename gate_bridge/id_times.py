@@ -12,6 +12,7 @@ from gate_bridge.wire.actions import (
     CurrentPresentation,
     Frame,
     Observation,
+    OfflineDecision,
     Presentation,
     PresentationState,
     WireModel,
@@ -48,6 +49,9 @@ def check_times(payload: WireModel, now: datetime) -> None:
                 )
         case BarrierEvent():
             _agree("occurred_at", payload.occurred_at, "event_id", payload.event_id)
+        case OfflineDecision():
+            _agree("occurred_at", payload.occurred_at, "event_id", payload.event_id)
+            _agree("occupied_at", payload.occupied_at, "presentation_id", payload.presentation_id)
         case Observation():
             _agree("captured_at", payload.captured_at, "event_id", payload.event_id)
         case Frame():

@@ -17,6 +17,7 @@ from gate_bridge.wire.actions import (
     CurrentPresentation,
     Frame,
     Observation,
+    OfflineDecision,
     Presentation,
 )
 from gate_bridge.wire.errors import (
@@ -24,6 +25,7 @@ from gate_bridge.wire.errors import (
     PayloadInvalidError,
     RateLimitedError,
 )
+from gate_bridge.wire.offline import OfflineChoice
 from parking.flows import lane_types
 from parking.kit.clock import Clock
 from parking.plates.reads import Alternative, PlateRead
@@ -154,6 +156,19 @@ class ConnectedLane:
                 self._camera_read(event)
             case BarrierEvent():
                 _log.info("barrier_event", lane_id=str(self.lane.lane_id), kind=event.kind.value)
+            case OfflineDecision():
+                self._decided_offline(event)
+
+    def _decided_offline(self, event: OfflineDecision) -> None:
+        _log.info(
+            "offline_decision",
+            lane_id=str(self.lane.lane_id),
+            choice=event.choice.value,
+            reason=event.reason.value,
+        )
+        if self._run is not None and self._run.presentation_id == event.presentation_id:
+            # It may stand there still, with an order that is to be sent after all.
+            self._run.poke()
 
     def _camera_read(self, event: Observation) -> None:
         run = self._run
@@ -188,6 +203,23 @@ class ConnectedLane:
                 )
             case BarrierEvent():
                 return await service.record_barrier_event(self.lane, _barrier_event(event))
+            case OfflineDecision():
+                return await service.record_offline_decision(self.lane, _offline_decision(event))
+
+
+def _offline_decision(event: OfflineDecision) -> lane_types.OfflineDecision:
+    return lane_types.OfflineDecision(
+        event=lane_types.LaneEvent(event.event_id, event.seq, event.occurred_at),
+        presentation_id=event.presentation_id,
+        command_id=event.command_id,
+        is_open=event.choice is OfflineChoice.OPEN,
+        reason=event.reason.value,
+        observation_id=event.observation_id,
+        policy_version=event.policy_version,
+        risk_minor=event.risk_minor,
+        occupied_at=event.occupied_at,
+        clock_uncertainty_ms=event.clock_uncertainty_ms,
+    )
 
 
 def _plate_read(event: Observation) -> PlateRead:

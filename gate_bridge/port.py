@@ -14,7 +14,9 @@ from parking.flows.lane_types import (
     Lane,
     LaneEvent,
     LaneReport,
+    OfflineDecision,
     OpenCommand,
+    PolicyPart,
     PresentationState,
     ReadSource,
     TrackedCar,
@@ -65,6 +67,25 @@ class LaneService(Protocol):
 
     async def record_barrier_event(self, lane: Lane, event: BarrierEvent) -> int:
         """Record physical feedback; return the lane's last committed seq."""
+        ...
+
+    async def record_offline_decision(self, lane: Lane, decision: OfflineDecision) -> int:
+        """Record what a gate decided by itself; return the lane's last committed seq.
+
+        A failure to draw the consequences at once is no failure of this call: they are drawn later.
+        """
+        ...
+
+    async def refresh_policy(self, lane: Lane) -> int:
+        """Bring the lane's policy up to date; return its version, or 0 where it has none."""
+        ...
+
+    async def policy_part(self, lane: Lane, have_version: int, chunk: int) -> PolicyPart:
+        """Return a part of the lane's newest policy; an empty one where the agent has it.
+
+        Raises:
+            InvalidInputError: it has no such part.
+        """
         ...
 
     async def decide(

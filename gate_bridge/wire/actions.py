@@ -1,93 +1,47 @@
 """Every action of the gate wire: payload of the call and payload of its result."""
 
-import unicodedata
 from collections.abc import Mapping
-from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import orjson
-from pydantic import (
-    UUID7,
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-)
+from pydantic import UUID7, Field, ValidationError
 
 from gate_bridge.wire.errors import PayloadInvalidError
+from gate_bridge.wire.fields import (
+    CertificateRequest,
+    CertificateText,
+    DisplayLine,
+    Empty,
+    Epoch,
+    PlateText,
+    Probability,
+    QrText,
+    Reason,
+    Sequence,
+    SequenceOrZero,
+    ShortText,
+    Time,
+    TtlMs,
+    WireModel,
+)
 from gate_bridge.wire.limits import (
     ALTERNATIVES_MAX,
+    AUTHORITIES_MAX,
     CLOCK_OFFSET_MS_MAX,
     DEVICES_MAX,
-    DISPLAY_LINE_CHARACTERS_MAX,
     DISPLAY_LINES_MAX,
-    DISPLAY_QR_CHARACTERS_MAX,
     QUEUE_DEPTH_MAX,
-    SEQ_MAX,
-    TTL_MS_MAX,
     TTL_MS_MIN,
 )
-
-
-def _iso_text(value: object) -> object:
-    # Pydantic also reads numbers as seconds since 1970; the wire has one way to write a time.
-    if isinstance(value, datetime) or (isinstance(value, str) and "T" in value):
-        return value
-    raise ValueError("expected a time such as 2026-03-01T08:00:00Z")
-
-
-_CONTROL_CATEGORIES = frozenset({"Cc", "Zl", "Zp"})
-
-
-def _is_control(character: str) -> bool:
-    return unicodedata.category(character) in _CONTROL_CATEGORIES
-
-
-def _one_line(value: str) -> str:
-    # PostgreSQL keeps no U+0000, and no display, log or report needs any of the others.
-    if any(map(_is_control, value)):
-        raise ValueError("expected text without control characters and line breaks")
-    return value
-
-
-def without_controls(text: str) -> str:
-    """Return `text` with a space for every character that no text of the wire may have."""
-    return "".join(" " if _is_control(character) else character for character in text)
-
-
-Time = Annotated[AwareDatetime, BeforeValidator(_iso_text), Field(strict=False)]
-Sequence = Annotated[int, Field(ge=1, le=SEQ_MAX)]
-SequenceOrZero = Annotated[int, Field(ge=0, le=SEQ_MAX)]
-Epoch = Annotated[int, Field(ge=1, le=SEQ_MAX)]
-ClockOffsetMs = Annotated[int, Field(ge=-CLOCK_OFFSET_MS_MAX, le=CLOCK_OFFSET_MS_MAX)]
-TtlMs = Annotated[int, Field(ge=TTL_MS_MIN, le=TTL_MS_MAX)]
-Text = Annotated[str, AfterValidator(_one_line)]
-ShortText = Annotated[Text, Field(min_length=1, max_length=64)]
-Probability = Annotated[float, Field(ge=0, le=1)]
-PlateText = Annotated[Text, Field(min_length=1, max_length=16)]
-Reason = Annotated[Text, Field(min_length=1, max_length=200)]
-DisplayLine = Annotated[Text, Field(max_length=DISPLAY_LINE_CHARACTERS_MAX)]
-QrText = Annotated[Text, Field(min_length=1, max_length=DISPLAY_QR_CHARACTERS_MAX)]
-
-
-class WireModel(BaseModel):
-    """Strict and closed: a misspelt field is an error that names it, never silence."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-    def to_json(self) -> bytes:
-        """Return the payload in JSON."""
-        return self.model_dump_json().encode()
-
-
-class Empty(WireModel):
-    """A result without content."""
+from gate_bridge.wire.offline import (
+    FetchPolicy,
+    FetchPolicyResult,
+    OfflineDecision,
+    PolicyAvailable,
+)
 
 
 class PresentationState(StrEnum):
@@ -320,18 +274,51 @@ class Display(WireModel):
     ttl_ms: Annotated[int, Field(ge=TTL_MS_MIN, le=600_000)]
 
 
-AgentEvent = Presentation | Observation | BarrierEvent
+class RenewCertificate(WireModel):
+    """The gate asks for the certificate that follows the one of this connection.
+
+    Attributes:
+        request: PKCS#10 in DER, in base64.
+    """
+
+    request: CertificateRequest
+
+
+class RenewCertificateResult(WireModel):
+    """The new certificate; the old one stays valid until it expires.
+
+    Attributes:
+        certificate: In DER, in base64.
+        authorities: What to check bridges against from now on, likewise.
+    """
+
+    certificate: CertificateText
+    authorities: Annotated[list[CertificateText], Field(min_length=1, max_length=AUTHORITIES_MAX)]
+    not_after: Time
+
+
+AgentEvent = Presentation | Observation | BarrierEvent | OfflineDecision
 
 AGENT_CALLS: Mapping[str, type[WireModel]] = MappingProxyType(
     {
         model.__name__: model
-        for model in (Hello, Heartbeat, Presentation, Observation, BarrierEvent, Frame)
+        for model in (
+            Hello,
+            Heartbeat,
+            Presentation,
+            Observation,
+            BarrierEvent,
+            OfflineDecision,
+            Frame,
+            FetchPolicy,
+            RenewCertificate,
+        )
     }
 )
 """What an agent may call, by the action's name. Frame comes as a binary message only."""
 
 BRIDGE_CALLS: Mapping[str, type[WireModel]] = MappingProxyType(
-    {model.__name__: model for model in (OpenBarrier, Display)}
+    {model.__name__: model for model in (OpenBarrier, Display, PolicyAvailable)}
 )
 """What the bridge may call, by the action's name."""
 
@@ -343,8 +330,12 @@ RESULTS: Mapping[str, type[WireModel]] = MappingProxyType(
         "Observation": Acknowledged,
         "BarrierEvent": Acknowledged,
         "Frame": FrameResult,
+        "RenewCertificate": RenewCertificateResult,
         "OpenBarrier": OpenBarrierResult,
         "Display": Empty,
+        "OfflineDecision": Acknowledged,
+        "FetchPolicy": FetchPolicyResult,
+        "PolicyAvailable": Empty,
     }
 )
 """The result of each action."""

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from gate_bridge.wire.actions import WireModel, read_payload
+from gate_bridge.wire.actions import read_payload
 from gate_bridge.wire.errors import CallRefusedError, CallUnansweredError, RateLimitedError
+from gate_bridge.wire.fields import WireModel
 from gate_bridge.wire.frames import CallFailure, CallResult, encode_call, encode_frame
 
 ResultT = TypeVar("ResultT", bound=WireModel)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 SUBPROTOCOL = "sesame.gate.v1"
+SUBPROTOCOLS = (SUBPROTOCOL,)
+"""The versions of the wire that this end speaks, the newest first."""
 PATH_PREFIX = "/gates/"
 
 CALL_ID_CHARACTERS_MAX = 64
@@ -20,6 +22,10 @@ ALTERNATIVES_MAX = 10  # Of one read; as many as the domain keeps.
 QUEUE_DEPTH_MAX = 10_000_000
 CLOCK_OFFSET_MS_MAX = 2**31 - 1  # About 25 days; a clock that is further off says just that.
 DEVICES_MAX = 32
+
+CERTIFICATE_REQUEST_CHARACTERS_MAX = 12_000
+CERTIFICATE_CHARACTERS_MAX = 8_000
+AUTHORITIES_MAX = 5
 
 DISPLAY_LINES_MAX = 6
 DISPLAY_LINE_CHARACTERS_MAX = 80
@@ -46,6 +52,8 @@ class WireLimits:
         heartbeat_interval_s: Time between two heartbeats of an agent.
         reply_timeout_s: Time a peer has for answering a call.
         ping_interval_s: Time between two WebSocket pings, and the time a pong may take.
+        policy_first_s: Longest time from Hello to the first word of the offline policy.
+        policy_every_s: Longest time between two words of it.
     """
 
     text_bytes_max: int = 64 * 1024
@@ -62,6 +70,8 @@ class WireLimits:
     heartbeat_interval_s: float = 10.0
     reply_timeout_s: float = 5.0
     ping_interval_s: float = 20.0
+    policy_first_s: float = 4.0
+    policy_every_s: float = 300.0
 
     @property
     def message_bytes_max(self) -> int:

@@ -6,10 +6,10 @@ from typing import ClassVar
 from websockets.asyncio.connection import Connection
 from websockets.exceptions import ConnectionClosed
 
-from gate_bridge.wire.actions import WireModel
 from gate_bridge.wire.calls import OutgoingCalls
 from gate_bridge.wire.closing import GateCloseCode
 from gate_bridge.wire.errors import CallUnansweredError, WireError
+from gate_bridge.wire.fields import WireModel
 from gate_bridge.wire.frames import (
     Call,
     CallFailure,

@@ -27,7 +27,9 @@ __all__ = [
     "LaneEvent",
     "LaneReport",
     "ObservationMethod",
+    "OfflineDecision",
     "OpenCommand",
+    "PolicyPart",
     "PresentationState",
     "ReadSource",
     "ReadState",
@@ -96,6 +98,46 @@ class BarrierEvent:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfflineDecision:
+    """What a gate decided by itself while it had no network.
+
+    Attributes:
+        observation_id: The event that reported the plate; None without one.
+        policy_version: None where the gate has never had a policy.
+        risk_minor: What may be lost by it, as the policy says.
+        occupied_at: When the car came.
+        clock_uncertainty_ms: How far off the times may be; None where the time was not known.
+    """
+
+    event: LaneEvent
+    presentation_id: UUID
+    command_id: UUID | None
+    is_open: bool
+    reason: str
+    observation_id: UUID | None
+    policy_version: int | None
+    risk_minor: int
+    occupied_at: datetime
+    clock_uncertainty_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyPart:
+    """A part of a lane's newest signed policy; `chunks` is 0 where there is nothing to fetch.
+
+    Attributes:
+        version: 0 where the lane has no policy.
+    """
+
+    version: int
+    chunk: int = 0
+    chunks: int = 0
+    public_key: bytes = b""
+    signature: bytes = b""
+    data: bytes = field(default=b"", repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class FrameUpload:
     """One picture of the presentation, as it came."""
@@ -148,11 +190,13 @@ class ReadSource:
     Attributes:
         name: Which weights, or which camera.
         heading: As far as the camera saw it.
+        is_fallback: Whether it is the best guess only, because nobody was sure in time.
     """
 
     method: ObservationMethod
     name: str
     heading: Heading = Heading.UNKNOWN
+    is_fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)

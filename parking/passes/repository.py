@@ -291,6 +291,30 @@ async def find_rights_of_plate(
     return [(right, product) for right, product in await unit.session.exec(statement)]
 
 
+async def list_opening_plates(
+    unit: UnitOfWork, operator_id: UUID, *, rows: int
+) -> list[tuple[RightPlate, AssignedRight, RightSpecification]]:
+    """Return the plates on an operator's passes that open gates, the newest pass first."""
+    statement = (
+        select(RightPlate, AssignedRight, RightSpecification)
+        .join(
+            AssignedRight,
+            (col(AssignedRight.operator_id) == col(RightPlate.operator_id))
+            & (col(AssignedRight.id) == col(RightPlate.right_id)),
+        )
+        .join(
+            RightSpecification,
+            (col(RightSpecification.operator_id) == col(AssignedRight.operator_id))
+            & (col(RightSpecification.id) == col(AssignedRight.specification_id)),
+        )
+        .where(col(RightPlate.operator_id) == operator_id, col(RightPlate.removed_at).is_(None))
+        .where(col(AssignedRight.state).in_(OPENING_STATES))
+        .order_by(col(AssignedRight.id).desc())
+        .limit(rows)
+    )
+    return list(await unit.session.exec(statement))
+
+
 async def take_due(unit: UnitOfWork, lease: timedelta) -> list[tuple[UUID, UUID]]:
     """Take passes whose next step is due, for `lease`; returns (operator, pass)."""
     values = {"now": unit.now(), "lease": lease, "rows": DUE_PASSES_MAX}

@@ -62,6 +62,13 @@ class ReceiptSigner:
             headers={"kid": self._key_id, "typ": RECEIPT_TYPE},
         )
 
+    def sign_bytes(self, message: bytes) -> tuple[str, bytes]:
+        """Return the key's name and its signature of what is no receipt.
+
+        The message must begin with words of its own kind, so that it is never taken for another.
+        """
+        return self._key_id, self._key.sign(message)
+
 
 def open_receipt(text: str, keys: PublicKeys) -> dict[str, Any]:
     """Return what a receipt says, if one of the keys has signed it.

@@ -1,0 +1,73 @@
+"""The policy of one connected lane: told of now and then, and handed over in parts."""
+
+import asyncio
+import base64
+import random
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from gate_bridge.options import ReadingLimits
+from gate_bridge.port import LaneService
+from gate_bridge.retry import call_once
+from gate_bridge.wire.limits import WireLimits
+from gate_bridge.wire.offline import FetchPolicy, FetchPolicyResult, PolicyAvailable
+from parking.flows.lane_types import Lane
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+Tell = Callable[[PolicyAvailable], Awaitable[object]]
+
+
+class LanePolicies:
+    """What the bridge does about the policy of one connection's lane."""
+
+    def __init__(
+        self, service: LaneService, lane: Lane, wire: WireLimits, limits: ReadingLimits
+    ) -> None:
+        self._service = service
+        self._lane = lane
+        self._wire = wire
+        self._limits = limits
+
+    async def announce(self, tell: Tell) -> None:
+        """Tell the agent which version there is, now and then, until cancelled.
+
+        At random moments: after a restart every lane comes back at once, and a policy takes work.
+        """
+        longest_s = self._wire.policy_first_s
+        while True:
+            await asyncio.sleep(longest_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+            longest_s = self._wire.policy_every_s
+            try:
+                version = await call_once(
+                    lambda: self._service.refresh_policy(self._lane),
+                    self._limits.service_timeout_s,
+                )
+                if version:
+                    await tell(PolicyAvailable(version=version))
+            except Exception as error:  # noqa: BLE001 - the next turn may succeed; the lane goes on
+                _log.warning("policy_failed", error=repr(error), lane_id=str(self._lane.lane_id))
+
+    async def part(self, wanted: FetchPolicy) -> FetchPolicyResult:
+        """Return the part that the agent asks for.
+
+        Raises:
+            ParkingError: the domain does not answer, or there is no such part.
+        """
+        part = await call_once(
+            lambda: self._service.policy_part(self._lane, wanted.have_version, wanted.chunk),
+            self._limits.service_timeout_s,
+        )
+        return FetchPolicyResult(
+            version=part.version,
+            chunk=part.chunk,
+            chunks=part.chunks,
+            public_key=_text(part.public_key),
+            signature=_text(part.signature),
+            data=_text(part.data),
+        )
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
