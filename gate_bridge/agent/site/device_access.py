@@ -30,7 +30,6 @@ FIXED_PREFIX: Final = "/NotificationInfo/"
 FIXED_DRIVER: Final = "dahua"
 METHODS: Final = ("POST", "PUT")
 _QUERY_FIELDS_MAX: Final = 16
-_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 Network = IPv4Network | IPv6Network
 
@@ -139,7 +138,7 @@ class Refused:
 
     status: int
     device_name: str = ""
-    headers: Mapping[str, str] = _NO_HEADERS
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class DeviceAccess:

@@ -164,14 +164,13 @@ class Listener:
         body = bytearray()
         try:
             async with asyncio.timeout(self._times.body_s):
-                if not is_too_large:
-                    async for chunk in request.stream():
+                async for chunk in request.stream():
+                    is_too_large = is_too_large or len(body) + len(chunk) > bytes_max
+                    if is_too_large:
+                        # To the end, if it is near; see `_refuse`.
+                        body.clear()
+                    else:
                         body += chunk
-                        if len(body) > bytes_max:
-                            is_too_large = True
-                            break
-                if is_too_large:
-                    await _discard(request)
         except TimeoutError:
             raise _Unread(413 if is_too_large else 408) from None
         except ClientDisconnect:

@@ -13,7 +13,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from parking.kit.errors import InvalidInputError
+from parking.kit.errors import InvalidInputError, UnavailableError
 
 CONNECTIONS_MAX: Final = 256  # Beyond them the server refuses by itself: no site has as many.
 KEEP_ALIVE_S: Final = 30
@@ -92,8 +92,8 @@ async def serve_devices(
                 {ready, serving}, timeout=START_S_MAX, return_when=asyncio.FIRST_COMPLETED
             )
             ready.cancel()
-            if serving.done():
-                serving.result()
+            if not server.ready.is_set():
+                raise UnavailableError("listener: the server did not start")
             port: int = listening.getsockname()[1]
             _log.info("device_listener_listens", host=at.host, port=port)
             yield port

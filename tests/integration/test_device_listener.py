@@ -1,0 +1,298 @@
+"""The listener of a site over real sockets, with curl as the device that nobody here wrote."""
+
+import asyncio
+from ipaddress import ip_network
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gate_bridge.agent.errors import JournalFullError
+from gate_bridge.agent.site.device_access import DeviceLimits, ListenedDevice
+from gate_bridge.agent.site.listener import ListenerTimes
+from gate_bridge.drivers.digest import DigestAlgorithm
+from parking.kit.errors import InvalidInputError
+from tests.factories.device_site import (
+    NOW,
+    SayingDriver,
+    Site,
+    device,
+    needs_curl,
+    open_device,
+    site,
+)
+
+pytestmark = needs_curl
+DIGEST = ("--digest", "-u", "user:s3cret")
+XML = b"<EventNotificationAlert><eventType>VMD</eventType></EventNotificationAlert>"
+
+
+def kept(at: Site) -> list[tuple[str, str, bytes]]:
+    return [(name, message.target, message.body) for name, message in at.intake.kept]
+
+
+@pytest.mark.parametrize("algorithm", DigestAlgorithm)
+async def test_curl_proves_its_password(algorithm: DigestAlgorithm) -> None:
+    async with site(device(algorithm=algorithm)) as at:
+        assert await at.curl("/devices/cam/ISAPI/x?a=b", *DIGEST, body=XML) == 200
+        assert kept(at) == [("cam", "/ISAPI/x", XML)]
+        ((_, message),) = at.intake.kept
+        assert message.received_at == NOW
+        assert "authorization" not in message.headers
+        assert message.headers["content-type"] == "application/x-www-form-urlencoded"
+        assert len(at.intake.acted) == 1
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        (),
+        ("--digest", "-u", "user:bad"),
+        ("--digest", "-u", "other:s3cret"),
+        ("-u", "user:s3cret"),
+        ("-H", "Authorization: Digest username=user"),
+        ("-H", "Authorization: Digest " + 'x="' * 500),
+        ("-H", "Authorization: Token s3cret"),
+    ],
+)
+async def test_who_does_not_prove_it_is_asked_to(proof: tuple[str, ...]) -> None:
+    async with site(device()) as at:
+        status, answer = await at.curl_reply("/devices/cam", "-i", *proof, body=XML)
+        assert status == 401
+        assert b'www-authenticate: Digest realm="sesame", qop="auth", algorithm=MD5' in answer
+        assert at.intake.kept == []
+
+
+async def test_a_proof_is_not_taken_twice() -> None:
+    async with site(device()) as at, httpx.AsyncClient() as client:
+        url = f"{at.url}/devices/cam"
+        first = await client.post(url, content=XML, auth=httpx.DigestAuth("user", "s3cret"))
+        assert first.status_code == 200
+        proof = first.request.headers["authorization"]
+        again = await client.post(url, content=XML, headers={"authorization": proof})
+        assert again.status_code == 401
+        assert again.headers["www-authenticate"].endswith("stale=true")
+        elsewhere = await client.post(url + "/x", content=XML, headers={"authorization": proof})
+        assert elsewhere.headers["www-authenticate"].endswith("stale=false")
+        assert at.intake.bodies == [XML]
+
+
+async def test_devices_do_not_speak_for_each_other() -> None:
+    other = device("other", username="other", password="0ther")
+    async with site(device(), other) as at:
+        assert await at.curl("/devices/other", *DIGEST, body=XML) == 401
+        assert await at.curl("/devices/other", "--digest", "-u", "other:0ther", body=XML) == 200
+        assert [name for name, _ in at.intake.kept] == ["other"]
+
+
+async def test_what_is_not_there_is_answered_in_one_way() -> None:
+    far = device("far", allow_from=(ip_network("10.0.0.0/8"), ip_network("fd00::/8")))
+    async with site(device(), far) as at, httpx.AsyncClient() as client:
+        answers: list[tuple[int, bytes, list[str]]] = []
+        for path in ("/devices/none", "/devices/", "/devices", "/", "/x", "/devices/far/x"):
+            answer = await client.post(at.url + path, content=XML)
+            answers.append((answer.status_code, answer.content, sorted(answer.headers)))
+        assert answers == [(404, b"", ["content-length", "date"])] * 6
+        for method in ("GET", "DELETE", "HEAD"):
+            refused = await client.request(method, at.url + "/devices/cam")
+            assert (refused.status_code, refused.headers["allow"]) == (405, "POST, PUT")
+        assert at.intake.kept == []
+
+
+async def test_health_needs_no_proof() -> None:
+    async with site(device()) as at:
+        assert await at.curl_reply("/healthz") == (200, b'{"status":"ok"}')
+
+
+@pytest.mark.parametrize(
+    ("path", "header", "status"),
+    [
+        ("/devices/cam", "Authorization: Token t0ken", 200),
+        ("/devices/cam", "authorization: bearer t0ken", 200),
+        ("/devices/cam?a=1&token=t0ken", "X: y", 200),
+        ("/devices/cam", "Authorization: Token t0ken2", 401),
+        ("/devices/cam?token=", "X: y", 401),
+        ("/devices/cam", "X: y", 401),
+    ],
+)
+async def test_a_token(path: str, header: str, status: int) -> None:
+    async with site(device(username="", password="", token="t0ken")) as at:
+        assert await at.curl(path, "-H", header, body=XML) == status
+        assert at.intake.bodies == ([XML] if status == 200 else [])
+        assert "t0ken" not in repr(at.intake.kept)
+
+
+async def test_a_device_without_proof_posts_from_its_network_only() -> None:
+    async with site(open_device()) as at:
+        # What a header claims of the address counts for nothing.
+        assert await at.curl("/devices/cam", "-H", "X-Forwarded-For: 8.8.8.8", body=XML) == 200
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        device(username="", password=""),
+        device(password=""),
+        device(username=""),
+        device("a/b"),
+        device(""),
+    ],
+)
+async def test_devices_that_cannot_be(wrong: ListenedDevice) -> None:
+    with pytest.raises(InvalidInputError, match=r"device\."):
+        async with site(wrong):
+            pass
+
+
+async def test_two_devices_of_one_name() -> None:
+    with pytest.raises(InvalidInputError, match=r"device\.name"):
+        async with site(device(), device()):
+            pass
+
+
+async def test_a_dahua_camera_whose_path_nobody_can_change() -> None:
+    cameras = [
+        device(name, SayingDriver("dahua"), username=name, password=f"pass-{name}")
+        for name in ("in", "out")
+    ]
+    async with site(*cameras, open_device()) as at:
+        path = "/NotificationInfo/TollgateInfo"
+        assert await at.curl(path, "--digest", "-u", "out:pass-out", body=b"{}") == 200
+        assert await at.curl(path, "--digest", "-u", "in:pass-out", body=b"{}") == 401
+        assert await at.curl(path, "--digest", "-u", "none:x", body=b"{}") == 401
+        assert await at.curl(path, body=b"{}") == 401
+        assert kept(at) == [("out", path, b"{}")]
+    with pytest.raises(InvalidInputError, match=r"device\.b\.username"):
+        async with site(*(device(name, SayingDriver("dahua")) for name in "ab")):
+            pass
+    async with site(open_device()) as at:
+        assert await at.curl("/NotificationInfo/KeepAlive", body=b"{}") == 404
+
+
+async def test_a_form_comes_as_it_was_sent(tmp_path: Path) -> None:
+    picture = tmp_path / "plate.jpg"
+    picture.write_bytes(b"\xff\xd8\xff" + b"\r\n--x" * 300_000 + b"\xff\xd9")
+    async with site(device()) as at:
+        form = ("--form-string", "anpr.xml=<a/>", "-F", f"plate=@{picture};type=image/jpeg")
+        # Over a megabyte, so that curl waits for the go-ahead before it sends.
+        assert await at.curl("/devices/cam", *DIGEST, *form) == 200
+        ((_, message),) = at.intake.kept
+        assert picture.read_bytes() in message.body
+        assert message.headers["content-type"].startswith("multipart/form-data; boundary=")
+
+
+async def test_chunks() -> None:
+    async with site(open_device()) as at:
+        assert await at.curl("/devices/cam", "-H", "Transfer-Encoding: chunked", body=XML) == 200
+        assert at.intake.bodies == [XML]
+
+
+async def test_the_answer_is_the_driver_s() -> None:
+    async with site(open_device(driver=SayingDriver())) as at:
+        assert await at.curl_reply("/devices/cam", body=b"1") == (200, b'{"opens": 0}')
+        at.intake.opens = True
+        assert await at.curl_reply("/devices/cam", body=b"2") == (200, b'{"opens": 1}')
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00\xff", b"<a", b"<!DOCTYPE a [<!ENTITY b 'c'>]><a/>"])
+async def test_what_cannot_be_read_is_kept_and_answered_like_anything_else(body: bytes) -> None:
+    async with site(open_device()) as at:
+        at.intake.breaks = ValueError("not readable")
+        assert await at.curl_reply("/devices/cam", "-X", "POST", body=body) == (200, b"")
+        assert at.intake.bodies == [body]
+
+
+@pytest.mark.parametrize("error", [JournalFullError("full"), OSError("disk"), ValueError("x")])
+async def test_what_is_not_kept_is_to_be_sent_again(error: Exception) -> None:
+    async with site(open_device()) as at:
+        at.intake.refuses = error
+        status, answer = await at.curl_reply("/devices/cam", "-i", body=XML)
+        assert (status, b"retry-after: 1" in answer) == (507, True)
+        assert at.intake.acted == []
+        at.intake.refuses = None
+        assert await at.curl("/devices/cam", body=XML) == 200
+        assert at.intake.bodies == [XML]
+
+
+SMALL = DeviceLimits(body_bytes_max=1000, requests_at_once_max=2)
+
+
+@pytest.mark.parametrize("header", ["X: y", "Transfer-Encoding: chunked", "Expect: 100-continue"])
+async def test_a_body_that_is_too_large(header: str) -> None:
+    small = device(limits=SMALL)
+    async with site(small) as at:
+        # More than a socket holds, and sent to its end before the answer is read.
+        large = b"x" * 3_000_000
+        assert await at.curl("/devices/cam", *DIGEST, "-H", header, body=large) == 413
+        assert await at.curl("/devices/cam", *DIGEST, "-H", header, body=b"x" * 1001) == 413
+        assert at.intake.kept == []
+        assert await at.curl("/devices/cam", *DIGEST, "-H", header, body=b"x" * 1000) == 200
+
+
+async def test_a_body_that_trickles_in() -> None:
+    times = ListenerTimes(body_s=0.1, place_s=5)
+    async with site(open_device(), times=times) as at:
+        head = b"POST /devices/cam HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+        slow, unknown = await asyncio.gather(
+            at.raw(head + b"abc"), at.raw(head.replace(b"cam", b"none") + b"abc")
+        )
+        assert slow.startswith(b"HTTP/1.1 408 ")
+        assert unknown.startswith(b"HTTP/1.1 404 ")
+        assert b"connection: close" in slow
+        assert at.intake.kept == []
+        assert await at.curl("/devices/cam", body=XML) == 200
+
+
+async def test_a_device_that_leaves_in_the_middle_leaves_nothing() -> None:
+    async with site(open_device()) as at:
+        head = b"POST /devices/cam HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc"
+        await at.raw(head, then_close=True)
+        assert await at.curl("/devices/cam", body=XML) == 200
+        assert at.intake.bodies == [XML]
+
+
+async def test_a_device_has_few_requests_at_once_and_the_others_wait() -> None:
+    async with site(device(limits=SMALL), open_device("other")) as at:
+        at.intake.gate = asyncio.Event()
+        posts = [
+            asyncio.create_task(at.curl("/devices/cam", *DIGEST, body=b"%d" % number))
+            for number in range(5)
+        ]
+        await at.intake.until_waiting(2)
+        # The two stand in nobody else's way.
+        other = asyncio.create_task(at.curl("/devices/other", body=XML))
+        await at.intake.until_waiting(3)
+        at.intake.gate.set()
+        assert await asyncio.gather(*posts, other) == [200] * 6
+        assert at.intake.waiting_max == 3
+        assert sorted(at.intake.bodies) == [*(b"%d" % number for number in range(5)), XML]
+
+
+async def test_a_place_that_does_not_come_free() -> None:
+    one = DeviceLimits(requests_at_once_max=1)
+    async with site(device(limits=one), times=ListenerTimes(place_s=0.05)) as at:
+        at.intake.gate = asyncio.Event()
+        first = asyncio.create_task(at.curl("/devices/cam", *DIGEST, body=b"1"))
+        await at.intake.until_waiting(1)
+        status, answer = await at.curl_reply("/devices/cam", "-i", *DIGEST, body=b"2")
+        assert (status, b"retry-after: 1" in answer) == (429, True)
+        at.intake.gate.set()
+        assert await first == 200
+        assert at.intake.bodies == [b"1"]
+
+
+async def test_a_device_that_never_stops() -> None:
+    limits = DeviceLimits(requests_per_s=0.001, requests_burst=3)
+    async with site(device(limits=limits), open_device("other")) as at:
+        statuses = [await at.curl("/devices/cam", *DIGEST, body=b"1") for _ in range(5)]
+        assert statuses == [200, 200, 200, 429, 429]
+        assert len(at.intake.kept) == 3
+        assert await at.curl("/devices/other", body=XML) == 200
+
+
+async def test_tries_without_the_password_cost_the_device_nothing() -> None:
+    limits = DeviceLimits(requests_per_s=0.001, requests_burst=1)
+    async with site(device(limits=limits)) as at:
+        for _ in range(5):
+            assert await at.curl("/devices/cam", "--digest", "-u", "user:bad", body=b"1") == 401
+        assert await at.curl("/devices/cam", *DIGEST, body=b"1") == 200
