@@ -47,6 +47,16 @@ class EventsRenumberedError(ParkingError):
         super().__init__(f"next_seq: {said_seq}, as Hello said, is out of date")
 
 
+class LaneStuckError(ParkingError):
+    """A lane does not follow what its cameras say: its journal cannot be written."""
+
+    code: ClassVar[str] = "LANE_STUCK"
+    retryable: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        super().__init__("lane: its journal does not follow")
+
+
 class LaneOccupiedError(ParkingError):
     """A car stands on the loop already."""
 

@@ -43,7 +43,6 @@ class CameraWatch:
         self._last: WatchedCar | None = None
         self._seen_s = 0.0
         self._reads = 0
-        self._is_presented = False
         self._raised_s: float | None = None
 
     def sight(self, sighting: Sighting, now_s: float) -> list[Step]:
@@ -64,9 +63,8 @@ class CameraWatch:
         if not is_on:
             self._end(now_s)
             return []
-        was_presented, self._is_presented = self._is_presented, True
         best = None if self._car is None else self._car.best
-        return [CarSeen(best)] if was_presented and best is not None else []
+        return [] if best is None else [CarSeen(best, is_restated=True)]
 
     def raised(self, now_s: float) -> list[Step]:
         """Take in that the arm was pulsed for the car that is there."""
@@ -152,7 +150,7 @@ class CameraWatch:
 
     def _begin(self, sighting: Sighting, now_s: float) -> list[Step]:
         self._car = WatchedCar(now_s)
-        self._seen_s, self._reads, self._is_presented = now_s, 1, False
+        self._seen_s, self._reads = now_s, 1
         return [CarCame(), self._car.report(sighting)]
 
     def _is_this_car(self, car: WatchedCar, sighting: Sighting) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from gate_bridge.drivers.port import CameraRead, CarState, Heading
 
@@ -52,12 +53,14 @@ class Sighting:
     Attributes:
         seen_s: When the camera saw the car, by the steady clock.
         is_late: It says nothing of the car that is there now.
+        message_id: Of the stored message that it came with.
     """
 
     device: str
     read: CameraRead
     seen_s: float
     is_late: bool = False
+    message_id: UUID | None = None
 
     @property
     def plate(self) -> str | None:

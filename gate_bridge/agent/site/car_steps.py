@@ -43,9 +43,14 @@ class CarLeft:
 
 @dataclass(frozen=True, slots=True)
 class CarSeen:
-    """A read of the car that stands there."""
+    """A read of the car that stands there.
+
+    Attributes:
+        is_restated: It was reported before, of the car's earlier presentation.
+    """
 
     sighting: Sighting
+    is_restated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

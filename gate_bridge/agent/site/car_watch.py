@@ -98,7 +98,7 @@ class LoopWatch:
         """Take in whether a car stands on the loop."""
         if is_on and self._car is not None:
             best = self._car.best
-            return [] if best is None else [CarSeen(best)]
+            return [] if best is None else [CarSeen(best, is_restated=True)]
         if is_on:
             self._car = WatchedCar(now_s)
             first = self._memory.next_car(now_s - READ_BEFORE_LOOP_S, self._may_be_next)

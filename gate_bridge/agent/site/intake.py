@@ -1,12 +1,92 @@
 """Takes in what devices send: stored first, answered then, acted on last."""
 
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
-from gate_bridge.drivers.port import DeviceMessage
+import structlog
+
+from gate_bridge.agent.errors import DeviceUnknownError
+from gate_bridge.agent.machines.contacts import ContactUse
+from gate_bridge.agent.server_time import steady_seconds
+from gate_bridge.agent.site.car_steps import Ignoring
+from gate_bridge.agent.site.device_line import DeviceLine, UnreadableError
+from gate_bridge.agent.site.lane_desk import REPLY_WINDOW_S, LaneDesk, Machine
+from gate_bridge.agent.site.message_store import KeptInput, KeptMessage, MessageStore
+from gate_bridge.drivers.port import (
+    ArmSignal,
+    CameraRead,
+    DeviceMessage,
+    DeviceSignal,
+    InputSignal,
+    KeepAlive,
+)
+from parking.kit.clock import Clock
+from parking.kit.errors import ParkingError
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+UNDER_WAY_MAX: Final = 256
+RETRY_S: Final = 5.0
+# What a contact said longer ago than this is not taken for what it says now.
+INPUT_AGE_MAX: Final = timedelta(minutes=10)
+# A clock that drifts by less is not written down anew.
+CLOCK_STEP_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class InputMeaning:
+    """What a device's input means for its lane."""
+
+    use: ContactUse
+    is_inverted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A device with its place at a lane.
+
+    Attributes:
+        inputs: What its inputs mean, by their numbers.
+    """
+
+    line: DeviceLine
+    desk: LaneDesk
+    machine: Machine
+    inputs: Mapping[int, InputMeaning]
 
 
 class Intake:
-    """What the listener and the brokers hand their messages to."""
+    """What the listener and the brokers hand their messages to.
+
+    Args:
+        store: Where messages are kept.
+        reply_window_s: How long a device waits for a reply that may open.
+        steady: Seconds of a clock that only goes forward.
+    """
+
+    def __init__(
+        self,
+        store: MessageStore,
+        clock: Clock,
+        reply_window_s: float = REPLY_WINDOW_S,
+        steady: Callable[[], float] = steady_seconds,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._reply_window_s = reply_window_s
+        self._steady = steady
+        self._seats: dict[str, Seat] = {}
+        self._under_way: dict[UUID, KeptMessage] = {}
+        self._remembered_s: dict[str, float] = {}
+        self._tasks: set[asyncio.Task[bool]] = set()
+
+    def seat(self, name: str, seat: Seat) -> None:
+        """Give a device its place; what it sent before is acted on with the next `replay`."""
+        self._seats[name] = seat
 
     async def keep(self, device_name: str, message: DeviceMessage) -> UUID:
         """Store a message durably; return the id that `act` takes.
@@ -15,7 +95,12 @@ class Intake:
             JournalFullError: there is no room: the device is to send it again later.
             DeviceUnknownError: the site has no such device.
         """
-        raise NotImplementedError
+        if device_name not in self._seats:
+            raise DeviceUnknownError(device_name)
+        kept = await self._store.keep(device_name, message)
+        if len(self._under_way) < UNDER_WAY_MAX:
+            self._under_way[kept.stored_id] = kept
+        return kept.stored_id
 
     async def act(self, stored_id: UUID) -> bool:
         """Do what the message calls for; return whether the arm is to rise by the reply.
@@ -23,4 +108,132 @@ class Intake:
         True only for devices whose reply opens. Never raises for what the message says: what
         cannot be read is kept with its reason, counted, and answered like any other.
         """
-        raise NotImplementedError
+        kept = self._under_way.get(stored_id)
+        if kept is None:
+            # More came at once than is worked off live: it is replayed, for the record.
+            return False
+        work = asyncio.create_task(self._finish(kept))
+        self._tasks.add(work)
+        work.add_done_callback(self._tasks.discard)
+        if not self._seats[kept.device].line.driver.reply_opens:
+            return False
+        # A device that hangs up must not undo what its message began.
+        return await asyncio.shield(work)
+
+    async def restore_inputs(self) -> None:
+        """Tell the machines what their contacts said last, before the lanes begin."""
+        oldest = self._clock.now() - INPUT_AGE_MAX
+        for kept in await self._store.inputs():
+            seat = self._seats.get(kept.device)
+            if seat is not None and kept.at >= oldest:
+                _tell(seat, InputSignal(number=kept.number, is_on=kept.is_on))
+
+    async def run(self) -> None:
+        """Act on what was left over, now and again, until cancelled."""
+        while True:
+            await self.replay()
+            await asyncio.sleep(RETRY_S)
+
+    async def replay(self) -> None:
+        """Act on messages that were kept and not acted on, in their order, as late ones."""
+        after = 0
+        while page := await self._store.waiting(after):
+            for number, kept in page:
+                after = number
+                if kept.stored_id not in self._under_way and kept.device in self._seats:
+                    await self._finish(kept, is_replay=True)
+
+    async def close(self) -> None:
+        """Wait until what is under way is done."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _finish(self, kept: KeptMessage, *, is_replay: bool = False) -> bool:
+        seat = self._seats[kept.device]
+        try:
+            opens = await self._work(seat, kept, is_replay=is_replay)
+        except UnreadableError as error:
+            if not error.is_expected:
+                _log.warning("device_message_unreadable", device=kept.device, error=str(error))
+            opens, reason = False, str(error)
+        except ParkingError as error:
+            # The lane cannot take it now. It stays kept, and is acted on later, for the record.
+            _log.warning("device_message_waits", device=kept.device, error=str(error))
+            self._under_way.pop(kept.stored_id, None)
+            return False
+        except Exception as error:  # noqa: BLE001 - one message is not to be tried for ever
+            _log.exception("device_message_failed", device=kept.device)
+            opens, reason = False, f"defect: {type(error).__name__}"
+        else:
+            reason = None
+        try:
+            await self._store.done(kept.stored_id, reason)
+            await self._remember_clock(seat)
+        except ParkingError as error:
+            _log.warning("device_message_not_marked", device=kept.device, error=str(error))
+        finally:
+            self._under_way.pop(kept.stored_id, None)
+        return opens
+
+    async def _work(self, seat: Seat, kept: KeptMessage, *, is_replay: bool) -> bool:
+        opens = False
+        for signal in await seat.line.read(kept):
+            opens = await self._act_on(seat, kept, signal, is_replay=is_replay) or opens
+        return opens
+
+    async def _act_on(
+        self, seat: Seat, kept: KeptMessage, signal: DeviceSignal, *, is_replay: bool
+    ) -> bool:
+        match signal:
+            case CameraRead():
+                return await self._see(seat, kept, signal, is_replay=is_replay)
+            case InputSignal() if not is_replay:
+                _tell(seat, signal)
+                if signal.number in seat.inputs:
+                    at = kept.message.received_at
+                    await self._store.remember_input(
+                        KeptInput(kept.device, signal.number, signal.is_on, at)
+                    )
+            case ArmSignal() if not is_replay:
+                seat.machine.arm_moved(signal.arm)
+            case KeepAlive() if not is_replay:
+                seat.line.heard(signal, kept.message.received_at)
+            case _:
+                pass
+        return False
+
+    async def _see(
+        self, seat: Seat, kept: KeptMessage, read: CameraRead, *, is_replay: bool
+    ) -> bool:
+        sighting = seat.line.sighting(
+            read, kept, self._clock.now(), self._steady(), is_replay=is_replay
+        )
+        if is_replay:
+            # Past the watch, which may have met it before the lane's journal failed.
+            await seat.desk.record(sighting)
+            return False
+        reply_opens = seat.line.driver.reply_opens
+        # Bytes without a time of their own are the same at every visit of a car.
+        is_again = kept.is_repeated and read.captured_at != kept.message.received_at
+        if is_again and (sighting.is_late or not reply_opens):
+            seat.line.health.counts[Ignoring.REPEATED] += 1
+            return False
+        if reply_opens:
+            return await seat.desk.sight_and_wait(sighting, self._reply_window_s)
+        await seat.desk.sight(sighting)
+        return False
+
+    async def _remember_clock(self, seat: Seat) -> None:
+        ahead_s = seat.line.health.clock_ahead_s
+        name = seat.line.device.name
+        if ahead_s is None:
+            return
+        known_s = self._remembered_s.get(name)
+        if known_s is None or abs(known_s - ahead_s) >= CLOCK_STEP_S:
+            self._remembered_s[name] = ahead_s
+            await self._store.remember_clock(name, ahead_s)
+
+
+def _tell(seat: Seat, signal: InputSignal) -> None:
+    meaning = seat.inputs.get(signal.number)
+    if meaning is not None:
+        seat.machine.contact(meaning.use, is_on=signal.is_on != meaning.is_inverted)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
 
-from gate_bridge.agent.machines.contacts import ContactUse
+from gate_bridge.agent.machines.contacts import ContactUse, Wiring
 from gate_bridge.drivers.port import DeviceSettings
 
 BARRIER_CONTACTS = "barrier"
@@ -118,7 +118,9 @@ class LaneSettings:
         journal: SQLite file of this lane.
         token: The lane's device token; empty with a certificate.
         certificate: With `key`, who the lane is; None with a token.
-        contacts: Which inputs mean what.
+        contacts: Which inputs of devices mean what; those of the barrier are in `wiring`.
+        wiring: What the lane's machine can tell, and how long things take.
+        stay_s: Without a loop: how long a car that is not read again is taken to be there.
     """
 
     lane_id: UUID
@@ -130,6 +132,8 @@ class LaneSettings:
     certificate: Path | None = None
     key: Path | None = None
     contacts: Mapping[ContactUse, Contact] = field(default_factory=dict[ContactUse, Contact])
+    wiring: Wiring = field(default_factory=Wiring)
+    stay_s: float = 120.0
     offline: OfflineSettings | None = None
 
 
@@ -143,6 +147,7 @@ class SiteDevice:
         broker: Name of the broker that it publishes to; None for HTTP.
         topic: What it publishes under, for MQTT.
         url: Of the device itself, where we call it; empty where it only calls us.
+        sees_rear: Whether it looks at cars from behind, so that "away" is towards the gate.
         stream: `rtsp://` or `http://` address of its pictures; empty for none. May hold
             credentials, so it is never shown.
     """
@@ -153,6 +158,7 @@ class SiteDevice:
     broker: str | None = None
     topic: str = ""
     url: str = ""
+    sees_rear: bool = False
     stream: str = field(default="", repr=False)
 
     @property

@@ -1,0 +1,257 @@
+"""What devices sent, byte for byte, until long after it was acted on."""
+
+import asyncio
+import hashlib
+import sqlite3
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Self, TypeVar
+from uuid import UUID
+
+import orjson
+
+from gate_bridge.agent.errors import JournalBusyError, JournalFullError
+from gate_bridge.agent.sqlite_file import connect, transaction
+from gate_bridge.drivers.port import DeviceMessage
+from parking.kit.ids import new_id
+
+MESSAGES_MAX: Final = 20_000
+BYTES_MAX: Final = 2 * 1024**3
+# Of the oldest that were acted on, when there is no room: more than one, as pictures are large.
+DROPPED_AT_ONCE: Final = 50
+WAITING_PAGE: Final = 100
+_FULL_ERRORS: Final = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR"})
+
+ResultT = TypeVar("ResultT")
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS messages (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, device TEXT NOT NULL,
+    target TEXT NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL, digest BLOB NOT NULL,
+    received_at TEXT NOT NULL, is_done INTEGER NOT NULL DEFAULT 0, reason TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS messages_by_state ON messages (is_done, number);
+CREATE INDEX IF NOT EXISTS messages_by_digest ON messages (device, digest);
+CREATE TABLE IF NOT EXISTS clocks (device TEXT PRIMARY KEY, ahead_s REAL NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS inputs (
+    device TEXT NOT NULL, number INTEGER NOT NULL, is_on INTEGER NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (device, number)
+) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMessage:
+    """A message as it was stored.
+
+    Attributes:
+        is_repeated: Whether the device sent the same bytes before, and they were acted on.
+    """
+
+    stored_id: UUID
+    device: str
+    message: DeviceMessage
+    is_repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeptInput:
+    """The last word about one input of a device."""
+
+    device: str
+    number: int
+    is_on: bool
+    at: datetime
+
+
+class MessageStore:
+    """One site's file, open in one process; one thread does all writing."""
+
+    def __init__(self, connection: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
+        self._connection = connection
+        self._thread = thread
+        self._count = 0
+        self._bytes = 0
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """Open the file, creating it where there is none.
+
+        Raises:
+            JournalBusyError: another process has it open.
+        """
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="messages")
+        try:
+            connection = await asyncio.get_running_loop().run_in_executor(
+                thread, connect, path, _SCHEMA
+            )
+        except sqlite3.OperationalError as error:
+            thread.shutdown()
+            if "locked" in str(error):
+                raise JournalBusyError(str(path)) from error
+            raise
+        store = cls(connection, thread)
+        await store._run(store._measure)
+        return store
+
+    async def close(self) -> None:
+        """Close the file."""
+        await self._run(self._connection.close)
+        self._thread.shutdown()
+
+    async def keep(self, device: str, message: DeviceMessage) -> KeptMessage:
+        """Store a message; it is on the disk when this returns.
+
+        Raises:
+            JournalFullError: neither the disk nor the file's bounds leave room for it.
+        """
+        # A cancelled caller must not leave the question open whether this was written.
+        return await asyncio.shield(self._run(lambda: self._keep(device, message)))
+
+    async def waiting(self, after: int = 0) -> list[tuple[int, KeptMessage]]:
+        """Return the oldest messages that were not acted on, with their numbers."""
+        return await self._run(lambda: self._waiting(after))
+
+    async def done(self, stored_id: UUID, reason: str | None = None) -> None:
+        """Note that a message was acted on, or why it cannot be."""
+        await self._write(
+            "UPDATE messages SET is_done = 1, reason = ? WHERE id = ?", reason, str(stored_id)
+        )
+
+    async def clocks(self) -> Mapping[str, float]:
+        """Return how far each device's clock was ahead."""
+        return await self._run(
+            lambda: dict(self._connection.execute("SELECT device, ahead_s FROM clocks"))
+        )
+
+    async def remember_clock(self, device: str, ahead_s: float) -> None:
+        """Note how far a device's clock is ahead."""
+        await self._write("INSERT OR REPLACE INTO clocks VALUES (?, ?)", device, ahead_s)
+
+    async def inputs(self) -> list[KeptInput]:
+        """Return the last word about every input."""
+        return await self._run(self._inputs)
+
+    async def remember_input(self, kept: KeptInput) -> None:
+        """Note what an input says."""
+        values = (kept.device, kept.number, int(kept.is_on), kept.at.isoformat())
+        await self._write("INSERT OR REPLACE INTO inputs VALUES (?, ?, ?, ?)", *values)
+
+    async def _run(self, work: Callable[[], ResultT]) -> ResultT:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def _write(self, statement: str, *values: object) -> None:
+        def write() -> None:
+            with _room_needed(), transaction(self._connection):
+                self._connection.execute(statement, values)
+
+        await asyncio.shield(self._run(write))
+
+    def _measure(self) -> None:
+        row = self._connection.execute(
+            "SELECT count(*), coalesce(sum(length(body)), 0) FROM messages"
+        ).fetchone()
+        self._count, self._bytes = row
+
+    def _keep(self, device: str, message: DeviceMessage) -> KeptMessage:
+        while self._count >= MESSAGES_MAX or self._bytes + len(message.body) > BYTES_MAX:
+            if not self._drop_oldest():
+                raise JournalFullError(f"{self._count} messages of devices wait to be acted on")
+        try:
+            return self._insert(device, message)
+        except sqlite3.OperationalError as error:
+            if not _is_full(error):
+                raise
+        with _room_needed():
+            # Freed pages are used again, also where the disk has none to give.
+            self._drop_oldest()
+            return self._insert(device, message)
+
+    def _insert(self, device: str, message: DeviceMessage) -> KeptMessage:
+        stored_id = new_id(message.received_at)
+        digest = hashlib.sha256(message.target.encode() + b"\0" + message.body).digest()
+        with transaction(self._connection):
+            known = self._connection.execute(
+                "SELECT 1 FROM messages WHERE device = ? AND digest = ? AND is_done = 1 LIMIT 1",
+                (device, digest),
+            ).fetchone()
+            self._connection.execute(
+                "INSERT INTO messages (id, device, target, headers, body, digest, received_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    str(stored_id),
+                    device,
+                    message.target,
+                    orjson.dumps(dict(message.headers)).decode(),
+                    message.body,
+                    digest,
+                    message.received_at.isoformat(),
+                ),
+            )
+        self._count += 1
+        self._bytes += len(message.body)
+        return KeptMessage(stored_id, device, message, known is not None)
+
+    def _drop_oldest(self) -> bool:
+        """Drop the oldest that were acted on; return whether there were any."""
+        rows = self._connection.execute(
+            "SELECT number, length(body) FROM messages WHERE is_done = 1 ORDER BY number LIMIT ?",
+            (DROPPED_AT_ONCE,),
+        ).fetchall()
+        if not rows:
+            return False
+        with transaction(self._connection):
+            self._connection.executemany(
+                "DELETE FROM messages WHERE number = ?", [(number,) for number, _ in rows]
+            )
+        self._count -= len(rows)
+        self._bytes -= sum(size for _, size in rows)
+        return True
+
+    def _waiting(self, after: int) -> list[tuple[int, KeptMessage]]:
+        rows = self._connection.execute(
+            "SELECT number, id, device, target, headers, body, received_at FROM messages "
+            "WHERE is_done = 0 AND number > ? ORDER BY number LIMIT ?",
+            (after, WAITING_PAGE),
+        ).fetchall()
+        return [
+            (
+                number,
+                KeptMessage(
+                    UUID(stored_id),
+                    device,
+                    DeviceMessage(
+                        target=target,
+                        headers=orjson.loads(headers),
+                        body=body,
+                        received_at=datetime.fromisoformat(received_at),
+                    ),
+                ),
+            )
+            for number, stored_id, device, target, headers, body, received_at in rows
+        ]
+
+    def _inputs(self) -> list[KeptInput]:
+        rows = self._connection.execute("SELECT device, number, is_on, at FROM inputs")
+        return [
+            KeptInput(device, number, bool(is_on), datetime.fromisoformat(at))
+            for device, number, is_on, at in rows
+        ]
+
+
+@contextmanager
+def _room_needed() -> Generator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if _is_full(error):
+            raise JournalFullError("the disk is full") from error
+        raise
+
+
+def _is_full(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorname in _FULL_ERRORS

@@ -1,0 +1,242 @@
+"""What a device sends is kept first, and then does what it should, once."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from gate_bridge.agent.errors import BarrierError, DeviceUnknownError, JournalFullError
+from gate_bridge.agent.site import message_store as store_module
+from gate_bridge.drivers.port import DeviceMessage
+from parking.kit.clock import SystemClock
+from tests.integration.site_stage import LaneStage, lane_stage, permit
+
+NOW = SystemClock().now()
+
+
+async def test_a_read_begins_a_stay_with_its_plate_and_picture(tmp_path: Path) -> None:
+    async with lane_stage(tmp_path) as stage:
+        assert await stage.send(plate="B777", heading="towards") is False
+        assert await stage.told() == ["occupied", "B777"]
+        read = (await stage.events())[1]
+        car = stage.state.car
+        assert car is not None
+        assert read["presentation_id"] == str(car.presentation_id)
+        assert (read["confidence"], read["source"]) == (0.95, "camera")
+        assert read["heading"] == "towards"
+        picture = stage.pushed.take(car.presentation_id)
+        assert picture is not None
+        assert picture.image == b"\xff\xd8picture"
+
+
+async def test_the_same_bytes_again_change_nothing_even_after_a_restart(tmp_path: Path) -> None:
+    body = {"plate": "B777", "read_id": "1", "captured_at": NOW.isoformat()}
+    async with lane_stage(tmp_path) as stage:
+        await stage.send(**body)
+        await stage.send(**body)
+        assert await stage.told() == ["occupied", "B777"]
+    async with lane_stage(tmp_path) as stage:
+        # The camera's word ended with the process: nobody says that the car is still there.
+        assert await stage.told() == ["occupied", "B777", "cleared"]
+        await stage.send(**body)
+        assert await stage.told() == ["occupied", "B777", "cleared"]
+        assert stage.line.health.counts["repeated"] == 1
+
+
+async def test_a_body_without_a_time_is_news_at_every_visit(tmp_path: Path) -> None:
+    async with lane_stage(tmp_path) as stage:
+        await stage.send(plate="B777")
+    async with lane_stage(tmp_path) as stage:
+        await stage.send(plate="B777")
+        assert await stage.told() == ["occupied", "B777", "cleared", "occupied", "B777"]
+
+
+async def test_what_was_kept_and_not_acted_on_is_recorded_in_order_and_opens_nothing(
+    tmp_path: Path,
+) -> None:
+    async with lane_stage(tmp_path) as stage:
+        for plate in ("A111", "B222", "C333"):
+            await stage.keep(plate=plate)
+        assert await stage.told() == []
+    async with lane_stage(tmp_path) as stage:
+        await stage.intake.replay()
+        assert await stage.told() == ["late A111", "late B222", "late C333"]
+        assert stage.state.car is None
+        await stage.intake.replay()
+        assert len(await stage.told()) == 3
+
+
+async def test_a_read_from_a_cameras_memory_is_recorded_with_its_time(tmp_path: Path) -> None:
+    taken_at = NOW - timedelta(hours=2)
+    async with lane_stage(tmp_path) as stage:
+        await stage.send(plate="B777", captured_at=taken_at.isoformat(), is_backfill=True)
+        (event,) = await stage.events()
+        assert (event["plate"], event["is_backfill"]) == ("B777", True)
+        recorded = event["captured_at"]
+        assert isinstance(recorded, str)
+        assert recorded[:16] == taken_at.isoformat()[:16]
+        assert stage.state.car is None
+
+
+@pytest.mark.parametrize("wrong_s", [-600, 600])
+async def test_a_clock_that_is_ten_minutes_wrong_costs_no_read(
+    tmp_path: Path, wrong_s: int
+) -> None:
+    async with lane_stage(tmp_path) as stage:
+        shown = stage.clock.now() + timedelta(seconds=wrong_s)
+        await stage.send(plate="B777", captured_at=shown.isoformat())
+        assert await stage.told() == ["occupied", "B777"]
+        assert stage.line.health.clock_ahead_s == pytest.approx(wrong_s, abs=5)
+    async with lane_stage(tmp_path) as stage:
+        # Known over a restart, so that an old read is not taken for a clock that is slow.
+        shown = stage.clock.now() + timedelta(seconds=wrong_s - 60)
+        await stage.send(plate="C333", captured_at=shown.isoformat())
+        assert (await stage.told())[-1] == "late C333"
+
+
+async def test_a_loop_that_a_device_reports_brings_the_car_and_is_known_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    async with lane_stage(tmp_path, has_loop=True) as stage:
+        await stage.send(plate="B777")
+        assert await stage.told() == []
+        await stage.send(input=1, is_on=True)
+        await stage.state.occupied.wait()
+        await stage.send(plate="B777", confidence=0.99)
+        assert await stage.told() == ["occupied", "B777", "B777"]
+        car = stage.state.car
+    async with lane_stage(tmp_path, has_loop=True) as stage:
+        assert stage.state.car == car
+        await stage.send(input=1, is_on=False)
+        await stage.state.free.wait()
+        assert (await stage.told())[-1] == "cleared"
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [({"motion": 1}, "not_anpr"), ({}, "unreadable"), ({"defect": 1}, "unreadable")],
+)
+async def test_what_cannot_be_read_is_kept_with_its_reason_and_not_tried_again(
+    tmp_path: Path, body: dict[str, object], count: str
+) -> None:
+    async with lane_stage(tmp_path) as stage:
+        assert await stage.send(**body) is False
+        assert await stage.store.waiting() == []
+        assert stage.line.health.counts[count] == 1
+        assert await stage.told() == []
+
+
+async def test_an_unknown_device_and_a_full_file_are_refused_and_nothing_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with lane_stage(tmp_path) as stage:
+        message = DeviceMessage(target="/", headers={}, body=b"{}", received_at=NOW)
+        with pytest.raises(DeviceUnknownError):
+            await stage.intake.keep("other", message)
+        monkeypatch.setattr(store_module, "MESSAGES_MAX", 2)
+        await stage.keep(plate="A111")
+        await stage.keep(plate="B222")
+        with pytest.raises(JournalFullError):
+            await stage.keep(plate="C333")
+        assert [kept.message.body for _, kept in await stage.store.waiting()] == [
+            b'{"plate":"A111"}',
+            b'{"plate":"B222"}',
+        ]
+        assert await stage.told() == []
+
+
+async def test_the_oldest_that_was_acted_on_makes_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with lane_stage(tmp_path) as stage:
+        monkeypatch.setattr(store_module, "MESSAGES_MAX", 2)
+        await stage.send(motion=1)
+        waiting = await stage.keep(plate="B222")
+        newest = await stage.keep(plate="C333")
+        assert [kept.stored_id for _, kept in await stage.store.waiting()] == [waiting, newest]
+
+
+async def test_a_full_disk_is_said_and_its_end_is_noticed(tmp_path: Path) -> None:
+    async with lane_stage(tmp_path) as stage:
+        await stage.send(motion="x" * 100_000)
+        await stage.keep(motion="y" * 100_000)
+        await asyncio.to_thread(limit_pages, stage, spare=1)
+        with pytest.raises(JournalFullError):
+            await stage.keep(motion="z" * 300_000)
+        assert len(await stage.store.waiting()) == 1
+        await asyncio.to_thread(limit_pages, stage, spare=10_000)
+        await stage.keep(motion="z" * 300_000)
+        assert len(await stage.store.waiting()) == 2
+
+
+def limit_pages(stage: LaneStage, spare: int) -> None:
+    connection = stage.store._connection  # pyright: ignore[reportPrivateUsage]
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages + spare}")
+
+
+class TestReplyThatOpens:
+    async def test_the_reply_to_the_read_opens_when_the_bridge_says_so(
+        self, tmp_path: Path
+    ) -> None:
+        async with lane_stage(tmp_path, reply_opens=True) as stage:
+            stored_id = await stage.keep(plate="B777", read_id="1")
+            acting = asyncio.create_task(stage.intake.act(stored_id))
+            await stage.state.occupied.wait()
+            await until_told(stage, "B777")
+            await stage.relay.pulse(permit())
+            assert await acting is True
+            with pytest.raises(BarrierError):
+                await stage.relay.pulse(permit())
+
+    async def test_no_reply_opens_without_an_order_and_no_order_without_a_reply(
+        self, tmp_path: Path
+    ) -> None:
+        async with lane_stage(tmp_path, reply_opens=True, reply_window_s=0.01) as stage:
+            with pytest.raises(BarrierError):
+                await stage.relay.pulse(permit())
+            assert await stage.send(plate="B777", read_id="1") is False
+            with pytest.raises(BarrierError):
+                await stage.relay.pulse(permit())
+
+    async def test_the_same_question_again_may_open_until_it_was_opened(
+        self, tmp_path: Path
+    ) -> None:
+        async with lane_stage(tmp_path, reply_opens=True) as stage:
+            body = {"plate": "B777", "read_id": "1", "captured_at": NOW.isoformat()}
+            first = asyncio.create_task(stage.intake.act(await stage.keep(**body)))
+            await until_told(stage, "B777")
+            again = asyncio.create_task(stage.intake.act(await stage.keep(**body)))
+            assert await first is False
+            await stage.relay.pulse(permit())
+            assert await again is True
+            stage.order()
+            assert await stage.send(**body) is False
+            assert await stage.told() == ["occupied", "B777"]
+
+    async def test_a_late_read_and_a_car_that_left_get_an_answer_that_opens_nothing(
+        self, tmp_path: Path
+    ) -> None:
+        async with lane_stage(tmp_path, reply_opens=True) as stage:
+            assert await stage.send(plate="A111", is_backfill=True) is False
+            acting = asyncio.create_task(stage.intake.act(await stage.keep(plate="B777")))
+            await until_told(stage, "B777")
+            stage.machine.car_on_loop(is_on=False)
+            assert await acting is False
+            with pytest.raises(BarrierError):
+                await stage.relay.pulse(permit())
+
+    async def test_a_stranger_to_the_intake_opens_nothing(self, tmp_path: Path) -> None:
+        async with lane_stage(tmp_path, reply_opens=True) as stage:
+            assert await stage.intake.act(uuid4()) is False
+            assert await stage.told() == []
+
+
+async def until_told(stage: LaneStage, word: str) -> None:
+    for _ in range(500):
+        if word in await stage.told():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{word} is not told")
