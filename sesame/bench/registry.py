@@ -36,6 +36,10 @@ MONEY: Final = BenchEntry(
     name="money",
     measures="2,000 exits over all providers while everything breaks: are all books right",
 )
+GATES: Final = BenchEntry(
+    name="gates",
+    measures="3,000 gates on one bridge: memory, reconnect storm, 50 cars a second",
+)
 BENCHES: Final[Mapping[str, BenchEntry]] = MappingProxyType(
-    {entry.name: entry for entry in (EXIT, TARIFF, CHARGE, MONEY)}
+    {entry.name: entry for entry in (EXIT, TARIFF, CHARGE, MONEY, GATES)}
 )

@@ -14,16 +14,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from parking.kit.errors import InvalidInputError
 from sesame.bench.exit_bench import ExitPlan, measure_exits
 from sesame.bench.exit_report import print_report
+from sesame.bench.gates.gates_bench import GatesPlan, measure_gates
+from sesame.bench.gates.report import print_gates_report
 from sesame.bench.machine import use_cores
 from sesame.bench.money.charge_path import measure_charge, print_charge_path
 from sesame.bench.money.money_bench import EXITS, SEED, MoneyPlan, measure_money, print_money_report
-from sesame.bench.registry import BENCHES, CHARGE, EXIT, MONEY, TARIFF
+from sesame.bench.registry import BENCHES, CHARGE, EXIT, GATES, MONEY, TARIFF
 from sesame.bench.standing import STAYS_MAX
 from sesame.bench.tariff_bench import TariffPlan, measure_tariff, print_tariff_report
 from sesame.commands.migrate import migrate
 
 RATE_PER_S_MAX: Final = 200.0
 EXITS_MAX: Final = 5000
+GATES_COUNT: Final = 3000
+GATES_MAX: Final = 10_000
+CARS_PER_S: Final = 50.0
+CARS: Final = 1000
 OPEN_STAYS: Final = 1_000_000
 TERMINATED: Final = 128 + signal.SIGTERM
 # For a rate that has no number of cars of its own.
@@ -46,10 +52,14 @@ def bench_command(  # noqa: PLR0913 - one for each option
     list_benches: Annotated[bool, typer.Option("--list", help="Say what can be measured.")] = False,
     rate: Annotated[
         list[float] | None,
-        typer.Option(min=0.1, max=RATE_PER_S_MAX, help="Exits a second; may be repeated."),
+        typer.Option(
+            min=0.1,
+            max=RATE_PER_S_MAX,
+            help="Exits a second; may be repeated. gates: cars a second.",
+        ),
     ] = None,
     exits: Annotated[
-        int | None, typer.Option(min=1, max=EXITS_MAX, help="Cars at each rate.")
+        int | None, typer.Option(min=1, max=EXITS_MAX, help="Cars at each rate, or in all.")
     ] = None,
     recognizers: Annotated[
         int, typer.Option(min=1, max=16, help="Recognition workers; `sesame up` starts one.")
@@ -80,6 +90,12 @@ def bench_command(  # noqa: PLR0913 - one for each option
         typer.Option(help="money: whose stand-in; may be repeated. All by default."),
     ] = None,
     seed: Annotated[int, typer.Option(help="money: the same seed is the same plan.")] = SEED,
+    gates: Annotated[
+        int, typer.Option(min=2, max=GATES_MAX, help="gates: how many, on one bridge.")
+    ] = GATES_COUNT,
+    tls: Annotated[
+        bool, typer.Option("--tls/--plain", help="gates: with certificates, or with tokens.")
+    ] = True,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure a path with real servers and processes; exit code 1 if anything came out wrong."""
@@ -97,6 +113,10 @@ def bench_command(  # noqa: PLR0913 - one for each option
     elif name == MONEY.name:
         wanted = MoneyPlan(exits=exits or EXITS, providers=provider or (), seed=seed, folder=folder)
         _measure_money(wanted, json_output=json_output)
+    elif name == GATES.name:
+        per_s = rate[0] if rate else CARS_PER_S
+        fleet = GatesPlan(gates, per_s, exits or CARS, is_tls=tls, folder=folder)
+        _measure_gates(fleet, json_output=json_output)
     else:
         plan = ExitPlan(exits=_exits(rate, exits), recognizers=recognizers, folder=folder)
         _measure_exits(plan, json_output=json_output)
@@ -126,6 +146,12 @@ def _measure_money(plan: MoneyPlan, *, json_output: bool) -> None:
     with _ProgressBar(plan.exits) as progress:
         report = _run(measure_money(plan, migrate, progress.on_step))
     _tell(report, lambda console: print_money_report(report, console), json_output=json_output)
+
+
+def _measure_gates(plan: GatesPlan, *, json_output: bool) -> None:
+    with _ProgressBar(plan.gates + plan.cars, "gates and cars") as progress:
+        report = _run(measure_gates(plan, migrate, progress.on_step))
+    _tell(report, lambda console: print_gates_report(report, console), json_output=json_output)
 
 
 def _run(work: Coroutine[Any, Any, _Found]) -> _Found:
@@ -170,16 +196,16 @@ def _print_list(*, json_output: bool) -> None:
 class _ProgressBar(Progress):
     """What goes on, on standard error: standard output belongs to the report."""
 
-    def __init__(self, cars: int) -> None:
+    def __init__(self, total: int, of_what: str = "cars") -> None:
         super().__init__(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("cars"),
+            TextColumn(of_what),
             TimeElapsedColumn(),
             console=Console(stderr=True),
         )
-        self._task = self.add_task("", total=cars)
+        self._task = self.add_task("", total=total)
 
     def on_step(self, what: str, finished: int) -> None:
         """Show what goes on and count the cars that it finished."""

@@ -1,0 +1,1 @@
+"""Thousands of gates on one bridge process."""
