@@ -10,7 +10,7 @@ class GateCloseCode(IntEnum):
     RESTART = 1012
     TRY_AGAIN_LATER = 1013
     MALFORMED = 4400
-    TOKEN_REFUSED = 4401
+    IDENTITY_REFUSED = 4401
     LANE_MISMATCH = 4403
     HELLO_MISSING = 4408
     SUPERSEDED = 4409
@@ -19,7 +19,7 @@ class GateCloseCode(IntEnum):
 RETRY_SLOWLY = frozenset(
     {
         GateCloseCode.MALFORMED,
-        GateCloseCode.TOKEN_REFUSED,
+        GateCloseCode.IDENTITY_REFUSED,
         GateCloseCode.LANE_MISMATCH,
         # Two agents of one lane would otherwise take it from each other without a pause.
         GateCloseCode.SUPERSEDED,
