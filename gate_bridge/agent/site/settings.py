@@ -56,12 +56,14 @@ class ListenerSettings:
     Attributes:
         port: 0 takes a free one.
         certificate: With `key`, for HTTPS; None is plain HTTP.
+        client_ca: Every device has to show a certificate of this authority.
     """
 
     host: str = "127.0.0.1"
     port: int = 8090
     certificate: Path | None = None
     key: Path | None = None
+    client_ca: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +152,8 @@ class SiteDevice:
         sees_rear: Whether it looks at cars from behind, so that "away" is towards the gate.
         stream: `rtsp://` or `http://` address of its pictures; empty for none. May hold
             credentials, so it is never shown.
+        allow_from: Networks that it may post from; none is all.
+        digest: The algorithm of HTTP Digest that it knows, `MD5` or `SHA-256`.
     """
 
     settings: DeviceSettings
@@ -160,6 +164,8 @@ class SiteDevice:
     url: str = ""
     sees_rear: bool = False
     stream: str = field(default="", repr=False)
+    allow_from: tuple[str, ...] = ()
+    digest: str = "MD5"
 
     @property
     def name(self) -> str:
