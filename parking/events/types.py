@@ -23,6 +23,7 @@ class EventType(StrEnum):
     DISPUTE_DECIDED = "DisputeDecided"
     GATE_OPENED = "GateOpened"
     EXIT_OVERRIDDEN = "ExitOverridden"
+    SIGN_CHANGED = "SignChanged"
     INVOICE_ISSUED = "InvoiceIssued"
     PASS_CHARGED = "PassCharged"
     PASS_PURCHASED = "PassPurchased"
@@ -56,8 +57,10 @@ PASS_EVENTS: Final = frozenset(
 )
 """Events whose subject is a pass; its holder is poked, if it has one."""
 
-NO_STAY_EVENTS: Final = frozenset({EventType.INVOICE_ISSUED, EventType.EXIT_OVERRIDDEN})
-"""Events whose subject is an invoice, or a car at an exit."""
+NO_STAY_EVENTS: Final = frozenset(
+    {EventType.INVOICE_ISSUED, EventType.EXIT_OVERRIDDEN, EventType.SIGN_CHANGED}
+)
+"""Events whose subject is an invoice, a car at an exit, or an area."""
 
 SESSION_EVENTS: Final = frozenset(EventType) - PASS_EVENTS - NO_STAY_EVENTS
 """Events whose subject is a session: whoever watches the session is poked."""

@@ -6,6 +6,7 @@ from typing import get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from parking.flows import occupancy
 from parking.flows.continuation import billed_in, continue_stay, may_continue
 from parking.flows.lane_types import Lane
 from parking.flows.passes import pass_coverage
@@ -33,24 +34,37 @@ class CarAtEntry:
     Attributes:
         presentation: Locked.
         zone: The place's.
+        is_late: Whether it came long ago: its lane had no network.
     """
 
     presentation: Presentation
     plate: str
     plate_index: UUID
     zone: ZoneInfo
+    is_late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a stay begins with.
+
+    Attributes:
+        earlier: The stay that it continues.
+    """
+
+    known: KnownVehicle
+    left: Traces
+    earlier: Session | None
 
 
 async def open_stay(unit: UnitOfWork, lane: Lane, car: CarAtEntry) -> Session:
     """Open the stay of a car at an entry, with everything that its price will depend on."""
     entered_at = min(car.presentation.occupied_at, unit.now())
-    await set_aside(unit, lane.operator_id, lane.place_id, car.plate_index)
-    known = await vehicles.known_vehicle(
-        unit, lane.operator_id, car.plate_index, car.plate, entered_at
-    )
-    vehicle = VehicleAtPlace(lane.operator_id, lane.place_id, car.plate_index)
-    left = await traces.find_traces(unit, vehicle, entered_at)
-    earlier = await _earlier(unit, lane.operator_id, left, entered_at)
+    # What was in force when the car came counts; that of a car that stands there is in force now.
+    at = entered_at if car.is_late else unit.now()
+    await set_aside(unit, lane.operator_id, lane.place_id, car.plate_index, at=at)
+    terms = await _terms(unit, lane, car, entered_at)
+    rate_table_id = await _rate_table_id(unit, lane, terms, at)
     session = await sessions.begin(
         unit,
         sessions.Arrival(
@@ -60,22 +74,56 @@ async def open_stay(unit: UnitOfWork, lane: Lane, car: CarAtEntry) -> Session:
             presentation_id=car.presentation.id,
             plate_index=car.plate_index,
             plate_text=car.plate,
-            driver_id=known.driver_id,
-            rate_table_id=(
-                await tariffs.id_in_force(unit, lane.operator_id, lane.place_id, unit.now())
-                if earlier is None
-                else earlier.rate_table_id
-            ),
+            driver_id=terms.known.driver_id,
+            rate_table_id=rate_table_id,
             entered_at=entered_at,
         ),
     )
-    covered = await _coverage(unit, lane, session, car.zone)
-    new = _circumstances(known, left, covered)
-    if earlier is not None:
-        bills = await payments.find_bills(unit, earlier.operator_id, earlier.id)
-        new = continue_stay(earlier, new, session.entered_at, billed_minor=billed_in(bills))
-    session.circumstances = new.to_json()
+    covered = await _price_by(unit, lane, session, car.zone, terms)
+    # Counted right before the commit: whoever is no longer let in by then has left nothing.
+    occupancy.enter(unit, session, lane.area_id, covered.specification_ids, is_inside=car.is_late)
     return session
+
+
+async def change_car(unit: UnitOfWork, lane: Lane, session: Session, car: CarAtEntry) -> None:
+    """Let a locked open stay without a bill be that of another plate, from its beginning."""
+    await pass_coverage.free(unit, session)
+    terms = await _terms(unit, lane, car, session.entered_at)
+    await sessions.correct_plate(unit, session, car.plate_index, car.plate)
+    session.driver_id = terms.known.driver_id
+    if terms.earlier is not None:
+        session.rate_table_id = terms.earlier.rate_table_id
+    covered = await _price_by(unit, lane, session, car.zone, terms)
+    await occupancy.move(unit, session, lane.area_id, covered.specification_ids)
+
+
+async def _terms(unit: UnitOfWork, lane: Lane, car: CarAtEntry, entered_at: datetime) -> Terms:
+    known = await vehicles.known_vehicle(
+        unit, lane.operator_id, car.plate_index, car.plate, entered_at
+    )
+    vehicle = VehicleAtPlace(lane.operator_id, lane.place_id, car.plate_index)
+    left = await traces.find_traces(unit, vehicle, entered_at)
+    return Terms(known, left, await _earlier(unit, lane.operator_id, left, entered_at))
+
+
+async def _rate_table_id(unit: UnitOfWork, lane: Lane, terms: Terms, at: datetime) -> UUID:
+    if terms.earlier is not None:
+        return terms.earlier.rate_table_id
+    return await tariffs.id_in_force(unit, lane.operator_id, lane.place_id, at)
+
+
+async def _price_by(
+    unit: UnitOfWork, lane: Lane, session: Session, zone: ZoneInfo, terms: Terms
+) -> Coverage:
+    """Write down what the stay's price depends on; returns what its passes cover."""
+    covered = await _coverage(unit, lane, session, zone)
+    new = _circumstances(terms.known, terms.left, covered)
+    if terms.earlier is not None:
+        bills = await payments.find_bills(unit, terms.earlier.operator_id, terms.earlier.id)
+        billed_minor = billed_in(bills)
+        new = continue_stay(terms.earlier, new, session.entered_at, billed_minor=billed_minor)
+    session.circumstances = new.to_json()
+    return covered
 
 
 async def _earlier(

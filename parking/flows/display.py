@@ -42,5 +42,11 @@ def refused(reason: str) -> DisplayText:
         "no_session": "No entry found",
         "leaving_elsewhere": "Already leaving",
         "car_gone": "Please come closer",
+        "wrong_way": "Wrong way",
     }.get(reason, "Cannot open")
-    return DisplayText((first, CALL_STAFF))
+    return full() if reason == "full" else DisplayText((first, CALL_STAFF))
+
+
+def full() -> DisplayText:
+    """Say that there is no room: to who stands there, and to whoever comes."""
+    return DisplayText(("Full", "No free spaces"))

@@ -20,6 +20,7 @@ from parking.plates import service as plates
 from parking.plates.reads import PlateRead
 from parking.sessions import service as sessions
 from parking.sessions.events import tell
+from parking.sessions.models import Session
 
 # Below this the read is more likely wrong than right: a session on it would bill a stranger.
 CONFIDENCE_MIN = 0.5
@@ -39,8 +40,36 @@ async def decide(
     if read.confidence < CONFIDENCE_MIN:
         lanes.decide(unit, presentation, action=Action.REFUSE, reason=PLATE_UNSURE)
         return Decision(Action.REFUSE, PLATE_UNSURE, None, display.refused(PLATE_UNSURE))
+    session = await admit(context, unit, lane, presentation, read.text, plate_index)
+    # Named now, so that the presentation is written once with all that is new.
+    presentation.observation_id = lanes.observation_id_of(presentation.id)
+    command = await release(unit, session, presentation, reason=ENTERED)
+    return opened(command, ENTERED, await greeting(unit, presentation, read.text))
+
+
+async def admit(
+    context: ParkingContext,
+    unit: UnitOfWork,
+    lane: Lane,
+    presentation: Presentation,
+    plate: str,
+    plate_index: UUID,
+    *,
+    is_late: bool = False,
+) -> Session:
+    """Open the stay of a car at an entry, and tell of it; the presentation is locked.
+
+    Args:
+        context: The domain's surroundings.
+        unit: The transaction.
+        lane: Where it came in.
+        presentation: The car; the stay begins when it came.
+        plate: As it was read.
+        plate_index: Of the plate.
+        is_late: Whether the car came long ago, and what was in force then counts.
+    """
     place = await places.require_place(unit, lane.operator_id, lane.place_id)
-    car = CarAtEntry(presentation, read.text, plate_index, ZoneInfo(place.timezone))
+    car = CarAtEntry(presentation, plate, plate_index, ZoneInfo(place.timezone), is_late)
     session = await open_stay(unit, lane, car)
     if session.driver_id is not None:
         await stays.begin_stay(
@@ -52,7 +81,6 @@ async def decide(
         )
         await announcing.note_entry(context, unit, session, place.currency)
     presentation.session_id = session.id
-    command = await release(unit, session, presentation, reason=ENTERED)
     payload = {
         "place_name": place.name,
         "timezone": place.timezone,
@@ -60,7 +88,7 @@ async def decide(
         "entered_at": session.entered_at.isoformat(),
     }
     tell(unit, session, EventType.SESSION_ENTERED, payload)
-    return opened(command, ENTERED, await greeting(unit, presentation, read.text))
+    return session
 
 
 async def repeat(unit: UnitOfWork, presentation: Presentation) -> Decision:

@@ -5,8 +5,16 @@ from datetime import timedelta
 from time import perf_counter
 from uuid import UUID
 
-from parking.flows import display, entry, passage
+from parking.flows import (
+    doubts,
+    entry,
+    passage,
+    read_correction,
+    reads,
+    turned_away,
+)
 from parking.flows.context import ParkingContext
+from parking.flows.deciding import Deciding
 from parking.flows.exit import ExitFlow, GatePayment
 from parking.flows.lane_types import (
     UNTRACKED,
@@ -25,6 +33,7 @@ from parking.flows.lane_types import (
     ReadSource,
     TrackedCar,
 )
+from parking.flows.offline.lane_offline import OfflineLane
 from parking.flows.payments.charging import call_provider
 from parking.flows.payments.deadline import GATE_DEADLINE_S, Deadline
 from parking.flows.payments.step import Step
@@ -35,27 +44,24 @@ from parking.lanes import repository as lane_rows
 from parking.lanes import service as lanes
 from parking.lanes.health import write_reports
 from parking.lanes.models import CommandState, Frame, LaneEventRow, Presentation
+from parking.occupancy.errors import AreaFullError
 from parking.places import service as places
-from parking.plates import service as plates
 from parking.plates.reads import PlateRead
+from parking.reviews.models import ReviewKind
 
 CONFLICT_TRIES_MAX = 4
 STEPS_MAX = 12
 # A car that came longer ago than this, by its lane's clock, is taken to have come then.
 PRESENTATION_AGE_MAX = timedelta(minutes=5)
-# A camera's own read is decided on after a restart only if no picture is needed to believe it.
-CAMERA_CONFIDENCE_MIN = 0.9
-CAR_GONE = "car_gone"
 EVENT_PRESENTATION = "presentation"
 EVENT_OBSERVATION = "observation"
-READ_CONTEXT = "read"
 
 
-class LaneFlows:
+class LaneFlows(OfflineLane):
     """The lane's use cases; each may be repeated and then changes nothing."""
 
     def __init__(self, context: ParkingContext) -> None:
-        self._context = context
+        super().__init__(context)
         self._database = context.database
 
     async def authenticate(self, lane_id: UUID, token: str) -> Lane:
@@ -116,15 +122,12 @@ class LaneFlows:
         """Record that a camera read a plate itself; return the lane's last committed seq."""
         async with self._database.begin() as unit:
             row = self._event_row(unit, lane, event, EVENT_OBSERVATION, presentation_id)
-            row.detail = {
-                "source": source,
-                "confidence": read.confidence,
-                "heading": car.heading,
-                "state": car.state,
-                "is_backfill": car.is_backfill,
-            } | ({} if car.car_id is None else {"car_id": car.car_id})
-            row.read_sealed = unit.vault.seal(read.model_dump_json(), context=READ_CONTEXT)
-            await lanes.record_event(unit, row)
+            reads.keep(unit, row, read, source, car)
+            if await lanes.record_event(unit, row) and not car.is_backfill:
+                named = ReadSource(ObservationMethod.CAMERA, source, car.heading)
+                await read_correction.consider(
+                    self._context, unit, lane, row, read_correction.NewRead(read, named, car.state)
+                )
         return event.seq
 
     async def record_barrier_event(self, lane: Lane, event: BarrierEvent) -> int:
@@ -166,13 +169,23 @@ class LaneFlows:
         """
         step = await self._next_step(lane, presentation_id)
         if step is None:
-            found = await self._camera_read(lane, presentation_id)
+            async with self._database.begin() as unit:
+                found = await reads.find_camera_read(unit, lane.operator_id, presentation_id)
             if found is None:
                 return None
-            read, camera = found
-            source = ReadSource(ObservationMethod.CAMERA, camera)
-            return await self.decide(lane, presentation_id, read, source)
+            return await self.decide(lane, presentation_id, found.read, found.source)
         return await self._finish(lane, presentation_id, step, {})
+
+    async def report_unreadable(self, lane: Lane, presentation_id: UUID) -> None:
+        """Leave for staff that no reader could tell a car's plate; again changes nothing."""
+        async with self._database.begin() as unit:
+            presentation = await lane_rows.lock_presentation(
+                unit, lane.operator_id, presentation_id
+            )
+            if presentation is None or presentation.lane_id != lane.lane_id:
+                return
+            if presentation.decided_at is None:
+                await doubts.note(unit, presentation, ReviewKind.NOT_READABLE, None)
 
     async def command_answered(
         self, lane: Lane, command_id: UUID, status: CommandState, reason: str | None
@@ -197,8 +210,13 @@ class LaneFlows:
             if presentation.action == Action.OPEN:
                 is_here = not await has_moved_on(unit, presentation)
                 return await _standing_orders(unit, presentation) if is_here else []
-            if presentation.action not in {Action.PAY, Action.WAIT}:
-                return []
+            is_waiting = presentation.action in {Action.PAY, Action.WAIT}
+            is_turned_away = turned_away.is_turned_away(presentation)
+        if is_turned_away and lane.direction == Direction.ENTRY:
+            let_in = await turned_away.let_in(self._context, lane, presentation_id)
+            return [] if let_in is None or let_in.command is None else [let_in.command]
+        if not is_waiting:
+            return []
         step = await self._next_step(lane, presentation_id, is_takeover=False)
         if step is None:
             return []
@@ -219,17 +237,6 @@ class LaneFlows:
             return False
         return True
 
-    async def _camera_read(self, lane: Lane, presentation_id: UUID) -> tuple[PlateRead, str] | None:
-        """Return the best read of a camera, with its name, for a car not decided on yet."""
-        async with self._database.begin() as unit:
-            found = await lane_rows.find_camera_reads(unit, lane.operator_id, presentation_id)
-            reads = [
-                (PlateRead.model_validate_json(unit.vault.open(sealed, context=READ_CONTEXT)), name)
-                for sealed, name in found
-            ]
-        sure = [item for item in reads if item[0].confidence >= CAMERA_CONFIDENCE_MIN]
-        return max(sure, key=lambda item: item[0].confidence, default=None)
-
     async def _first_step(
         self,
         lane: Lane,
@@ -238,32 +245,15 @@ class LaneFlows:
         source: ReadSource,
         timings_ms: dict[str, float],
     ) -> Step:
+        deciding = Deciding(self._context, lane, read, source, timings_ms)
         for last_try in (False,) * (CONFLICT_TRIES_MAX - 1) + (True,):
             try:
                 async with self._database.begin() as unit:
-                    presentation = await lanes.lock_presentation(
-                        unit, lane.operator_id, lane.lane_id, presentation_id
-                    )
-                    if presentation.decided_at is not None:
-                        if lane.direction == Direction.ENTRY:
-                            return await entry.repeat(unit, presentation)
-                        flow = ExitFlow(self._context, unit, presentation, timings_ms)
-                        return await flow.go_on(is_takeover=False)
-                    if presentation.cleared_at is not None:
-                        return _refuse(unit, presentation, CAR_GONE)
-                    if not plates.is_plate(read.text):
-                        return _refuse(unit, presentation, entry.PLATE_UNSURE)
-                    index = plates.plate_index(unit.vault, read.text)
-                    if lane.direction == Direction.ENTRY:
-                        step = await entry.decide(
-                            self._context, unit, lane, presentation, read, index
-                        )
-                    else:
-                        flow = ExitFlow(self._context, unit, presentation, timings_ms)
-                        step = await flow.begin(lane, read, index)
-                    # Last, so that the presentation is written once with all that is new.
-                    await _observe(unit, presentation, read, index, source)
-                    return step
+                    return await deciding.step(unit, presentation_id)
+            except AreaFullError:
+                return await turned_away.turn_away(
+                    self._context, lane, presentation_id, read, source
+                )
             except ConflictError:
                 if last_try:
                     raise
@@ -362,11 +352,6 @@ class LaneFlows:
         )
 
 
-def _refuse(unit: UnitOfWork, presentation: Presentation, reason: str) -> Decision:
-    lanes.decide(unit, presentation, action=Action.REFUSE, reason=reason)
-    return Decision(Action.REFUSE, reason, None, display.refused(reason))
-
-
 async def _standing_orders(unit: UnitOfWork, presentation: Presentation) -> list[OpenCommand]:
     reason = presentation.reason or ""
     command = await lanes.order_open(
@@ -375,27 +360,3 @@ async def _standing_orders(unit: UnitOfWork, presentation: Presentation) -> list
     if command is None or command.state != CommandState.ISSUED:
         return []
     return [OpenCommand(command.id, command.presentation_id, command.issued_at, OPEN_TTL_MS)]
-
-
-async def _observe(
-    unit: UnitOfWork,
-    presentation: Presentation,
-    read: PlateRead,
-    plate_index: UUID,
-    source: ReadSource,
-) -> None:
-    await lanes.observe(
-        unit,
-        presentation,
-        lanes.SeenPlate(
-            plate_index=plate_index,
-            text=read.text,
-            alternatives={item.text: item.probability for item in read.alternatives},
-            confidence=read.confidence,
-            frames=read.frames,
-            method=source.method,
-            source=source.name,
-            characters=tuple(character.probability for character in read.characters),
-            region=read.region,
-        ),
-    )

@@ -4,13 +4,14 @@ from datetime import datetime
 from uuid import UUID
 
 from parking.events.types import EventType
-from parking.flows import stay_end
+from parking.flows import doubts, occupancy, stay_end
 from parking.flows.lane_types import BarrierEvent, Direction, Lane, LaneEvent
 from parking.flows.payments import debts
 from parking.kit.database import UnitOfWork
 from parking.lanes import repository as lanes
 from parking.lanes import service as lane_service
 from parking.lanes.models import Presentation
+from parking.offline import repository as offline
 from parking.places import service as places
 from parking.sessions import service as sessions
 from parking.sessions.events import tell
@@ -21,26 +22,50 @@ OPENED_KINDS = frozenset({"opened", "pulsed"})
 MOVED_KINDS = OPENED_KINDS | {"opening", "manual_open"}
 PASSED = "passed"
 BACKED_OUT = "backed_out"
+TAILGATE = "tailgate"
 
 
 async def follow(unit: UnitOfWork, lane: Lane, event: BarrierEvent) -> None:
-    """Let a new barrier event change the stay of the car that caused it."""
-    if event.kind not in OPENED_KINDS | {PASSED, BACKED_OUT} or event.presentation_id is None:
+    """Let a new barrier event change the stay of the car that caused it, and the count of cars."""
+    if event.kind == TAILGATE and lane.direction == Direction.ENTRY:
+        # It follows a car that was let in. At an exit its stay goes on until somebody ends it.
+        occupancy.enter_uncounted(unit, lane.operator_id, lane.area_id)
+    if event.kind not in OPENED_KINDS | {PASSED, BACKED_OUT}:
         return
+    if not await _follow_stay(unit, lane, event) and event.kind == PASSED:
+        await _passed_without_stay(unit, lane, event)
+
+
+async def _follow_stay(unit: UnitOfWork, lane: Lane, event: BarrierEvent) -> bool:
+    """Change the stay of the car; returns whether it has one, or will have one."""
+    if event.presentation_id is None:
+        return False
     presentation = await lanes.lock_presentation(unit, lane.operator_id, event.presentation_id)
     if presentation is None or presentation.lane_id != lane.lane_id:
-        return
+        return False
     if presentation.session_id is None:
-        return
+        return await _note_unbilled(unit, presentation, event)
     session = await sessions.lock_session(unit, lane.operator_id, presentation.session_id)
     if session is None:
-        return
+        return False
     if event.kind in OPENED_KINDS:
         await _opened(unit, lane, session, presentation)
     elif event.kind == PASSED and lane.direction == Direction.EXIT:
-        await _left(unit, session, event)
+        await leave(unit, session, presentation.id, at=event.event.occurred_at)
     elif event.kind == BACKED_OUT:
         await _backed_out(unit, lane, session, presentation, event)
+    return lane.direction == Direction.EXIT or session.state != SessionState.CANCELLED
+
+
+async def _passed_without_stay(unit: UnitOfWork, lane: Lane, event: BarrierEvent) -> None:
+    """Count a car that went through with no stay of its own, and let staff look at it."""
+    if lane.direction == Direction.ENTRY:
+        occupancy.enter_uncounted(unit, lane.operator_id, lane.area_id)
+    else:
+        occupancy.leave(unit, lane.operator_id, lane.area_id)
+    await doubts.note_passage(
+        unit, lane, event.event.event_id, event.event.occurred_at, event.presentation_id
+    )
 
 
 async def clear(unit: UnitOfWork, lane: Lane, event: LaneEvent, presentation_id: UUID) -> None:
@@ -51,13 +76,33 @@ async def clear(unit: UnitOfWork, lane: Lane, event: LaneEvent, presentation_id:
     presentation = await lane_service.clear(
         unit, lane.operator_id, lane.lane_id, presentation_id, event.occurred_at
     )
-    if presentation is None or presentation.session_id is None:
+    if presentation is None:
+        return
+    if presentation.session_id is None:
+        if not await lanes.has_event(unit, presentation, MOVED_KINDS):
+            await offline.note_motion(unit, lane.operator_id, presentation_id, is_withdrawn=True)
         return
     if lane.direction != Direction.ENTRY or await lanes.has_event(unit, presentation, MOVED_KINDS):
         return
     session = await sessions.lock_session(unit, lane.operator_id, presentation.session_id)
     if session is not None:
         await _cancel(unit, session, presentation, event.occurred_at)
+
+
+async def _note_unbilled(unit: UnitOfWork, presentation: Presentation, event: BarrierEvent) -> bool:
+    """Remember what a car did whose gate opened by itself, and whose stay is not known yet.
+
+    Returns whether it is such a car.
+    """
+    at = min(event.event.occurred_at, unit.now())
+    if event.kind == PASSED:
+        key = (presentation.operator_id, presentation.id)
+        return await offline.note_motion(unit, *key, passed_at=at)
+    if event.kind == BACKED_OUT:
+        await offline.note_motion(
+            unit, presentation.operator_id, presentation.id, is_withdrawn=True
+        )
+    return False
 
 
 async def _opened(
@@ -72,10 +117,11 @@ async def _opened(
     tell(unit, session, EventType.GATE_OPENED, payload)
 
 
-async def _left(unit: UnitOfWork, session: Session, event: BarrierEvent) -> None:
-    if session.left_at is not None or session.exit_presentation_id != event.presentation_id:
+async def leave(unit: UnitOfWork, session: Session, presentation_id: UUID, *, at: datetime) -> None:
+    """End the locked stay of a car that passed the exit, if it left by this presentation."""
+    if session.left_at is not None or session.exit_presentation_id != presentation_id:
         return
-    left_at = min(event.event.occurred_at, unit.now())
+    left_at = min(at, unit.now())
     await stay_end.end(unit, session, state=SessionState.LEFT, at=left_at)
     await debts.owe_unpaid(unit, session, at=left_at)
     payload = await _place_payload(unit, session)

@@ -27,8 +27,10 @@ from parking.sessions.models import Session, SessionState
 REENTRY_DOUBT: Final = timedelta(minutes=15)
 
 
-async def set_aside(unit: UnitOfWork, operator_id: UUID, place_id: UUID, plate_index: UUID) -> None:
-    """End the plate's open stay as UNRESOLVED, its price owed, for staff to look at.
+async def set_aside(
+    unit: UnitOfWork, operator_id: UUID, place_id: UUID, plate_index: UUID, *, at: datetime
+) -> None:
+    """End the plate's open stay at `at` as UNRESOLVED, its price owed, for staff to look at.
 
     Its car left unseen, or somebody shows its plate at the entry. Either way the stay was used:
     dropping it would let whoever does that park for nothing.
@@ -36,21 +38,20 @@ async def set_aside(unit: UnitOfWork, operator_id: UUID, place_id: UUID, plate_i
     session = await sessions.lock_open(unit, operator_id, place_id, plate_index)
     if session is None:
         return
-    now = unit.now()
-    live = await live_bill.compute(unit, session, now)
+    live = await live_bill.compute(unit, session, at)
     if not live.total:
-        doubt = await find_doubt(unit, session, now)
+        doubt = await find_doubt(unit, session, at)
         if doubt is not None and doubt.page is None:
-            live = await take_back(unit, session, doubt, now)
+            live = await take_back(unit, session, doubt, at)
     bill = await current_bill(unit, session, live, None)
     is_paying = bill.live_attempt_id is not None and not bill.credit_minor
     if bill.state == BillState.ISSUED and not is_paying:
-        await debts.owe(unit, session, bill, at=now)
-    await stay_end.end(unit, session, state=SessionState.UNRESOLVED, at=now)
+        await debts.owe(unit, session, bill, at=at)
+    await stay_end.end(unit, session, state=SessionState.UNRESOLVED, at=at)
     if live.total:
-        await traces.record_departure(unit, session, now + REENTRY_DOUBT)
+        await traces.record_departure(unit, session, at + REENTRY_DOUBT)
     payload = await _place_payload(unit, session)
-    payload["left_at"] = now.isoformat()
+    payload["left_at"] = at.isoformat()
     tell(unit, session, EventType.SESSION_ENDED, payload)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from parking.drivers import stays
+from parking.flows import occupancy
 from parking.flows.bills import live_bill
 from parking.flows.passes import pass_coverage
 from parking.kit.database import UnitOfWork
@@ -21,17 +22,20 @@ async def end(unit: UnitOfWork, session: Session, *, state: SessionState, at: da
 
     A cancelled stay took nothing and leaves nothing.
     """
-    if not await sessions.end(unit, session, state=state, at=at) or session.left_at is None:
+    ended = await sessions.end(unit, session, state=state, at=at)
+    if ended is None:
         return
-    await announcements.end(unit, session.operator_id, session.id, session.left_at)
+    if ended.pool_id is not None:
+        occupancy.leave(unit, session.operator_id, ended.pool_id)
+    await announcements.end(unit, session.operator_id, session.id, ended.at)
     await pass_coverage.free(unit, session)
     if session.driver_id is not None:
-        await stays.end_stay(unit, session.driver_id, session.id, session.left_at)
+        await stays.end_stay(unit, session.driver_id, session.id, ended.at)
     if state == SessionState.CANCELLED:
         return
     table = await tariffs.load(unit, session.operator_id, session.rate_table_id)
     if state == SessionState.LEFT and table.reentry_merge_minutes:
-        merge_until = session.left_at + timedelta(minutes=table.reentry_merge_minutes)
+        merge_until = ended.at + timedelta(minutes=table.reentry_merge_minutes)
         await traces.record_departure(unit, session, merge_until)
     if table.allowances:
         await traces.record_uses(unit, session, await _uses(unit, session, table))

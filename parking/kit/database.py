@@ -57,6 +57,7 @@ class UnitOfWork:
         self.has_events = False
         # Rank in LOCK_ORDER of the last row locked: see parking.kit.locks.
         self.lock_rank = 0
+        self._last: list[tuple[tuple[str, UUID], Callable[[], Awaitable[None]]]] = []
 
     def now(self) -> datetime:
         """Return the clock's time, in UTC."""
@@ -77,6 +78,26 @@ class UnitOfWork:
     async def insert_once(self, row: type[Row], values: Mapping[str, Any]) -> None:
         """Insert a row, unless its key exists."""
         await self.run(insert(row).values(values).on_conflict_do_nothing())
+
+    def at_end(self, key: tuple[str, UUID], action: Callable[[], Awaitable[None]]) -> None:
+        """Run `action` right before the commit; it may still refuse it.
+
+        For a row that many write: it stays locked for the commit only, and whoever writes several
+        does so in the order of their keys, so that no two wait for each other.
+
+        Args:
+            key: Table and row.
+            action: Writes that row and nothing else that others wait for.
+        """
+        self._last.append((key, action))
+
+    async def finish(self) -> None:
+        """Run what was left for the end."""
+        while self._last:
+            due = sorted(self._last, key=lambda item: item[0])
+            self._last = []
+            for _, action in due:
+                await action()
 
     async def lock_row(
         self, row: type[Locked], key: Mapping[str, UUID], *, shared: bool = False
@@ -140,6 +161,7 @@ class Database:
         with _named_errors():
             async with unit.session, unit.session.begin():
                 yield unit
+                await unit.finish()
         await self.tell_events(unit)
 
     @asynccontextmanager

@@ -31,6 +31,7 @@ class ObservationMethod(StrEnum):
 
     ANPR = "anpr"
     CAMERA = "camera"
+    STAFF = "staff"
 
 
 class LaneConnection(Row, table=True):

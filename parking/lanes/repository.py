@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, update
@@ -147,8 +148,8 @@ async def insert_once(unit: UnitOfWork, row: Row) -> bool:
 
 async def find_camera_reads(
     unit: UnitOfWork, operator_id: UUID, presentation_id: UUID
-) -> list[tuple[bytes, str]]:
-    """Return a camera's sealed reads, with its name, for a presentation without a decision."""
+) -> list[tuple[bytes, dict[str, Any]]]:
+    """Return a camera's sealed reads, newest first, for a presentation without a decision."""
     presentation = await find_presentation(unit, operator_id, presentation_id)
     if presentation is None or presentation.decided_at is not None:
         return []
@@ -162,7 +163,7 @@ async def find_camera_reads(
         .limit(CAMERA_READS_MAX)
     )
     return [
-        (event.read_sealed, str(event.detail["source"]))
+        (event.read_sealed, event.detail)
         for event in await unit.session.exec(statement)
         if event.read_sealed is not None
     ]

@@ -122,30 +122,43 @@ async def observe(unit: UnitOfWork, presentation: Presentation, seen: SeenPlate)
     """Record the read that the presentation is decided on; one presentation has one."""
     observation_id = observation_id_of(presentation.id)
     presentation.observation_id = observation_id
-    await repository.insert_once(
-        unit,
-        Observation(
-            operator_id=presentation.operator_id,
-            id=observation_id,
-            place_id=presentation.place_id,
-            lane_id=presentation.lane_id,
-            presentation_id=presentation.id,
-            method=seen.method,
-            plate_index=seen.plate_index,
-            plate_sealed=unit.vault.seal(seen.text, context=PLATE_CONTEXT),
-            alternatives_sealed=unit.vault.seal(
-                json.dumps(dict(seen.alternatives), ensure_ascii=False),
-                context=ALTERNATIVES_CONTEXT,
-            ),
-            confidence=seen.confidence,
-            characters=list(seen.characters),
-            region=seen.region,
-            frames=seen.frames,
-            source=seen.source,
-            captured_at=presentation.occupied_at,
-        ),
-    )
+    await repository.insert_once(unit, _observation(unit, presentation, seen, observation_id))
     return observation_id
+
+
+async def correct_observation(
+    unit: UnitOfWork, presentation: Presentation, seen: SeenPlate, cause_id: UUID
+) -> UUID:
+    """Record a better read of a locked presentation; the first one stays as it is."""
+    observation_id = derive_id(presentation.id, f"observation:{cause_id}")
+    presentation.observation_id = observation_id
+    await repository.insert_once(unit, _observation(unit, presentation, seen, observation_id))
+    return observation_id
+
+
+def _observation(
+    unit: UnitOfWork, presentation: Presentation, seen: SeenPlate, observation_id: UUID
+) -> Observation:
+    return Observation(
+        operator_id=presentation.operator_id,
+        id=observation_id,
+        place_id=presentation.place_id,
+        lane_id=presentation.lane_id,
+        presentation_id=presentation.id,
+        method=seen.method,
+        plate_index=seen.plate_index,
+        plate_sealed=unit.vault.seal(seen.text, context=PLATE_CONTEXT),
+        alternatives_sealed=unit.vault.seal(
+            json.dumps(dict(seen.alternatives), ensure_ascii=False),
+            context=ALTERNATIVES_CONTEXT,
+        ),
+        confidence=seen.confidence,
+        characters=list(seen.characters),
+        region=seen.region,
+        frames=seen.frames,
+        source=seen.source,
+        captured_at=presentation.occupied_at,
+    )
 
 
 def observation_id_of(presentation_id: UUID) -> UUID:

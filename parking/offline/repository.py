@@ -124,8 +124,8 @@ async def note_motion(
     *,
     passed_at: datetime | None = None,
     is_withdrawn: bool = False,
-) -> None:
-    """Remember what a car did whose decision belongs to no stay yet."""
+) -> bool:
+    """Remember what a car did whose decision belongs to no stay yet; returns whether it has one."""
     values: dict[str, Any] = {}
     if passed_at is not None:
         values["passed_at"] = passed_at
@@ -139,7 +139,7 @@ async def note_motion(
         .values(**values)
         .execution_options(synchronize_session=False)
     )
-    await unit.run(statement)
+    return (await unit.run(statement)).rowcount > 0
 
 
 async def take_due(unit: UnitOfWork, lease: timedelta) -> list[OfflinePassage]:

@@ -6,12 +6,13 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
-from parking.places.models import AccessLane, IdentifiedArea, Operator, Place
+from parking.places.models import AccessLane, Direction, IdentifiedArea, Operator, Place
 
 AREA_DEPTH_MAX = 8
 PLACES_READ_MAX = 1000
 OPERATORS_READ_MAX = 10_000
 AREAS_READ_MAX = 5000
+LANES_OF_AREA_MAX = 200
 
 
 async def find_lane(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> AccessLane | None:
@@ -76,6 +77,19 @@ async def find_lineage(unit: UnitOfWork, operator_id: UUID, area_id: UUID) -> tu
 async def find_area(unit: UnitOfWork, operator_id: UUID, area_id: UUID) -> IdentifiedArea | None:
     """Return an area."""
     return await unit.session.get(IdentifiedArea, (operator_id, area_id))
+
+
+async def list_entry_ids(unit: UnitOfWork, operator_id: UUID, area_id: UUID) -> Sequence[UUID]:
+    """Return the lanes that lead into an area."""
+    statement = (
+        select(AccessLane.id)
+        .where(col(AccessLane.operator_id) == operator_id)
+        .where(col(AccessLane.area_id) == area_id)
+        .where(col(AccessLane.direction) == Direction.ENTRY)
+        .order_by(col(AccessLane.id))
+        .limit(LANES_OF_AREA_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
 
 
 async def list_places(unit: UnitOfWork, operator_id: UUID) -> Sequence[Place]:

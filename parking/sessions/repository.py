@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func, update
 from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
@@ -87,11 +87,62 @@ async def find_segments(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -
     return list(await unit.session.exec(statement))
 
 
-async def delete_open(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> bool:
-    """Take a stay off the open ones; returns whether it was there."""
+async def delete_open(
+    unit: UnitOfWork, operator_id: UUID, session_id: UUID
+) -> tuple[UUID | None, UUID | None] | None:
+    """Take a stay off the open ones; returns its area and pool, or None where it was none."""
     statement = (
         delete(OpenSession)
         .where(col(OpenSession.operator_id) == operator_id)
         .where(col(OpenSession.session_id) == session_id)
+        .returning(col(OpenSession.area_id), col(OpenSession.pool_id))
     )
-    return (await unit.run(statement)).rowcount == 1
+    row = (await unit.run(statement)).one_or_none()
+    return None if row is None else (row.area_id, row.pool_id)
+
+
+async def put_in_pool(
+    unit: UnitOfWork, operator_id: UUID, session_id: UUID, pool_id: UUID | None
+) -> None:
+    """Say in which reserved spaces an open stay is counted; None for the public ones."""
+    await unit.run(
+        update(OpenSession)
+        .where(col(OpenSession.operator_id) == operator_id)
+        .where(col(OpenSession.session_id) == session_id)
+        .values(pool_id=pool_id)
+    )
+
+
+async def find_pool_id(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> UUID | None:
+    """Return the reserved spaces that an open stay is counted in; None for the public ones."""
+    statement = (
+        select(OpenSession.pool_id)
+        .where(col(OpenSession.operator_id) == operator_id)
+        .where(col(OpenSession.session_id) == session_id)
+    )
+    return (await unit.session.exec(statement)).one_or_none()
+
+
+async def correct_open_plate(
+    unit: UnitOfWork, session: Session, plate_index: UUID, plate_sealed: bytes
+) -> None:
+    """Let an open stay be that of another plate."""
+    await unit.run(
+        update(OpenSession)
+        .where(col(OpenSession.operator_id) == session.operator_id)
+        .where(col(OpenSession.session_id) == session.id)
+        .values(plate_index=plate_index, plate_sealed=plate_sealed)
+    )
+
+
+async def count_open(unit: UnitOfWork, operator_id: UUID, place_id: UUID) -> dict[UUID, int]:
+    """Return how many open stays are counted in each pool of a place."""
+    pool = func.coalesce(OpenSession.pool_id, OpenSession.area_id)
+    statement = (
+        select(pool, func.count())
+        .where(col(OpenSession.operator_id) == operator_id)
+        .where(col(OpenSession.place_id) == place_id)
+        .where(col(OpenSession.area_id).is_not(None))
+        .group_by(pool)
+    )
+    return {pool_id: int(count) for pool_id, count in await unit.session.exec(statement)}

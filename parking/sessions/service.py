@@ -72,6 +72,7 @@ async def begin(unit: UnitOfWork, arrival: Arrival) -> Session:
             plate_index=arrival.plate_index,
             plate_sealed=sealed,
             entered_at=arrival.entered_at,
+            area_id=arrival.area_id,
         )
     )
     unit.session.add(
@@ -120,16 +121,44 @@ async def lock_session(unit: UnitOfWork, operator_id: UUID, session_id: UUID) ->
     return await repository.lock_session(unit, operator_id, session_id)
 
 
-async def end(unit: UnitOfWork, session: Session, *, state: SessionState, at: datetime) -> bool:
-    """End a locked stay, once, and never before it began; returns whether it was this call."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A stay that ended just now.
+
+    Attributes:
+        pool_id: Where it was counted; None for one that was not.
+    """
+
+    at: datetime
+    pool_id: UUID | None
+
+
+async def end(
+    unit: UnitOfWork, session: Session, *, state: SessionState, at: datetime
+) -> Ended | None:
+    """End a locked stay, once, and never before it began; None where it had ended before."""
     at = max(at, session.entered_at)
-    if not await repository.delete_open(unit, session.operator_id, session.id):
-        return False
+    counted = await repository.delete_open(unit, session.operator_id, session.id)
+    if counted is None:
+        return None
+    area_id, pool_id = counted
     session.state = state
     session.left_at = at
     for segment in await repository.find_segments(unit, session.operator_id, session.id):
         segment.ended_at = segment.ended_at or at
-    return True
+    return Ended(at, pool_id or area_id)
+
+
+async def correct_plate(unit: UnitOfWork, session: Session, plate_index: UUID, plate: str) -> None:
+    """Let a locked open stay be that of another plate, which has none at the place.
+
+    Raises:
+        ConflictError: it has one, at the end of the transaction at the latest.
+    """
+    session.plate_index = plate_index
+    session.plate_sealed = unit.vault.seal(plate, context=PLATE_CONTEXT)
+    unit.session.add(session)
+    await repository.correct_open_plate(unit, session, plate_index, session.plate_sealed)
 
 
 def plate_of(unit: UnitOfWork, session: Session) -> str:

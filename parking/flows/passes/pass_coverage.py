@@ -36,10 +36,12 @@ class Coverage:
             pass was of no use because cars stand on all of its spaces.
         has_pass: Whether one of the passes that cover the car has begun. One that begins later
             gives no right to another rate: cancelled before that, it costs nothing.
+        specification_ids: The products of the passes on whose spaces the car stands.
     """
 
     exemptions: tuple[Exemption, ...] = ()
     has_pass: bool = False
+    specification_ids: tuple[UUID, ...] = ()
 
 
 async def coverage(
@@ -74,6 +76,7 @@ async def coverage(
     standing = Standing(operator_id, place_id, area_id, session_id)
     covered: list[Exemption] = []
     has_pass = False
+    specification_ids: list[UUID] = []
     for right, product in found:
         # A binding that ended takes the plate off the pass at the next gate, which is this one.
         if right.driver_id is not None and right.driver_id != driver_id:
@@ -86,10 +89,11 @@ async def coverage(
             continue
         if await spaces.take_space(unit, held, standing, spaces=product.spaces):
             covered.extend(ranges)
+            specification_ids.append(product.id)
             has_pass = has_pass or held.starts_at <= entered_at
         else:
             covered.append(_useless(product, entered_at))
-    return Coverage(_disjoint(covered), has_pass)
+    return Coverage(_disjoint(covered), has_pass, tuple(specification_ids))
 
 
 async def free(unit: UnitOfWork, session: Session) -> None:

@@ -1,0 +1,172 @@
+"""Every query about pools of spaces. One statement counts; the row is locked until the commit."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import CursorResult, text
+from sqlmodel import col, select
+
+from parking.kit.database import UnitOfWork
+from parking.occupancy.models import OccupancyCount, SpacePool
+
+POOLS_READ_MAX: Final = 500
+
+# An area's public pool has the area's id, and is made when its first car comes.
+_ENTER_PUBLIC: Final = text(
+    """
+    INSERT INTO space_pools AS pool (
+        operator_id, id, place_id, area_id, spaces, occupied, is_full,
+        reopen_free, keeps_closed, below_zero, overflowed, counted_at
+    )
+    SELECT operator_id, id, place_id, id, supply, 1, supply <= 1, 1, false, 0, 0, :now
+    FROM identified_areas WHERE operator_id = :operator_id AND id = :area_id
+    ON CONFLICT (operator_id, id) DO UPDATE SET
+        occupied = pool.occupied + 1,
+        overflowed = pool.overflowed + CAST(pool.occupied >= pool.spaces AS integer),
+        is_full = pool.is_full OR pool.occupied + 1 >= pool.spaces,
+        counted_at = :now
+    WHERE CAST(:is_inside AS boolean) OR NOT (pool.keeps_closed AND pool.is_full)
+    RETURNING id, spaces, occupied, is_full, is_full AND occupied = spaces AS has_changed
+    """
+)
+_ENTER_RESERVED: Final = text(
+    """
+    UPDATE space_pools SET
+        occupied = occupied + 1, is_full = is_full OR occupied + 1 >= spaces, counted_at = :now
+    WHERE operator_id = :operator_id AND id = (
+        SELECT id FROM space_pools
+        WHERE operator_id = :operator_id AND area_id = :area_id
+            AND specification_id = ANY(:specification_ids) AND occupied < spaces
+        ORDER BY id LIMIT 1 FOR UPDATE
+    )
+    RETURNING id, spaces, occupied, is_full, false AS has_changed
+    """
+)
+_LEAVE: Final = text(
+    """
+    UPDATE space_pools SET
+        occupied = greatest(occupied - 1, 0),
+        below_zero = below_zero + CAST(occupied = 0 AS integer),
+        is_full = is_full AND spaces - greatest(occupied - 1, 0) < reopen_free,
+        counted_at = :now
+    WHERE operator_id = :operator_id AND id = :pool_id
+    RETURNING id, spaces, occupied, is_full,
+        specification_id IS NULL AND NOT is_full AND spaces - occupied = reopen_free AS has_changed
+    """
+)
+_ENSURE_PUBLIC: Final = text(
+    """
+    INSERT INTO space_pools (
+        operator_id, id, place_id, area_id, spaces, occupied, is_full,
+        reopen_free, keeps_closed, below_zero, overflowed, counted_at
+    )
+    SELECT operator_id, id, place_id, id, supply, 0, false, 1, false, 0, 0, :now
+    FROM identified_areas WHERE operator_id = :operator_id AND id = :area_id
+    ON CONFLICT DO NOTHING
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A pool after a car was counted.
+
+    Attributes:
+        has_changed: Whether the public sign may say something else now.
+    """
+
+    pool_id: UUID
+    has_changed: bool
+
+
+async def enter_public(
+    unit: UnitOfWork, operator_id: UUID, area_id: UUID, *, is_inside: bool
+) -> Counted | None:
+    """Count a car in an area's public spaces; None where it is full and keeps closed.
+
+    Args:
+        unit: The transaction.
+        operator_id: Whose area it is.
+        area_id: The area.
+        is_inside: Whether the car is in already, so that it counts in any case.
+    """
+    values = {"operator_id": operator_id, "area_id": area_id, "is_inside": is_inside}
+    return _counted(await unit.run(_ENTER_PUBLIC, values | {"now": unit.now()}))
+
+
+async def enter_reserved(
+    unit: UnitOfWork, operator_id: UUID, area_id: UUID, specification_ids: Collection[UUID]
+) -> Counted | None:
+    """Count a car in spaces that are kept for one of these passes; None where none is free."""
+    values = {
+        "operator_id": operator_id,
+        "area_id": area_id,
+        "specification_ids": list(specification_ids),
+        "now": unit.now(),
+    }
+    return _counted(await unit.run(_ENTER_RESERVED, values))
+
+
+async def leave(unit: UnitOfWork, operator_id: UUID, pool_id: UUID) -> Counted | None:
+    """Count a car out; never below nothing. None where there is no such pool."""
+    values = {"operator_id": operator_id, "pool_id": pool_id, "now": unit.now()}
+    return _counted(await unit.run(_LEAVE, values))
+
+
+async def find_pool(unit: UnitOfWork, operator_id: UUID, pool_id: UUID) -> SpacePool | None:
+    """Return a pool, as it stands now."""
+    return await unit.session.get(SpacePool, (operator_id, pool_id), populate_existing=True)
+
+
+async def lock_pools(unit: UnitOfWork, operator_id: UUID, area_id: UUID) -> Sequence[SpacePool]:
+    """Lock an area's pools in the order of their ids, with its public one, made if need be.
+
+    Nothing else may be locked by this transaction: see `UnitOfWork.at_end`.
+    """
+    values = {"operator_id": operator_id, "area_id": area_id, "now": unit.now()}
+    await unit.run(_ENSURE_PUBLIC, values)
+    statement = (
+        select(SpacePool)
+        .where(col(SpacePool.operator_id) == operator_id)
+        .where(col(SpacePool.area_id) == area_id)
+        .order_by(col(SpacePool.id))
+        .limit(POOLS_READ_MAX)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def list_pools(
+    unit: UnitOfWork, operator_id: UUID, place_ids: Collection[UUID]
+) -> Sequence[SpacePool]:
+    """Return the pools of places."""
+    statement = (
+        select(SpacePool)
+        .where(col(SpacePool.operator_id) == operator_id)
+        .where(col(SpacePool.place_id).in_(list(place_ids)))
+        .order_by(col(SpacePool.area_id), col(SpacePool.id))
+        .limit(POOLS_READ_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def list_counts(
+    unit: UnitOfWork, operator_id: UUID, pool_id: UUID, *, rows: int
+) -> Sequence[OccupancyCount]:
+    """Return the newest recounts of a pool, newest first."""
+    statement = (
+        select(OccupancyCount)
+        .where(col(OccupancyCount.operator_id) == operator_id)
+        .where(col(OccupancyCount.pool_id) == pool_id)
+        .order_by(col(OccupancyCount.id).desc())
+        .limit(rows)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+def _counted(result: CursorResult[Any]) -> Counted | None:
+    row = result.one_or_none()
+    return None if row is None else Counted(row.id, bool(row.has_changed))
