@@ -76,6 +76,13 @@ class DeviceOptions:
             raise InvalidInputError(self._path(name), f"a whole number from {low} to {high}")
         return value
 
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Return whether something is wanted."""
+        value = self._options.get(name, default)
+        if not isinstance(value, bool):
+            raise InvalidInputError(self._path(name), "true or false")
+        return value
+
     def texts(self, name: str, count_max: int) -> tuple[str, ...]:
         """Return a list of texts; a single text counts as one."""
         value = self._options.get(name, ())

@@ -1,6 +1,7 @@
 """A relay without a device, for tests."""
 
 import asyncio
+from collections.abc import Callable
 from uuid import UUID
 
 from gate_bridge.agent.errors import BarrierError
@@ -14,6 +15,7 @@ class FakeRelay:
         failure: What every pulse ends in; None for success.
         is_lost_after: Whether `failure` comes after the pulse instead of before it.
         delay_s: How long the device takes to answer before it is pulsed.
+        on_probe: Is called while it does.
         inputs: What `watch` tells at each look; None for a relay that is silent.
         pulses: The commands that it was pulsed for.
         lowered: How often the arm was told to close.
@@ -26,6 +28,7 @@ class FakeRelay:
         self.failure: BarrierError | None = None
         self.is_lost_after = False
         self.delay_s = 0.0
+        self.on_probe: Callable[[], None] = lambda: None
         self.inputs: dict[int, bool] | None = {}
         self.look_s = 0.01
         self.pulses: list[UUID] = []
@@ -35,6 +38,7 @@ class FakeRelay:
     async def pulse(self, permit: Permit) -> None:
         """Pulse, or fail."""
         await asyncio.sleep(self.delay_s)
+        self.on_probe()
         permit.check()
         if self.failure is not None and not self.is_lost_after:
             raise self.failure
