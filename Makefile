@@ -25,6 +25,7 @@ check: $(VENV)/installed-dev ## Check style, types, import rules, dependencies, 
 	$(BIN)/deptry .
 	$(BIN)/pyright
 	$(BIN)/sesame schema --check
+	$(BIN)/sesame schema --gate-wire --check
 	$(BIN)/sesame migrate --check
 
 format: $(VENV)/installed-dev ## Put the code into the house's form
@@ -37,8 +38,9 @@ bench: $(VENV)/installed-run ## Measure; ARGS="exit --json", ARGS=--list
 stories: $(VENV)/installed-dev ## Tell stories about money; ARGS="--stories 100 --steps 90"
 	$(BIN)/python -m tests.money.tell $(ARGS)
 
-schema: $(VENV)/installed-dev ## Write schema.graphql
+schema: $(VENV)/installed-dev ## Write schema.graphql and the gate wire's JSON Schemas
 	$(BIN)/sesame schema
+	$(BIN)/sesame schema --gate-wire
 
 lock: ## Renew the pinned dependencies (needs uv)
 	uv pip compile -q --universal --python-version 3.11.0 --generate-hashes \

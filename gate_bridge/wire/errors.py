@@ -130,6 +130,21 @@ class CallUnansweredError(ParkingError):
     retryable: ClassVar[bool] = True
 
 
+WIRE_CODES = frozenset(
+    error.code
+    for error in (
+        FormatViolationError,
+        UnknownActionError,
+        PayloadInvalidError,
+        TooLargeError,
+        StaleEpochError,
+        NotReadyError,
+        RateLimitedError,
+        InternalWireError,
+    )
+)
+"""Every code that a failure may have."""
+
 RETRYABLE_WIRE_CODES = frozenset(
     error.code for error in (NotReadyError, RateLimitedError, InternalWireError)
 )
