@@ -218,10 +218,9 @@ async def lane_stage(
         count=lambda _, what: line.health.counts.update([what]),
         steady=server_time.steady,
     )
-    intake = Intake(store, clock, reply_window_s)
+    intake = Intake(store, {CAMERA: line}, clock, reply_window_s)
     inputs = {1: InputMeaning(ContactUse.LOOP, is_inverted=False)}
-    intake.seat(CAMERA, Seat(line, desk, machine, inputs))
-    await intake.restore_inputs()
+    await intake.seat(CAMERA, Seat(desk, machine, inputs))
     await state.start()
     tasks = [asyncio.create_task(state.run()), asyncio.create_task(desk.run())]
     try:

@@ -47,13 +47,12 @@ class InputMeaning:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A device with its place at a lane.
+    """A device's place at a lane.
 
     Attributes:
         inputs: What its inputs mean, by their numbers.
     """
 
-    line: DeviceLine
     desk: LaneDesk
     machine: Machine
     inputs: Mapping[int, InputMeaning]
@@ -64,6 +63,7 @@ class Intake:
 
     Args:
         store: Where messages are kept.
+        lines: The devices, by their names.
         reply_window_s: How long a device waits for a reply that may open.
         steady: Seconds of a clock that only goes forward.
     """
@@ -71,11 +71,13 @@ class Intake:
     def __init__(
         self,
         store: MessageStore,
+        lines: Mapping[str, DeviceLine],
         clock: Clock,
         reply_window_s: float = REPLY_WINDOW_S,
         steady: Callable[[], float] = steady_seconds,
     ) -> None:
         self._store = store
+        self._lines = lines
         self._clock = clock
         self._reply_window_s = reply_window_s
         self._steady = steady
@@ -84,9 +86,17 @@ class Intake:
         self._remembered_s: dict[str, float] = {}
         self._tasks: set[asyncio.Task[bool]] = set()
 
-    def seat(self, name: str, seat: Seat) -> None:
-        """Give a device its place; what it sent before is acted on with the next `replay`."""
+    async def seat(self, name: str, seat: Seat) -> None:
+        """Give a device its place at a lane that begins, and say what its contacts said last."""
         self._seats[name] = seat
+        oldest = self._clock.now() - INPUT_AGE_MAX
+        for kept in await self._store.inputs():
+            if kept.device == name and kept.at >= oldest:
+                _tell(seat, InputSignal(number=kept.number, is_on=kept.is_on))
+
+    def unseat(self, name: str) -> None:
+        """Take a device's place away: its lane ended. What it sends is kept meanwhile."""
+        self._seats.pop(name, None)
 
     async def keep(self, device_name: str, message: DeviceMessage) -> UUID:
         """Store a message durably; return the id that `act` takes.
@@ -95,7 +105,7 @@ class Intake:
             JournalFullError: there is no room: the device is to send it again later.
             DeviceUnknownError: the site has no such device.
         """
-        if device_name not in self._seats:
+        if device_name not in self._lines:
             raise DeviceUnknownError(device_name)
         kept = await self._store.keep(device_name, message)
         if len(self._under_way) < UNDER_WAY_MAX:
@@ -109,24 +119,17 @@ class Intake:
         cannot be read is kept with its reason, counted, and answered like any other.
         """
         kept = self._under_way.get(stored_id)
-        if kept is None:
-            # More came at once than is worked off live: it is replayed, for the record.
+        if kept is None or kept.device not in self._seats:
+            # More came at once than is worked off live, or the lane is down: it is replayed.
+            self._under_way.pop(stored_id, None)
             return False
         work = asyncio.create_task(self._finish(kept))
         self._tasks.add(work)
         work.add_done_callback(self._tasks.discard)
-        if not self._seats[kept.device].line.driver.reply_opens:
+        if not self._lines[kept.device].driver.reply_opens:
             return False
         # A device that hangs up must not undo what its message began.
         return await asyncio.shield(work)
-
-    async def restore_inputs(self) -> None:
-        """Tell the machines what their contacts said last, before the lanes begin."""
-        oldest = self._clock.now() - INPUT_AGE_MAX
-        for kept in await self._store.inputs():
-            seat = self._seats.get(kept.device)
-            if seat is not None and kept.at >= oldest:
-                _tell(seat, InputSignal(number=kept.number, is_on=kept.is_on))
 
     async def run(self) -> None:
         """Act on what was left over, now and again, until cancelled."""
@@ -148,9 +151,9 @@ class Intake:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _finish(self, kept: KeptMessage, *, is_replay: bool = False) -> bool:
-        seat = self._seats[kept.device]
+        line, seat = self._lines[kept.device], self._seats[kept.device]
         try:
-            opens = await self._work(seat, kept, is_replay=is_replay)
+            opens = await self._work(line, seat, kept, is_replay=is_replay)
         except UnreadableError as error:
             if not error.is_expected:
                 _log.warning("device_message_unreadable", device=kept.device, error=str(error))
@@ -167,64 +170,63 @@ class Intake:
             reason = None
         try:
             await self._store.done(kept.stored_id, reason)
-            await self._remember_clock(seat)
+            await self._remember_clock(line)
         except ParkingError as error:
             _log.warning("device_message_not_marked", device=kept.device, error=str(error))
         finally:
             self._under_way.pop(kept.stored_id, None)
         return opens
 
-    async def _work(self, seat: Seat, kept: KeptMessage, *, is_replay: bool) -> bool:
+    async def _work(
+        self, line: DeviceLine, seat: Seat, kept: KeptMessage, *, is_replay: bool
+    ) -> bool:
         opens = False
-        for signal in await seat.line.read(kept):
-            opens = await self._act_on(seat, kept, signal, is_replay=is_replay) or opens
+        for signal in await line.read(kept):
+            if isinstance(signal, CameraRead):
+                opens = await self._see(line, seat, kept, signal, is_replay=is_replay) or opens
+            elif not is_replay:
+                await self._take(line, seat, kept, signal)
         return opens
 
-    async def _act_on(
-        self, seat: Seat, kept: KeptMessage, signal: DeviceSignal, *, is_replay: bool
-    ) -> bool:
+    async def _take(
+        self, line: DeviceLine, seat: Seat, kept: KeptMessage, signal: DeviceSignal
+    ) -> None:
         match signal:
-            case CameraRead():
-                return await self._see(seat, kept, signal, is_replay=is_replay)
-            case InputSignal() if not is_replay:
+            case InputSignal():
                 _tell(seat, signal)
                 if signal.number in seat.inputs:
                     at = kept.message.received_at
                     await self._store.remember_input(
                         KeptInput(kept.device, signal.number, signal.is_on, at)
                     )
-            case ArmSignal() if not is_replay:
+            case ArmSignal():
                 seat.machine.arm_moved(signal.arm)
-            case KeepAlive() if not is_replay:
-                seat.line.heard(signal, kept.message.received_at)
-            case _:
+            case KeepAlive():
+                line.heard(signal, kept.message.received_at)
+            case CameraRead():
                 pass
-        return False
 
     async def _see(
-        self, seat: Seat, kept: KeptMessage, read: CameraRead, *, is_replay: bool
+        self, line: DeviceLine, seat: Seat, kept: KeptMessage, read: CameraRead, *, is_replay: bool
     ) -> bool:
-        sighting = seat.line.sighting(
-            read, kept, self._clock.now(), self._steady(), is_replay=is_replay
-        )
+        sighting = line.sighting(read, kept, self._clock.now(), self._steady(), is_replay=is_replay)
         if is_replay:
             # Past the watch, which may have met it before the lane's journal failed.
             await seat.desk.record(sighting)
             return False
-        reply_opens = seat.line.driver.reply_opens
+        reply_opens = line.driver.reply_opens
         # Bytes without a time of their own are the same at every visit of a car.
         is_again = kept.is_repeated and read.captured_at != kept.message.received_at
         if is_again and (sighting.is_late or not reply_opens):
-            seat.line.health.counts[Ignoring.REPEATED] += 1
+            line.health.counts[Ignoring.REPEATED] += 1
             return False
         if reply_opens:
             return await seat.desk.sight_and_wait(sighting, self._reply_window_s)
         await seat.desk.sight(sighting)
         return False
 
-    async def _remember_clock(self, seat: Seat) -> None:
-        ahead_s = seat.line.health.clock_ahead_s
-        name = seat.line.device.name
+    async def _remember_clock(self, line: DeviceLine) -> None:
+        ahead_s, name = line.health.clock_ahead_s, line.device.name
         if ahead_s is None:
             return
         known_s = self._remembered_s.get(name)

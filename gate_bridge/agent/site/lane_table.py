@@ -75,14 +75,16 @@ def _barrier(table: Table) -> BarrierSettings:
     username, password = table.text("username", ""), table.secret("password")
     if bool(username) is not bool(password):
         raise table.wrong("username", "a username with password_file, or neither")
-    return BarrierSettings(
+    barrier = BarrierSettings(
         driver=table.text("driver"),
         url=table.text("url", ""),
         username=username,
         password=password,
-        device=table.text("device") if "device" in table else None,
-        options=table.options(),
+        device=table.text("device", "") or None,
+        options=table.options("options"),
     )
+    table.end()
+    return barrier
 
 
 def _contacts(table: Table | None) -> dict[ContactUse, Contact]:

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 from gate_bridge.agent.site.lane_table import DEVICE_NAME, read_lane
+from gate_bridge.agent.site.makers import FRAMES
 from gate_bridge.agent.site.settings import (
     BARRIER_CONTACTS,
     BridgeSettings,
@@ -29,7 +30,6 @@ DEVICES_MAX: Final = 256
 BROKERS_MAX: Final = 8
 NETWORKS_MAX: Final = 16
 RECONNECT_S_MAX: Final = 300.0
-FRAMES_DRIVER: Final = "frames"
 _STREAM_SCHEMES: Final = ("rtsp", "rtsps", "http", "https")
 
 
@@ -187,10 +187,10 @@ def _check(site: Site) -> None:
     for index, lane in enumerate(site.lanes, start=1):
         _check_lane(site, lane, f"lane[{index}]")
     for index, device in enumerate(site.devices, start=1):
-        is_posting = device.broker is None and device.driver != FRAMES_DRIVER
+        is_posting = device.broker is None and device.driver != FRAMES
         if is_posting and not device.settings.options.get("pull") and site.listener is None:
             raise InvalidInputError("listener", f"a table [listener]: {device.name} posts to it")
-        if device.driver == FRAMES_DRIVER and not device.stream:
+        if device.driver == FRAMES and not device.stream:
             raise InvalidInputError(f"device[{index}].stream", "the address of its pictures")
 
 
@@ -210,9 +210,7 @@ def _check_lane(site: Site, lane: LaneSettings, where: str) -> None:
 
 def _readers(site: Site, lane_id: UUID) -> list[SiteDevice]:
     return [
-        device
-        for device in site.devices
-        if device.lane_id == lane_id and device.driver != FRAMES_DRIVER
+        device for device in site.devices if device.lane_id == lane_id and device.driver != FRAMES
     ]
 
 

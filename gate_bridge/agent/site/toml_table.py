@@ -28,9 +28,6 @@ class Table:
         self._folder = folder
         self._read: set[str] = set()
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._values
-
     def where(self, key: str) -> str:
         """Return how errors name a key."""
         return f"{self._name}.{key}" if self._name else key
@@ -156,17 +153,14 @@ class Table:
             name = f"{self.where(key)}[{index}]"
             yield Table(cast("Mapping[str, object]", item), name, self._folder)
 
-    def options(self, key: str | None = None) -> Mapping[str, object]:
-        """Return a table as it is, for a driver that knows its keys; the rest without a key."""
-        if key is None:
-            rest = {name: self._take(name, None) for name in self._values if name not in self._read}
-        else:
-            rest = self._take(key, cast("dict[str, object]", {}))
-        if not isinstance(rest, Mapping):
-            raise self.wrong(key or "", "a table")
-        known = cast("Mapping[str, object]", rest)
+    def options(self, key: str) -> Mapping[str, object]:
+        """Return a table as it is, for a driver that knows its keys; empty for none."""
+        value = self._take(key, cast("dict[str, object]", {}))
+        if not isinstance(value, Mapping):
+            raise self.wrong(key, "a table")
+        known = cast("Mapping[str, object]", value)
         if len(known) > OPTIONS_MAX:
-            raise self.wrong(key or "", f"at most {OPTIONS_MAX} keys")
+            raise self.wrong(key, f"at most {OPTIONS_MAX} keys")
         return known
 
     def _take(self, key: str, default: object) -> object:
