@@ -30,6 +30,9 @@ _NO_PLATE: Final = frozenset(
 # A Chinese camera may put the plate's colour first: blue, yellow, green, white, black.
 _COLOURS: Final = frozenset("蓝黄绿白黑")
 _IDEOGRAPHS: Final = range(0x4E00, 0xA000)
+# Two bytes of GB18030 that are a letter in UTF-8 as well, so that no decoder notices: such a
+# letter stands on no plate, the ideograph does. Shandong (鲁) would come out as a 3.
+_TAKEN_FOR_UTF8: Final = str.maketrans("³ԥʹѧӦ", "鲁豫使学应")
 # Of a camera that names no confidence: a person may look at the read, nothing opens by it alone.
 ASSUMED_CONFIDENCE: Final = 0.8
 
@@ -42,7 +45,7 @@ def plate_text(written: str | None) -> str | None:
     """
     if written is None or len(written) > INPUT_LENGTH_MAX:
         return None
-    folded = fold_plate(written)
+    folded = fold_plate(written.translate(_TAKEN_FOR_UTF8))
     # Two ideographs never begin a plate; with 黑 first, the second tells colour from province.
     if len(folded) > 1 and folded[0] in _COLOURS and ord(folded[1]) in _IDEOGRAPHS:
         folded = folded[1:]
