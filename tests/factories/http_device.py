@@ -42,11 +42,16 @@ class HttpDevice:
     requests: list[DeviceRequest] = field(default_factory=list[DeviceRequest])
     accepted: list[DeviceRequest] = field(default_factory=list[DeviceRequest])
     nonces: set[str] = field(default_factory=set[str])
+    challenges: int = 0
     connections: int = 0
     url: str = ""
+    writers: dict[asyncio.StreamWriter, "asyncio.Task[None] | None"] = field(
+        default_factory=dict[asyncio.StreamWriter, "asyncio.Task[None] | None"]
+    )
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.writers[writer] = asyncio.current_task()
         try:
             while (request := await _read(reader)) is not None:
                 self.requests.append(request)
@@ -59,11 +64,13 @@ class HttpDevice:
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
+            self.writers.pop(writer)
             writer.close()
 
     def _answer(self, request: DeviceRequest) -> bytes | None:
         if self.username and not self._is_proven(request):
-            nonce = f"n{len(self.nonces)}"
+            self.challenges += 1
+            nonce = f"n{self.challenges}"
             self.nonces.add(nonce)
             self.before_answer(request)
             challenge = (
@@ -101,6 +108,16 @@ async def open_device(device: HttpDevice) -> AsyncGenerator[HttpDevice]:
         yield device
     finally:
         server.close()
+        await end_all(device.writers)
+
+
+async def end_all(writers: "dict[asyncio.StreamWriter, asyncio.Task[None] | None]") -> None:
+    """Close the connections of a test's server, and wait for those that serve them."""
+    tasks = [task for task in writers.values() if task is not None]
+    for writer in list(writers):
+        writer.close()
+    if tasks:
+        await asyncio.wait(tasks, timeout=5)
 
 
 async def _read(reader: asyncio.StreamReader) -> DeviceRequest | None:

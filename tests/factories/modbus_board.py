@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.factories.http_device import end_all
+
 READ_COILS, READ_INPUTS, WRITE_COIL, WRITE_REGISTER = 1, 2, 5, 6
 _HEADER = struct.Struct(">HHHB")
 _BODY = struct.Struct(">BHH")
@@ -31,10 +33,12 @@ class ModbusBoardDouble:
     refuses: frozenset[int] = frozenset()
     is_dead: bool = False
     port: int = 0
-    writers: set[asyncio.StreamWriter] = field(default_factory=set[asyncio.StreamWriter])
+    writers: dict[asyncio.StreamWriter, "asyncio.Task[None] | None"] = field(
+        default_factory=dict[asyncio.StreamWriter, "asyncio.Task[None] | None"]
+    )
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.writers.add(writer)
+        self.writers[writer] = asyncio.current_task()
         try:
             while not self.is_dead:
                 number, _, length, unit = _HEADER.unpack(await reader.readexactly(_HEADER.size))
@@ -47,7 +51,7 @@ class ModbusBoardDouble:
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
-            self.writers.discard(writer)
+            self.writers.pop(writer)
             writer.close()
 
     def revive(self) -> None:
@@ -81,5 +85,4 @@ async def open_board(board: ModbusBoardDouble) -> AsyncGenerator[ModbusBoardDoub
         yield board
     finally:
         server.close()
-        for writer in list(board.writers):
-            writer.close()
+        await end_all(board.writers)
