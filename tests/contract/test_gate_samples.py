@@ -10,15 +10,19 @@ from typing import TypeVar
 import orjson
 import pytest
 
+from gate_bridge.agent.machines.hikvision_barrier import gate_call
+from gate_bridge.drivers.dahua import DahuaDriver
+from gate_bridge.drivers.hikvision import HikvisionDriver
 from gate_bridge.drivers.milesight import MilesightDriver
 from gate_bridge.drivers.onvif import OnvifDriver
 from gate_bridge.drivers.platerecognizer import PlateRecognizerDriver
-from gate_bridge.drivers.port import CameraRead, Heading, InputSignal, NotAnprError
+from gate_bridge.drivers.port import CameraRead, Heading, InputSignal, KeepAlive, NotAnprError
 from gate_bridge.drivers.rekor import RekorDriver
 from gate_bridge.drivers.vzenith import VzenithDriver
 from gate_bridge.drivers.vzenith_mqtt import VzenithCommands
 from tests.contract.gate_samples import (
     FOLDER,
+    RECEIVED_AT,
     SHANGHAI,
     NoCar,
     Ours,
@@ -38,7 +42,87 @@ KindT = TypeVar("KindT", Read, Told, NoCar, Ours, Picture)
 VZENITH = Sent(driver=VzenithDriver(), zone=SHANGHAI)
 STREAM = Sent(driver=PlateRecognizerDriver(), options={"towards_degrees": 200})
 
+HIKVISION = Sent(driver=HikvisionDriver(), content_type="application/xml")
+ITSAPI = Sent(driver=DahuaDriver(), zone=SHANGHAI, target="/NotificationInfo/TollgateInfo")
+ATTACHED = Sent(driver=DahuaDriver(), content_type="multipart/x-mixed-replace; boundary=myboundary")
+NOT_ANPR = (
+    "cam1_DS-2CD2T46G2-ISU_io_notification",
+    "cam2_DS-2CD2346G2-ISU_io_notification",
+    "cam3_DS-2CD2T86G2-ISU_io_notification",
+    "fielddetection_human",
+    "fielddetection_vehicle",
+    "ipc_1_fielddetection",
+    "ipc_thermometry_motiondetection",
+    "nvr_2_fielddetection",
+    "pir",
+)
+
 ROWS: tuple[Row, ...] = (
+    Read(
+        file="hikvision/deepinview_v58.xml",
+        sent=HIKVISION,
+        plate="WX1234A",
+        confidence=0.92,
+        captured_at=datetime(2026, 7, 5, 19, 44, 40, tzinfo=UTC),
+        heading=Heading.AWAY,
+        region="7",
+    ),
+    Read(
+        file="hikvision/ds_tcg405_fields.xml",
+        sent=HIKVISION,
+        plate="B1234XYZ",
+        confidence=0.98,
+        captured_at=datetime(2024, 5, 7, 10, 48, 3, 847000, tzinfo=UTC),
+        heading=Heading.TOWARDS,
+        region="64",
+    ),
+    Read(
+        file="hikvision/older_v54_stdcgi.xml",
+        sent=HIKVISION,
+        plate="EL123AB",
+        confidence=0.85,
+        captured_at=datetime(2020, 3, 10, 8, 12, tzinfo=UTC),
+        heading=Heading.TOWARDS,
+    ),
+    Read(
+        file="hikvision/float_conf_no_ns.xml",
+        sent=HIKVISION,
+        plate="PO55X",
+        confidence=0.925,
+        captured_at=RECEIVED_AT,
+    ),
+    Read(
+        file="hikvision/unknown_plate.xml",
+        sent=HIKVISION,
+        plate=None,
+        confidence=0.0,
+        captured_at=RECEIVED_AT,
+    ),
+    NoCar(file="hikvision/httpHosts_put_payload.xml", sent=HIKVISION),
+    *(NoCar(file=f"hikvision/non_anpr/{name}.xml", sent=HIKVISION) for name in NOT_ANPR),
+    Ours(
+        file="hikvision/barrierGate_open_put_body.xml", built=gate_call(channel=1, mode="open").body
+    ),
+    Read(
+        file="dahua/itsapi_TollgateInfo_reduced.json",
+        sent=ITSAPI,
+        plate="ABC1234",
+        confidence=0.9,
+        captured_at=datetime(2026, 2, 10, 9, 30, 45, tzinfo=SHANGHAI),
+        heading=Heading.TOWARDS,
+    ),
+    Told(
+        file="dahua/itsapi_KeepAlive.json",
+        sent=replace(ITSAPI, target="/NotificationInfo/KeepAlive"),
+        signal=KeepAlive(),
+    ),
+    Told(
+        file="dahua/itsapi_DeviceInfo.json",
+        sent=replace(ITSAPI, target="/NotificationInfo/DeviceInfo"),
+        signal=KeepAlive(),
+    ),
+    Told(file="dahua/eventManager_attach_multipart.txt", sent=ATTACHED, signal=KeepAlive()),
+    NoCar(file="dahua/rpc2_notifyEventStream_TrafficJunction_nonmotor.json", sent=ITSAPI),
     Read(
         file="vzenith/http_AlarmInfoPlate_online.json",
         sent=VZENITH,

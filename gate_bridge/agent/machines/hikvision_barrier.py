@@ -24,8 +24,8 @@ class HikvisionBarrier(HttpRelay):
         super().__init__(
             address,
             _PROBE,
-            _gate(channel, "open"),
-            _gate(channel, "close") if can_lower else None,
+            gate_call(channel, "open"),
+            gate_call(channel, "close") if can_lower else None,
         )
 
     def _accepted(self, answer: DeviceAnswer) -> DeviceAnswer:
@@ -47,7 +47,8 @@ def hikvision_barrier(address: DeviceAddress, options: DeviceOptions) -> Hikvisi
     return HikvisionBarrier(address, channel, can_lower=options.flag("can_lower", default=False))
 
 
-def _gate(channel: int, mode: str) -> DeviceCall:
+def gate_call(channel: int, mode: str) -> DeviceCall:
+    """Return the order to `open` or `close`."""
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>'
         f"<BarrierGate><ctrlMode>{mode}</ctrlMode></BarrierGate>"
