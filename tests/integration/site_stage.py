@@ -220,7 +220,9 @@ async def lane_stage(
     )
     intake = Intake(store, {CAMERA: line}, clock, reply_window_s)
     inputs = {1: InputMeaning(ContactUse.LOOP, is_inverted=False)}
-    await intake.seat(CAMERA, Seat(desk, machine, inputs))
+    seat = Seat(desk, machine, inputs)
+    await intake.restore_inputs(CAMERA, seat)
+    intake.seat(CAMERA, seat)
     await state.start()
     tasks = [asyncio.create_task(state.run()), asyncio.create_task(desk.run())]
     try:

@@ -86,9 +86,12 @@ class Intake:
         self._remembered_s: dict[str, float] = {}
         self._tasks: set[asyncio.Task[bool]] = set()
 
-    async def seat(self, name: str, seat: Seat) -> None:
-        """Give a device its place at a lane that begins, and say what its contacts said last."""
+    def seat(self, name: str, seat: Seat) -> None:
+        """Give a device its place at a lane that runs."""
         self._seats[name] = seat
+
+    async def restore_inputs(self, name: str, seat: Seat) -> None:
+        """Tell a lane that begins what a device's contacts said last."""
         oldest = self._clock.now() - INPUT_AGE_MAX
         for kept in await self._store.inputs():
             if kept.device == name and kept.at >= oldest:

@@ -188,7 +188,7 @@ def _check(site: Site) -> None:
         _check_lane(site, lane, f"lane[{index}]")
     for index, device in enumerate(site.devices, start=1):
         is_posting = device.broker is None and device.driver != FRAMES
-        if is_posting and not device.settings.options.get("pull") and site.listener is None:
+        if is_posting and site.listener is None:
             raise InvalidInputError("listener", f"a table [listener]: {device.name} posts to it")
         if device.driver == FRAMES and not device.stream:
             raise InvalidInputError(f"device[{index}].stream", "the address of its pictures")

@@ -1,0 +1,214 @@
+"""Runs a whole site in one process: its lanes, its listener and its brokers."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, suppress
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Final
+
+from gate_bridge.agent.errors import BrokerAwayError
+from gate_bridge.agent.machines.relay import Relay
+from gate_bridge.agent.machines.vzenith_mqtt import Commander, ReplyCheck
+from gate_bridge.agent.reports import Reporter
+from gate_bridge.agent.site.barriers import lane_relay
+from gate_bridge.agent.site.broker import Broker
+from gate_bridge.agent.site.device_access import ListenedDevice
+from gate_bridge.agent.site.device_line import DeviceLine
+from gate_bridge.agent.site.intake import Intake
+from gate_bridge.agent.site.lane_host import LaneHost
+from gate_bridge.agent.site.listener import Listener
+from gate_bridge.agent.site.listener_server import ServedAt, serve_devices
+from gate_bridge.agent.site.makers import device_driver
+from gate_bridge.agent.site.message_store import MessageStore
+from gate_bridge.agent.site.settings import LaneSettings, ListenerSettings, Site
+from gate_bridge.drivers.digest import DigestAlgorithm
+from gate_bridge.drivers.port import PushDriver
+from gate_bridge.loops import keep_running, stop_task
+from parking.kit.clock import Clock
+from parking.kit.errors import InvalidInputError
+
+# Devices are listened to at the latest then, also where a lane does not begin.
+LANES_START_S_MAX: Final = 15.0
+
+
+class SiteHost:
+    """Everything that one site file describes.
+
+    Args:
+        connections: An HTTP protocol of the server that bounds headers and a request's time.
+        report: Is told what happens on every lane.
+
+    Raises:
+        InvalidInputError: naming the device or lane whose settings cannot be.
+    """
+
+    def __init__(
+        self, site: Site, connections: type[asyncio.Protocol], clock: Clock, report: Reporter
+    ) -> None:
+        self._site = site
+        self._connections = connections
+        self._clock = clock
+        self._report = report
+        self._drivers = check_site(site, clock)
+        self.port: int | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve the site until `stop` is set.
+
+        Raises:
+            JournalBusyError: another process serves it.
+            InvalidInputError: the listener's address is taken.
+        """
+        self._site.messages.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        async with AsyncExitStack() as stack:
+            store = await MessageStore.open(self._site.messages)
+            stack.push_async_callback(store.close)
+            lines = await self._lines(store)
+            intake = Intake(store, lines, self._clock)
+            brokers = self._brokers(intake)
+            lanes = [self._lane(lane, lines, intake, brokers) for lane in self._site.lanes]
+            for host in lanes:
+                stack.push_async_callback(stop_task, asyncio.create_task(host.run()))
+            await _all_tried(lanes)
+            # Before anything new: what was kept before a restart comes first, in its order.
+            await intake.replay()
+            replaying = asyncio.create_task(keep_running("replay", intake.run))
+            stack.push_async_callback(stop_task, replaying)
+            stack.push_async_callback(intake.close)
+            for broker in brokers.values():
+                stack.push_async_callback(stop_task, asyncio.create_task(broker.run()))
+            if self._site.listener is not None:
+                app, at = self._listener(intake), _served_at(self._site.listener)
+                serving = serve_devices(app, at, self._connections)
+                self.port = await stack.enter_async_context(serving)
+            self._report({"event": "site_runs", "lanes": len(lanes), "port": self.port})
+            await stop.wait()
+
+    async def _lines(self, store: MessageStore) -> dict[str, DeviceLine]:
+        clocks = await store.clocks()
+        return {
+            device.name: DeviceLine(device, self._drivers[device.name], clocks.get(device.name))
+            for device in self._site.devices
+            if device.name in self._drivers
+        }
+
+    def _brokers(self, intake: Intake) -> dict[str, Broker]:
+        return {
+            settings.name: Broker(
+                settings,
+                self._site.name,
+                [device for device in self._site.devices if device.broker == settings.name],
+                intake,
+                self._clock,
+            )
+            for settings in self._site.brokers
+        }
+
+    def _lane(
+        self,
+        lane: LaneSettings,
+        lines: Mapping[str, DeviceLine],
+        intake: Intake,
+        brokers: Mapping[str, Broker],
+    ) -> LaneHost:
+        own = {name: line for name, line in lines.items() if line.device.lane_id == lane.lane_id}
+        return LaneHost(
+            lane,
+            self._site.bridge,
+            own,
+            intake,
+            open_relay=lambda: relay_of(self._site, lane, brokers, self._clock),
+            pictures_of_car=lambda: None,
+            clock=self._clock,
+            report=self._report,
+        )
+
+    def _listener(self, intake: Intake) -> Listener:
+        is_asked = self._site.listener is not None and self._site.listener.client_ca is not None
+        return Listener(
+            listened_devices(self._site, self._drivers),
+            intake,
+            self._clock,
+            certificates_asked=is_asked,
+        )
+
+
+def check_site(site: Site, clock: Clock) -> dict[str, PushDriver]:
+    """Look through everything that can be known before anything runs; return the drivers.
+
+    Raises:
+        InvalidInputError: naming the device or lane.
+    """
+    found = {device.name: device_driver(device) for device in site.devices}
+    drivers = {name: driver for name, driver in found.items() if driver is not None}
+    brokers = {broker.name: _NoCommander() for broker in site.brokers}
+    for lane in site.lanes:
+        relay_of(site, lane, brokers, clock)
+    is_asked = site.listener is not None and site.listener.client_ca is not None
+    for device in listened_devices(site, drivers):
+        device.check(certificates_asked=is_asked)
+    if site.listener is not None:
+        _served_at(site.listener).check()
+    return drivers
+
+
+def listened_devices(site: Site, drivers: Mapping[str, PushDriver]) -> list[ListenedDevice]:
+    """Return the devices that post."""
+    return [
+        ListenedDevice(
+            settings=device.settings,
+            driver=drivers[device.name],
+            allow_from=tuple(_network(device.name, text) for text in device.allow_from),
+            algorithm=DigestAlgorithm(device.digest),
+        )
+        for device in site.devices
+        if device.broker is None and device.name in drivers
+    ]
+
+
+def relay_of(
+    site: Site, lane: LaneSettings, brokers: Mapping[str, Commander], clock: Clock
+) -> Relay:
+    """Return what raises a lane's arm; nothing is connected yet."""
+    device = next((item for item in site.devices if item.name == lane.barrier.device), None)
+    return lane_relay(lane.barrier, device, brokers, clock, f"lane.{lane.name}.barrier")
+
+
+async def _all_tried(lanes: list[LaneHost]) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LANES_START_S_MAX):
+            for lane in lanes:
+                await lane.tried.wait()
+
+
+def _served_at(listener: ListenerSettings) -> ServedAt:
+    return ServedAt(
+        host=listener.host,
+        port=listener.port,
+        certificate=listener.certificate,
+        key=listener.key,
+        client_ca=listener.client_ca,
+    )
+
+
+def _network(device: str, text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        expected = "networks such as 192.168.1.0/24"
+        raise InvalidInputError(f"{device}.allow_from", expected) from None
+
+
+class _NoCommander:
+    """Stands for a broker while a site is only looked through."""
+
+    async def request(
+        self, topic: str, reply_topic: str, body: bytes, is_reply: ReplyCheck, timeout_s: float
+    ) -> bytes:
+        """Refuse."""
+        del reply_topic, body, is_reply, timeout_s
+        raise BrokerAwayError(topic)
+
+    def expect(self, reply_topic: str) -> None:
+        """Expect nothing."""
+        del reply_topic

@@ -1,0 +1,161 @@
+"""Runs one lane of a site: journal, machine, agent and desk."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Final
+
+import structlog
+
+from gate_bridge.agent.backoff import full_jitter_s
+from gate_bridge.agent.camera import PicturesOfCar
+from gate_bridge.agent.gate_agent import GateAgent
+from gate_bridge.agent.journal import Journal
+from gate_bridge.agent.machines.machine import LaneMachine
+from gate_bridge.agent.machines.relay import Relay
+from gate_bridge.agent.options import AgentOptions
+from gate_bridge.agent.pushed_pictures import PushedPictures
+from gate_bridge.agent.reports import Report, Reporter
+from gate_bridge.agent.server_time import steady_seconds
+from gate_bridge.agent.site.camera_watch import CameraWatch
+from gate_bridge.agent.site.car_watch import LoopWatch
+from gate_bridge.agent.site.device_line import DeviceLine
+from gate_bridge.agent.site.intake import InputMeaning, Intake, Seat
+from gate_bridge.agent.site.lane_desk import LaneDesk
+from gate_bridge.agent.site.reply_relay import ReplyRelay
+from gate_bridge.agent.site.settings import BridgeSettings, LaneSettings, LoopKind
+from gate_bridge.loops import keep_running, stop_task
+from gate_bridge.wire.actions import DeviceHealth
+from parking.kit.clock import Clock
+from parking.kit.errors import ParkingError
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+RESTART_S_MAX: Final = 30.0
+
+
+class LaneHost:
+    """Keeps one lane running, whatever happens to it or to the others.
+
+    Args:
+        lines: The lane's own devices, by name.
+        open_relay: Makes what raises the arm, anew at every start.
+        pictures_of_car: Opens the lane's camera; None where it has no stream.
+        report: Is told what happens, with the lane's name.
+    """
+
+    def __init__(
+        self,
+        lane: LaneSettings,
+        bridge: BridgeSettings,
+        lines: Mapping[str, DeviceLine],
+        intake: Intake,
+        *,
+        open_relay: Callable[[], Relay],
+        pictures_of_car: PicturesOfCar,
+        clock: Clock,
+        report: Reporter,
+    ) -> None:
+        self._lane = lane
+        self._bridge = bridge
+        self._lines = lines
+        self._intake = intake
+        self._open_relay = open_relay
+        self._pictures_of_car = pictures_of_car
+        self._clock = clock
+        self._tell = report
+        self.tried = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run the lane until cancelled; after a failure again, with a pause that grows."""
+        tries = 0
+        while True:
+            try:
+                await self._serve()
+            except (ParkingError, OSError) as error:
+                self._report({"event": "lane_failed", "error": str(error)})
+            except Exception as error:  # noqa: BLE001 - one lane must not end the others
+                _log.exception("lane_failed", lane=self._lane.name)
+                self._report({"event": "lane_failed", "error": type(error).__name__})
+            self.tried.set()
+            await asyncio.sleep(full_jitter_s(tries, RESTART_S_MAX))
+            tries += 1
+
+    async def _serve(self) -> None:
+        lane = self._lane
+        async with AsyncExitStack() as stack:
+            journal = await Journal.open(lane.journal)
+            stack.push_async_callback(journal.close)
+            relay = self._open_relay()
+            machine, pushed = LaneMachine(relay, lane.wiring), PushedPictures()
+
+            def hear(record: Report) -> None:
+                desk.hear(record)
+                self._report(record)
+
+            agent = GateAgent(
+                self._options(),
+                journal,
+                machine,
+                self._pictures_of_car,
+                self._clock,
+                hear,
+                pushed=pushed,
+            )
+            desk = LaneDesk(
+                LoopWatch() if lane.loop is LoopKind.CONTACT else CameraWatch(lane.stay_s),
+                agent.state,
+                machine,
+                pushed,
+                has_loop=lane.loop is LoopKind.CONTACT,
+                relay=relay if isinstance(relay, ReplyRelay) else None,
+                count=self._count,
+                steady=steady_seconds,
+            )
+            agent.health.devices = self._health
+            # Before the agent looks at the loop: a device tells of its contacts only once.
+            seats = {name: Seat(desk, machine, self._inputs(name)) for name in self._lines}
+            for name, seat in seats.items():
+                await self._intake.restore_inputs(name, seat)
+            await stack.enter_async_context(machine)
+            await stack.enter_async_context(agent)
+            following = asyncio.create_task(keep_running("desk", desk.run))
+            stack.push_async_callback(stop_task, following)
+            for name, seat in seats.items():
+                self._intake.seat(name, seat)
+                stack.callback(self._intake.unseat, name)
+            self.tried.set()
+            self._report({"event": "lane_runs", "loop": lane.loop.value})
+            await asyncio.Event().wait()
+
+    def _options(self) -> AgentOptions:
+        lane, bridge = self._lane, self._bridge
+        return AgentOptions(
+            url=bridge.url,
+            lane_id=lane.lane_id,
+            token=lane.token or None,
+            certificate=lane.certificate,
+            key=lane.key,
+            tls_ca=bridge.ca,
+            plain_allowed=bridge.plain_allowed,
+            reconnect_s_max=bridge.reconnect_s_max,
+        )
+
+    def _inputs(self, device: str) -> dict[int, InputMeaning]:
+        return {
+            contact.number: InputMeaning(use, contact.is_inverted)
+            for use, contact in self._lane.contacts.items()
+            if contact.device == device
+        }
+
+    def _count(self, device: str, what: str) -> None:
+        self._lines[device].health.counts[what] += 1
+
+    def _health(self) -> Sequence[DeviceHealth]:
+        return [
+            DeviceHealth(name=name, last_signal_at=line.health.last_signal_at)
+            for name, line in self._lines.items()
+        ]
+
+    def _report(self, record: Report) -> None:
+        self._tell({"lane": self._lane.name, **record})
