@@ -9,9 +9,9 @@ from time import perf_counter
 from uuid import UUID
 
 from parking.disputes import service as disputes
-from parking.drivers import stays
 from parking.events.types import EventType
 from parking.flows import display
+from parking.flows.adoption import adopt
 from parking.flows.bills import live_bill
 from parking.flows.bills.billing import current_bill
 from parking.flows.context import ParkingContext
@@ -34,11 +34,10 @@ from parking.payments.choice import Occasion
 from parking.payments.models import AttemptKind, AttemptState, Bill, BillState, PaymentAttempt
 from parking.payments.rules import LIVE_STATES
 from parking.places import service as places
-from parking.plates import service as plates
 from parking.plates.reads import PlateRead
 from parking.sessions import service as sessions
 from parking.sessions.events import tell
-from parking.sessions.models import Session, SessionState
+from parking.sessions.models import Session
 from parking.sessions.rules import ReadText
 from parking.tariffs import service as tariffs
 
@@ -98,7 +97,7 @@ class ExitFlow:
             return self._refuse(NO_SESSION)
         if await self._is_leaving_elsewhere(session):
             return self._refuse(LEAVING_ELSEWHERE)
-        await self._adopt(session)
+        await adopt(self._unit, session, self._presentation)
         return await self._bill_and_pay(session)
 
     async def go_on(self, *, is_takeover: bool) -> Step:
@@ -131,7 +130,7 @@ class ExitFlow:
             )
             if session is None:
                 return self._refuse(NO_SESSION)
-        await self._adopt(session)
+        await adopt(self._unit, session, self._presentation)
         return await self._bill_and_pay(session)
 
     async def conclude(self, settled: Settled) -> Decision | None:
@@ -166,36 +165,6 @@ class ExitFlow:
             and other.lane_id != self._presentation.lane_id
             and self._unit.now() - other.occupied_at < OTHER_EXIT_AGE_MAX
         )
-
-    async def _adopt(self, session: Session) -> None:
-        """Tie the session to this exit and to whom its plate belongs now."""
-        # The binding of this moment counts: unbinding takes effect at the next gate.
-        driver_id = await plates.active_binding(self._unit, session.plate_index)
-        if session.driver_id is not None and driver_id != session.driver_id:
-            await self._part_with(session, session.driver_id)
-        if driver_id is not None and driver_id != session.driver_id:
-            await stays.begin_stay(
-                self._unit,
-                driver_id,
-                operator_id=session.operator_id,
-                session_id=session.id,
-                entered_at=session.entered_at,
-            )
-        session.driver_id = driver_id
-        session.state = SessionState.LEAVING
-        session.exit_presentation_id = self._presentation.id
-        self._presentation.session_id = session.id
-
-    async def _part_with(self, session: Session, driver_id: UUID) -> None:
-        """Whoever unbound the plate neither pays for what follows nor watches it.
-
-        What they paid stays in their history.
-        """
-        bills = await payment_rows.find_bills(self._unit, session.operator_id, session.id)
-        if any(bill.driver_id == driver_id and bill.state == BillState.PAID for bill in bills):
-            await stays.end_stay(self._unit, driver_id, session.id, self._unit.now())
-        else:
-            await stays.give_up_stay(self._unit, driver_id, session.id)
 
     async def _bill_and_pay(self, session: Session) -> Step:
         started = perf_counter()

@@ -1,0 +1,203 @@
+"""Offline decisions become stays and bills when the network returns, in whatever order they come.
+
+A decision is committed with its event, so that nothing is lost; what follows from it is drawn in
+transactions of its own, each of which may be repeated. Of an entry's lane and an exit's lane that
+come back together one always sees the other: each commits before it looks.
+"""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from parking.flows.context import ParkingContext
+from parking.flows.lane_types import Direction, Lane, OfflineDecision
+from parking.flows.offline import applying
+from parking.kit.database import ConflictError, UnitOfWork
+from parking.kit.errors import ParkingError
+from parking.lanes import service as lanes
+from parking.lanes.models import LaneEventRow
+from parking.offline import repository, rules
+from parking.offline.models import OfflinePassage, PassageState
+from parking.plates import service as plates
+from parking.sessions import repository as session_rows
+from parking.sessions import service as sessions
+from parking.sessions.rules import ReadText
+
+EVENT_OFFLINE: Final = "offline_decision"
+NO_PLATE: Final = "no_plate"
+NO_SESSION: Final = "no_session"
+MISREAD: Final = "misread"
+STEPS_MAX: Final = 2 * repository.WAITING_MAX
+CONFLICT_TRIES_MAX: Final = 4
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+async def record(context: ParkingContext, lane: Lane, decision: OfflineDecision) -> int:
+    """Commit a decision in its lane's order and draw what follows; returns its number.
+
+    A failure of the second part is no failure of the event: the sweep draws it later.
+    """
+    async with context.database.begin() as unit:
+        event = decision.event
+        row = LaneEventRow(
+            operator_id=lane.operator_id,
+            id=event.event_id,
+            lane_id=lane.lane_id,
+            seq=event.seq,
+            kind=EVENT_OFFLINE,
+            presentation_id=decision.presentation_id,
+            command_id=decision.command_id,
+            detail={"is_open": decision.is_open, "reason": decision.reason},
+            occurred_at=event.occurred_at,
+            received_at=unit.now(),
+        )
+        item: OfflinePassage | None = None
+        if await lanes.record_event(unit, row):
+            item = await _passage(unit, lane, decision)
+            await repository.insert_passage(unit, item)
+    if item is not None and item.plate_index is not None and item.state == PassageState.PENDING:
+        try:
+            await settle(context, item.operator_id, item.place_id, item.plate_index)
+        except ParkingError as error:
+            _log.warning("offline.not_settled", passage=str(item.id), error=repr(error))
+    return event.seq
+
+
+async def settle(
+    context: ParkingContext, operator_id: UUID, place_id: UUID, plate_index: UUID
+) -> int:
+    """Carry out every decision about a plate that can be by now, in the order of their times.
+
+    Returns:
+        How many were carried out.
+    """
+    applied = 0
+    for _ in range(STEPS_MAX):
+        if not await _step(context, operator_id, place_id, plate_index):
+            break
+        applied += 1
+    return applied
+
+
+async def sweep(context: ParkingContext) -> int:
+    """Look again at decisions that wait for what other lanes may still tell; returns how many."""
+    async with context.database.begin() as unit:
+        due = await repository.take_due(unit, rules.LOOK_AGAIN_AFTER)
+    for item in due:
+        try:
+            if item.plate_index is not None:
+                await settle(context, item.operator_id, item.place_id, item.plate_index)
+            await _give_up(context, item)
+        except ParkingError as error:
+            # One that cannot be settled must not keep the others waiting: its lease ends.
+            _log.warning("offline.not_settled", passage=str(item.id), error=repr(error))
+    return len(due)
+
+
+async def _passage(unit: UnitOfWork, lane: Lane, decision: OfflineDecision) -> OfflinePassage:
+    now = unit.now()
+    item = OfflinePassage(
+        operator_id=lane.operator_id,
+        id=decision.event.event_id,
+        place_id=lane.place_id,
+        lane_id=lane.lane_id,
+        presentation_id=decision.presentation_id,
+        direction=lane.direction.value,
+        state=PassageState.PENDING if decision.is_open else PassageState.KEPT_CLOSED,
+        reason=decision.reason,
+        policy_version=decision.policy_version,
+        risk_minor=decision.risk_minor,
+        observation_id=decision.observation_id,
+        came_at=rules.believed_time(decision.occupied_at, now),
+        decided_at=decision.event.occurred_at,
+        clock_uncertainty_ms=decision.clock_uncertainty_ms,
+        received_at=now,
+    )
+    found = await applying.find_read(unit, item)
+    if found is not None:
+        item.plate_index = plates.plate_index(unit.vault, found[0].text)
+    if decision.is_open and found is None:
+        item.state, item.review = PassageState.UNMATCHED, NO_PLATE
+    elif decision.is_open:
+        item.next_try_at = now + rules.SETTLE_AFTER
+    return item
+
+
+async def _step(
+    context: ParkingContext, operator_id: UUID, place_id: UUID, plate_index: UUID
+) -> bool:
+    for last_try in (False,) * (CONFLICT_TRIES_MAX - 1) + (True,):
+        try:
+            async with context.database.begin() as unit:
+                chosen = await _next(unit, operator_id, place_id, plate_index)
+                return chosen is not None and await applying.apply(context, unit, chosen)
+        except ConflictError:
+            # Another lane of the place came in between: look again at what there is now.
+            if last_try:
+                raise
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+async def _next(
+    unit: UnitOfWork, operator_id: UUID, place_id: UUID, plate_index: UUID
+) -> OfflinePassage | None:
+    waiting = await repository.find_waiting(unit, operator_id, place_id, plate_index)
+    if not waiting:
+        return None
+    standing = await session_rows.find_open(unit, operator_id, place_id, plate_index)
+    chosen = rules.next_passage(
+        None if standing is None else standing.entered_at,
+        [
+            rules.Waiting(
+                item.id,
+                item.direction == Direction.ENTRY,
+                item.came_at,
+                _is_overdue(item, unit.now()),
+            )
+            for item in waiting
+            if item.review != applying.OVERLAPS
+        ],
+    )
+    return None if chosen is None else next(item for item in waiting if item.id == chosen.id)
+
+
+def _is_overdue(item: OfflinePassage, now: datetime) -> bool:
+    return now >= item.received_at + rules.SETTLE_AFTER
+
+
+async def _give_up(context: ParkingContext, due: OfflinePassage) -> None:
+    """Say of an exit whose entry should have come by now that no stay was found.
+
+    A misread of another plate is looked for first, as at an exit with network; only now, because
+    the right entry might have come from another lane.
+    """
+    async with context.database.begin() as unit:
+        item = await repository.find_passage(unit, due.operator_id, due.id)
+        if item is None or item.state != PassageState.PENDING or item.direction != Direction.EXIT:
+            return
+        found = await applying.find_read(unit, item)
+        match = None
+        if found is not None and item.plate_index is not None:
+            read = found[0]
+            text = ReadText(
+                read.text,
+                tuple(character.probability for character in read.characters),
+                tuple((other.text, other.probability) for other in read.alternatives),
+            )
+            match = await sessions.match_exit(
+                unit, item.operator_id, item.place_id, item.plate_index, text
+            )
+        stay = (
+            None
+            if match is None
+            else await session_rows.find_session(unit, item.operator_id, match.session_id)
+        )
+        if stay is None or stay.entered_at > item.came_at:
+            item.state, item.review, item.next_try_at = PassageState.UNMATCHED, NO_SESSION, None
+            return
+        item.plate_index, item.review = stay.plate_index, MISREAD
+        key = (item.operator_id, item.place_id, stay.plate_index)
+    await settle(context, *key)
