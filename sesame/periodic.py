@@ -15,6 +15,7 @@ from parking.flows.context import ParkingContext
 from parking.flows.disputes import dispute_decision, dispute_misread
 from parking.flows.housekeeping import purge_expired
 from parking.flows.invoices import invoice_fapiao
+from parking.flows.offline import reconcile
 from parking.flows.passes import pass_renewal
 from parking.flows.payments import (
     announcing,
@@ -35,6 +36,7 @@ STAYS_EVERY_S: Final = 2.0
 PASSES_EVERY_S: Final = 2.0
 DISPUTES_EVERY_S: Final = 5.0
 FAPIAO_EVERY_S: Final = 5.0
+OFFLINE_EVERY_S: Final = 30.0
 COLLECTION_EVERY_S: Final = 30.0
 PARTNERS_EVERY_S: Final = 30.0
 COUNT_EVERY_S: Final = 15.0
@@ -100,6 +102,7 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
         PeriodicTask("partner sweep", PARTNERS_EVERY_S, partial(cross_place.sweep, context)),
         PeriodicTask("mandate sweep", MANDATES_EVERY_S, partial(mandates.sweep, context)),
         PeriodicTask("stay sweep", STAYS_EVERY_S, partial(announcing.sweep, context)),
+        PeriodicTask("offline sweep", OFFLINE_EVERY_S, partial(reconcile.sweep, context)),
         PeriodicTask("fapiao sweep", FAPIAO_EVERY_S, partial(invoice_fapiao.sweep, context)),
         PeriodicTask("parked events", COUNT_EVERY_S, count_parked),
         PeriodicTask("open differences", DIFFERENCES_EVERY_S, partial(_count_differences, context)),

@@ -21,6 +21,7 @@ from gate_bridge.agent.guards import Situation
 from gate_bridge.agent.health import SelfReport
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.lane_state import LaneState
+from gate_bridge.agent.offline.lane import OfflineLane
 from gate_bridge.agent.opening import Opening
 from gate_bridge.agent.options import AgentOptions
 from gate_bridge.agent.pushed_pictures import PushedPictures
@@ -73,14 +74,23 @@ class GateAgent:
         self._pushed = pushed or PushedPictures()
         self._server_time = ServerTime()
         self._stack = AsyncExitStack()
-        self.state = LaneState(journal, barrier, self._server_time, clock, report)
+        self._offline = OfflineLane(
+            options.lane_id, journal, clock, self._server_time, report, options.offline
+        )
+        self.state = LaneState(journal, barrier, self._server_time, self._offline.clock, report)
         self.camera = Camera(self.state, report)
         self.health = SelfReport(journal, barrier, self._server_time, clock)
+        self.health.policy_version = self._offline.version
         self._renewal = self._make_renewal()
 
     async def __aenter__(self) -> Self:
+        await self._offline.start()
         await self.state.start()
-        loops = (("signals", self.state.run), ("connection", self._stay_connected))
+        loops = (
+            ("signals", self.state.run),
+            ("connection", self._stay_connected),
+            *self._offline.loops(self.state, self._barrier),
+        )
         for name, loop in loops:
             task = asyncio.create_task(keep_running(name, loop))
             self._stack.push_async_callback(stop_task, task)
@@ -120,6 +130,7 @@ class GateAgent:
                     await self._serve(session, socket)
             except* Exception as group:  # noqa: BLE001 - whatever ended it, the lane connects again
                 failures = list(_leaves(group))
+            self._offline.bridge.lost()
             _log_defects(failures)
             lasting = any(_needs_a_person(failure) for failure in failures)
             tries = 0 if session is not None and session.ready.is_set() else tries + 1
@@ -131,6 +142,7 @@ class GateAgent:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(session.run())
+                group.create_task(self._offline.follow(session.ready, session))
                 group.create_task(self.camera.run(session, self._pictures_of_car))
                 group.create_task(self.camera.run_pushed(session, self._pushed))
                 if self._renewal is not None:
@@ -149,6 +161,7 @@ class GateAgent:
             server_time=self._server_time,
             health=self.health,
             on_answer=self.camera.answer,
+            on_policy=self._offline.keeper.announced,
             report=self._report,
             limits=self._options.limits,
         )

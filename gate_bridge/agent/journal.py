@@ -23,6 +23,8 @@ COMMANDS_MAX = 1000
 REFUSED_EVENTS_MAX = 1000
 
 ResultT = TypeVar("ResultT")
+Append = Callable[[UUID, str, str], None]
+"""Queues an event: its id, its action, and its payload in JSON without `seq`."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
@@ -185,6 +187,16 @@ class Journal:
     ) -> None:
         """Note what became of an order."""
         await self._write(lambda: self._finish_command(command_id, presentation_id, status, reason))
+
+    async def transact(self, work: Callable[[sqlite3.Connection, Append], ResultT]) -> ResultT:
+        """Do what belongs together at once, besides the journal's own; `append` queues an event.
+
+        Raises:
+            JournalFullError: too many events wait, or the disk is full.
+        """
+        done: list[ResultT] = []
+        await self._write(lambda: done.append(work(self._connection, self._append)))
+        return done[0]
 
     async def _run(self, work: Callable[[], ResultT]) -> ResultT:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

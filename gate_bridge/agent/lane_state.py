@@ -9,8 +9,8 @@ import orjson
 from gate_bridge.agent.barrier import ArmPosition, BarrierPort, Feedback, LoopChange
 from gate_bridge.agent.journal import CurrentCar, Journal
 from gate_bridge.agent.reports import Reporter
-from gate_bridge.agent.seen_car import SeenCar
-from gate_bridge.agent.server_time import ServerTime
+from gate_bridge.agent.seen_car import CarRead, SeenCar, better_read
+from gate_bridge.agent.server_time import ServerTime, steady_seconds
 from gate_bridge.wire.actions import BarrierEventKind, PresentationState
 from gate_bridge.wire.limits import LIVE_S_MAX
 from parking.kit.clock import Clock
@@ -46,8 +46,12 @@ class LaneState:
         self._clock = clock
         self._report = report
         self._answered: UUID | None = None
+        self._let_in: tuple[UUID, float] | None = None
         self._raised_for: tuple[UUID | None, UUID | None] | None = None
         self._causes: dict[UUID, tuple[UUID | None, UUID | None]] = {}
+        # One pulse at a time, whether the bridge ordered it or the gate decided by itself.
+        self.pulsing = asyncio.Lock()
+        self.best_read: CarRead | None = None
         self.car: CurrentCar | None = None
         self.changed = asyncio.Event()
         self.car_changed = asyncio.Event()
@@ -85,8 +89,16 @@ class LaneState:
         if self._raised_for is not None and self._raised_for[1] == command_id:
             self._raised_for = None
 
+    def opened_by_itself(self, presentation_id: UUID, until_s: float) -> None:
+        """Note that the gate let this car through by itself; the arm may not have moved yet."""
+        self._let_in = (presentation_id, until_s)
+
     def opened_for_current(self) -> bool:
         """Return whether the arm was raised for the car that stands there."""
+        if self.car is not None and self._let_in is not None:
+            presentation_id, until_s = self._let_in
+            if presentation_id == self.car.presentation_id and steady_seconds() < until_s:
+                return True
         return (
             self.car is not None
             and self._raised_for is not None
@@ -122,14 +134,18 @@ class LaneState:
 
     async def observe(self, seen: SeenCar) -> None:
         """Queue the camera's own read of the car on the loop."""
-        if self.car is not None:
-            await self._observe(self.car.presentation_id, seen)
+        car = self.car
+        if car is None:
+            return
+        event_id = await self._observe(car.presentation_id, seen)
+        if self.car is car:
+            self.best_read = better_read(self.best_read, CarRead.of(event_id, seen))
 
     async def record_late(self, seen: SeenCar) -> None:
         """Queue a read that came too late to say anything of the car on the loop."""
         await self._observe(new_id(seen.captured_at or self.now()), seen)
 
-    async def _observe(self, presentation_id: UUID, seen: SeenCar) -> None:
+    async def _observe(self, presentation_id: UUID, seen: SeenCar) -> UUID:
         captured_at = seen.captured_at or self.now()
         event_id = new_id(captured_at)
         body = _body(
@@ -140,6 +156,7 @@ class LaneState:
         )
         await self._journal.append(event_id, "Observation", body)
         self.changed.set()
+        return event_id
 
     async def _take(self, feedback: Feedback) -> None:
         match feedback.kind:
@@ -158,6 +175,7 @@ class LaneState:
         await self._journal.begin_presentation(
             car, _presentation(car.event_id, car.presentation_id, PresentationState.OCCUPIED, now)
         )
+        self.best_read = None
         self.car = car
         self._report({"event": "presented", "presentation_id": str(car.presentation_id)})
         self._wake(car=True)
@@ -198,6 +216,7 @@ class LaneState:
         )
         if kind is BarrierEventKind.CLOSED and whose == self._raised_for:
             self._raised_for = None
+            self._let_in = None
         self._report(
             {
                 "event": "barrier",

@@ -53,6 +53,10 @@ class Opening:
             NotReadyError: whether the relay was pulsed is not known; the same order may be sent
                 again, and is answered by what the arm has done meanwhile.
         """
+        async with self._lane.pulsing:
+            return await self._carry_out(order)
+
+    async def _carry_out(self, order: OpenBarrier) -> OpenBarrierResult:
         stored = await self._journal.command(order.command_id)
         if stored is not None and stored.status is not None:
             return OpenBarrierResult(

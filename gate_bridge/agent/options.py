@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from gate_bridge.agent.backoff import LONGEST_S
+from gate_bridge.agent.offline.options import OfflineOptions
 from gate_bridge.options import is_loopback
 from gate_bridge.wire.limits import PATH_PREFIX, WireLimits
 from parking.kit.errors import InvalidInputError
@@ -24,6 +25,7 @@ class AgentOptions:
         tls_ca: Certificate authority of the bridge; None is the system's.
         plain_allowed: Permit `ws://` beyond loopback: the token is then readable on the network.
         reconnect_s_max: Longest pause between two tries to connect.
+        offline: When the gate begins to decide by itself.
     """
 
     url: str
@@ -35,6 +37,7 @@ class AgentOptions:
     plain_allowed: bool = False
     reconnect_s_max: float = LONGEST_S
     limits: WireLimits = field(default_factory=WireLimits)
+    offline: OfflineOptions = field(default_factory=OfflineOptions)
 
     def check(self) -> None:
         """Refuse an address that cannot work or would show the token.

@@ -1,9 +1,47 @@
 """A camera's read as the lane reports it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
+from uuid import UUID
 
 from gate_bridge.drivers.port import CarState, Heading
+
+
+@dataclass(frozen=True, slots=True)
+class CarRead:
+    """A read that the gate may decide by, by itself.
+
+    Attributes:
+        event_id: Of its Observation.
+        is_usable: Neither late, nor of a car that drives away.
+    """
+
+    event_id: UUID
+    plate: str = field(repr=False)
+    confidence: float
+    is_usable: bool = True
+    is_correction: bool = False
+
+    @classmethod
+    def of(cls, event_id: UUID, seen: "SeenCar") -> Self:
+        """Return what a camera says of the car on the loop."""
+        return cls(
+            event_id,
+            seen.plate,
+            seen.confidence,
+            not seen.is_backfill and seen.heading is not Heading.AWAY,
+            seen.state is CarState.UPDATED,
+        )
+
+
+def better_read(known: CarRead | None, new: CarRead) -> CarRead | None:
+    """Return the read to decide by: the surer one, and a correction if it is no less sure."""
+    if not new.is_usable:
+        return known
+    if known is None or new.confidence > known.confidence:
+        return new
+    return new if new.is_correction and new.confidence == known.confidence else known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

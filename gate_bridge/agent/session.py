@@ -32,6 +32,7 @@ from gate_bridge.wire.errors import (
 from gate_bridge.wire.frames import Call, FrameMessage
 from gate_bridge.wire.limits import WireLimits
 from gate_bridge.wire.link import Link
+from gate_bridge.wire.offline import PolicyAvailable
 from parking.kit.errors import ParkingError
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -68,6 +69,7 @@ class BridgeSession:
         server_time: ServerTime,
         health: SelfReport,
         on_answer: Callable[[UUID | None], None],
+        on_policy: Callable[[int], None],
         report: Reporter,
         limits: WireLimits,
     ) -> None:
@@ -78,6 +80,7 @@ class BridgeSession:
         self._server_time = server_time
         self._health = health
         self._on_answer = on_answer
+        self._on_policy = on_policy
         self._report = report
         self._link = Link(socket, limits, "a")
         self._epoch: int | None = None
@@ -202,6 +205,10 @@ class BridgeSession:
                 return await self._open(order)
             case "Display":
                 return self._display(actions.read_payload(actions.Display, message.payload))
+            case "PolicyAvailable":
+                told = actions.read_payload(PolicyAvailable, message.payload)
+                self._on_policy(told.version)
+                return actions.Empty()
             case _:
                 raise UnknownActionError(tuple(actions.BRIDGE_CALLS))
 

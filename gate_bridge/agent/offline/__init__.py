@@ -1,0 +1,1 @@
+"""What a gate decides by itself while no bridge can be reached."""
