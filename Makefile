@@ -76,6 +76,11 @@ $(VENV)/installed-run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
 	$(call install,run)
 	@touch $@
 
-$(VENV)/installed-dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
+# Clients that tests let speak to us come from npm, where it is there; else those tests are skipped.
+$(VENV)/installed-dev: requirements/dev.txt pyproject.toml tests/peers/package-lock.json | $(VENV)/bin/python
 	$(call install,dev)
+	@if command -v npm >/dev/null; then \
+		npm ci --prefix tests/peers --ignore-scripts --no-audit --no-fund --loglevel=error || \
+			echo "npm could not install tests/peers: tests with clients from there are skipped"; \
+	fi
 	@touch $@ $(VENV)/installed-run
