@@ -11,12 +11,13 @@ import typer
 from gate_bridge.agent.backoff import LONGEST_S
 from gate_bridge.agent.options import AgentOptions
 from gate_bridge.agent.pictures import CarPictures, photos_in
-from gate_bridge.agent.reports import Report
+from gate_bridge.agent.reports import Report, Reporter
 from gate_bridge.agent.runner import Play, Tally, run_play
 from parking.kit.clock import SystemClock
 from parking.kit.errors import InvalidInputError, ParkingError
 from sesame.commands.ending import failure, stop_on_signals
 from sesame.commands.gate_agent_enrol import enrol_command
+from sesame.commands.gate_site import check_site_file, serve_site
 
 TOKEN_BYTES_MAX: Final = 4096
 
@@ -71,17 +72,26 @@ def gate_agent_command(  # noqa: PLR0913 - one parameter for each option of the 
     reconnect_s_max: Annotated[
         float, typer.Option(min=0.1, help="Longest pause between two tries to connect.")
     ] = LONGEST_S,
+    site: Annotated[
+        Path | None, typer.Option(help="Serve real lanes, as this file describes them.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="With --site: only say what the file sets up.")
+    ] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Report in lines of JSON.")] = False,
 ) -> None:
-    """Play one lane: a simulated barrier with loops, and a camera that shows your pictures.
+    """Serve the lanes of a site, or play one lane: a simulated barrier that shows your pictures.
 
-    It proves itself with --certificate, or on a listener without TLS with --token-file.
+    A lane proves itself with --certificate, or on a listener without TLS with --token-file.
 
     Exit code with --once: 0 if every car was let through, else 1.
     """
     if context.invoked_subcommand is not None:
         return
     try:
+        if site is not None:
+            _site(site, check=check, json_output=json_output)
+            return
         if url is None or lane is None or journal is None:
             raise InvalidInputError("gate-agent", "--url, --lane and --journal")
         play = Play(
@@ -106,12 +116,22 @@ def gate_agent_command(  # noqa: PLR0913 - one parameter for each option of the 
         raise typer.Exit(1)
 
 
-async def _play(options: AgentOptions, journal: Path, play: Play, *, json_output: bool) -> Tally:
-    stop = stop_on_signals()
+def _site(path: Path, *, check: bool, json_output: bool) -> None:
+    if check:
+        check_site_file(path, json_output=json_output)
+    else:
+        serve_site(path, _reporter(json_output=json_output))
 
+
+def _reporter(*, json_output: bool) -> Reporter:
     def report(record: Report) -> None:
         typer.echo(json.dumps(record, ensure_ascii=False) if json_output else _line(record))
 
+    return report
+
+
+async def _play(options: AgentOptions, journal: Path, play: Play, *, json_output: bool) -> Tally:
+    stop, report = stop_on_signals(), _reporter(json_output=json_output)
     tally = await run_play(options, journal, SystemClock(), play, report, stop)
     report(tally.report())
     return tally
