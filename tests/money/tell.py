@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -27,7 +28,13 @@ TEMPLATE = "sesame_template"
 
 
 async def tell_one(
-    servers: tuple[str, str], told: Told, dice: Dice, *, seed: int, steps: int
+    servers: tuple[str, str],
+    told: Told,
+    dice: Dice,
+    *,
+    seed: int,
+    steps: int,
+    favoured: frozenset[str] = frozenset(),
 ) -> BrokenPromiseError | None:
     """Tell one story on a copy of the template; returns the promise that it broke.
 
@@ -37,6 +44,7 @@ async def tell_one(
         dice: What decides the story.
         seed: Which providers there are.
         steps: How long it is.
+        favoured: Names of acts that are to come more often.
     """
     postgres_url, valkey_url = servers
     name = f"sesame_story_{time.monotonic_ns()}"
@@ -45,7 +53,7 @@ async def tell_one(
     try:
         with tempfile.TemporaryDirectory() as folder:
             async with open_town(url, valkey_url, Path(folder), providers_of(seed)) as town:
-                await Story(town, dice, told).tell(steps)
+                await Story(town, dice, told, favoured).tell(steps)
     except BrokenPromiseError as error:
         return error
     finally:
@@ -54,11 +62,18 @@ async def tell_one(
 
 
 async def tell_many(
-    servers: tuple[str, str], told: Told, *, first: int, stories: int, steps: int
+    servers: tuple[str, str],
+    told: Told,
+    *,
+    first: int,
+    stories: int,
+    steps: int,
+    favoured: frozenset[str],
 ) -> tuple[int, BrokenPromiseError] | None:
     """Tell stories by their seeds; returns the first one that broke a promise."""
     for seed in range(first, first + stories):
-        broken = await tell_one(servers, told, SeededDice(seed), seed=seed, steps=steps)
+        dice = SeededDice(seed)
+        broken = await tell_one(servers, told, dice, seed=seed, steps=steps, favoured=favoured)
         if broken is not None:
             return seed, broken
     return None
@@ -70,6 +85,9 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="The first seed.")
     parser.add_argument("--stories", type=int, default=20, help="How many seeds.")
     parser.add_argument("--steps", type=int, default=80, help="How long each story is.")
+    parser.add_argument(
+        "--favour", action="append", default=[], help="An act to see more often; may be repeated."
+    )
     parser.add_argument("--postgres", help="A server with the template; else one is started.")
     parser.add_argument("--valkey", help="Beside --postgres.")
     options = parser.parse_args()
@@ -79,7 +97,12 @@ def main() -> None:
     )
     charging.QUERY_PAUSES_S = (0,)
     told = Told()
-    plan = {"first": options.first, "stories": options.stories, "steps": options.steps}
+    plan: dict[str, Any] = {
+        "first": options.first,
+        "stories": options.stories,
+        "steps": options.steps,
+        "favoured": frozenset(options.favour),
+    }
     if options.postgres is None:
         with throwaway_folder() as root, Stack(root, durable=False, settings={}) as stack:
             asyncio.run(_prepare(stack.endpoints.database_url))
