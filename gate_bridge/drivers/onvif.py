@@ -37,6 +37,7 @@ _OPTIONS: Final = (
     "headings",
     "inputs",
     "plate_item",
+    "pull",
 )
 _PLATE_ITEMS: Final = ("PlateNumber", "LicensePlate", "Plate")
 _CONFIDENCE_ITEMS: Final = ("Likelihood", "Confidence", "PlateConfidence")
@@ -71,6 +72,8 @@ class OnvifDriver(PlainReply):
         options.text("plate_item")
         options.text("confidence_item")
         _inputs(options)
+        # Whether its events are fetched rather than pushed: read where they are fetched.
+        options.flag("pull", default=False)
 
     def signals(self, message: DeviceMessage, settings: DeviceSettings) -> Sequence[DeviceSignal]:
         """Return what the message says."""

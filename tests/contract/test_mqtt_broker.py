@@ -139,8 +139,10 @@ async def fails(pulse: Coroutine[None, None, None]) -> BarrierError:
 async def test_a_read_comes_in_and_the_camera_is_told_to_open(mosquitto: Mosquitto) -> None:
     intake = RecordingIntake()
     broker = broker_of(mosquitto, intake)
-    camera, relay, permit = Camera(mosquitto, SERIAL), relay_of(broker), permit_of()
+    camera, permit = Camera(mosquitto, SERIAL), permit_of()
     async with running(broker), camera.listening():
+        # Only now, as a lane that begins late does.
+        relay = relay_of(broker)
         await mosquitto.publish(f"{UP}/ivs_result", read_body("苏E05EV8"))
         await until(lambda: len(intake.acted) == 1)
         (message,) = intake.kept

@@ -74,6 +74,7 @@ class Broker:
         self._limits = limits or MqttLimits()
         self._reconnect_s_max = reconnect_s_max
         self._reply_topics: set[str] = set()
+        self._answered: set[str] = set()
         self._waiting: set[_Waiting] = set()
         self._client: MqttClient | None = None
         self._marker = b""
@@ -89,7 +90,7 @@ class Broker:
         await self._is_settled.wait()
 
     def expect(self, reply_topic: str) -> None:
-        """Subscribe to where a device answers commands, from the next connection on."""
+        """Subscribe to where a device answers commands, at the latest with the first of them."""
         self._reply_topics.add(reply_topic)
 
     async def run(self) -> None:
@@ -105,6 +106,9 @@ class Broker:
             except ParkingError as error:
                 # No room to store: unacknowledged, the broker keeps the message for the next try.
                 _log.warning("broker_left", broker=self._settings.name, error=str(error))
+            except Exception:  # noqa: BLE001 - the loop of the process
+                # Whatever it was, devices are to be heard again.
+                _log.exception("broker_failed", broker=self._settings.name)
             await asyncio.sleep(full_jitter_s(tries, self._reconnect_s_max))
             tries += 1
 
@@ -123,15 +127,22 @@ class Broker:
         waiting = _Waiting(reply_topic, is_reply)
         self._waiting.add(waiting)
         try:
-            await self._send(client, topic, body, timeout_s)
+            await self._send(client, topic, reply_topic, body, timeout_s)
             return await asyncio.wait_for(waiting.reply, timeout_s)
         except TimeoutError:
             raise ReplyMissingError(self._settings.name) from None
         finally:
             self._waiting.discard(waiting)
 
-    async def _send(self, client: MqttClient, topic: str, body: bytes, timeout_s: float) -> None:
+    async def _send(
+        self, client: MqttClient, topic: str, reply_topic: str, body: bytes, timeout_s: float
+    ) -> None:
         try:
+            if reply_topic not in self._answered:
+                # A lane that began after this connection did.
+                self._reply_topics.add(reply_topic)
+                await client.subscribe(reply_topic, _REPLY_QOS)
+                self._answered.add(reply_topic)
             await client.publish_live(topic, body, expires_s=max(1, int(timeout_s)))
         except aiomqtt.MqttError:
             raise BrokerAwayError(self._settings.name) from None
@@ -155,7 +166,8 @@ class Broker:
 
     async def _subscribe(self, client: MqttClient) -> None:
         topics = [(device.topic, _STORED_QOS) for device in self._devices if device.topic]
-        topics += [(topic, _REPLY_QOS) for topic in sorted(self._reply_topics)]
+        self._answered = set(self._reply_topics)
+        topics += [(topic, _REPLY_QOS) for topic in sorted(self._answered)]
         answers = await client.subscribe([*topics, (self._own_topic, _STORED_QOS)])
         refused = [
             topic
