@@ -74,6 +74,7 @@ class ConnectionTools:
     fleet: FleetHealth
     metrics: BridgeMetrics
     spawn: Spawn
+    look_at_signs: Callable[[], None]
     identity: GateIdentity | None = None
 
 
@@ -112,6 +113,16 @@ class GateConnection:
     def lane_id(self) -> UUID:
         """Return the lane."""
         return self._lane.lane_id
+
+    @property
+    def lane(self) -> lane_types.Lane:
+        """Return the lane as it proved itself."""
+        return self._lane
+
+    async def show_sign(self, *, is_full: bool) -> None:
+        """Let the lane's display say whether there is room."""
+        if self._connected is not None and not self._superseded:
+            await self._connected.show_sign(is_full=is_full)
 
     @property
     def reply_timeout_s(self) -> float:
@@ -250,6 +261,7 @@ class GateConnection:
                 self.supersede()
         elif self._connected is not None:
             self._connected.poke()
+            self._tools.look_at_signs()
 
     async def _serve_calls(self) -> None:
         workers = [

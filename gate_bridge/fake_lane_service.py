@@ -1,6 +1,6 @@
 """A domain in memory that keeps the promises of `LaneService`; for tests of the bridge."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -50,6 +50,8 @@ class FakeLaneService:
         sources: Who read the plate that was decided on last, by presentation.
         answers: What the edge answered, by command id.
         health: The newest report, by lane.
+        unreadable: Cars that were left to staff.
+        full: Areas that are full, each with its operator.
     """
 
     clock: Clock
@@ -71,6 +73,8 @@ class FakeLaneService:
     answers: dict[UUID, tuple[CommandState, str | None]] = field(
         default_factory=dict[UUID, tuple[CommandState, str | None]]
     )
+    unreadable: set[UUID] = field(default_factory=set[UUID])
+    full: set[tuple[UUID, UUID]] = field(default_factory=set[tuple[UUID, UUID]])
     health: dict[UUID, LaneReport] = field(default_factory=dict[UUID, LaneReport])
 
     offline_decisions: list[OfflineDecision] = field(default_factory=list[OfflineDecision])
@@ -178,6 +182,18 @@ class FakeLaneService:
             return decision
         renewed = self._issue(presentation_id)
         return replace(decision, command=renewed)
+
+    async def report_unreadable(self, lane: Lane, presentation_id: UUID) -> None:
+        """Note that staff must look."""
+        del lane
+        self._maybe_fail()
+        if presentation_id in self.presentations and presentation_id not in self.decisions:
+            self.unreadable.add(presentation_id)
+
+    async def full_areas(self, areas: Collection[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
+        """Return those of some areas that were made full."""
+        self._maybe_fail()
+        return self.full & set(areas)
 
     async def command_answered(
         self, lane: Lane, command_id: UUID, status: CommandState, reason: str | None

@@ -1,6 +1,7 @@
 """One connected lane: which car stands there, and what its events mean."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from uuid import UUID
@@ -20,13 +21,15 @@ from gate_bridge.wire.actions import (
     OfflineDecision,
     Presentation,
 )
+from gate_bridge.wire.calls import CallUnansweredError
 from gate_bridge.wire.errors import (
     NotReadyError,
     PayloadInvalidError,
     RateLimitedError,
+    WireError,
 )
 from gate_bridge.wire.offline import OfflineChoice
-from parking.flows import lane_types
+from parking.flows import display, lane_types
 from parking.kit.clock import Clock
 from parking.plates.reads import Alternative, PlateRead
 
@@ -69,6 +72,7 @@ class ConnectedLane:
         self._clock = clock
         self._spawn = spawn
         self._run: PresentationRun | None = None
+        self._is_full = False
 
     def resume(self, presentation: CurrentPresentation) -> None:
         """Go on with the car that stood there when the agent connected."""
@@ -174,13 +178,36 @@ class ConnectedLane:
         run = self._run
         if run is None or run.presentation_id != event.presentation_id:
             return
-        if not event.is_backfill and self._is_live(event.captured_at):
-            run.camera_read(_plate_read(event), event.source)
+        if event.is_backfill or not self._is_live(event.captured_at):
+            return
+        heading = lane_types.Heading(event.heading.value)
+        is_standing = self._tools.standing.saw(
+            self.lane.lane_id, event.presentation_id, event.plate, time.monotonic()
+        )
+        if is_standing and heading == lane_types.Heading.UNKNOWN:
+            _log.info("standing_car_passed_over", lane_id=str(self.lane.lane_id))
+            return
+        run.camera_read(_plate_read(event), event.source, heading)
 
     def _clear(self, presentation_id: UUID) -> None:
         if self._run is not None and self._run.presentation_id == presentation_id:
             self._run.end(car_left=True)
             self._run = None
+            if self._is_full:
+                self._spawn(self._show(display.full()))
+
+    async def show_sign(self, *, is_full: bool) -> None:
+        """Let the display say whether there is room, while no car stands there."""
+        was_full, self._is_full = self._is_full, is_full
+        if self._run is None and (is_full or was_full):
+            # Lines without any text let the display fall back to what it shows by itself.
+            await self._show(display.full() if is_full else lane_types.DisplayText(()))
+
+    async def _show(self, text: lane_types.DisplayText) -> None:
+        try:
+            await self._outlet.send_display(None, text)
+        except (CallUnansweredError, WireError) as error:
+            _log.info("sign_not_sent", error=str(error), lane_id=str(self.lane.lane_id))
 
     async def _commit(self, event: AgentEvent) -> int:
         service = self._tools.service

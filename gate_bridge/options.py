@@ -74,6 +74,7 @@ class BridgeOptions:
         tls_cert: With it the listener speaks TLS, and gates must show a certificate of their own.
         plain_allowed: Permit plain WebSocket beyond loopback, behind something that ends TLS.
         certificate_look_s: Time between two looks whether connected gates' certificates stand.
+        sign_look_s: Time between two looks whether areas are full; shorter than a text is shown.
     """
 
     host: str = "127.0.0.1"
@@ -82,6 +83,7 @@ class BridgeOptions:
     tls_key: Path | None = None
     plain_allowed: bool = False
     certificate_look_s: float = 5.0
+    sign_look_s: float = 20.0
     wire: WireLimits = field(default_factory=WireLimits)
     reading: ReadingLimits = field(default_factory=ReadingLimits)
 

@@ -1,6 +1,6 @@
 """What the bridge asks of the domain, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -96,6 +96,14 @@ class LaneService(Protocol):
 
     async def resume(self, lane: Lane, presentation_id: UUID) -> Decision | None:
         """Return what was decided already, or None."""
+        ...
+
+    async def report_unreadable(self, lane: Lane, presentation_id: UUID) -> None:
+        """Leave a car without a decision for staff: no reader could tell its plate."""
+        ...
+
+    async def full_areas(self, areas: Collection[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
+        """Return those of some areas, each with its operator, whose sign says full."""
         ...
 
     async def command_answered(

@@ -6,7 +6,7 @@ completes, and a command that came too late for its car is recorded as refused.
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import structlog
@@ -17,8 +17,17 @@ from gate_bridge.options import ReadingLimits
 from gate_bridge.port import LaneService
 from gate_bridge.reading import Reading, Verdict
 from gate_bridge.retry import call_until
+from gate_bridge.standing_cars import StandingCars
 from gate_bridge.timings import PresentationTimings, TimingsListener
-from parking.flows.lane_types import Decision, DisplayText, FrameUpload, Lane, ReadSource
+from parking.flows.lane_types import (
+    Decision,
+    DisplayText,
+    FrameUpload,
+    Heading,
+    Lane,
+    ReadSource,
+)
+from parking.kit.errors import ParkingError
 from parking.plates.frame_stream import FrameReply, FrameRequest
 from parking.plates.reads import PlateRead
 
@@ -27,6 +36,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 _CHECK_S = 0.2
 _NOT_READABLE = DisplayText(("Plate not readable", "Please call staff"))
 _PLEASE_WAIT = DisplayText(("One moment please",))
+_WRONG_WAY = DisplayText(("Wrong way", "Please call staff"))
 _FAILED = DisplayText(("Not possible right now", "Please call staff"))
 
 
@@ -38,6 +48,7 @@ class LaneTools:
     frames: FrameQueue
     limits: ReadingLimits
     on_timings: TimingsListener
+    standing: StandingCars = field(default_factory=StandingCars)
 
 
 class PresentationRun:
@@ -74,9 +85,9 @@ class PresentationRun:
         if self._reading.add(upload, received_s, now_s):
             await self._submit(upload)
 
-    def camera_read(self, read: PlateRead, camera: str) -> None:
+    def camera_read(self, read: PlateRead, camera: str, heading: Heading) -> None:
         """Take in a plate that the camera read itself."""
-        self._reading.camera_read(read, camera)
+        self._reading.camera_read(read, camera, heading)
         self._news.set()
 
     def poke(self) -> None:
@@ -139,16 +150,35 @@ class PresentationRun:
         if verdict.read is None or verdict.source is None:
             _log.info("plate_not_readable", **self._names())
             await self._delivery.show(_NOT_READABLE)
+            await self._leave_to_staff()
             return
-        await self._carry_out(await self._decide(verdict.read, verdict.source), verdict)
+        decision = await self._decide(verdict.read, verdict.source)
+        self._tools.standing.decided(
+            self._lane.lane_id, self.presentation_id, verdict.read.text, time.monotonic()
+        )
+        await self._carry_out(decision, verdict)
+
+    async def _leave_to_staff(self) -> None:
+        try:
+            await call_until(
+                lambda: self._tools.service.report_unreadable(self._lane, self.presentation_id),
+                self._limits,
+                name="report_unreadable",
+                wanted=self._is_current,
+            )
+        except ParkingError as error:
+            _log.warning("not_left_to_staff", error=repr(error), **self._names())
 
     async def _read(self) -> Verdict | None:
-        told = False
+        told = told_way = False
         while self._is_current():
             now_s = time.monotonic()
             verdict = self._reading.verdict(now_s)
             if verdict is not None:
                 return verdict
+            if not told_way and self._reading.turned_away:
+                told_way = True
+                await self._delivery.show(_WRONG_WAY, final=False)
             if not told and self._reading.silent(now_s):
                 told = True
                 await self._delivery.show(_PLEASE_WAIT, final=False)

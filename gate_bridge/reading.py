@@ -1,10 +1,10 @@
 """The frames of one presentation and what the recognisers say of them: no I/O here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from gate_bridge.options import ReadingLimits
-from parking.flows.lane_types import FrameUpload, ObservationMethod, ReadSource
+from parking.flows.lane_types import FrameUpload, Heading, ObservationMethod, ReadSource
 from parking.plates.frame_stream import FrameReply
 from parking.plates.reads import PlateRead
 
@@ -56,6 +56,7 @@ class Reading:
         self._best = Verdict(None)
         self._sure: Verdict | None = None
         self._closed = False
+        self._turned_away = False
         self.frame_ids: list[UUID] = []
         self.answered = 0
         self.first_received_s: float | None = None
@@ -108,9 +109,21 @@ class Reading:
         if reply.agreed and self._sure is None:
             self._sure = Verdict(reply.vote, reply, frame.received_s if frame else None, source)
 
-    def camera_read(self, read: PlateRead, camera: str) -> None:
-        """Take in the camera's own read: sure enough to decide on, or the best so far."""
-        verdict = Verdict(read, source=ReadSource(ObservationMethod.CAMERA, camera))
+    @property
+    def turned_away(self) -> bool:
+        """Return whether the car drives away from the gate, as the camera saw it last."""
+        return self._turned_away
+
+    def camera_read(self, read: PlateRead, camera: str, heading: Heading) -> None:
+        """Take in the camera's own read: sure enough to decide on, or the best so far.
+
+        While the car drives away nothing is decided, whoever reads its plate.
+        """
+        if heading != Heading.UNKNOWN:
+            self._turned_away = heading == Heading.AWAY
+        if heading == Heading.AWAY:
+            return
+        verdict = Verdict(read, source=ReadSource(ObservationMethod.CAMERA, camera, heading))
         best = self._best.read
         if read.confidence >= self._limits.camera_confidence_min and self._sure is None:
             self._sure = verdict
@@ -119,15 +132,25 @@ class Reading:
 
     def verdict(self, now_s: float) -> Verdict | None:
         """Return the outcome, or None while more answers are worth waiting for."""
+        if self._turned_away:
+            return None
         if self._sure is not None:
             return self._sure
         if self.answered >= self._limits.answered_frames_max:
-            return self._best
+            return self._fallback()
         if self._first_answer_s is not None:
             spent = now_s - self._first_answer_s >= self._limits.reading_s_max
         else:
             spent = now_s - self._started_s >= self._limits.silent_s_max
-        return self._best if spent else None
+        return self._fallback() if spent else None
+
+    def _fallback(self) -> Verdict:
+        read, source = self._best.read, self._best.source
+        if read is None or source is None:
+            return self._best
+        if read.confidence >= self._limits.camera_confidence_min:
+            return self._best
+        return replace(self._best, source=replace(source, is_fallback=True))
 
     def silent(self, now_s: float) -> bool:
         """Return whether frames have waited so long that the driver should be told."""

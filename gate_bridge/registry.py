@@ -3,6 +3,8 @@
 from typing import Protocol
 from uuid import UUID
 
+from parking.flows.lane_types import Lane
+
 
 class RegisteredConnection(Protocol):
     """What the registry knows of a connection."""
@@ -21,6 +23,15 @@ class RegisteredConnection(Protocol):
         """Close: a newer connection of the lane exists."""
         ...
 
+    @property
+    def lane(self) -> Lane:
+        """Return the lane as it proved itself."""
+        ...
+
+    async def show_sign(self, *, is_full: bool) -> None:
+        """Let the lane's display say whether there is room."""
+        ...
+
 
 class LaneRegistry:
     """Keeps the newest connection of every lane and fences the older ones."""
@@ -30,6 +41,10 @@ class LaneRegistry:
 
     def __len__(self) -> int:
         return len(self._by_lane)
+
+    def all(self) -> list[RegisteredConnection]:
+        """Return the newest connection of every lane."""
+        return list(self._by_lane.values())
 
     def add(self, connection: RegisteredConnection) -> bool:
         """Register a connection and close the older of two; return whether it is the newest."""

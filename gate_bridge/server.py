@@ -31,6 +31,7 @@ from gate_bridge.port import LaneService
 from gate_bridge.presentation import LaneTools
 from gate_bridge.registry import LaneRegistry
 from gate_bridge.retry import call_once
+from gate_bridge.signs import Signs
 from gate_bridge.timings import TimingsListener, log_timings
 from gate_bridge.tls import listener_tls
 from gate_bridge.valkey import Valkey
@@ -81,6 +82,7 @@ class GateBridge:
         registry = LaneRegistry()
         metrics = BridgeMetrics(lambda: len(registry))
         self._fleet = FleetHealth(service, self.name, clock, metrics)
+        self._signs = Signs(service, registry.all, options.sign_look_s)
         self._admission = Admission(service, self._valkey, metrics, self._identity)
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: Server | None = None
@@ -96,6 +98,7 @@ class GateBridge:
             fleet=self._fleet,
             metrics=metrics,
             spawn=self._spawn,
+            look_at_signs=self._signs.look,
             identity=self._identity,
         )
         if self._identity is not None:
@@ -117,6 +120,7 @@ class GateBridge:
                 "frames": self._frames,
                 "pokes": self._pokes,
                 "fleet": self._fleet,
+                "signs": self._signs,
             }
             if self._watch is not None:
                 loops["certificates"] = self._watch

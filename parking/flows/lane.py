@@ -44,6 +44,7 @@ from parking.lanes import repository as lane_rows
 from parking.lanes import service as lanes
 from parking.lanes.health import write_reports
 from parking.lanes.models import CommandState, Frame, LaneEventRow, Presentation
+from parking.occupancy import repository as occupancy_rows
 from parking.occupancy.errors import AreaFullError
 from parking.places import service as places
 from parking.plates.reads import PlateRead
@@ -186,6 +187,11 @@ class LaneFlows(OfflineLane):
                 return
             if presentation.decided_at is None:
                 await doubts.note(unit, presentation, ReviewKind.NOT_READABLE, None)
+
+    async def full_areas(self, areas: Collection[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
+        """Return those of some areas, each with its operator, whose sign says full."""
+        async with self._database.begin() as unit:
+            return await occupancy_rows.find_full(unit, areas)
 
     async def command_answered(
         self, lane: Lane, command_id: UUID, status: CommandState, reason: str | None

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import CursorResult, text
+from sqlalchemy import CursorResult, text, tuple_
 from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
 from parking.occupancy.models import OccupancyCount, SpacePool
 
 POOLS_READ_MAX: Final = 500
+AREAS_ASKED_MAX: Final = 5000
 
 # An area's public pool has the area's id, and is made when its first car comes.
 _ENTER_PUBLIC: Final = text(
@@ -151,6 +152,20 @@ async def list_pools(
         .limit(POOLS_READ_MAX)
     )
     return (await unit.session.exec(statement)).all()
+
+
+async def find_full(
+    unit: UnitOfWork, areas: Collection[tuple[UUID, UUID]]
+) -> set[tuple[UUID, UUID]]:
+    """Return those of some (operator, area) whose public sign says full."""
+    statement = (
+        select(SpacePool.operator_id, SpacePool.area_id)
+        # A public pool has its area's id.
+        .where(tuple_(col(SpacePool.operator_id), col(SpacePool.id)).in_(list(areas)))
+        .where(col(SpacePool.is_full))
+        .limit(AREAS_ASKED_MAX)
+    )
+    return {(operator_id, area_id) for operator_id, area_id in await unit.session.exec(statement)}
 
 
 async def list_counts(

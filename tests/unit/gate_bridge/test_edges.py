@@ -18,6 +18,7 @@ from gate_bridge.registry import LaneRegistry
 from gate_bridge.wire.errors import PayloadInvalidError, TooLargeError
 from gate_bridge.wire.limits import WireLimits
 from gate_bridge.wire.rate import TokenBucket
+from parking.flows.lane_types import Direction, Lane
 from parking.kit.errors import InvalidInputError
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(40) + b"\xff\xd9"
@@ -163,8 +164,15 @@ class Registered:
     def lane_id(self) -> UUID:
         return UUID(int=1)
 
+    @property
+    def lane(self) -> Lane:
+        return Lane(UUID(int=1), UUID(int=1), self.lane_id, UUID(int=1), Direction.ENTRY, "1")
+
     def supersede(self) -> None:
         self.superseded = True
+
+    async def show_sign(self, *, is_full: bool) -> None:
+        raise AssertionError(f"nobody asked for a sign: {is_full}")
 
 
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])

@@ -1,11 +1,12 @@
 """When reading one presentation ends, and with what."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 from gate_bridge.options import ReadingLimits
 from gate_bridge.reading import Reading, Verdict
-from parking.flows.lane_types import FrameUpload, ObservationMethod, ReadSource
+from parking.flows.lane_types import FrameUpload, Heading, ObservationMethod, ReadSource
 from parking.plates.frame_stream import FrameReply
 from parking.plates.reads import PlateRead
 
@@ -116,17 +117,17 @@ def test_only_the_newest_frames_are_submitted_again_and_not_for_ever() -> None:
 
 def test_a_sure_camera_needs_no_pictures_and_an_unsure_one_waits_for_them() -> None:
     made = reading()
-    made.camera_read(UNSURE, CAMERA.name)
+    made.camera_read(UNSURE, CAMERA.name, Heading.UNKNOWN)
     assert made.verdict(1.0) is None
-    made.camera_read(SURE, CAMERA.name)
+    made.camera_read(SURE, CAMERA.name, Heading.UNKNOWN)
     assert made.verdict(1.0) == Verdict(SURE, source=CAMERA)
 
 
 def test_an_unsure_camera_that_nobody_betters_is_named_as_who_read_it() -> None:
     made = reading(1)
-    made.camera_read(UNSURE, CAMERA.name)
+    made.camera_read(UNSURE, CAMERA.name, Heading.UNKNOWN)
     made.answer(reply(1, None), 2.0)
-    assert made.verdict(8.0) == Verdict(UNSURE, source=CAMERA)
+    assert made.verdict(8.0) == Verdict(UNSURE, source=replace(CAMERA, is_fallback=True))
     made.answer(reply(2, SURE), 8.0)
     assert made.verdict(8.0) == Verdict(SURE, source=WEIGHTS)
 
@@ -137,3 +138,24 @@ def test_once_the_outcome_is_known_no_picture_is_kept_or_read() -> None:
     assert made.due(100.0) == []
     assert made.add(frame(2), 0.7, 0.8) is False
     assert [item.int for item in made.frame_ids] == [1, 2]
+
+
+def test_nothing_is_decided_while_the_car_drives_away() -> None:
+    made = reading(1)
+    made.camera_read(UNSURE, CAMERA.name, Heading.TOWARDS)
+    made.camera_read(SURE, CAMERA.name, Heading.AWAY)
+    made.answer(reply(1, SURE, agreed=True), 2.0)
+    assert made.turned_away
+    assert (made.verdict(2.0), made.verdict(1000.0)) == (None, None)
+    made.camera_read(UNSURE, CAMERA.name, Heading.UNKNOWN)
+    assert made.verdict(1000.0) is None
+    made.camera_read(UNSURE, CAMERA.name, Heading.TOWARDS)
+    verdict = made.verdict(2.0)
+    assert verdict is not None
+    assert (verdict.read, verdict.source) == (SURE, WEIGHTS)
+
+
+def test_a_sure_camera_says_how_the_car_drives() -> None:
+    made = reading()
+    made.camera_read(SURE, CAMERA.name, Heading.TOWARDS)
+    assert made.verdict(1.0) == Verdict(SURE, source=replace(CAMERA, heading=Heading.TOWARDS))
