@@ -13,7 +13,6 @@ from uuid import UUID
 import pytest
 
 from gate_bridge.agent.site.device_access import ListenedDevice
-from gate_bridge.agent.site.intake import Intake
 from gate_bridge.agent.site.listener import Listener, ListenerTimes
 from gate_bridge.agent.site.listener_server import ServedAt, serve_devices
 from gate_bridge.drivers.hikvision import HikvisionDriver
@@ -36,7 +35,7 @@ needs_curl = pytest.mark.skipif(
 )
 
 
-class KeptMessages(Intake):
+class KeptMessages:
     """Keeps messages in memory, and does with them what a test says.
 
     Attributes:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -25,7 +25,6 @@ from gate_bridge.agent.site.device_access import (
     ListenedDevice,
     Refused,
 )
-from gate_bridge.agent.site.intake import Intake
 from gate_bridge.agent.site.refusal_log import RefusalLog
 from gate_bridge.drivers.digest import DigestChecker
 from gate_bridge.drivers.port import DeviceMessage, DeviceReply
@@ -45,6 +44,18 @@ _CLOSE: Final = {"connection": "close"}
 _RETRY: Final = {"retry-after": "1"}
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class MessageKeeper(Protocol):
+    """What takes in messages; see `Intake`."""
+
+    async def keep(self, device_name: str, message: DeviceMessage) -> UUID:
+        """Store a message durably."""
+        ...
+
+    async def act(self, stored_id: UUID) -> bool:
+        """Do what a message calls for; return whether the arm is to rise by the reply."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +98,7 @@ class Listener:
     def __init__(
         self,
         devices: Sequence[ListenedDevice],
-        intake: Intake,
+        intake: MessageKeeper,
         clock: Clock,
         *,
         certificates_asked: bool = False,

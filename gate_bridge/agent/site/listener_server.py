@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from parking.kit.errors import InvalidInputError, UnavailableError
 
+PORT_MAX: Final = 65_535
 CONNECTIONS_MAX: Final = 256  # Beyond them the server refuses by itself: no site has as many.
 KEEP_ALIVE_S: Final = 30
 SHUTDOWN_S: Final = 5
@@ -46,6 +47,8 @@ class ServedAt:
         Raises:
             InvalidInputError: naming the setting.
         """
+        if not 0 <= self.port <= PORT_MAX:
+            raise InvalidInputError("listener.port", f"0 to {PORT_MAX}")
         if (self.certificate is None) is not (self.key is None):
             raise InvalidInputError("listener.key", "a certificate and its key, or neither")
         if self.client_ca is not None and self.certificate is None:
@@ -106,7 +109,7 @@ def _listening(at: ServedAt) -> socket.socket:
     family = socket.AF_INET6 if ":" in at.host else socket.AF_INET
     try:
         return socket.create_server((at.host, at.port), family=family, backlog=_BACKLOG)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         expected = f"an address that is free: {at.host}:{at.port}: {error}"
         raise InvalidInputError("listener.host", expected) from error
 
