@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
 
 import httpx
 import structlog
 
 from gate_bridge.agent.backoff import full_jitter_s
+from gate_bridge.agent.errors import JournalFullError
 from gate_bridge.agent.server_time import steady_seconds
 from gate_bridge.agent.site import onvif_soap
 from gate_bridge.agent.site.intake import Intake
@@ -139,8 +141,19 @@ class OnvifPull:
             body=body,
             received_at=self._clock.now(),
         )
-        stored_id = await self._intake.keep(self._device.name, message)
+        stored_id = await self._keep(message)
         await self._intake.act(stored_id)
+
+    async def _keep(self, message: DeviceMessage) -> UUID:
+        # The camera has forgotten these events by now: nobody else has them.
+        tries = 0
+        while True:
+            try:
+                return await self._intake.keep(self._device.name, message)
+            except JournalFullError as error:
+                _log.warning("onvif_no_room", device=self._device.name, error=str(error))
+            await asyncio.sleep(full_jitter_s(tries, self._limits.reconnect_s_max))
+            tries += 1
 
     def _alive_due(self) -> bool:
         now_s = self._steady()
