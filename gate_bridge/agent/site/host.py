@@ -20,7 +20,9 @@ from gate_bridge.agent.site.listener import Listener
 from gate_bridge.agent.site.listener_server import ServedAt, serve_devices
 from gate_bridge.agent.site.makers import device_driver
 from gate_bridge.agent.site.message_store import MessageStore
-from gate_bridge.agent.site.settings import LaneSettings, ListenerSettings, Site
+from gate_bridge.agent.site.mqtt_client import check_address
+from gate_bridge.agent.site.onvif_pull import OnvifPull, check_pulled, is_pulled
+from gate_bridge.agent.site.settings import LaneSettings, ListenerSettings, Site, SiteDevice
 from gate_bridge.drivers.digest import DigestAlgorithm
 from gate_bridge.drivers.port import PushDriver
 from gate_bridge.loops import keep_running, stop_task
@@ -75,8 +77,9 @@ class SiteHost:
             replaying = asyncio.create_task(keep_running("replay", intake.run))
             stack.push_async_callback(stop_task, replaying)
             stack.push_async_callback(intake.close)
-            for broker in brokers.values():
-                stack.push_async_callback(stop_task, asyncio.create_task(broker.run()))
+            pulls = [OnvifPull(device, intake, self._clock) for device in pulled(self._site)]
+            for source in (*brokers.values(), *pulls):
+                stack.push_async_callback(stop_task, asyncio.create_task(source.run()))
             if self._site.listener is not None:
                 app, at = self._listener(intake), _served_at(self._site.listener)
                 serving = serve_devices(app, at, self._connections)
@@ -141,6 +144,10 @@ def check_site(site: Site, clock: Clock) -> dict[str, PushDriver]:
     """
     found = {device.name: device_driver(device) for device in site.devices}
     drivers = {name: driver for name, driver in found.items() if driver is not None}
+    for device in pulled(site):
+        check_pulled(device)
+    for broker in site.brokers:
+        check_address(broker)
     brokers = {broker.name: _NoCommander() for broker in site.brokers}
     for lane in site.lanes:
         relay_of(site, lane, brokers, clock)
@@ -162,8 +169,13 @@ def listened_devices(site: Site, drivers: Mapping[str, PushDriver]) -> list[List
             algorithm=DigestAlgorithm(device.digest),
         )
         for device in site.devices
-        if device.broker is None and device.name in drivers
+        if device.broker is None and device.name in drivers and not is_pulled(device)
     ]
+
+
+def pulled(site: Site) -> list[SiteDevice]:
+    """Return the devices whose events are fetched."""
+    return [device for device in site.devices if is_pulled(device)]
 
 
 def relay_of(

@@ -121,15 +121,17 @@ def check_address(settings: BrokerSettings) -> None:
     """Refuse an address that cannot work.
 
     Raises:
-        InvalidInputError: naming `url`.
+        InvalidInputError: naming the broker's `url`.
     """
     parts = urlsplit(settings.url)
     if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/"):
-        raise InvalidInputError("url", "mqtt://host:1883 or mqtts://host:8883")
+        expected = "mqtt://host:1883 or mqtts://host:8883"
+        raise InvalidInputError(f"{settings.name}.url", expected)
     try:
         _ = parts.port
     except ValueError:
-        raise InvalidInputError("url", "a port from 1 to 65535") from None
+        expected = "a port from 1 to 65535"
+        raise InvalidInputError(f"{settings.name}.url", expected) from None
 
 
 def _address(settings: BrokerSettings) -> tuple[str, int, ssl.SSLContext | None]:

@@ -66,6 +66,17 @@ def is_pulled(device: SiteDevice) -> bool:
     return device.driver == "onvif" and bool(device.settings.options.get("pull"))
 
 
+def check_pulled(device: SiteDevice) -> None:
+    """Refuse a device that nobody can fetch from.
+
+    Raises:
+        InvalidInputError: naming its address.
+    """
+    parts = urlsplit(device.url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise InvalidInputError(f"{device.name}.url", "http://camera, whose events are fetched")
+
+
 class OnvifPull:
     """One camera.
 
@@ -85,9 +96,8 @@ class OnvifPull:
         limits: PullLimits | None = None,
         steady: Callable[[], float] = steady_seconds,
     ) -> None:
+        check_pulled(device)
         parts = urlsplit(device.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise InvalidInputError(f"{device.name}.url", "http://camera, whose events are fetched")
         self._device = device
         self._host = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
         self._events = self._host + (parts.path.rstrip("/") or EVENTS_PATH)
