@@ -1,0 +1,1 @@
+"""Pictures from cameras that only show them: RTSP, and MJPEG over HTTP."""
