@@ -5,6 +5,8 @@ carriage returns, the closing boundary or the header that names the boundary, an
 that are wrong; none of this may cost a car its entry.
 """
 
+import base64
+import binascii
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -193,7 +195,18 @@ def _part(block: bytes) -> Part:
     # RFC 8187: the character set, the language, then the name itself.
     coded = unquote(disposition.get("filename*", "").rpartition("'")[2])
     filename = disposition.get("filename", "") or coded
+    if headers.get("content-transfer-encoding", "").lower() == "base64":
+        content = _decoded(content)
     return Part(headers, disposition.get("name", ""), filename, content_type, content)
+
+
+def _decoded(content: bytes) -> bytes:
+    """Return what base64 holds; the content itself where it is none, whatever its header says."""
+    text = content.translate(None, b" \t\r\n")
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return content
 
 
 def _split(block: bytes) -> tuple[Mapping[str, str], bytes]:

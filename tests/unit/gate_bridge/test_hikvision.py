@@ -159,6 +159,16 @@ def test_pictures_of_every_firmware(body: bytes, content_type: str) -> None:
     assert {picture.content_type for picture in found.pictures} == {"image/jpeg"}
 
 
+def test_a_picture_without_a_byte() -> None:
+    """As a camera sends it that read a plate and did not upload the crop."""
+    head = 'Content-Disposition: form-data; name="%s"; filename="%s"\r\nContent-Type: %s'
+    picture = head % (*["licensePlatePicture.jpg"] * 2, "image/pjpeg\r\nContent-Length: 0")
+    body = form((head % ("anpr.xml", "anpr.xml", 'text/xml; charset="UTF-8"'), alert()))
+    body = body.replace(b"--boundary--", f"--boundary\r\n{picture}\r\n\r\n--boundary--".encode())
+    assert read(body, FORM) == USUAL
+    assert read(body, "") == USUAL
+
+
 def test_a_picture_that_is_none_costs_only_itself() -> None:
     body = form(("", alert()), ('Content-Disposition: form-data; name="a"', b"GIF89a"))
     assert read(body, FORM) == USUAL

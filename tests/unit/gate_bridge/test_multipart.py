@@ -1,3 +1,4 @@
+import base64
 import contextlib
 import time
 
@@ -88,6 +89,13 @@ QUIRKS: dict[str, tuple[bytes, str]] = {
     "no line end before the boundary": (USUAL.replace(b"\xff\xd9\r\n--", b"\xff\xd9--"), FORM),
     "a line that goes on": (
         USUAL.replace(b'; filename="anpr.xml"', b';\r\n filename="anpr.xml"'),
+        FORM,
+    ),
+    "base64": (
+        body(
+            b"Content-Transfer-Encoding: BASE64\r\n\r\n" + base64.encodebytes(XML),
+            b"Content-Transfer-Encoding: base64\r\n\r\n" + JPEG,
+        ),
         FORM,
     ),
     "one inside the other": (
