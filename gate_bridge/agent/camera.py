@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from uuid import UUID
 
-from gate_bridge.agent.errors import PictureError
+from gate_bridge.agent.errors import PictureError, StreamSilentError
 from gate_bridge.agent.journal import CurrentCar
 from gate_bridge.agent.lane_state import LaneState
 from gate_bridge.agent.pictures import FRAMES_PER_S, Picture, PictureSource
@@ -84,11 +84,20 @@ class Camera:
     async def _send_all(
         self, session: BridgeSession, car: CurrentCar, source: PictureSource
     ) -> None:
-        refused = 0
+        refused, is_silent = 0, False
         loop = asyncio.get_running_loop()
         for _ in range(FRAMES_PER_CONNECTION_MAX):
             next_at_s = loop.time() + 1 / FRAMES_PER_S
-            picture = await source.next()
+            try:
+                picture = await source.next()
+            except StreamSilentError as error:
+                # It has waited for one already, and may have the next picture any moment.
+                if not is_silent:
+                    self._report({"event": "picture_unusable", "error": str(error)})
+                is_silent = True
+                if self._done(car):
+                    return
+                continue
             if picture is None or self._done(car):
                 return
             try:

@@ -105,3 +105,10 @@ class PictureError(ParkingError):
     """A picture or video file cannot be used."""
 
     code: ClassVar[str] = "PICTURE_UNUSABLE"
+
+
+class StreamSilentError(PictureError):
+    """A camera's stream has no fresh picture now."""
+
+    code: ClassVar[str] = "STREAM_SILENT"
+    retryable: ClassVar[bool] = True
