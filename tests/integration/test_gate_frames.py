@@ -15,7 +15,7 @@ from gate_bridge.agent.frames.options import StreamOptions
 from tests.factories.camera_server import CameraServer, open_camera, shade_of
 
 QUICK = StreamOptions(
-    open_timeout_s=1.0, read_timeout_s=0.3, next_wait_s=0.1, age_s_max=0.25, reconnect_s_max=0.02
+    open_timeout_s=3.0, read_timeout_s=0.3, next_wait_s=0.5, age_s_max=0.4, reconnect_s_max=0.02
 )
 TRIES_MAX = 100
 ADDRESSES = {

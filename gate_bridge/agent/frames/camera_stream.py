@@ -24,8 +24,6 @@ STILLS_PER_S_MAX = 10.0
 # Longer than cameras take from one whole picture to the next.
 UNDECODED_S_MAX = 15.0
 _POLL_S = 0.02
-# Only what its size is has to be found out; the rate of pictures does not matter.
-_ANALYSIS_US = "200000"
 _STILL_CODECS = frozenset({"mjpeg"})
 _PROTOCOLS = "rtsp,rtsps,rtp,tcp,udp,tls,http,https,httpproxy"
 _RTSP_SCHEMES = frozenset({"rtsp", "rtsps"})
@@ -127,7 +125,8 @@ class CameraStream:
         options = {
             "protocol_whitelist": _PROTOCOLS,
             "fflags": "nobuffer",
-            "analyzeduration": _ANALYSIS_US,
+            # How many pictures come in a second does not matter: it is not waited for.
+            "fpsprobesize": "0",
         }
         with av.open(
             self._url,
