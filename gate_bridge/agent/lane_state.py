@@ -74,7 +74,7 @@ class LaneState:
     async def run(self) -> None:
         """Turn signals into events until cancelled."""
         while True:
-            await self._take(await self._barrier.next_feedback())
+            await self.take(await self._barrier.next_feedback())
 
     def now(self) -> datetime:
         """Return the bridge's time where it is known, else this machine's."""
@@ -158,7 +158,8 @@ class LaneState:
         self.changed.set()
         return event_id
 
-    async def _take(self, feedback: Feedback) -> None:
+    async def take(self, feedback: Feedback) -> None:
+        """Turn one signal of the machine into an event."""
         match feedback.kind:
             case LoopChange.OCCUPIED:
                 await self._car_came()
