@@ -6,22 +6,21 @@ does not.
 
 import http
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 from uuid import UUID
 
-import orjson
 import structlog
 from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from gate_bridge.http_answers import json_answer
 from gate_bridge.identity_port import GateIdentity
-from gate_bridge.metrics import CONTENT_TYPE, BridgeMetrics
 from gate_bridge.port import LaneService
+from gate_bridge.probes import Probes
 from gate_bridge.retry import call_once
-from gate_bridge.valkey import Valkey
 from gate_bridge.wire.limits import PATH_PREFIX, SUBPROTOCOLS
 from parking.flows.lane_types import Lane
 from parking.gates.errors import CertificateRefusedError
@@ -33,7 +32,6 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 _SCHEME = "bearer"
 _TOKEN_CHARACTERS_MAX = 512
 _AUTHENTICATE_TIMEOUT_S = 5.0
-_READY_TIMEOUT_S = 2.0
 
 
 class RefusedRequestError(ParkingError):
@@ -60,7 +58,7 @@ class GateSocket(ServerConnection):
 
 
 class Admission:
-    """Checks path, version and identity, and answers the health probes.
+    """Checks path, version and identity.
 
     Args:
         identity: Knows certificates; None where agents show device tokens.
@@ -69,26 +67,22 @@ class Admission:
     def __init__(
         self,
         service: LaneService,
-        valkey: Valkey,
-        metrics: BridgeMetrics,
+        probes: Probes,
         identity: GateIdentity | None = None,
     ) -> None:
         self._service = service
+        self._probes = probes
         self._identity = identity
-        self._metrics = metrics
-        self._valkey = valkey
 
     async def process_request(
         self, connection: ServerConnection, request: Request
     ) -> Response | None:
         """Answer over HTTP, or return None for the upgrade to go on."""
         path = request.path.partition("?")[0]
-        if path == "/healthz":
-            return _json(http.HTTPStatus.OK, {"status": "ok"})
-        if path == "/readyz":
-            return await self._readiness()
-        if path == "/metrics":
-            return _answer(http.HTTPStatus.OK, CONTENT_TYPE, self._metrics.text())
+        # A listener of gates is no place for figures of the fleet: see `BridgeOptions.probe_port`.
+        probed = None if self._identity else await self._probes.answer(path)
+        if probed is not None:
+            return probed
         try:
             lane_id = _lane_id(path)
             _require_version(request.headers)
@@ -123,16 +117,6 @@ class Admission:
             raise RefusedRequestError(
                 http.HTTPStatus.SERVICE_UNAVAILABLE, "service", "to be ready; try again"
             ) from error
-
-    async def _readiness(self) -> Response:
-        try:
-            database = await call_once(self._service.ready, _READY_TIMEOUT_S)
-        except Exception:  # noqa: BLE001 - a probe reports every failure as "not ready"
-            database = False
-        valkey = await self._valkey.ping()
-        ready = database and valkey
-        status = http.HTTPStatus.OK if ready else http.HTTPStatus.SERVICE_UNAVAILABLE
-        return _json(status, {"ready": ready, "database": database, "valkey": valkey})
 
 
 def newest_common(offered: Sequence[str], spoken: Sequence[str] = SUBPROTOCOLS) -> str | None:
@@ -224,25 +208,9 @@ def _refusal(error: RefusedRequestError) -> Response:
     }
     if error.status is http.HTTPStatus.BAD_REQUEST:
         body["versions"] = list(SUBPROTOCOLS)
-    response = _json(error.status, body)
+    response = json_answer(error.status, body)
     if error.status is http.HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = 'Bearer realm="gates"'
     if error.status is http.HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = "1"
     return response
-
-
-def _json(status: http.HTTPStatus, body: Mapping[str, object]) -> Response:
-    return _answer(status, "application/json", orjson.dumps(body))
-
-
-def _answer(status: http.HTTPStatus, content_type: str, content: bytes) -> Response:
-    headers = Headers(
-        {
-            "Content-Type": content_type,
-            "Content-Length": str(len(content)),
-            "Connection": "close",
-            "Cache-Control": "no-store",
-        }
-    )
-    return Response(status.value, status.phrase, headers, content)

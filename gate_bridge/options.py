@@ -73,6 +73,8 @@ class BridgeOptions:
     Attributes:
         tls_cert: With it the listener speaks TLS, and gates must show a certificate of their own.
         plain_allowed: Permit plain WebSocket beyond loopback, behind something that ends TLS.
+        probe_host: Where probes are answered that no gate sees.
+        probe_port: None for none; without TLS the listener of gates answers them as well.
         certificate_look_s: Time between two looks whether connected gates' certificates stand.
         sign_look_s: Time between two looks whether areas are full; shorter than a text is shown.
     """
@@ -82,6 +84,8 @@ class BridgeOptions:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     plain_allowed: bool = False
+    probe_host: str = "127.0.0.1"
+    probe_port: int | None = None
     certificate_look_s: float = 5.0
     sign_look_s: float = 20.0
     wire: WireLimits = field(default_factory=WireLimits)

@@ -29,6 +29,7 @@ from gate_bridge.options import BridgeOptions
 from gate_bridge.pokes import LanePokes
 from gate_bridge.port import LaneService
 from gate_bridge.presentation import LaneTools
+from gate_bridge.probes import Probes
 from gate_bridge.registry import LaneRegistry
 from gate_bridge.retry import call_once
 from gate_bridge.signs import Signs
@@ -83,9 +84,11 @@ class GateBridge:
         metrics = BridgeMetrics(lambda: len(registry))
         self._fleet = FleetHealth(service, self.name, clock, metrics)
         self._signs = Signs(service, registry.all, options.sign_look_s)
-        self._admission = Admission(service, self._valkey, metrics, self._identity)
+        self._probes = Probes(service, self._valkey, metrics)
+        self._admission = Admission(service, self._probes, self._identity)
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: Server | None = None
+        self._probe_server: Server | None = None
         self._stack = AsyncExitStack()
         self._tools = ConnectionTools(
             bridge=self.name,
@@ -112,6 +115,13 @@ class GateBridge:
             raise RuntimeError("the bridge does not listen yet")
         return int(self._server.sockets[0].getsockname()[1])
 
+    @property
+    def probe_port(self) -> int:
+        """Return the port that answers probes alone."""
+        if self._probe_server is None:
+            raise RuntimeError("the bridge does not listen for probes")
+        return int(self._probe_server.sockets[0].getsockname()[1])
+
     async def __aenter__(self) -> Self:
         # Undone step by step when the port is taken: the process must end, not wait for its loops.
         async with AsyncExitStack() as undo:
@@ -132,6 +142,9 @@ class GateBridge:
             undo.push_async_callback(self._drain)
             self._server = await self._listen()
             undo.push_async_callback(self._close_connections)
+            if self._options.probe_port is not None:
+                self._probe_server = await self._listen_for_probes(self._options.probe_port)
+                undo.push_async_callback(_close, self._probe_server)
             self._stack = undo.pop_all()
         _log.info("gate_bridge_listens", host=self._options.host, port=self.port, name=self.name)
         return self
@@ -168,6 +181,17 @@ class GateBridge:
             ssl=await self._tls(),
             ssl_handshake_timeout=_HANDSHAKE_TIMEOUT_S if self._identity else None,
             backlog=_BACKLOG,
+        )
+
+    async def _listen_for_probes(self, port: int) -> Server:
+        return await serve(
+            _never,
+            self._options.probe_host,
+            port,
+            process_request=self._probes.process_request,
+            server_header=None,
+            open_timeout=_OPEN_TIMEOUT_S,
+            logger=_quiet_logger(),
         )
 
     async def _tls(self) -> ssl.SSLContext | None:
@@ -217,6 +241,15 @@ class GateBridge:
             await asyncio.wait(set(self._tasks), timeout=_DRAIN_S)
         for task in list(self._tasks):
             await stop_task(task)
+
+
+async def _close(server: Server) -> None:
+    server.close()
+    await server.wait_closed()
+
+
+async def _never(connection: ServerConnection) -> None:
+    raise TypeError(f"a probe became the connection {connection.id}")
 
 
 def _process_name() -> str:

@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     gates_port: int = 8081
     gates_tls_cert: Path | None = None
     gates_tls_key: Path | None = None
+    # Health probes and figures on a port of their own; with TLS the gates' own answers none.
+    gates_probe_host: str = "127.0.0.1"
+    gates_probe_port: int | None = None
     # The authority of gates' certificates, where the database is not to keep it: both, or none.
     gates_ca_file: Path | None = None
     gates_ca_key_file: Path | None = None

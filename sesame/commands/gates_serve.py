@@ -34,6 +34,8 @@ def serve_command(
         tls_cert=settings.gates_tls_cert,
         tls_key=settings.gates_tls_key,
         plain_allowed=plain_allowed,
+        probe_host=settings.gates_probe_host,
+        probe_port=settings.gates_probe_port,
     )
     try:
         uvloop.run(_serve(settings, options))

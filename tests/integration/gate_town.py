@@ -82,6 +82,7 @@ class GateTown:
         certificate_look_s: float = LOOK_S,
         valkey_url: str | None = None,
         clock: Clock = CLOCK,
+        probe_port: int | None = None,
     ) -> AsyncGenerator[GateBridge]:
         """Run a bridge with a certificate of the town's authority."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -92,6 +93,7 @@ class GateTown:
             tls_cert=self.folder / "bridge.pem",
             tls_key=self.folder / "bridge.key",
             certificate_look_s=certificate_look_s,
+            probe_port=probe_port,
         )
         lanes, identity = LaneFlows(self.context), GateIdentityFlows(self.context)
         url = valkey_url or self.valkey_url

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 import structlog.testing
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -298,3 +299,20 @@ async def test_tls_needs_somebody_who_knows_the_certificates(town: GateTown) -> 
     with pytest.raises(InvalidInputError) as caught:
         BridgeOptions(tls_cert=Path("c.pem")).check()
     assert caught.value.field == "tls"
+
+
+async def test_probes_are_answered_on_a_port_of_their_own(town: GateTown) -> None:
+    lane, _ = town.lanes
+    shown = await town.enrolled(lane)
+    async with town.bridge(probe_port=0) as bridge, httpx.AsyncClient(trust_env=False) as http:
+        probed = f"http://127.0.0.1:{bridge.probe_port}"
+        assert (await http.get(f"{probed}/healthz")).json() == {"status": "ok"}
+        ready = {"ready": True, "database": True, "valkey": True}
+        assert (await http.get(f"{probed}/readyz")).json() == ready
+        assert (await http.get(f"{probed}/metrics")).status_code == 200
+        assert (await http.get(f"{probed}/gates/{lane.id}")).status_code == 404
+        # A gate sees nothing of the fleet.
+        async with httpx.AsyncClient(verify=town.client(shown), trust_env=False) as gate:
+            for path in ("/metrics", "/readyz", "/healthz"):
+                answer = await gate.get(f"https://127.0.0.1:{bridge.port}{path}")
+                assert (answer.status_code, answer.json()["error"]["field"]) == (404, "path")
