@@ -15,7 +15,7 @@ from gate_bridge.agent.frames.options import StreamOptions
 from tests.factories.camera_server import CameraServer, open_camera, shade_of
 
 QUICK = StreamOptions(
-    open_timeout_s=3.0, read_timeout_s=0.3, next_wait_s=0.5, age_s_max=0.4, reconnect_s_max=0.02
+    open_timeout_s=1.0, read_timeout_s=0.3, next_wait_s=0.5, age_s_max=0.4, reconnect_s_max=0.02
 )
 TRIES_MAX = 100
 ADDRESSES = {
@@ -97,9 +97,9 @@ async def test_a_stall_gives_no_old_picture_and_is_recovered_from(
     stream: CameraStream, camera: CameraServer
 ) -> None:
     await shades(stream, lambda _: True)
+    clients = camera.clients
     camera.is_stalled = True
     await until_silent(stream)
-    clients = camera.clients
     camera.shade = 120
     for _ in range(TRIES_MAX):
         if camera.clients > clients:
