@@ -61,7 +61,11 @@ class RekorDriver(PlainReply):
 
 
 def _read(group: JsonPart, message: DeviceMessage, settings: DeviceSettings) -> CameraRead:
-    plate = plate_text(group.at("best_plate_number").text())
+    best = group.at("best_plate")
+    plate = plate_text(group.at("best_plate_number").text() or best.at("plate").text())
+    confidence = group.at("best_confidence").scaled(CONFIDENCE_FULL)
+    if confidence is None:
+        confidence = best.at("confidence").scaled(CONFIDENCE_FULL) or 0.0
     is_parked = group.at("is_parked").flag()
     degrees = None if is_parked else group.at("travel_direction").number()
     # One car keeps the time at which it came, from the preview to the last result.
@@ -69,7 +73,7 @@ def _read(group: JsonPart, message: DeviceMessage, settings: DeviceSettings) -> 
     car_id = ":".join((group.at("agent_uid").text() or "", _camera(group), started))
     return CameraRead(
         plate=plate,
-        confidence=group.at("best_confidence").scaled(CONFIDENCE_FULL) or 0.0,
+        confidence=confidence,
         captured_at=_captured_at(group, message),
         heading=heading_of_degrees(degrees, DeviceOptions(settings.options))
         if degrees is not None

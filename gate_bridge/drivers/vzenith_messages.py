@@ -3,6 +3,7 @@
 Source: the maker's "HTTP push" document and the messages of its cameras on MQTT.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -37,6 +38,19 @@ _PICTURES: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What is known of a message besides the alarm in it.
+
+    Attributes:
+        at: When it was sent, or came.
+        message_id: The camera's own; None for none.
+    """
+
+    at: datetime
+    message_id: str | None = None
+
+
 def plate_result(alarm: JsonPart) -> JsonPart:
     """Return the part that tells of the car.
 
@@ -47,7 +61,11 @@ def plate_result(alarm: JsonPart) -> JsonPart:
 
 
 def camera_read(
-    alarm: JsonPart, written_plate: str | None, message: DeviceMessage, settings: DeviceSettings
+    alarm: JsonPart,
+    written_plate: str | None,
+    message: DeviceMessage,
+    settings: DeviceSettings,
+    sent: Sent | None = None,
 ) -> CameraRead:
     """Return the read that an `AlarmInfoPlate` tells of.
 
@@ -56,12 +74,14 @@ def camera_read(
         written_plate: Its licence, decoded.
         message: What it came in.
         settings: Of the camera; the option `clock` says which of its times counts.
+        sent: What the message around it says, where the alarm itself does not.
 
     Raises:
         InvalidInputError: names the part that cannot be read.
     """
     result = plate_result(alarm)
-    captured_at = _captured_at(result, message, settings)
+    sent = sent or Sent(message.received_at)
+    captured_at = _captured_at(result, sent, message, settings)
     is_same_car = result.at("triggerType").integer() in _SAME_CAR_TRIGGERS
     return CameraRead(
         plate=plate_text(written_plate),
@@ -69,7 +89,7 @@ def camera_read(
         captured_at=captured_at,
         heading=_HEADINGS.get(result.at("direction").integer() or 0, Heading.UNKNOWN),
         state=CarState.UPDATED if is_same_car else CarState.NEW,
-        read_id=_read_id(alarm, result, captured_at),
+        read_id=_read_id(alarm, result, captured_at) or sent.message_id,
         is_backfill=is_offline(result) or is_late(message),
         pictures=_pictures(result),
     )
@@ -107,7 +127,9 @@ def _confidence(result: JsonPart) -> float:
     return result.at("confidence").scaled(CONFIDENCE_FULL) or 0.0
 
 
-def _captured_at(result: JsonPart, message: DeviceMessage, settings: DeviceSettings) -> datetime:
+def _captured_at(
+    result: JsonPart, sent: Sent, message: DeviceMessage, settings: DeviceSettings
+) -> datetime:
     time = result.at("timeStamp", "Timeval")
     counted, micros = time.at("sec").integer(), time.at("usec").integer() or 0
     micros = micros if micros in _MICROSECONDS else 0
@@ -116,7 +138,7 @@ def _captured_at(result: JsonPart, message: DeviceMessage, settings: DeviceSetti
     names = ("decyear", "decmon", "decday", "dechour", "decmin", "decsec")
     numbers = [time.at(name).integer() for name in names]
     if any(number is None for number in numbers):
-        return message.received_at
+        return sent.at
     year, month, day, hour, minute, second = (number or 0 for number in numbers)
     try:
         wall = datetime(year, month, day, hour, minute, second, micros)  # noqa: DTZ001 - of the wall

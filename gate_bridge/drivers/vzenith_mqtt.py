@@ -28,6 +28,7 @@ from gate_bridge.drivers.port import (
 )
 from gate_bridge.drivers.vzenith import INPUT, PLATE
 from gate_bridge.drivers.vzenith_messages import (
+    Sent,
     camera_read,
     check_clock,
     input_signal,
@@ -38,6 +39,8 @@ from parking.kit.errors import InvalidInputError
 SERIAL_CHARACTERS_MAX: Final = 64
 _OPTIONS: Final = ("clock", "licence")
 _LICENCES: Final = ("base64", "plain")
+# The second comes sooner, without pictures.
+_RESULTS: Final = ("ivs_result", "quick_ivs_result")
 _ARMS: Final = {0: Arm.DOWN, 1: Arm.UP}
 _ACCEPTED: Final = 200
 _OFF: Final = 0
@@ -65,19 +68,22 @@ class VzenithMqttDriver(PlainReply):
         kind = message.target.rstrip("/").rpartition("/")[2]
         body = decode_json(message.body)
         told = _told(body)
-        if kind == "ivs_result":
+        if kind in _RESULTS:
             alarm = told.at(PLATE).object()
-            return (camera_read(alarm, _licence(alarm, settings), message, settings),)
+            sent = Sent(_sent_at(body) or message.received_at, body.at("id").text() or None)
+            return (camera_read(alarm, _licence(alarm, settings), message, settings, sent),)
         if kind == "gpio_in":
             return (input_signal(told.at(INPUT).object()),)
         if kind == "barr_gate_status":
             return (_arm(told),)
         if kind == "keep_alive":
-            counted = body.at("timestamp").number()
-            is_fresh = bool(counted) and not is_late(message)
-            device_time = epoch_time(counted or 0, "timestamp") if is_fresh else None
-            return (KeepAlive(device_time=device_time),)
+            return (KeepAlive(device_time=None if is_late(message) else _sent_at(body)),)
         raise NotAnprError(kind)
+
+
+def _sent_at(body: JsonPart) -> datetime | None:
+    counted = body.at("timestamp").number()
+    return epoch_time(counted, "timestamp") if counted else None
 
 
 def _told(body: JsonPart) -> JsonPart:

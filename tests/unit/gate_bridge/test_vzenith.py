@@ -206,6 +206,21 @@ def test_mqtt_may_write_it_plainly() -> None:
     assert read.plate == "AB12CD34"
 
 
+@pytest.mark.parametrize("kind", ["ivs_result", "quick_ivs_result"])
+def test_a_short_alarm_has_the_time_and_the_number_of_its_message(kind: str) -> None:
+    licence = base64.b64encode(b"B2109KLM").decode()
+    result = {"license": licence, "confidence": 100, "direction": 4}
+    alarm: dict[str, object] = {"AlarmInfoPlate": {"result": {"PlateResult": result}}}
+    (read,) = signals_of(kind, published(kind, alarm))
+    assert read == CameraRead(
+        plate="B2109KLM",
+        confidence=1.0,
+        captured_at=datetime(2026, 3, 2, 7, 0, 3, tzinfo=UTC),
+        heading=Heading.TOWARDS,
+        read_id="k1",
+    )
+
+
 def test_a_licence_that_is_not_base64_names_the_option() -> None:
     with pytest.raises(InvalidInputError, match='licence = "plain"'):
         signals_of("ivs_result", published("ivs_result", plate_payload("鲁Q0D3F8")))

@@ -138,6 +138,16 @@ class TestRekor:
         assert (read.read_id, read.car_id) == ("uuid-9", "agent-1:77:1792895390000")
         assert [picture.image for picture in read.pictures] == [JPEG]
 
+    def test_an_older_agent_writes_only_the_best_plate(self) -> None:
+        told = {
+            "data_type": "alpr_group",
+            "best_plate": {"plate": "7ABC123", "confidence": 88},
+            "epoch_start": 1_792_895_390_000,
+        }
+        read = read_of(self.DRIVER, told)
+        assert (read.plate, read.confidence) == ("7ABC123", 0.88)
+        assert read.captured_at == datetime.fromtimestamp(1_792_895_390, UTC)
+
     def test_a_parked_car_is_no_new_one(self) -> None:
         read = read_of(self.DRIVER, group(is_parked=True), towards_degrees=270)
         assert (read.state, read.heading) == (CarState.UPDATED, Heading.UNKNOWN)
