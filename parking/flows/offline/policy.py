@@ -3,7 +3,7 @@
 import asyncio
 import base64
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -51,12 +51,11 @@ async def refresh(context: ParkingContext, lane: Lane) -> int:
         place = await places.require_place(unit, lane.operator_id, lane.place_id)
         now = unit.now()
         until = now + timedelta(hours=setting.valid_hours)
-        listed = await list_plates(
-            unit, lane, zone=ZoneInfo(place.timezone), currency=place.currency, until=until
-        )
+        zone = ZoneInfo(place.timezone)
+        listed = await list_plates(unit, lane, zone=zone, currency=place.currency, until=until)
         car_risk = setting.car_risk_minor
         if car_risk is None:
-            car_risk = await _price_of_a_day(unit, lane, now)
+            car_risk = await _price_of_a_day(unit, lane, midnight_before(now, zone))
         draft = _draft(lane, setting, place.currency, car_risk, now=now, until=until)
     said = _fingerprint(draft, {str(index): item for index, item in listed.items()})
     if known is not None and known.fingerprint == said and _is_young(known, now):
@@ -176,11 +175,16 @@ def _is_young(policy: OfflinePolicy, now: datetime) -> bool:
     return now < policy.issued_at + (policy.valid_until - policy.issued_at) / 2
 
 
-async def _price_of_a_day(unit: UnitOfWork, lane: Lane, at: datetime) -> int:
-    """Return what a car costs that nobody knows anything of: a day at the rate of now."""
+def midnight_before(at: datetime, zone: ZoneInfo) -> datetime:
+    """Return when the local day began."""
+    return datetime.combine(at.astimezone(zone).date(), time(), tzinfo=zone)
+
+
+async def _price_of_a_day(unit: UnitOfWork, lane: Lane, midnight: datetime) -> int:
+    """Return what a car costs that nobody knows anything of: this whole day."""
     try:
-        table_id = await tariffs.id_in_force(unit, lane.operator_id, lane.place_id, at)
+        table_id = await tariffs.id_in_force(unit, lane.operator_id, lane.place_id, unit.now())
     except RateTableMissingError:
         return 0
     table = await tariffs.load(unit, lane.operator_id, table_id)
-    return price(table, at, at + _DAY, NO_CIRCUMSTANCES).total.amount_minor
+    return price(table, midnight, midnight + _DAY, NO_CIRCUMSTANCES).total.amount_minor
