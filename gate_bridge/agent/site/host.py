@@ -121,7 +121,11 @@ class SiteHost:
             own,
             intake,
             open_relay=lambda: relay_of(self._site, lane, brokers, self._clock),
-            pictures_of_car=lambda: None,
+            streams={
+                device.name: device.stream
+                for device in self._site.devices
+                if device.stream and device.lane_id == lane.lane_id
+            },
             clock=self._clock,
             report=self._report,
         )

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from gate_bridge.agent.backoff import full_jitter_s
-from gate_bridge.agent.camera import PicturesOfCar
+from gate_bridge.agent.frames.camera_stream import CameraStream
 from gate_bridge.agent.gate_agent import GateAgent
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.machines.machine import LaneMachine
@@ -40,7 +40,7 @@ class LaneHost:
     Args:
         lines: The lane's own devices, by name.
         open_relay: Makes what raises the arm, anew at every start.
-        pictures_of_car: Opens the lane's camera; None where it has no stream.
+        streams: Cameras that show pictures: names and addresses. The first is looked at.
         report: Is told what happens, with the lane's name.
     """
 
@@ -52,7 +52,7 @@ class LaneHost:
         intake: Intake,
         *,
         open_relay: Callable[[], Relay],
-        pictures_of_car: PicturesOfCar,
+        streams: Mapping[str, str],
         clock: Clock,
         report: Reporter,
     ) -> None:
@@ -61,7 +61,7 @@ class LaneHost:
         self._lines = lines
         self._intake = intake
         self._open_relay = open_relay
-        self._pictures_of_car = pictures_of_car
+        self._streams = streams
         self._clock = clock
         self._tell = report
         self.tried = asyncio.Event()
@@ -93,11 +93,15 @@ class LaneHost:
                 desk.hear(record)
                 self._report(record)
 
+            stream = self._stream()
+            if stream is not None:
+                stream.start()
+                stack.push_async_callback(stream.close)
             agent = GateAgent(
                 self._options(),
                 journal,
                 machine,
-                self._pictures_of_car,
+                lambda: None if stream is None else stream.open(),
                 self._clock,
                 hear,
                 pushed=pushed,
@@ -139,7 +143,11 @@ class LaneHost:
             tls_ca=bridge.ca,
             plain_allowed=bridge.plain_allowed,
             reconnect_s_max=bridge.reconnect_s_max,
+            offline=lane.offline,
         )
+
+    def _stream(self) -> CameraStream | None:
+        return next((CameraStream(name, url) for name, url in self._streams.items()), None)
 
     def _inputs(self, device: str) -> dict[int, InputMeaning]:
         return {

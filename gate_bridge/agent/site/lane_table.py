@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Final
 
 from gate_bridge.agent.machines.contacts import RULE_S_MAX, ContactUse, RelayInput, Wiring
+from gate_bridge.agent.offline.options import OfflineOptions
 from gate_bridge.agent.site.settings import (
     BARRIER_CONTACTS,
     BarrierSettings,
     Contact,
     LaneSettings,
     LoopKind,
-    OfflineSettings,
 )
 from gate_bridge.agent.site.toml_table import Table
 
 DEVICE_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,46}[a-z0-9])?")
 INPUT_NUMBER_MAX: Final = 1023
+OFFLINE_S_MAX: Final = 300.0
 STAY_S_MIN: Final = 10.0
 STAY_S_MAX: Final = 900.0
 _CONTACT: Final = re.compile(r"(!?)([a-z0-9-]+):(\d{1,4})")
@@ -141,9 +142,15 @@ def _wiring(table: Table | None, contacts: Mapping[ContactUse, Contact], loop: L
     return timed
 
 
-def _offline(table: Table | None) -> OfflineSettings | None:
+def _offline(table: Table | None) -> OfflineOptions:
+    plain = OfflineOptions()
     if table is None:
-        return None
-    offline = OfflineSettings(key=table.existing("key"))
+        return plain
+    offline = replace(
+        plain,
+        away_s=table.number("away_s", 1.0, OFFLINE_S_MAX, plain.away_s),
+        read_s=table.number("read_s", 0.5, OFFLINE_S_MAX, plain.read_s),
+        confidence_min=table.number("confidence_min", 0.5, 1.0, plain.confidence_min),
+    )
     table.end()
     return offline

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 from gate_bridge.agent.machines.contacts import ContactUse, Wiring
+from gate_bridge.agent.offline.options import OfflineOptions
 from gate_bridge.drivers.port import DeviceSettings
 
 BARRIER_CONTACTS = "barrier"
@@ -102,17 +103,6 @@ class BarrierSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfflineSettings:
-    """What the lane may do without the bridge; what is permitted, its signed policy says.
-
-    Attributes:
-        key: File of the public key that policies are signed with.
-    """
-
-    key: Path | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LaneSettings:
     """One lane.
 
@@ -122,6 +112,7 @@ class LaneSettings:
         certificate: With `key`, who the lane is; None with a token.
         contacts: Which inputs of devices mean what; those of the barrier are in `wiring`.
         wiring: What the lane's machine can tell, and how long things take.
+        offline: When it decides by itself; whether it may, its signed policy says.
         stay_s: Without a loop: how long a car that is not read again is taken to be there.
     """
 
@@ -135,8 +126,8 @@ class LaneSettings:
     key: Path | None = None
     contacts: Mapping[ContactUse, Contact] = field(default_factory=dict[ContactUse, Contact])
     wiring: Wiring = field(default_factory=Wiring)
+    offline: OfflineOptions = field(default_factory=OfflineOptions)
     stay_s: float = 120.0
-    offline: OfflineSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
