@@ -35,8 +35,18 @@ class FieldPath:
             top: The whole message.
             item: Where other paths begin; the whole message where it tells of one car.
         """
+        return self._down(top, item, self.steps)
+
+    def leads_somewhere(self, top: JsonPart, item: JsonPart) -> bool:
+        """Return whether the message has the place at all, be it empty."""
+        if not self.steps:
+            return True
+        above, last = self._down(top, item, self.steps[:-1]), self.steps[-1]
+        return last in above if isinstance(last, str) else _place(above, last).value is not None
+
+    def _down(self, top: JsonPart, item: JsonPart, steps: tuple[str | int, ...]) -> JsonPart:
         part = top if self.is_absolute else item
-        for step in self.steps:
+        for step in steps:
             part = part.at(step) if isinstance(step, str) else _place(part, step)
         return part
 

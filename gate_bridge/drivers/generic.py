@@ -51,8 +51,10 @@ class GenericDriver(PlainReply):
             if _word(path.of(top, top)) not in values:
                 raise NotAnprError("only_if")
         items = [top] if fields.reads is None else list(fields.reads.of(top, top).items())
+        plate = fields.paths["plate"]
+        items = [item for item in items if plate.leads_somewhere(top, item)]
         if not items:
-            raise NotAnprError("no reads")
+            raise NotAnprError("no plate")
         return [
             _Message(top, item, message, settings, fields).read(webhook.pictures) for item in items
         ]

@@ -164,6 +164,17 @@ def test_other_events_are_no_cars() -> None:
     assert reads_of(b'{"ok": true, "p": "BAB123"}', plate="p", only_if={"ok": True})
 
 
+def test_a_message_without_the_plates_place_is_no_car() -> None:
+    with pytest.raises(NotAnprError):
+        reads_of(b'{"vehicle": {}}', plate="vehicle.plate")
+    with pytest.raises(NotAnprError):
+        reads_of(b'{"plates": []}', plate="plates[0]")
+    # An empty place is a car whose plate could not be read.
+    assert [
+        read.plate for read in reads_of(b'{"vehicle": {"plate": null}}', plate="vehicle.plate")
+    ] == [None]
+
+
 def test_a_deep_message_is_refused() -> None:
     body = b'{"p":' + b'{"p":' * 40 + b"1" + b"}" * 41
     with pytest.raises(InvalidInputError, match="at most 32 levels"):
