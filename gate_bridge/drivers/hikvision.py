@@ -37,9 +37,6 @@ _OPTIONS: Final = ("assumed_confidence", "channel", "contacts", "headings", "lin
 # picture and 1 up.
 _HEADINGS: Final = {"forward": Heading.TOWARDS, "reverse": Heading.AWAY}
 _DIRECTION_TYPES: Final = {"0": Heading.TOWARDS, "1": Heading.AWAY}
-# A Chinese camera may write the plate's colour before it: blue, yellow, green, white, black.
-_COLOURS: Final = "蓝黄绿白黑"
-_IDEOGRAPHS: Final = range(0x4E00, 0xA000)
 _PLATE_PICTURE: Final = "plate"
 
 
@@ -143,7 +140,7 @@ def _read(
     if anpr is None:
         raise InvalidInputError("ANPR", "what the camera read")
     options = DeviceOptions(settings.options)
-    plate = plate_text(_without_colour(anpr.text_of("licensePlate")))
+    plate = plate_text(anpr.text_of("licensePlate"))
     return CameraRead(
         plate=plate,
         confidence=0.0 if plate is None else _confidence(anpr, options),
@@ -154,15 +151,6 @@ def _read(
         is_backfill=alert.text_of("isDataRetransmission").lower() in {"true", "1"},
         pictures=_pictures(parts, anpr),
     )
-
-
-def _without_colour(written: str) -> str:
-    # Two ideographs never begin a plate, so the first is a colour even where it is 黑, which
-    # alone is a province.
-    written = written.strip()
-    if written[:1] in _COLOURS and written[1:2] and ord(written[1]) in _IDEOGRAPHS:
-        return written[1:]
-    return written
 
 
 def _confidence(anpr: XmlNode, options: DeviceOptions) -> float:

@@ -70,8 +70,9 @@ def read_xml(content: bytes, name: str = "body") -> XmlNode:
     """Return the document's root.
 
     Args:
-        content: In any encoding that it names. Bytes that are no UTF-8 although nothing else is
-            named become U+FFFD: the name of a camera must not cost a car its entry.
+        content: In any encoding that it names. What is no UTF-8 although nothing else is named
+            is taken for GB18030, which Chinese firmware sends; what is neither becomes U+FFFD:
+            the name of a camera must not cost a car its entry.
         name: Of the part, for the error.
 
     Raises:
@@ -109,6 +110,11 @@ def _readable(content: bytes) -> bytes:
         return content
     if content.startswith(_UTF_16):
         return content
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return content.decode(encoding).encode()
+        except UnicodeDecodeError:
+            continue
     return content.decode("utf-8", "replace").encode()
 
 

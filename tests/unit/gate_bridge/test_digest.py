@@ -195,6 +195,11 @@ def test_what_is_no_answer(device: Device, header: str) -> None:
     assert device.check(header) is DigestAnswer.WRONG
 
 
+def test_a_proof_is_of_the_name_that_it_states(device: Device) -> None:
+    proof = device.proof().replace('username="cam1"', 'username="cam2"')
+    assert device.check(proof) is DigestAnswer.WRONG
+
+
 def test_a_name_that_comes_twice_is_refused(device: Device) -> None:
     assert device.check(device.proof() + ', username="cam1"') is DigestAnswer.WRONG
 

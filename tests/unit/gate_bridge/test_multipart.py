@@ -74,6 +74,10 @@ QUIRKS: dict[str, tuple[bytes, str]] = {
         "Multipart/Form-Data; x; BOUNDARY=bnd ; y=z",
     ),
     "dashes counted as the boundary's": (USUAL, "multipart/form-data; boundary=--bnd"),
+    "dashes counted as the boundary's, far behind": (
+        b"-- \n" * 2000 + USUAL,
+        "multipart/form-data; boundary=--bnd",
+    ),
     "no boundary in the header": (USUAL, "multipart/form-data"),
     "another boundary in the header": (USUAL, "multipart/form-data; boundary=other"),
     "no header": (USUAL, ""),
