@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import os
 from pathlib import Path
 
 import typer
 
 from gate_bridge.agent.reports import Report, Reporter
+from gate_bridge.agent.service_notice import ServiceNotice
+from gate_bridge.loops import stop_task
 from parking.kit.clock import SystemClock
 from sesame.commands.ending import stop_on_signals
 
@@ -23,9 +26,21 @@ def serve_site(path: Path, report: Reporter) -> None:
     from gate_bridge.agent.site.site_file import read_site  # noqa: PLC0415
     from sesame.http_connection import BoundedConnection  # noqa: PLC0415
 
+    notice = ServiceNotice.of(os.environ)
+
+    def tell(record: Report) -> None:
+        if record["event"] == "site_runs":
+            notice.ready()
+        report(record)
+
     async def run() -> None:
-        stop = stop_on_signals()
-        await SiteHost(read_site(path), BoundedConnection, SystemClock(), report).run(stop)
+        stop, site = stop_on_signals(), read_site(path)
+        beating = asyncio.create_task(notice.run())
+        try:
+            await SiteHost(site, BoundedConnection, SystemClock(), tell).run(stop)
+        finally:
+            notice.stopping()
+            await stop_task(beating)
 
     asyncio.run(run())
 

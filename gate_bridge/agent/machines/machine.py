@@ -16,6 +16,7 @@ from gate_bridge.agent.machines.contacts import ContactUse, Wiring
 from gate_bridge.agent.machines.passages import Outcome, Passages
 from gate_bridge.agent.machines.relay import Permit, Relay
 from gate_bridge.agent.server_time import steady_seconds
+from gate_bridge.agent.stall import StallWatch
 from gate_bridge.drivers.port import Arm
 from gate_bridge.loops import keep_running, stop_task
 
@@ -37,14 +38,20 @@ class LaneMachine:
     Args:
         wiring: Which contacts exist, and how long things take.
         steady: Seconds of a clock that only goes forward and counts while the machine sleeps.
+        stall: Knows whether this process stood still.
     """
 
     def __init__(
-        self, relay: Relay, wiring: Wiring, steady: Callable[[], float] = steady_seconds
+        self,
+        relay: Relay,
+        wiring: Wiring,
+        steady: Callable[[], float] = steady_seconds,
+        stall: StallWatch | None = None,
     ) -> None:
         self._relay = relay
         self._wiring = wiring
         self._steady = steady
+        self._stall = stall or StallWatch()
         self._passages = Passages(wiring, steady())
         self._feedback: asyncio.Queue[Feedback] = asyncio.Queue(FEEDBACK_MAX)
         self._loop_changes = 0
@@ -61,7 +68,10 @@ class LaneMachine:
         return self._heard_s
 
     async def __aenter__(self) -> Self:
-        loops: list[tuple[str, Callable[[], Awaitable[None]]]] = [("machine_time", self._keep_time)]
+        loops: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+            ("machine_time", self._keep_time),
+            ("machine_stall", self._stall.run),
+        ]
         if self._relay.has_inputs:
             loops.append(("machine_inputs", self._watch))
         self._tasks = [asyncio.create_task(keep_running(name, loop)) for name, loop in loops]
@@ -147,6 +157,8 @@ class LaneMachine:
         return feedback
 
     def _objection(self, sighting: int) -> str | None:
+        if self._stall.is_settling():
+            return "the agent stood still just now: what it knows of the lane may be old"
         if self._is_blind(self._steady()):
             return "the contacts were not heard of lately"
         # What the agent was not told yet, it could not hold against the order.

@@ -11,6 +11,7 @@ from gate_bridge.agent.errors import BarrierError, PulseUnknownError
 from gate_bridge.agent.machines.contacts import ContactUse, RelayInput, Wiring
 from gate_bridge.agent.machines.fake_relay import FakeRelay
 from gate_bridge.agent.machines.machine import LaneMachine
+from gate_bridge.agent.stall import StallWatch
 from gate_bridge.wire.actions import BarrierEventKind
 
 FIRST, SECOND = UUID(int=1), UUID(int=2)
@@ -32,7 +33,9 @@ class Lane:
     def __init__(self, wiring: Wiring, *, has_inputs: bool = False) -> None:
         self.steady = Steady()
         self.relay = FakeRelay(can_lower=True, has_inputs=has_inputs)
-        self.machine = LaneMachine(self.relay, wiring, self.steady)
+        self.freezing = Steady()
+        stall = StallWatch(self.freezing)
+        self.machine = LaneMachine(self.relay, wiring, self.steady, stall)
 
     async def next(self) -> str:
         async with asyncio.timeout(5):
@@ -177,6 +180,15 @@ async def test_a_stop_in_the_middle_counts_as_a_pulse_that_nobody_knows_of(at_lo
     with pytest.raises(asyncio.CancelledError):
         await task
     assert at_loop.machine.position() is ArmPosition.MOVING
+
+
+async def test_an_agent_that_stood_still_opens_nothing_before_it_has_caught_up(
+    at_loop: Lane,
+) -> None:
+    at_loop.freezing.now_s += 10.0
+    with pytest.raises(BarrierError, match="stood still"):
+        await at_loop.pulse()
+    assert at_loop.relay.pulses == []
 
 
 async def test_the_arm_is_not_lowered_on_a_car(at_loop: Lane) -> None:
