@@ -123,7 +123,7 @@ class GateTown:
         lane: AccessLane,
         *,
         signer: GateAuthority | None = None,
-        usage: x509.ObjectIdentifier | None = ExtendedKeyUsageOID.CLIENT_AUTH,
+        usages: Sequence[x509.ObjectIdentifier] = (ExtendedKeyUsageOID.CLIENT_AUTH,),
         names: Sequence[str] | None = None,
         valid: tuple[timedelta, timedelta] = (timedelta(hours=-1), timedelta(hours=1)),
         is_known: bool = True,
@@ -151,8 +151,8 @@ class GateTown:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName(alternatives), critical=False
             )
-        if usage is not None:
-            builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        if usages:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         certificate = builder.sign(signer.key, hashes.SHA256())
         if is_known:
             await self._insert(lane, certificate)

@@ -30,6 +30,7 @@ from tests.integration.gate_stage import valkey_tools
 from tests.integration.gate_town import CLOCK, STAFF, GateTown, Shown, open_gate_town
 
 DAY = timedelta(days=1)
+CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
 NOBODY = "redis://127.0.0.1:1"
 
 
@@ -130,7 +131,7 @@ async def test_tls_itself_refuses_what_no_gate_may_show(town: GateTown) -> None:
             (await town.forged(lane, valid=(-2 * DAY, -DAY)), "certificate has expired"),
             (await town.forged(lane, valid=(DAY, 2 * DAY)), "certificate is not yet valid"),
             (
-                await town.forged(lane, usage=ExtendedKeyUsageOID.SERVER_AUTH),
+                await town.forged(lane, usages=[SERVER]),
                 "unsuitable certificate purpose",
             ),
             (await town.forged(lane, signer=stranger), "certificate signature failure"),
@@ -150,7 +151,8 @@ async def test_the_bridge_refuses_what_tls_would_let_through(town: GateTown) -> 
     own, its = f"{LANE_URN}{lane.id}", f"{LANE_URN}{other.id}"
     async with town.bridge() as bridge:
         for wrong, reason in (
-            (await town.forged(lane, usage=None), "not_of_a_gate"),
+            (await town.forged(lane, usages=[]), "not_of_a_gate"),
+            (await town.forged(lane, usages=[CLIENT, SERVER]), "not_for_clients"),
             (await town.forged(lane, names=[]), "not_of_a_gate"),
             (await town.forged(lane, names=[own, its]), "not_one_lane"),
             (await town.forged(lane, names=["urn:gate:1"]), "not_one_lane"),
