@@ -10,7 +10,17 @@ from gate_bridge.agent.site.site_file import read_site
 from parking.kit.clock import SystemClock
 
 PAGES = Path(__file__).parents[2] / "docs" / "gates"
-NAMES = ("generic", "milesight", "onvif", "platerecognizer", "rekor", "vzenith")
+NAMES = (
+    "axis",
+    "dahua",
+    "generic",
+    "hikvision",
+    "milesight",
+    "onvif",
+    "platerecognizer",
+    "rekor",
+    "vzenith",
+)
 _BLOCK = re.compile(r"```toml\n(.*?)```", re.DOTALL)
 _SECRET = re.compile(r'_file = "([^"]+)"')
 _HEAD = '[bridge]\nurl = "wss://bridge.example"\n[listener]\nport = 0\n'
