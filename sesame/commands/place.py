@@ -14,6 +14,7 @@ from parking.places import service as places
 from parking.places.models import Direction
 from parking.tariffs import service as tariffs
 from sesame.commands.antennas import antenna_command
+from sesame.commands.offline import offline_app
 from sesame.commands.vehicles import vehicles_app
 from sesame.settings import Settings
 from sesame.wiring import open_context
@@ -39,6 +40,7 @@ class _NewPlace:
 
 
 place_app.add_typer(vehicles_app, name="vehicles")
+place_app.add_typer(offline_app, name="offline")
 place_app.command("antenna")(antenna_command)
 
 
