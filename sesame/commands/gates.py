@@ -13,6 +13,7 @@ from parking.flows.fleet.reading import Fleet, read_fleet
 from parking.kit.errors import ParkingError, UnavailableError
 from sesame.commands import gates_report
 from sesame.commands.ending import failure
+from sesame.commands.gate_enrol import certificates_app, enrol_command, revoke_command
 from sesame.commands.gates_serve import serve_command
 from sesame.settings import Settings
 from sesame.wiring import open_context
@@ -59,6 +60,9 @@ def gates_command(
 
 
 gates_app.command("serve")(serve_command)
+gates_app.command("enrol")(enrol_command)
+gates_app.command("revoke")(revoke_command)
+gates_app.add_typer(certificates_app, name="certificates")
 
 
 async def _look(settings: Settings, place: str | None) -> Fleet:
