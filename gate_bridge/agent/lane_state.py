@@ -1,12 +1,15 @@
 """What stands at the gate and what the barrier does: signals become journalled events."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import orjson
+import structlog
 
 from gate_bridge.agent.barrier import ArmPosition, BarrierPort, Feedback, LoopChange
+from gate_bridge.agent.errors import JournalFullError
 from gate_bridge.agent.journal import CurrentCar, Journal
 from gate_bridge.agent.reports import Reporter
 from gate_bridge.agent.seen_car import CarRead, SeenCar, better_read
@@ -16,6 +19,10 @@ from gate_bridge.wire.limits import LIVE_S_MAX
 from parking.kit.clock import Clock
 from parking.kit.ids import new_id
 
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+# How soon a full disk is tried again.
+FULL_RETRY_S = 1.0
 # A car is through, or has backed out, before so many others were let in after it.
 CAUSES_MAX = 16
 # A little less than at the bridge: of a car that it finds too old, the agent must think so, too.
@@ -173,9 +180,8 @@ class LaneState:
             return
         now = self.now()
         car = CurrentCar(new_id(now), now, new_id(now))
-        await self._journal.begin_presentation(
-            car, _presentation(car.event_id, car.presentation_id, PresentationState.OCCUPIED, now)
-        )
+        body = _presentation(car.event_id, car.presentation_id, PresentationState.OCCUPIED, now)
+        await self._write(lambda: self._journal.begin_presentation(car, body))
         self.best_read = None
         self.car = car
         self._report({"event": "presented", "presentation_id": str(car.presentation_id)})
@@ -189,9 +195,8 @@ class LaneState:
         self.car = None
         now = self.now()
         event_id = new_id(now)
-        await self._journal.end_presentation(
-            event_id, _presentation(event_id, car.presentation_id, PresentationState.CLEARED, now)
-        )
+        body = _presentation(event_id, car.presentation_id, PresentationState.CLEARED, now)
+        await self._write(lambda: self._journal.end_presentation(event_id, body))
         self._report({"event": "cleared", "presentation_id": str(car.presentation_id)})
         self._wake(car=True)
 
@@ -202,19 +207,16 @@ class LaneState:
         event_id = new_id(now)
         whose = self._whose(feedback)
         presentation_id, command_id = whose or (None, None)
-        await self._journal.append(
-            event_id,
-            "BarrierEvent",
-            _body(
-                event_id=event_id,
-                presentation_id=presentation_id,
-                command_id=command_id,
-                kind=kind.value,
-                occurred_at=now,
-                operator=feedback.operator,
-                reason=feedback.reason,
-            ),
+        body = _body(
+            event_id=event_id,
+            presentation_id=presentation_id,
+            command_id=command_id,
+            kind=kind.value,
+            occurred_at=now,
+            operator=feedback.operator,
+            reason=feedback.reason,
         )
+        await self._write(lambda: self._journal.append(event_id, "BarrierEvent", body))
         if kind is BarrierEventKind.CLOSED and whose == self._raised_for:
             self._raised_for = None
             self._let_in = None
@@ -239,6 +241,24 @@ class LaneState:
         if feedback.cause is None:
             return self._raised_for
         return self._causes.get(feedback.cause)
+
+    async def _write(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write what has happened, however long there is no room for it.
+
+        It cannot be undone, and what follows on the lane is written after it.
+        """
+        is_told = False
+        while True:
+            try:
+                await write()
+            except JournalFullError as error:
+                if not is_told:
+                    _log.exception("journal_full")
+                    self._report({"event": "journal_full", "error": str(error)})
+                is_told = True
+                await asyncio.sleep(FULL_RETRY_S)
+            else:
+                return
 
     def _wake(self, *, car: bool) -> None:
         self.changed.set()

@@ -9,7 +9,7 @@ import orjson
 import structlog
 from websockets.asyncio.connection import Connection
 
-from gate_bridge.agent.errors import EventsRenumberedError
+from gate_bridge.agent.errors import EventsRenumberedError, JournalFullError
 from gate_bridge.agent.guards import Situation
 from gate_bridge.agent.health import SelfReport
 from gate_bridge.agent.journal import Journal, StoredEvent
@@ -192,6 +192,9 @@ class BridgeSession:
                 result = await self._obey(message)
             except WireError as error:
                 await self._link.refuse(call.id, error)
+            except JournalFullError as error:
+                # What cannot be written down must not be pulsed: the same order may come again.
+                await self._link.refuse(call.id, NotReadyError(str(error)))
             else:
                 await self._link.reply(call.id, result)
 

@@ -5,7 +5,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gate_bridge.agent.errors import JournalFullError
+
 _BUSY_TIMEOUT_S = 0.2
+# A disk that is full, and one that takes nothing any more.
+_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+_PRIMARY_CODE = 0xFF
 
 
 def connect(path: Path, schema: str) -> sqlite3.Connection:
@@ -35,13 +40,23 @@ def connect(path: Path, schema: str) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Generator[None]:
-    """Write all or nothing; what was committed is on the disk."""
-    connection.execute("BEGIN IMMEDIATE")
+    """Write all or nothing; what was committed is on the disk.
+
+    Raises:
+        JournalFullError: the disk takes nothing any more.
+    """
     try:
+        connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException as error:
         # A full disk may have ended the transaction already.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.OperationalError) and _is_no_room(error):
+            raise JournalFullError("the disk is full") from error
         raise
+
+
+def _is_no_room(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & _PRIMARY_CODE in _NO_ROOM

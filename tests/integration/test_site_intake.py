@@ -1,12 +1,15 @@
 """What a device sends is kept first, and then does what it should, once."""
 
 import asyncio
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import orjson
 import pytest
 
+from gate_bridge.agent import lane_state as lane_state_module
 from gate_bridge.agent.errors import BarrierError, DeviceUnknownError, JournalFullError
 from gate_bridge.agent.site import message_store as store_module
 from gate_bridge.drivers.port import DeviceMessage
@@ -162,17 +165,55 @@ async def test_a_full_disk_is_said_and_its_end_is_noticed(tmp_path: Path) -> Non
     async with lane_stage(tmp_path) as stage:
         await stage.send(motion="x" * 100_000)
         await stage.keep(motion="y" * 100_000)
-        await asyncio.to_thread(limit_pages, stage, spare=1)
+        store = stage.store._connection  # pyright: ignore[reportPrivateUsage]
+        await asyncio.to_thread(limit_pages, store, spare=1)
         with pytest.raises(JournalFullError):
             await stage.keep(motion="z" * 300_000)
         assert len(await stage.store.waiting()) == 1
-        await asyncio.to_thread(limit_pages, stage, spare=10_000)
+        await asyncio.to_thread(limit_pages, store, spare=10_000)
         await stage.keep(motion="z" * 300_000)
         assert len(await stage.store.waiting()) == 2
 
 
-def limit_pages(stage: LaneStage, spare: int) -> None:
-    connection = stage.store._connection  # pyright: ignore[reportPrivateUsage]
+async def test_what_happens_while_the_lanes_disk_is_full_is_told_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_state_module, "FULL_RETRY_S", 0.01)
+    async with lane_stage(tmp_path, has_loop=True) as stage:
+        journal = stage.journal._connection  # pyright: ignore[reportPrivateUsage]
+        await asyncio.to_thread(limit_pages, journal, spare=0)
+        await fill(stage)
+        held = await stage.told()
+        stage.machine.car_on_loop(is_on=True)
+        await stage.send(plate="B777")
+        stage.machine.car_on_loop(is_on=False)
+        assert (await stage.told(), stage.state.car) == (held, None)
+        await asyncio.to_thread(limit_pages, journal, spare=10_000)
+        await until_told(stage, "cleared")
+        told = (await stage.told())[len(held) :]
+        assert [word for word in told if "B777" not in word] == ["occupied", "cleared"]
+
+
+async def test_a_read_of_a_car_that_left_meanwhile_is_recorded_and_given_to_nobody(
+    tmp_path: Path,
+) -> None:
+    async with lane_stage(tmp_path) as stage:
+        await stage.send(plate="B777")
+        stage.state.car = None
+        await stage.send(plate="B777", confidence=0.99)
+        assert await stage.told() == ["occupied", "B777", "late B777"]
+
+
+async def fill(stage: LaneStage) -> None:
+    """Let the lane's journal take as much as there is room for."""
+    for size in (2000, 1):
+        body = orjson.dumps({"kind": "x" * size}).decode()
+        with pytest.raises(JournalFullError):
+            for _ in range(1000):
+                await stage.journal.append(uuid4(), "BarrierEvent", body)
+
+
+def limit_pages(connection: sqlite3.Connection, spare: int) -> None:
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages + spare}")
 

@@ -249,13 +249,18 @@ class LaneDesk:
         await _soon(self._lane.free)
 
     async def _report_read(self, sighting: Sighting, *, is_restated: bool) -> None:
-        self._offer_reply(sighting)
         car = self._lane.car
+        if car is None or car.presentation_id != self._known:
+            # It left while this was on its way: the read is for the record, and for nobody else.
+            if not is_restated:
+                await self._record_late(sighting)
+            return
+        self._offer_reply(sighting)
         if sighting.plate is not None:
             self._count(sighting.device, "reported")
             at = self._lane.now() if is_restated else self._captured_at(sighting)
             await self._lane.observe(_seen(sighting, sighting.plate, at))
-        if car is not None and not is_restated:
+        if not is_restated:
             for picture in sighting.read.pictures:
                 self._pushed.put(car.presentation_id, _picture(sighting.device, picture.image))
 

@@ -3,9 +3,8 @@
 import asyncio
 import hashlib
 import sqlite3
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +23,6 @@ BYTES_MAX: Final = 2 * 1024**3
 # Of the oldest that were acted on, when there is no room: more than one, as pictures are large.
 DROPPED_AT_ONCE: Final = 50
 WAITING_PAGE: Final = 100
-_FULL_ERRORS: Final = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR"})
 
 ResultT = TypeVar("ResultT")
 
@@ -146,7 +144,7 @@ class MessageStore:
 
     async def _write(self, statement: str, *values: object) -> None:
         def write() -> None:
-            with _room_needed(), transaction(self._connection):
+            with transaction(self._connection):
                 self._connection.execute(statement, values)
 
         await asyncio.shield(self._run(write))
@@ -163,12 +161,10 @@ class MessageStore:
                 raise JournalFullError(f"{self._count} messages of devices wait to be acted on")
         try:
             return self._insert(device, message)
-        except sqlite3.OperationalError as error:
-            if not _is_full(error):
-                raise
-        with _room_needed():
+        except JournalFullError:
             # Freed pages are used again, also where the disk has none to give.
-            self._drop_oldest()
+            if not self._drop_oldest():
+                raise
             return self._insert(device, message)
 
     def _insert(self, device: str, message: DeviceMessage) -> KeptMessage:
@@ -241,17 +237,3 @@ class MessageStore:
             KeptInput(device, number, bool(is_on), datetime.fromisoformat(at))
             for device, number, is_on, at in rows
         ]
-
-
-@contextmanager
-def _room_needed() -> Generator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if _is_full(error):
-            raise JournalFullError("the disk is full") from error
-        raise
-
-
-def _is_full(error: sqlite3.OperationalError) -> bool:
-    return error.sqlite_errorname in _FULL_ERRORS
