@@ -8,11 +8,13 @@ import strawberry
 import parking.disputes.errors
 import parking.drivers.errors
 import parking.invoices.errors
+import parking.occupancy.errors
 import parking.passes.errors
 import parking.payments.errors
 import parking.places.errors
 import parking.plates.errors
 import parking.reconciliation.errors
+import parking.reviews.errors
 import parking.sessions.errors
 import parking.tariffs.errors
 from parking.kit.database import ConflictError
@@ -24,11 +26,13 @@ _EXPECTED_MODULES: Final = frozenset(
         parking.disputes.errors,
         parking.drivers.errors,
         parking.invoices.errors,
+        parking.occupancy.errors,
         parking.passes.errors,
         parking.payments.errors,
         parking.places.errors,
         parking.plates.errors,
         parking.reconciliation.errors,
+        parking.reviews.errors,
         parking.sessions.errors,
         parking.tariffs.errors,
     )

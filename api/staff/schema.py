@@ -21,6 +21,7 @@ from api.staff.payments import PaymentMutations, PaymentQueries
 from api.staff.places import PlaceQueries
 from api.staff.rate_tables import RateTableMutations, RateTableQueries
 from api.staff.reconciliation import ReconciliationMutations, ReconciliationQueries
+from api.staff.reviews import ReviewMutations, ReviewQueries
 from api.staff.validations import ValidationMutations
 from api.staff.vehicles import VehicleMutations, VehicleQueries
 from api.types.money import MINOR_UNITS, MinorUnits
@@ -42,6 +43,7 @@ class StaffQuery(
     PlaceQueries,
     RateTableQueries,
     ReconciliationQueries,
+    ReviewQueries,
     VehicleQueries,
     InvoiceQueries,
 ):
@@ -60,6 +62,7 @@ class StaffMutation(
     PaymentMutations,
     RateTableMutations,
     ReconciliationMutations,
+    ReviewMutations,
     ValidationMutations,
     VehicleMutations,
     InvoiceMutations,

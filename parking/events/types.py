@@ -24,6 +24,7 @@ class EventType(StrEnum):
     GATE_OPENED = "GateOpened"
     EXIT_OVERRIDDEN = "ExitOverridden"
     SIGN_CHANGED = "SignChanged"
+    REVIEW_DECIDED = "ReviewDecided"
     INVOICE_ISSUED = "InvoiceIssued"
     PASS_CHARGED = "PassCharged"
     PASS_PURCHASED = "PassPurchased"
@@ -58,9 +59,14 @@ PASS_EVENTS: Final = frozenset(
 """Events whose subject is a pass; its holder is poked, if it has one."""
 
 NO_STAY_EVENTS: Final = frozenset(
-    {EventType.INVOICE_ISSUED, EventType.EXIT_OVERRIDDEN, EventType.SIGN_CHANGED}
+    {
+        EventType.INVOICE_ISSUED,
+        EventType.EXIT_OVERRIDDEN,
+        EventType.SIGN_CHANGED,
+        EventType.REVIEW_DECIDED,
+    }
 )
-"""Events whose subject is an invoice, a car at an exit, or an area."""
+"""Events whose subject is an invoice, a car at an exit, an area, or a review."""
 
 SESSION_EVENTS: Final = frozenset(EventType) - PASS_EVENTS - NO_STAY_EVENTS
 """Events whose subject is a session: whoever watches the session is poked."""

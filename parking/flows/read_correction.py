@@ -27,6 +27,7 @@ from parking.plates.reads import PlateRead
 from parking.reviews.models import ReviewKind
 from parking.sessions import repository as session_rows
 from parking.sessions import service as sessions
+from parking.sessions import traces
 from parking.sessions.events import tell
 from parking.sessions.models import Session, SessionState
 
@@ -89,12 +90,24 @@ async def obstacle(unit: UnitOfWork, session: Session | None, plate: str) -> str
         return "not_inside"
     if session.circumstances.get("continues_from") is not None:
         return "continues_earlier_stay"
+    if await _ended_another(unit, session):
+        return "ended_earlier_stay"
     if await payments.find_bills(unit, session.operator_id, session.id):
         return "billed"
     index = plates.plate_index(unit.vault, plate)
     if await session_rows.find_open(unit, session.operator_id, session.place_id, index):
         return "inside_already"
     return None
+
+
+async def _ended_another(unit: UnitOfWork, session: Session) -> bool:
+    """Return whether the entry under the wrong plate set that plate's own stay aside."""
+    vehicle = traces.vehicle_of(session)
+    left = await traces.find_traces(unit, vehicle, session.entered_at)
+    if left.earlier_id is None:
+        return False
+    earlier = await session_rows.find_session(unit, session.operator_id, left.earlier_id)
+    return earlier is not None and earlier.state == SessionState.UNRESOLVED
 
 
 async def correct(

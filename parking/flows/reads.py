@@ -82,7 +82,9 @@ async def observe(
     plate_index: UUID,
     source: ReadSource,
 ) -> None:
-    """Record the read that the lane decided on."""
+    """Record the read that the lane decided on; a person's stands there already."""
+    if source.method == ObservationMethod.STAFF:
+        return
     await lanes.observe(unit, presentation, seen(read, plate_index, source))
 
 

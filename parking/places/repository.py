@@ -79,6 +79,18 @@ async def find_area(unit: UnitOfWork, operator_id: UUID, area_id: UUID) -> Ident
     return await unit.session.get(IdentifiedArea, (operator_id, area_id))
 
 
+async def find_lane_names(
+    unit: UnitOfWork, operator_id: UUID, lane_ids: Collection[UUID]
+) -> dict[UUID, str]:
+    """Return what lanes are called."""
+    statement = (
+        select(AccessLane.id, AccessLane.name)
+        .where(col(AccessLane.operator_id) == operator_id)
+        .where(col(AccessLane.id).in_(list(lane_ids)))
+    )
+    return dict((await unit.session.exec(statement)).all())
+
+
 async def list_entry_ids(unit: UnitOfWork, operator_id: UUID, area_id: UUID) -> Sequence[UUID]:
     """Return the lanes that lead into an area."""
     statement = (

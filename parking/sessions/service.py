@@ -109,11 +109,18 @@ async def match_exit(
     exact = await repository.find_open(unit, operator_id, place_id, plate_index)
     if exact is not None:
         return Match(exact.session_id, 0.0)
-    opened = [
-        Candidate(session_id, unit.vault.open(sealed, context=PLATE_CONTEXT))
+    opened = await list_plates(unit, operator_id, place_id)
+    return best_match(read, [Candidate(*each) for each in opened])
+
+
+async def list_plates(
+    unit: UnitOfWork, operator_id: UUID, place_id: UUID
+) -> list[tuple[UUID, str]]:
+    """Return a place's open stays with their plates in clear, which stay in memory."""
+    return [
+        (session_id, unit.vault.open(sealed, context=PLATE_CONTEXT))
         for session_id, sealed in await repository.list_open(unit, operator_id, place_id)
     ]
-    return best_match(read, opened)
 
 
 async def lock_session(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> Session | None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from parking.flows.bills.checks import Check, CheckName, compared, failed, missing, passed
 from parking.kit.ids import id_time
 from parking.lanes.models import Observation, Presentation
+from parking.lanes.service import observation_id_of
 from parking.sessions.rules import DISTANCE_MAX
 
 # A gate's clock may be that far from ours; beyond it the gate bridge refuses what a lane reports.
@@ -103,6 +104,10 @@ def _read_check(names: LaneNames, record: LaneRecord, billed: BilledTime) -> Che
         words = f"no read of the plate is kept from the {names.lane}"
         return missing(names.read, words)
     frames = f"{read.frames} {'picture' if read.frames == 1 else 'pictures'}"
+    first_id = observation_id_of(read.presentation_id)
+    if read.id != first_id and billed.observation_id == first_id:
+        words = f"corrected by {read.source} after the first read, which is kept as well"
+        return passed(names.read, str(billed.observation_id), words)
     words = f"read by {read.source} from {frames} with confidence {read.confidence:.2f}"
     return compared(
         names.read,
