@@ -12,7 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from parking.flows import gate_identity
-from parking.gates.errors import TooManyEnrolmentsError
+from parking.gates import service as gates
+from parking.gates.errors import EnrolmentRefusedError, TooManyEnrolmentsError
 from parking.gates.requests import REQUEST_BYTES_MAX
 from parking.gates.rules import CERTIFICATES_PER_DAY_MAX, ENROLMENTS_OPEN_MAX
 from parking.kit.errors import InvalidInputError
@@ -124,6 +125,31 @@ async def test_of_two_at_once_one_gets_it(api: ApiWorld) -> None:
     answers = await asyncio.gather(*(post(api, token) for _ in range(4)))
     assert sorted(answer.status_code for answer in answers) == [200, 403, 403, 403]
     assert await api.lanes.count("gate_certificates") == 1
+
+
+async def test_the_second_waits_for_the_first_and_then_comes_too_late(api: ApiWorld) -> None:
+    context, lane_id = api.lanes.context, api.lanes.entry.lane_id
+    token, authority = await token_of(api), await gate_identity.authority(context)
+    first, second = (ec.generate_private_key(ec.SECP256R1()).public_key() for _ in range(2))
+    waiting = (
+        "SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
+        " WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+    )
+
+    async def come_second() -> None:
+        async with context.database.begin() as unit:
+            await gates.enrol(unit, authority, lane_id, token, second)
+
+    async with context.database.begin() as unit:
+        made = await gates.enrol(unit, authority, lane_id, token, first)
+        late = asyncio.create_task(come_second())
+        async with asyncio.timeout(10):
+            while not late.done() and not await api.lanes.rows(waiting):  # noqa: ASYNC110 - only PostgreSQL knows
+                await asyncio.sleep(0.01)
+        assert not late.done()
+    with pytest.raises(EnrolmentRefusedError):
+        await late
+    assert await api.lanes.rows("SELECT id FROM gate_certificates") == [{"id": made.id}]
 
 
 @pytest.mark.parametrize(
