@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, timedelta, timezone
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gate_bridge.agent.site.toml_table import Table
 
@@ -24,7 +24,7 @@ def read_zone(table: Table, key: str) -> ZoneInfo | timezone:
             return timezone(span if offset[1] == "+" else -span)
     try:
         return ZoneInfo(text)
-    except (ValueError, OSError):
+    except (ValueError, OSError, ZoneInfoNotFoundError):
         raise table.wrong(
             key, "a zone such as Asia/Shanghai, or an offset such as +08:00"
         ) from None

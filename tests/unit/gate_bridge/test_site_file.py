@@ -1,0 +1,219 @@
+"""A site file: what it sets up, and which key is wrong."""
+
+from datetime import UTC, timedelta, timezone
+from pathlib import Path
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from gate_bridge.agent.machines.contacts import ContactUse, RelayInput
+from gate_bridge.agent.site.description import describe
+from gate_bridge.agent.site.host import check_site
+from gate_bridge.agent.site.settings import Contact, LoopKind
+from gate_bridge.agent.site.site_file import read_site
+from parking.kit.clock import SystemClock
+from parking.kit.errors import InvalidInputError
+
+LANE = "01a20672-a63b-7775-89f6-06f459bded60"
+OTHER_LANE = "01a20672-a63b-7775-89f6-06f459bded61"
+
+SITE = f"""
+name = "depot"
+data = "data"
+
+[bridge]
+url = "wss://bridge.example:8443"
+
+[listener]
+host = "0.0.0.0"
+port = 8090
+
+[[lane]]
+id = "{LANE}"
+name = "entry"
+loop = "contact"
+token_file = "secret"
+
+[lane.barrier]
+driver = "shelly"
+url = "http://10.0.0.9"
+options = {{ output = 1 }}
+
+[lane.contacts]
+loop = "!barrier:2"
+exit_loop = "front:1"
+
+[lane.timing]
+arm_rise_s = 2
+
+[lane.offline]
+away_s = 20
+
+[[device]]
+name = "front"
+lane = "entry"
+driver = "hikvision"
+zone = "Asia/Shanghai"
+username = "admin"
+password_file = "secret"
+stream = "rtsp://10.0.0.8/main"
+sees = "rear"
+"""
+
+
+@pytest.fixture
+def site_path(tmp_path: Path) -> Path:
+    (tmp_path / "secret").write_text("p@ss/word\n")
+    path = tmp_path / "site.toml"
+    path.write_text(SITE)
+    return path
+
+
+def test_a_file_says_what_stands_where(site_path: Path) -> None:
+    site = read_site(site_path)
+    [lane], [device] = site.lanes, site.devices
+    assert site.messages == site_path.parent / "data" / "depot.messages.sqlite"
+    assert (lane.lane_id, lane.journal) == (UUID(LANE), site_path.parent / "data/entry.sqlite")
+    assert (lane.loop, lane.token, lane.certificate) == (LoopKind.CONTACT, "p@ss/word", None)
+    assert lane.contacts == {ContactUse.EXIT_LOOP: Contact("front", 1)}
+    assert lane.wiring.inputs == {2: RelayInput(ContactUse.LOOP, is_inverted=True)}
+    assert lane.wiring.uses == {ContactUse.LOOP, ContactUse.EXIT_LOOP}
+    assert (lane.wiring.arm_rise_s, lane.wiring.arm_open_s) == (2.0, 30.0)
+    assert (lane.offline.away_s, lane.offline.read_s) == (20.0, 3.0)
+    assert (lane.barrier.driver, lane.barrier.options) == ("shelly", {"output": 1})
+    assert (device.settings.password, device.settings.zone) == (
+        "p@ss/word",
+        ZoneInfo("Asia/Shanghai"),
+    )
+    assert (device.stream, device.sees_rear) == ("rtsp://admin:p%40ss%2Fword@10.0.0.8/main", True)
+    assert check_site(site, SystemClock())["front"].name == "hikvision"
+
+
+def test_a_description_names_everything_and_no_secret(site_path: Path) -> None:
+    text = "\n".join(describe(read_site(site_path)))
+    assert "posts to http://0.0.0.0:8090/devices/front, by HTTP Digest as admin" in text
+    assert "while its loop says so" in text
+    assert "the arm rises by: shelly at http://10.0.0.9" in text
+    assert "pictures from rtsp://10.0.0.8" in text
+    assert "p@ss" not in text
+    assert "p%40ss" not in text
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [
+        ("UTC", UTC),
+        ("+08:00", timezone(timedelta(hours=8))),
+        ("-03:30", timezone(-timedelta(hours=3.5))),
+    ],
+)
+def test_a_clocks_zone_is_a_name_or_an_offset(
+    site_path: Path, zone: str, expected: timezone
+) -> None:
+    site_path.write_text(SITE.replace("Asia/Shanghai", zone))
+    assert read_site(site_path).devices[0].settings.zone == expected
+
+
+def test_a_lane_without_a_loop_is_one_whose_cameras_stand_in(site_path: Path) -> None:
+    text = SITE.replace('"contact"', '"camera"').replace('loop = "!barrier:2"\n', "")
+    site_path.write_text(text)
+    [lane] = read_site(site_path).lanes
+    assert (lane.loop, lane.wiring.inputs, lane.stay_s) == (LoopKind.CAMERA, {}, 120.0)
+    assert ContactUse.LOOP in lane.wiring.uses
+
+
+def test_a_secret_may_come_from_the_environment(
+    site_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAMERA_PASSWORD", "from outside")
+    text = SITE.replace('password_file = "secret"', 'password_environment = "CAMERA_PASSWORD"')
+    site_path.write_text(text)
+    assert read_site(site_path).devices[0].settings.password == "from outside"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("[bridge]\nurl", "[bridge]\nurn", "bridge.url"),
+        ('[bridge]\nurl = "wss://bridge.example:8443"', "", "bridge"),
+        ("[bridge]\n", '[bridge]\nspeed = "high"\n', "bridge.speed"),
+        ("port = 8090", 'port = "8090"', "listener.port"),
+        ("port = 8090", "port = 70000", "listener.port"),
+        ('[listener]\nhost = "0.0.0.0"\nport = 8090', "", "listener"),
+        (f'id = "{LANE}"', 'id = "entry"', "lane[1].id"),
+        ('loop = "contact"', 'loop = "induction"', "lane[1].loop"),
+        ('loop = "!barrier:2"\n', "", "lane[1].contacts.loop"),
+        ('loop = "contact"', 'loop = "camera"', "lane[1].contacts.loop"),
+        ('"!barrier:2"', '"barrier"', "lane[1].contacts.loop"),
+        ('"front:1"', '"rear:1"', "lane[1].contacts.exit_loop"),
+        ('token_file = "secret"', 'token = "abc"', "lane[1].token"),
+        ('token_file = "secret"', "", "lane[1].certificate"),
+        ('token_file = "secret"', 'token_file = "nowhere"', "lane[1].token_file"),
+        ("token_file", 'certificate = "secret"\ntoken_file', "lane[1].certificate"),
+        ("arm_rise_s = 2", "arm_rise_s = -1", "lane[1].timing.arm_rise_s"),
+        ("away_s = 20", "away = 20", "lane[1].offline.away"),
+        ("[lane.barrier]", "[lane.barriere]", "lane[1].barrier"),
+        ('name = "front"', 'name = "Front Camera"', "device[1].name"),
+        ('lane = "entry"', 'lane = "exit"', "device[1].lane"),
+        ("Asia/Shanghai", "Mars/Base", "device[1].zone"),
+        ('username = "admin"\n', "", "device[1].username"),
+        ('password_file = "secret"\nstream', 'password = "x"\nstream', "device[1].password"),
+        ("rtsp://10.0.0.8", "rtsp://user:pw@10.0.0.8", "device[1].stream"),
+        ("rtsp://10.0.0.8", "file:///etc", "device[1].stream"),
+        ('sees = "rear"', 'sees = "left"', "device[1].sees"),
+        ('sees = "rear"', 'broker = "b"', "device[1].broker"),
+    ],
+)  # fmt: skip
+def test_an_error_names_the_file_the_table_and_the_key(
+    site_path: Path, old: str, new: str, field: str
+) -> None:
+    assert old in SITE
+    site_path.write_text(SITE.replace(old, new, 1))
+    with pytest.raises(InvalidInputError) as raised:
+        read_site(site_path)
+    assert raised.value.field == f"site.toml: {field}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ('driver = "hikvision"', 'driver = "polaroid"', "front.driver"),
+        ('driver = "shelly"', 'driver = "winch"', "lane.entry.barrier.driver"),
+        ("output = 1", "outputs = 1", "lane.entry.barrier.options.outputs"),
+        ("http://10.0.0.9", "10.0.0.9", "lane.entry.barrier.url"),
+        ('sees = "rear"', 'sees = "rear"\nallow_from = ["lan"]', "front.allow_from"),
+    ],
+)
+def test_what_only_a_driver_knows_is_checked_before_anything_runs(
+    site_path: Path, old: str, new: str, field: str
+) -> None:
+    site_path.write_text(SITE.replace(old, new, 1))
+    with pytest.raises(InvalidInputError) as raised:
+        check_site(read_site(site_path), SystemClock())
+    assert raised.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("extra", "field"),
+    [
+        (f'[[lane]]\nid = "{LANE}"\nname = "exit"', "lane[2].id"),
+        (f'[[lane]]\nid = "{OTHER_LANE}"\nname = "entry"', "lane[2].name"),
+    ],
+)
+def test_two_lanes_are_two(site_path: Path, extra: str, field: str) -> None:
+    lane = '\nloop = "contact"\ntoken_file = "secret"\ncontacts = { loop = "barrier:0" }\n'
+    barrier = 'barrier = { driver = "none" }\n'
+    site_path.write_text(SITE + extra + lane + barrier)
+    with pytest.raises(InvalidInputError) as raised:
+        read_site(site_path)
+    assert raised.value.field == f"site.toml: {field}"
+
+
+def test_a_file_that_is_none_says_why(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="a file that can be read"):
+        read_site(tmp_path / "nowhere.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[bridge\n")
+    with pytest.raises(InvalidInputError, match="TOML"):
+        read_site(broken)
