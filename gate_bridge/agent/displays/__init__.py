@@ -1,0 +1,1 @@
+"""What drivers read at the lane: the plate, the amount, and a code to scan."""
