@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from gate_bridge.drivers.axis import AxisDriver
@@ -92,6 +93,23 @@ async def test_dahua_proves_itself_and_is_told_that_it_was_heard(at: Site) -> No
     fixed = "/NotificationInfo/TollgateInfo"
     assert await at.curl_reply(fixed, *DIGEST, body=body) == (200, b'{"Result":true}')
     assert [name for name, _ in at.intake.kept] == ["dahua", "dahua"]
+
+
+async def test_dahua_asks_with_an_empty_proof_and_the_whole_message(at: Site) -> None:
+    path = "/devices/dahua/NotificationInfo/TollgateInfo"
+    body = b'{"Picture":{"Plate":{"PlateNumber":"ABC1234"}}}' + b" " * 1_000_000
+    empty = f'Digest username="user", realm="", nonce="", uri="{path}", qop="", response=""'
+    async with httpx.AsyncClient() as client:
+        asked = await client.post(at.url + path, content=body, headers={"Authorization": empty})
+        assert asked.status_code == 401
+        assert asked.headers["www-authenticate"].startswith('Digest realm="sesame", qop="auth"')
+        assert at.intake.kept == []
+        proof = httpx.DigestAuth("user", "s3cret")
+        answers = [await client.post(at.url + path, content=body, auth=proof) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200] * 3
+        # One challenge serves them all: the count goes on.
+        assert [len(answer.history) for answer in answers] == [1, 0, 0]
+    assert at.intake.bodies == [body] * 3
 
 
 async def test_axis_sends_an_event_beside_a_picture(at: Site, tmp_path: Path) -> None:
