@@ -77,7 +77,18 @@ class Mosquitto:
 
     async def publish(self, topic: str, body: bytes, *options: str) -> None:
         """Publish as a device does, with QoS 1."""
-        arguments = ("-p", str(self.port), "-q", "1", "-t", topic, "-s", *options)
+        arguments = (
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-q",
+            "1",
+            "-t",
+            topic,
+            "-s",
+            *options,
+        )
         process = await asyncio.create_subprocess_exec(
             "mosquitto_pub", *arguments, stdin=asyncio.subprocess.PIPE
         )

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from gate_bridge.agent.errors import BarrierError, JournalFullError, PulseUnknownError
 from gate_bridge.agent.machines.relay import Permit
@@ -25,6 +26,7 @@ from gate_bridge.drivers.vzenith_mqtt import VzenithCommands, VzenithMqttDriver
 from parking.kit.clock import SystemClock
 from tests.contract.mosquitto import Camera, Mosquitto, needs_mosquitto, until
 from tests.contract.vzenith_replies import settings_of
+from tests.factories.tls_files import Authority
 
 pytestmark = needs_mosquitto
 
@@ -65,7 +67,9 @@ async def mosquitto(tmp_path: Path) -> AsyncGenerator[Mosquitto, None]:
     await server.stop()
 
 
-def broker_of(server: Mosquitto, intake: Intake, password: str = "") -> Broker:
+def broker_of(
+    server: Mosquitto, intake: Intake, password: str = "", ca: Path | None = None
+) -> Broker:
     device = SiteDevice(
         settings=settings_named("entry-camera"),
         lane_id=uuid4(),
@@ -75,7 +79,8 @@ def broker_of(server: Mosquitto, intake: Intake, password: str = "") -> Broker:
     )
     settings = BrokerSettings(
         name="yard",
-        url=f"mqtt://127.0.0.1:{server.port}",
+        url=f"{'mqtts' if ca else 'mqtt'}://127.0.0.1:{server.port}",
+        ca=ca,
         username="gate" if password else "",
         password=password,
     )
@@ -128,6 +133,15 @@ def read_body(licence: str, message_id: str = "m1") -> bytes:
     }
     alarm = {"AlarmInfoPlate": {"serialno": SERIAL, "result": {"PlateResult": result}}}
     return orjson.dumps({"id": message_id, "sn": SERIAL, "name": "ivs_result", "payload": alarm})
+
+
+async def tried_twice(broker: Broker) -> None:
+    """Wait until the broker was not reached for the second time; nothing can be sent."""
+    with capture_logs() as logs:
+        await until(lambda: [entry["event"] for entry in logs].count("broker_away") >= 2)
+    assert not broker.is_connected
+    error = await fails(relay_of(broker).pulse(permit_of()))
+    assert not isinstance(error, PulseUnknownError)
 
 
 async def fails(pulse: Coroutine[None, None, None]) -> BarrierError:
@@ -280,6 +294,25 @@ async def test_a_late_answer_to_another_command_is_not_taken(mosquitto: Mosquitt
         assert camera.values() == [0]
 
 
+async def test_over_tls_only_the_broker_of_the_right_authority_is_believed(
+    tmp_path: Path,
+) -> None:
+    ours, other = Authority(tmp_path, "ours"), Authority(tmp_path, "other")
+    certificate, key = ours.issue("broker")
+    server = Mosquitto(tmp_path, f"allow_anonymous true\ncertfile {certificate}\nkeyfile {key}")
+    await server.start()
+    intake = RecordingIntake()
+    try:
+        async with running(broker_of(server, intake, ca=ours.file)):
+            await server.publish(f"{UP}/ivs_result", b"{}", "--cafile", str(ours.file))
+            await until(lambda: intake.bodies() == [b"{}"])
+        deceived = broker_of(server, intake, ca=other.file)
+        async with running(deceived, is_settled=False):
+            await tried_twice(deceived)
+    finally:
+        await server.stop()
+
+
 async def test_a_wrong_password_is_refused_and_tried_again(tmp_path: Path) -> None:
     users = tmp_path / "users"
     # mosquitto_passwd's format: salted SHA-512; no line fits, so nobody is let in.
@@ -289,8 +322,6 @@ async def test_a_wrong_password_is_refused_and_tried_again(tmp_path: Path) -> No
     broker = broker_of(server, RecordingIntake(), password="wrong")
     try:
         async with running(broker, is_settled=False):
-            error = await fails(relay_of(broker).pulse(permit_of()))
-            assert not isinstance(error, PulseUnknownError)
-            assert not broker.is_connected
+            await tried_twice(broker)
     finally:
         await server.stop()

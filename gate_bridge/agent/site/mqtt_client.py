@@ -137,8 +137,26 @@ def check_address(settings: BrokerSettings) -> None:
 def _address(settings: BrokerSettings) -> tuple[str, int, ssl.SSLContext | None]:
     check_address(settings)
     parts = urlsplit(settings.url)
-    tls = ssl.create_default_context(cafile=settings.ca) if parts.scheme == "mqtts" else None
+    tls = _tls(settings) if parts.scheme == "mqtts" else None
     return parts.hostname or "", parts.port or _PORTS[parts.scheme], tls
+
+
+def _tls(settings: BrokerSettings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.ca)
+    context.sslsocket_class = _ClosedOnRefusal
+    return context
+
+
+class _ClosedOnRefusal(ssl.SSLSocket):
+    """The library forgets a connection whose handshake failed, and so leaves it open."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - as inherited
+        """Shake hands, or close."""
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
 
 
 def _properties(kind: int, values: Mapping[str, int]) -> Properties:
