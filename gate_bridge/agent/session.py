@@ -250,6 +250,7 @@ class BridgeSession:
                 "presentation_id": shown,
                 "lines": display.lines,
                 "qr": display.qr,
+                "ttl_ms": display.ttl_ms,
             }
         )
         return actions.Empty()

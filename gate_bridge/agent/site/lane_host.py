@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from gate_bridge.agent.backoff import full_jitter_s
+from gate_bridge.agent.displays.displays import open_display
 from gate_bridge.agent.frames.camera_stream import CameraStream
 from gate_bridge.agent.gate_agent import GateAgent
 from gate_bridge.agent.journal import Journal
@@ -89,8 +90,15 @@ class LaneHost:
             relay = self._open_relay()
             machine, pushed = LaneMachine(relay, lane.wiring), PushedPictures()
 
+            board = None if lane.display is None else open_display(lane.display)
+            if board is not None:
+                showing = asyncio.create_task(keep_running("display", board.run))
+                stack.push_async_callback(stop_task, showing)
+
             def hear(record: Report) -> None:
                 desk.hear(record)
+                if board is not None:
+                    board.hear(record)
                 self._report(record)
 
             stream = self._stream()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from gate_bridge.agent.displays.displays import DisplaySettings, open_display
 from gate_bridge.agent.machines.contacts import RULE_S_MAX, ContactUse, RelayInput, Wiring
 from gate_bridge.agent.offline.options import OfflineOptions
 from gate_bridge.agent.site.settings import (
@@ -16,6 +17,7 @@ from gate_bridge.agent.site.settings import (
     LoopKind,
 )
 from gate_bridge.agent.site.toml_table import Table
+from gate_bridge.wire.limits import DISPLAY_LINES_MAX
 
 DEVICE_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,46}[a-z0-9])?")
 INPUT_NUMBER_MAX: Final = 1023
@@ -60,6 +62,7 @@ def read_lane(table: Table, data: Path) -> LaneSettings:
         wiring=_wiring(table.table("timing"), contacts, loop),
         offline=_offline(table.table("offline")),
         stay_s=table.number("stay_s", STAY_S_MIN, STAY_S_MAX, 120.0),
+        display=_display(table.table("display")),
     )
     table.end()
     return lane
@@ -86,6 +89,25 @@ def _barrier(table: Table) -> BarrierSettings:
     )
     table.end()
     return barrier
+
+
+def _display(table: Table | None) -> DisplaySettings | None:
+    if table is None:
+        return None
+    username, password = table.text("username", ""), table.secret("password")
+    if bool(username) is not bool(password):
+        raise table.wrong("username", "a username with password_file, or neither")
+    display = DisplaySettings(
+        driver=table.text("driver"),
+        url=table.text("url"),
+        username=username,
+        password=password,
+        idle=table.texts("idle", DISPLAY_LINES_MAX),
+        options=table.options("options"),
+    )
+    table.end()
+    open_display(display, table.where("display").removesuffix(".display"))
+    return display
 
 
 def _contacts(table: Table | None) -> dict[ContactUse, Contact]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
 
+from gate_bridge.agent.displays.displays import DisplaySettings
 from gate_bridge.agent.machines.contacts import ContactUse, Wiring
 from gate_bridge.agent.offline.options import OfflineOptions
 from gate_bridge.drivers.port import DeviceSettings
@@ -114,6 +115,7 @@ class LaneSettings:
         wiring: What the lane's machine can tell, and how long things take.
         offline: When it decides by itself; whether it may, its signed policy says.
         stay_s: Without a loop: how long a car that is not read again is taken to be there.
+        display: Where drivers read; None for a lane without.
     """
 
     lane_id: UUID
@@ -128,6 +130,7 @@ class LaneSettings:
     wiring: Wiring = field(default_factory=Wiring)
     offline: OfflineOptions = field(default_factory=OfflineOptions)
     stay_s: float = 120.0
+    display: DisplaySettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
