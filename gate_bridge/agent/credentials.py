@@ -5,6 +5,7 @@ kept and only the certificate is replaced.
 """
 
 import os
+import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -136,13 +137,18 @@ def read_file(path: Path) -> bytes:
 
 def write_private(path: Path, content: bytes) -> None:
     """Put a file in place as a whole, readable by its owner only."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_MODE), "wb") as to:
-        to.write(content)
-        to.flush()
-        os.fsync(to.fileno())
-    fresh.replace(path)
+    # A name of its own: the lanes of one site may write their common authority at once.
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+    try:
+        opened = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_MODE)
+        with os.fdopen(opened, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
