@@ -1,5 +1,7 @@
 """A site file: what it sets up, and which key is wrong."""
 
+import re
+from dataclasses import fields
 from datetime import UTC, timedelta, timezone
 from pathlib import Path
 from uuid import UUID
@@ -7,9 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gate_bridge.agent.machines.contacts import ContactUse, RelayInput
+from gate_bridge.agent.machines.contacts import ContactUse, RelayInput, Wiring
+from gate_bridge.agent.site.barriers import BARRIER_DRIVERS
 from gate_bridge.agent.site.description import describe
 from gate_bridge.agent.site.host import check_site
+from gate_bridge.agent.site.makers import DRIVER_NAMES
 from gate_bridge.agent.site.settings import Contact, LoopKind
 from gate_bridge.agent.site.site_file import read_site
 from parking.kit.clock import SystemClock
@@ -217,3 +221,25 @@ def test_a_file_that_is_none_says_why(tmp_path: Path) -> None:
     broken.write_text("[bridge\n")
     with pytest.raises(InvalidInputError, match="TOML"):
         read_site(broken)
+
+
+README = Path(__file__).parents[3] / "docs" / "gates" / "README.md"
+EXAMPLES = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_the_site_files_in_the_page_are_read(text: str, tmp_path: Path) -> None:
+    for name in re.findall(r'= "([\w/-]+\.(?:pem|password|token))"', text):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("secret-of-the-example\n")
+    path = tmp_path / "site.toml"
+    path.write_text(text)
+    check_site(read_site(path), SystemClock())
+
+
+def test_the_page_names_every_driver_contact_and_time() -> None:
+    page = README.read_text(encoding="utf-8")
+    names = [*BARRIER_DRIVERS, *DRIVER_NAMES, *ContactUse, *(item.name for item in fields(Wiring))]
+    told = {"uses", "inputs"}
+    assert [name for name in names if f"`{name}`" not in page and name not in told] == []
+    assert len(EXAMPLES) == 4
