@@ -17,6 +17,7 @@ class LaneOpening:
         arrival: Number of the car that it is for; 0 for none yet.
         started_s: When the pulse began, by the steady clock.
         is_ordered: Whether an order or a person at the button asked for it.
+        began_at_rest: Whether the arm was down, or must have been, when it was told to rise.
         is_pulsing: Whether the relay is at it now.
         has_moved: Whether the arm was seen away from its rest.
         is_rise_told: Whether it was reported that the arm rises.
@@ -32,6 +33,7 @@ class LaneOpening:
     arrival: int
     started_s: float
     is_ordered: bool = True
+    began_at_rest: bool = False
     is_pulsing: bool = False
     has_moved: bool = False
     is_rise_told: bool = False
@@ -41,6 +43,14 @@ class LaneOpening:
     is_spent: bool = False
     is_lowered: bool = False
     is_obstruction_told: bool = False
+
+    def backed_out(self) -> list[Feedback]:
+        """Return that its car has backed out.
+
+        Never of an opening that an earlier process began: its order may be of a car that is long
+        inside, whose stay it would end.
+        """
+        return [] if self.cause is None else [self.about(BarrierEventKind.BACKED_OUT)]
 
     def about(self, kind: BarrierEventKind, reason: str | None = None) -> Feedback:
         """Return a signal about this opening."""

@@ -143,8 +143,15 @@ class Passages:
     def begin_pulse(self, command_id: UUID, now_s: float) -> None:
         """Note that the relay is about to be pulsed for the car on the loop."""
         self._before = self._opening
-        self._opening = LaneOpening(command_id, self._presence.current, now_s, is_pulsing=True)
-        self._opening.has_moved = self._arm in _OFF_REST
+        is_at_rest = self._before is None or self._contacts.exist
+        self._opening = LaneOpening(
+            command_id,
+            self._presence.current,
+            now_s,
+            began_at_rest=is_at_rest and self._arm not in _OFF_REST,
+            is_pulsing=True,
+            has_moved=self._arm in _OFF_REST,
+        )
 
     def pulsed(self, *, is_known: bool = True) -> list[Outcome]:
         """Take in that the relay was pulsed; not `is_known` where it may not have been."""
@@ -182,7 +189,7 @@ class Passages:
             outcomes.append(Feedback(BarrierEventKind.OBSTRUCTED, None, reasons.EXIT_TAKEN, cause))
         if opening is not None and now_s >= self._pass_due_s(opening):
             opening.is_spent = True
-            outcomes += [opening.about(BarrierEventKind.BACKED_OUT), *self._lower()]
+            outcomes += [*opening.backed_out(), *self._lower()]
         if opening is not None and now_s >= self._fall_due_s(opening):
             self._opening = None
         return [*outcomes, *self._stuck(now_s)]
@@ -276,8 +283,9 @@ class Passages:
             return []
         opening.is_spent = True
         is_seen_down = self._contacts.exist and self._arm is ArmPosition.DOWN
-        if is_seen_down or now_s - opening.started_s < self._wiring.arm_rise_s:
-            return [opening.about(BarrierEventKind.BACKED_OUT)]
+        is_too_soon = now_s - opening.started_s < self._wiring.arm_rise_s
+        if is_seen_down or (is_too_soon and opening.began_at_rest):
+            return [*opening.backed_out()]
         if not self._wiring.is_passage_inferred:
             return []
         reason = reasons.INFERRED_ARM_UP if self._contacts.exist else reasons.INFERRED_PULSED
@@ -337,6 +345,8 @@ class Passages:
             self._opening = LaneOpening(
                 None, arrival, now_s, is_ordered=False, has_moved=True, is_opened=True
             )
+            if self._is_on.get(ContactUse.EXIT_LOOP, False) and not arrival:
+                self._opening.is_at_exit, self._opening.left_loop_s = True, now_s
             return []
         return self._rose(now_s) if arm in _OFF_REST else []
 
@@ -386,4 +396,4 @@ class Passages:
         if opening.is_spent or opening.left_loop_s is None:
             return [closed]
         opening.is_spent = True
-        return [opening.about(BarrierEventKind.BACKED_OUT), closed]
+        return [*opening.backed_out(), closed]

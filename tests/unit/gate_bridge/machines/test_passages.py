@@ -327,6 +327,31 @@ def test_an_arm_that_is_found_open_was_opened_by_an_earlier_process() -> None:
     assert lane.play(f"exit+ loop- exit- wait:1 {FALLS}") == ["free", "passed", "lower", "closed"]
 
 
+def test_a_car_that_drives_through_during_a_restart_has_passed() -> None:
+    lane = script(FULL)
+    assert lane.play("loop- exit+ down- up+") == []
+    assert lane.play(f"exit- wait:1 {FALLS}") == ["passed", "lower", "closed"]
+
+
+def test_nobody_backs_out_of_an_opening_of_before_the_restart() -> None:
+    # Its order may be of a car that is long inside: its stay must not end by it.
+    lane = script(FULL)
+    lane.play("loop+ down- up+")
+    assert lane.play(f"loop- wait:30 {FALLS}") == ["free", "lower", "closed"]
+
+
+@pytest.mark.parametrize("uses", [LOOP, ARM])
+def test_a_car_that_follows_at_once_under_a_raised_arm_has_not_backed_out(
+    uses: frozenset[ContactUse],
+) -> None:
+    lane = script(uses)
+    if uses == ARM:
+        lane.play(f"{AT_REST} loop+ pulse {RISES} wait:3 loop-")
+    else:
+        lane.play("loop+ pulse wait:3 loop-")
+    assert lane.play("loop+ pulse loop-")[-1] == "passed/2"
+
+
 def test_an_arm_that_was_just_told_to_rise_does_not_count_as_down() -> None:
     lane = script(FULL)
     lane.play(f"{AT_REST} loop+")
