@@ -341,6 +341,8 @@ class GateConnection:
     async def _record(self, event: actions.AgentEvent) -> actions.Acknowledged:
         connected = self._require_current()
         last_seq = await connected.record(event)
+        if isinstance(event, actions.OfflineDecision):
+            self._policies.decided()
         self._tools.metrics.committed(event, self._tools.clock.now())
         return actions.Acknowledged(last_seq=last_seq)
 

@@ -29,6 +29,11 @@ class LanePolicies:
         self._lane = lane
         self._wire = wire
         self._limits = limits
+        self._is_stale = False
+
+    def decided(self) -> None:
+        """Note that the lane told of a decision: the policy of before does not know it."""
+        self._is_stale = True
 
     async def announce(self, tell: Tell) -> None:
         """Tell the agent which version there is, now and then, until cancelled.
@@ -55,6 +60,11 @@ class LanePolicies:
         Raises:
             ParkingError: the domain does not answer, or there is no such part.
         """
+        if self._is_stale and not wanted.chunk:
+            self._is_stale = False
+            await call_once(
+                lambda: self._service.refresh_policy(self._lane), self._limits.service_timeout_s
+            )
         part = await call_once(
             lambda: self._service.policy_part(self._lane, wanted.have_version, wanted.chunk),
             self._limits.service_timeout_s,

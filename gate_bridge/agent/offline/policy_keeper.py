@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from gate_bridge.agent.offline.rules import Spent
 from gate_bridge.agent.offline.store import OfflineStore, StoredPolicy
 from gate_bridge.agent.reports import Reporter
 from gate_bridge.wire.fields import WireModel
@@ -44,6 +45,7 @@ class PolicyKeeper:
         self._store = store
         self._report = report
         self._wanted = asyncio.Event()
+        self._announced = 0
         self.policy: PolicyBundle | None = None
 
     async def start(self) -> None:
@@ -62,8 +64,8 @@ class PolicyKeeper:
 
     def announced(self, version: int) -> None:
         """Note that the bridge has this version."""
-        if version != self.version():
-            self._wanted.set()
+        self._announced = version
+        self._wanted.set()
 
     async def run(self, session: AskingSession) -> None:
         """Fetch what is announced over one connection, until cancelled."""
@@ -74,6 +76,8 @@ class PolicyKeeper:
                 await asyncio.sleep(_UNSENT_POLL_S)
                 continue
             self._wanted.clear()
+            if self._announced == self.version() and await self._store.spent() == Spent():
+                continue
             try:
                 await self.fetch(session)
             except PolicyRefusedError as error:
@@ -91,6 +95,10 @@ class PolicyKeeper:
         """
         for _ in range(FETCHES_MAX):
             first = await self._part(session, 0)
+            if first.version == self.version():
+                # It says the same as before, and the bridge knows of every decision by now.
+                await self._store.forget_spent()
+                self._tell()
             if not first.chunks or first.version == self.version():
                 return
             rest = [await self._part(session, number) for number in range(1, first.chunks)]
@@ -119,7 +127,7 @@ class PolicyKeeper:
         if not await self._store.store_policy(stored, public_key):
             raise PolicyRefusedError("version: expected more than that of the stored policy")
         self.policy = policy
-        self._report({"event": "policy", "version": policy.version, "plates": len(policy.plates)})
+        self._tell()
 
     async def _part(self, session: AskingSession, number: int) -> FetchPolicyResult:
         return await session.ask(
@@ -133,6 +141,10 @@ class PolicyKeeper:
             raise PolicyRefusedError("public_key: expected 32 bytes") from error
         # Ten thousand plates take a moment, in which a barrier's feedback must not wait.
         return await asyncio.to_thread(open_bundle, raw, signature, key, lane_id=self._lane_id)
+
+    def _tell(self) -> None:
+        plates = 0 if self.policy is None else len(self.policy.plates)
+        self._report({"event": "policy", "version": self.version(), "plates": plates})
 
     def _refuse(self, error: PolicyRefusedError) -> None:
         _log.error("policy_refused", error=str(error))

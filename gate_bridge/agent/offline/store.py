@@ -125,6 +125,14 @@ class OfflineStore:
 
         return await self._journal.transact(work)
 
+    async def forget_spent(self) -> None:
+        """Let what is risked count anew."""
+
+        def work(connection: sqlite3.Connection, _append: Append) -> None:
+            connection.execute("UPDATE offline_spent SET cars = 0, amount_minor = 0")
+
+        await self._journal.transact(work)
+
     async def spent(self) -> Spent:
         """Return what was risked since the newest policy came."""
         row = await self._one("SELECT cars, amount_minor FROM offline_spent")

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -12,8 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gate_bridge.agent.barrier import ArmPosition
 from gate_bridge.agent.guards import Situation
 from gate_bridge.agent.journal import Append
+from gate_bridge.agent.offline.rules import Spent
 from gate_bridge.agent.opening import Opening
 from gate_bridge.wire.actions import OpenBarrier
+from gate_bridge.wire.fields import WireModel
+from gate_bridge.wire.offline import FetchPolicy, FetchPolicyResult
 from parking.kit.ids import new_id
 from parking.offline.bundle import Fallback, PolicyRefusedError, Right
 from tests.factories.policies import ISSUED, listed, policy, signed
@@ -26,6 +30,7 @@ from tests.integration.offline.edge_stage import (
     open_edge,
 )
 
+ResultT = TypeVar("ResultT", bound=WireModel)
 OPEN_LIST = policy({PLATE: listed(Right.CREDIT, risk_minor=1500, limit_minor=1500)})
 
 
@@ -282,3 +287,32 @@ async def test_a_policy_survives_a_restart_and_not_a_file_that_was_tampered_with
         await edge.comes()
         await edge.decider.look()
         assert (edge.barrier.pulses, await edge.decisions()) == ([], [])
+
+
+class AnsweringBridge:
+    """Answers every FetchPolicy with the same."""
+
+    def __init__(self, answer: FetchPolicyResult) -> None:
+        self._answer = answer
+        self.asked: list[WireModel] = []
+
+    async def ask(self, call: WireModel, model: type[ResultT]) -> ResultT:
+        self.asked.append(call)
+        assert isinstance(self._answer, model)
+        return self._answer
+
+
+async def test_the_cap_begins_anew_when_the_bridge_has_nothing_new_to_say(
+    edge: OfflineEdge,
+) -> None:
+    await edge.comes()
+    await edge.decider.look()
+    assert await edge.store.spent() == Spent(1, 1500)
+    nothing = FetchPolicyResult(version=1, chunk=0, chunks=0, public_key="", signature="", data="")
+    bridge = AnsweringBridge(nothing)
+    await edge.keeper.fetch(bridge)
+    assert await edge.store.spent() == Spent()
+    assert bridge.asked == [FetchPolicy(have_version=1, chunk=0)]
+    # A bridge without any policy takes none away.
+    await edge.keeper.fetch(AnsweringBridge(nothing.model_copy(update={"version": 0})))
+    assert edge.keeper.policy == OPEN_LIST
