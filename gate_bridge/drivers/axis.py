@@ -5,7 +5,7 @@ follows each car: `new` at the first read, without a direction; `update` where d
 change; `lost` some seconds after the last read, which is no further sight of the car.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -16,7 +16,7 @@ from gate_bridge.drivers.headings import heading_words
 from gate_bridge.drivers.json_body import JsonPart, decode_json
 from gate_bridge.drivers.multipart import Part, read_parts
 from gate_bridge.drivers.plain_reply import PlainReply
-from gate_bridge.drivers.plate_text import ASSUMED_CONFIDENCE, alternative_texts, plate_text
+from gate_bridge.drivers.plate_text import ASSUMED_CONFIDENCE, plate_text
 from gate_bridge.drivers.port import (
     CameraRead,
     CarState,
@@ -44,6 +44,9 @@ _STATES: Final = {
 # The camera's own setting says what drives in; as delivered, it is what comes towards it.
 _HEADINGS: Final = {"in": Heading.TOWARDS, "out": Heading.AWAY}
 _PLATE_IMAGE: Final = "plate"
+# What heartbeats of its versions hold, or are called.
+_LIFE_NAMES: Final = frozenset({"heartbeat", "keepalive", "macaddress", "deviceid"})
+_NOISE: Final = b"\xef\xbb\xbf \t\r\n\x00"
 _MILLISECONDS_PER_S: Final = 1000
 _MICROSECONDS_PER_S: Final = 1_000_000
 _NANOSECONDS_PER_S: Final = 1_000_000_000
@@ -77,28 +80,40 @@ class AxisDriver(PlainReply):
     def signals(self, message: DeviceMessage, settings: DeviceSettings) -> Sequence[DeviceSignal]:
         """Return what the message says."""
         parts = read_parts(message.body, message.headers.get("content-type", ""))
-        event = _event(parts)
-        if not any(name in event for name in _PLATE_NAMES):
-            return (_life(event),)
-        region = DeviceOptions(settings.options).number("region_of_interest", 0, _REGIONS_MAX)
-        written = event.at("roiID").number()
-        if region is not None and written is not None and region != written:
-            raise NotAnprError(f"region of interest {written:g}")
-        return (_read(event, parts, message, settings),)
+        events = [event for part in parts for event in _events(part)]
+        if not events:
+            raise InvalidInputError("body", "a part with the event as JSON")
+        told = [
+            _read(event, parts, message, settings) for event in events if _is_read(event, settings)
+        ]
+        return told or (_life(events[0]),)
 
 
-def _event(parts: Iterable[Part]) -> JsonPart:
-    for part in parts:
-        if part.content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-            return decode_json(part.content, part.name or "body")
-    raise InvalidInputError("body", "a part with the event as JSON")
+def _events(part: Part) -> Iterator[JsonPart]:
+    """Return the events of a part: one, or a list of them."""
+    content = part.content.strip(_NOISE)
+    if content.startswith(b"{"):
+        yield decode_json(content, part.name or "body")
+    elif content.startswith(b"["):
+        yield from (
+            decode_json(b'{"events":' + content + b"}", part.name or "body").at("events").items()
+        )
+
+
+def _is_read(event: JsonPart, settings: DeviceSettings) -> bool:
+    """Return whether the event tells of a car in the region of this device."""
+    wanted = DeviceOptions(settings.options).number("region_of_interest", 0, _REGIONS_MAX)
+    written = event.at("roiID").number()
+    is_here = wanted is None or written is None or wanted == written
+    return is_here and any(name in event for name in _PLATE_NAMES)
 
 
 def _life(event: JsonPart) -> KeepAlive:
     """Return a sign of life: the heartbeat service tells of the camera, and of no car."""
-    for name in ("heartbeat", "heartBeat", "event", "type"):
-        if name in event and "heartbeat" in f"{name}{event.at(name).value}".lower():
-            return KeepAlive()
+    names = {name.lower().replace("_", "") for name in event.names()}
+    kind = str(event.at("event").value or event.at("type").value or "").lower()
+    if "carstate" not in names and (names & _LIFE_NAMES or kind in _LIFE_NAMES):
+        return KeepAlive()
     raise NotAnprError("no plate")
 
 
@@ -124,7 +139,6 @@ def _read(
         # The counter begins again with the camera: only with the time it names one event.
         read_id=None if counter is None else f"{captured_at.isoformat()}:{counter}",
         car_id=car,
-        alternatives=alternative_texts(_others(event), plate),
         region=event.at("plateCountry").text() or None,
         pictures=_pictures(event, parts),
     )
@@ -144,17 +158,6 @@ def _confidence(event: JsonPart, options: DeviceOptions) -> float:
     # More than one is of the other scale, which some versions use.
     usual = CONFIDENCE_FULL if value <= CONFIDENCE_FULL else PERCENT
     return part.scaled(usual if stated is None else stated) or 0.0
-
-
-def _others(event: JsonPart) -> Iterable[tuple[str | None, float]]:
-    """Return the other readings, where the event lists them with their confidence."""
-    listed = event.at("plateList")
-    if not isinstance(listed.value, list):
-        return
-    for each in listed.items():
-        if isinstance(each.value, dict):
-            confidence = each.at("plateConfidence").scaled(CONFIDENCE_FULL)
-            yield _first(each, _PLATE_NAMES), confidence or 0.0
 
 
 def _captured_at(event: JsonPart, message: DeviceMessage, settings: DeviceSettings) -> datetime:
@@ -181,8 +184,12 @@ def _pictures(event: JsonPart, parts: Iterable[Part]) -> tuple[DevicePicture, ..
         )
         for part in parts
     ]
-    for image in event.at("ImageArray").items():
+    listed = event.at("ImageArray")
+    for image in listed.items() if isinstance(listed.value, list) else ():
         shown = image.at("ImageType").text() or ""
         content = image.at("BinaryImage").text()
         found.append(base64_picture(content, shown, is_plate_only=shown.lower() == _PLATE_IMAGE))
+    alone = event.at("imageArray")
+    if isinstance(alone.value, str):
+        found.append(base64_picture(alone.value, kind, is_plate_only=kind == _PLATE_IMAGE))
     return tuple(each for each in found if each is not None)[:PICTURES_MAX]

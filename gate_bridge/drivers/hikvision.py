@@ -15,7 +15,12 @@ from gate_bridge.drivers.headings import heading_words
 from gate_bridge.drivers.json_body import decode_json
 from gate_bridge.drivers.multipart import Part, read_parts
 from gate_bridge.drivers.plain_reply import PlainReply
-from gate_bridge.drivers.plate_text import ASSUMED_CONFIDENCE, plate_text, scaled_confidence
+from gate_bridge.drivers.plate_text import (
+    ASSUMED_CONFIDENCE,
+    alternative_texts,
+    plate_text,
+    scaled_confidence,
+)
 from gate_bridge.drivers.port import (
     CameraRead,
     DeviceMessage,
@@ -38,6 +43,10 @@ _OPTIONS: Final = ("assumed_confidence", "channel", "contacts", "headings", "lin
 _HEADINGS: Final = {"forward": Heading.TOWARDS, "reverse": Heading.AWAY}
 _DIRECTION_TYPES: Final = {"0": Heading.TOWARDS, "1": Heading.AWAY}
 _PLATE_PICTURE: Final = "plate"
+# The second and third of old firmware and of forwarders.
+_PLATES: Final = ("licensePlate", "plateNumber", "plate", "originalLicensePlate")
+_NO_CARS: Final = frozenset({"pedestrian", "nonmotorvehicle"})
+_HISTORY: Final = "1"  # Of `alarmDataType`; 0 is live.
 
 
 class HikvisionDriver(PlainReply):
@@ -112,7 +121,7 @@ def _signal(
     options = DeviceOptions(settings.options)
     kind = alert.text_of("eventType").lower()
     is_active = alert.text_of("eventState").lower() != "inactive"
-    if kind == "anpr" and is_active and _is_of(alert, options):
+    if kind == "anpr" and is_active and _is_car(alert) and _is_of(alert, options):
         return _read(alert, parts, message, settings)
     if kind == "heartbeat" or (kind == "videoloss" and not is_active):
         return KeepAlive(device_time=_time(alert, message, settings))
@@ -122,6 +131,11 @@ def _signal(
             raise InvalidInputError("inputIOPortID", "a whole number")
         return InputSignal(number=int(number), is_on=is_active)
     return None
+
+
+def _is_car(alert: XmlNode) -> bool:
+    # Mixed-traffic detection tells of people and bicycles in the same event.
+    return alert.text_of("ANPR", "vehicleType").lower() not in _NO_CARS
 
 
 def _is_of(alert: XmlNode, options: DeviceOptions) -> bool:
@@ -140,17 +154,35 @@ def _read(
     if anpr is None:
         raise InvalidInputError("ANPR", "what the camera read")
     options = DeviceOptions(settings.options)
-    plate = plate_text(anpr.text_of("licensePlate"))
+    written = next((node.text for name in _PLATES if (node := anpr.find(name)) is not None), "")
+    plate = plate_text(written)
+    confidence = 0.0 if plate is None else _confidence(anpr, options)
     return CameraRead(
         plate=plate,
-        confidence=0.0 if plate is None else _confidence(anpr, options),
+        confidence=confidence,
         captured_at=_time(alert, message, settings) or message.received_at,
         heading=_heading(alert, anpr, options),
-        read_id=alert.text_of("UUID") or None,
+        read_id=_read_id(alert),
+        # With the letters of its country, where the plate itself was written in Latin ones.
+        alternatives=alternative_texts([(anpr.text_of(_PLATES[-1]), confidence)], plate),
         region=anpr.text_of("country") or None,
-        is_backfill=alert.text_of("isDataRetransmission").lower() in {"true", "1"},
+        is_backfill=_is_late(alert, anpr),
         pictures=_pictures(parts, anpr),
     )
+
+
+def _read_id(alert: XmlNode) -> str | None:
+    written = alert.text_of("UUID")
+    if not written:
+        return None
+    # The plate comes first, and with the same id again the whole with its pictures: no repetition.
+    is_first = "true" in {alert.text_of(*path, "hasMoreData").lower() for path in ((), ("ANPR",))}
+    return f"{written}:first" if is_first else written
+
+
+def _is_late(alert: XmlNode, anpr: XmlNode) -> bool:
+    is_sent_again = alert.text_of("isDataRetransmission").lower() in {"true", "1"}
+    return is_sent_again or anpr.text_of("alarmDataType") == _HISTORY
 
 
 def _confidence(anpr: XmlNode, options: DeviceOptions) -> float:
@@ -183,12 +215,14 @@ def _time(alert: XmlNode, message: DeviceMessage, settings: DeviceSettings) -> d
 def _pictures(parts: Iterable[Part], anpr: XmlNode) -> tuple[DevicePicture, ...]:
     """Return the pictures; what they show is told by their names, or by the event's list."""
     images = [part for part in parts if picture(part.content) is not None]
-    listed = [info.text_of("type") for info in anpr.every("pictureInfo")]
-    if len(listed) != len(images):
-        listed = [""] * len(images)
+    infos = list(anpr.every("pictureInfo"))
+    by_id = {info.text_of("pId"): info.text_of("type") for info in infos if info.find("pId")}
+    in_order = [info.text_of("type") for info in infos] if len(infos) == len(images) else []
     found: list[DevicePicture] = []
-    for image, kind in zip(images, listed, strict=True):
-        name = image.filename or image.name or kind
+    for number, image in enumerate(images):
+        content_id = image.headers.get("content-id", "").strip("<>")
+        listed = in_order[number] if in_order else ""
+        name = image.filename or image.name or by_id.get(content_id) or content_id or listed
         is_plate = _PLATE_PICTURE in name.lower()
         taken = picture(image.content, name, is_plate_only=is_plate)
         if taken is not None:

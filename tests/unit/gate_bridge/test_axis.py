@@ -193,22 +193,29 @@ def test_pictures_inside_the_event() -> None:
     ]
 
 
-def test_other_readings() -> None:
-    listed = [
-        {"plateUTF8": "RZ3832H", "plateConfidence": "0.9"},
-        {"plateUTF8": "RZ3B32H", "plateConfidence": "0.5"},
+def test_several_events_at_once_with_their_pictures() -> None:
+    told = [
+        event(imageType="frame", imageArray=base64.b64encode(CAR).decode()),
+        event(carState="update", imageType="plate", imageArray=base64.b64encode(PLATE).decode()),
+        {"heartbeat": 1},
     ]
-    assert read(event(plateList=listed)).alternatives == (("RZ3B32H", 0.5),)
-    assert read(event(plateList="1")).alternatives == ()
+    first, second = signals(told)
+    assert isinstance(first, CameraRead)
+    assert isinstance(second, CameraRead)
+    assert (first.state, second.state) == (CarState.NEW, CarState.UPDATED)
+    assert [(each.image, each.is_plate_only) for each in first.pictures] == [(CAR, False)]
+    assert [(each.image, each.is_plate_only) for each in second.pictures] == [(PLATE, True)]
 
 
 def test_the_region_of_one_device() -> None:
     assert read(event(), region_of_interest=1) == NEW
-    with pytest.raises(NotAnprError, match="region of interest 1"):
+    with pytest.raises(NotAnprError):
         signals(event(), region_of_interest=2)
 
 
-@pytest.mark.parametrize("body", [{"heartbeat": 1}, {"event": "HeartBeat"}, {"type": "heartbeat"}])
+@pytest.mark.parametrize(
+    "body", [{"heartbeat": 1}, {"event": "HeartBeat"}, {"type": "keepalive"}, {"MAC_Address": "x"}]
+)
 def test_signs_of_life(body: dict[str, object]) -> None:
     assert signals(body) == [KeepAlive()]
 
@@ -216,6 +223,8 @@ def test_signs_of_life(body: dict[str, object]) -> None:
 def test_what_is_no_car() -> None:
     with pytest.raises(NotAnprError):
         signals({"event": "tampering"})
+    with pytest.raises(NotAnprError):
+        signals({"carState": "lost", "deviceID": "x"})
 
 
 @pytest.mark.parametrize(
@@ -224,6 +233,8 @@ def test_what_is_no_car() -> None:
         (b"", "body"),
         (b"hello", "body"),
         (form([]), "body"),
+        (b"[]", "body"),
+        (b"[[", "body"),
         (b"{", "body"),
         (b'--axis\r\nContent-Disposition: form-data; name="event"\r\n\r\n{\r\n--axis--', "event"),
         (event(carState="gone"), "carState"),

@@ -138,6 +138,16 @@ FIRMWARES = {
         ("Content-Type: image/jpeg", CAR),
         ("Content-Type: image/jpeg", PLATE),
     ),
+    "told by the event's ids": form(
+        ("Content-Type: application/xml", alert(
+            "<licensePlate>b-sm 1234</licensePlate><confidenceLevel>92.5</confidenceLevel>"
+            "<pictureInfoList><pictureInfo><pId>p1</pId><type>licensePlatePicture</type>"
+            "</pictureInfo><pictureInfo><pId>p2</pId><type>vehiclePicture</type></pictureInfo>"
+            "<pictureInfo><pId>p3</pId><type>detectionPicture</type></pictureInfo>"
+            "</pictureInfoList>")),
+        ("Content-Type: application/octet-stream\r\nContent-ID: p2", CAR),
+        ("Content-Type: application/octet-stream\r\nContent-ID: <p1>", PLATE),
+    ),
     "line feeds alone": form(
         ('Content-Disposition: form-data; name="anpr.xml"', alert()),
         ('Content-Disposition: form-data; name="plate"', PLATE),
@@ -245,6 +255,41 @@ def test_times(written: str, captured_at: datetime) -> None:
 def test_what_a_camera_sends_again_is_backfill(written: str, *, expected: bool) -> None:
     around = f"<eventType>ANPR</eventType><isDataRetransmission>{written}</isDataRetransmission>"
     assert read(alert(around=around)).is_backfill is expected
+
+
+def test_what_a_camera_marks_as_history_is_backfill() -> None:
+    for kind, expected in (("0", False), ("1", True)):
+        anpr = f"<licensePlate>AB1</licensePlate><alarmDataType>{kind}</alarmDataType>"
+        assert read(alert(anpr)).is_backfill is expected
+
+
+def test_the_plate_first_and_the_whole_later_are_no_repetition() -> None:
+    plate = "<licensePlate>AB1</licensePlate>"
+    assert read(alert(plate + "<hasMoreData>true</hasMoreData>")).read_id == "a0fe:first"
+    assert read(alert(plate + "<hasMoreData>false</hasMoreData>")).read_id == "a0fe"
+
+
+def test_the_letters_of_the_plate_s_country() -> None:
+    both = "<licensePlate>MUEAB1</licensePlate><originalLicensePlate>MÜ-AB 1</originalLicensePlate>"
+    found = read(alert(both + "<confidenceLevel>90</confidenceLevel>"))
+    assert (found.plate, found.alternatives) == ("MUEAB1", (("MÜAB1", 0.9),))
+    same = "<licensePlate>8กผ444</licensePlate><originalLicensePlate>8กผ444</originalLicensePlate>"
+    assert (read(alert(same)).plate, read(alert(same)).alternatives) == ("8กผ444", ())
+
+
+@pytest.mark.parametrize("name", ["plate", "plateNumber", "originalLicensePlate"])
+def test_where_old_firmware_writes_the_plate(name: str) -> None:
+    assert read(alert(f"<plateType>x</plateType><{name}>DW 111</{name}>")).plate == "DW111"
+    unknown = f"<licensePlate>unknown</licensePlate><{name}>unknown</{name}>"
+    assert read(alert(unknown)).plate is None
+
+
+@pytest.mark.parametrize("kind", ["pedestrian", "nonmotorVehicle"])
+def test_people_and_bicycles_are_no_cars(kind: str) -> None:
+    with pytest.raises(NotAnprError):
+        signals(alert(f"<licensePlate>AB1</licensePlate><vehicleType>{kind}</vehicleType>"))
+    bike = "<licensePlate>AB1</licensePlate><vehicleType>twoWheelVehicle</vehicleType>"
+    assert read(alert(bike)).plate == "AB1"
 
 
 def test_the_line_and_channel_of_one_device() -> None:
