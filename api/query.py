@@ -7,6 +7,7 @@ from api.bill_reads import BillQueries
 from api.global_ids import Node
 from api.quotes import QuoteQueries
 from api.request import Info
+from api.types.availability import AreaAvailability
 from api.types.passes import PassProduct
 from api.viewer import Viewer
 
@@ -37,3 +38,9 @@ class Query(QuoteQueries, BillQueries):
         """Return the products on sale for a place."""
         await info.context.driver_id()
         return await reads.pass_products(info.context, place_id)
+
+    @strawberry.field(description="How much room a place has for anybody, area by area.")
+    async def availability(self, info: Info, place_id: strawberry.ID) -> list[AreaAvailability]:
+        """Return how much room a place has."""
+        await info.context.driver_id()
+        return await reads.availability(info.context, place_id)

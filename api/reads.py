@@ -7,6 +7,7 @@ from uuid import UUID
 from api import bill_reads
 from api.global_ids import BILL_KIND, Node, decode_id, decode_keys, encode_id, read_id
 from api.request import RequestContext
+from api.types.availability import AreaAvailability
 from api.types.dispute import DISPUTE_KIND, Dispute, DisputeConnection, DisputeEdge
 from api.types.invoice import INVOICE_KIND, Invoice
 from api.types.mandate import Mandate
@@ -14,7 +15,7 @@ from api.types.page import PageInfo, require_page_size
 from api.types.passes import RIGHT_ID, Pass, PassProduct
 from api.types.plate import Plate, PlateClaim
 from api.types.session import Session, SessionConnection, SessionEdge
-from parking.flows import driver_view
+from parking.flows import driver_view, occupancy_desk
 from parking.flows.disputes import dispute_view
 from parking.flows.invoices import invoice_view
 from parking.flows.passes import pass_products as pass_product_flows
@@ -55,6 +56,13 @@ async def pass_products(context: RequestContext, place_id: str) -> list[PassProd
     operator_id, key = decode_keys(place_id, kind="Place", count=2, field="placeId")
     rows = await pass_product_flows.list_on_sale(context.parking, operator_id, key)
     return [PassProduct.of(row) for row in rows]
+
+
+async def availability(context: RequestContext, place_id: str) -> list[AreaAvailability]:
+    """Return how much room a place has, area by area."""
+    operator_id, place = decode_keys(place_id, kind="Place", count=2, field="placeId")
+    views = await occupancy_desk.show(context.parking, operator_id, place, with_stays=False)
+    return [AreaAvailability.of(view) for view in views]
 
 
 async def active_sessions(context: RequestContext, driver_id: UUID) -> list[Session]:

@@ -15,6 +15,7 @@ from api.staff.disputes import DisputeMutations, DisputeQueries
 from api.staff.invoices import InvoiceMutations, InvoiceQueries
 from api.staff.ledger import LedgerQueries
 from api.staff.money import MoneyMutations, MoneyQueries
+from api.staff.occupancy import OccupancyMutations, OccupancyQueries
 from api.staff.partners import PartnerMutations, PartnerQueries
 from api.staff.passes import PassMutations, PassQueries
 from api.staff.payments import PaymentMutations, PaymentQueries
@@ -38,6 +39,7 @@ class StaffQuery(
     PartnerQueries,
     DisputeQueries,
     MoneyQueries,
+    OccupancyQueries,
     PassQueries,
     PaymentQueries,
     PlaceQueries,
@@ -58,6 +60,7 @@ class StaffMutation(
     PartnerMutations,
     DisputeMutations,
     MoneyMutations,
+    OccupancyMutations,
     PassMutations,
     PaymentMutations,
     RateTableMutations,

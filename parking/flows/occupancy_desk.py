@@ -1,7 +1,8 @@
-"""What staff see of how full a place is, and what they set: counts, spaces kept, the sign's rules."""
+"""What staff see of how full a place is, and what they set: counts, kept spaces, the sign."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -45,33 +46,24 @@ class PoolView:
 
 @dataclass(frozen=True, slots=True)
 class AreaView:
-    """How full an area is.
-
-    Attributes:
-        public: None before its first car.
-    """
+    """How full an area is: what anybody may take, and what is kept for passes."""
 
     area: IdentifiedArea
-    public: PoolView | None
+    public: PoolView
     reserved: Sequence[PoolView]
 
-    @property
-    def free(self) -> int:
-        """Return how many spaces anybody may still take."""
-        return self.area.supply if self.public is None else self.public.free
 
-    @property
-    def is_full(self) -> bool:
-        """Return what the sign says."""
-        return self.public is not None and self.public.row.is_full
+async def show(
+    context: ParkingContext, operator_id: UUID, place_id: UUID, *, with_stays: bool = True
+) -> list[AreaView]:
+    """Return how full a place's areas are; few statements however many there are.
 
-
-async def show(context: ParkingContext, operator_id: UUID, place_id: UUID) -> list[AreaView]:
-    """Return how full a place's areas are; few statements however many there are."""
+    Counting the open stays reads all of them: only for who compares.
+    """
     async with context.database.begin() as unit:
         areas = await places.list_areas(unit, operator_id)
         pools = await repository.list_pools(unit, operator_id, [place_id])
-        stays = await session_rows.count_open(unit, operator_id, place_id)
+        stays = await session_rows.count_open(unit, operator_id, place_id) if with_stays else {}
         kept = {pool.specification_id for pool in pools if pool.specification_id is not None}
         keys = [(operator_id, specification_id) for specification_id in kept]
         products = await passes.find_products(unit, keys) if keys else {}
@@ -84,7 +76,8 @@ async def show(context: ParkingContext, operator_id: UUID, place_id: UUID) -> li
         )
         for pool in pools
     ]
-    return [_area_view(area, views) for area in areas if area.place_id == place_id]
+    now = context.clock.now()
+    return [_area_view(area, views, now) for area in areas if area.place_id == place_id]
 
 
 async def set_count(
@@ -235,13 +228,21 @@ async def _show_anew(unit: UnitOfWork, pool: SpacePool) -> None:
         await occupancy.tell_sign(unit, pool.operator_id, pool.area_id)
 
 
-def _area_view(area: IdentifiedArea, views: Sequence[PoolView]) -> AreaView:
+def _area_view(area: IdentifiedArea, views: Sequence[PoolView], now: datetime) -> AreaView:
     own = [view for view in views if view.row.area_id == area.id]
-    return AreaView(
-        area,
-        next((view for view in own if view.row.id == area.id), None),
-        [view for view in own if view.row.id != area.id],
-    )
+    public = next((view for view in own if view.row.id == area.id), None)
+    if public is None:
+        # It is made when the first car comes.
+        empty = SpacePool(
+            operator_id=area.operator_id,
+            id=area.id,
+            place_id=area.place_id,
+            area_id=area.id,
+            spaces=area.supply,
+            counted_at=now,
+        )
+        public = PoolView(empty, None, 0)
+    return AreaView(area, public, [view for view in own if view.row.id != area.id])
 
 
 def _checked_reason(reason: str) -> str:

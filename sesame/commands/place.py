@@ -14,6 +14,7 @@ from parking.places import service as places
 from parking.places.models import Direction
 from parking.tariffs import service as tariffs
 from sesame.commands.antennas import antenna_command
+from sesame.commands.occupancy import occupancy_app
 from sesame.commands.offline import offline_app
 from sesame.commands.vehicles import vehicles_app
 from sesame.settings import Settings
@@ -40,6 +41,7 @@ class _NewPlace:
 
 
 place_app.add_typer(vehicles_app, name="vehicles")
+place_app.add_typer(occupancy_app, name="occupancy")
 place_app.add_typer(offline_app, name="offline")
 place_app.command("antenna")(antenna_command)
 
