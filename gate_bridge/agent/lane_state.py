@@ -14,7 +14,7 @@ from gate_bridge.agent.journal import CurrentCar, Journal
 from gate_bridge.agent.reports import Reporter
 from gate_bridge.agent.seen_car import CarRead, SeenCar, better_read
 from gate_bridge.agent.server_time import ServerTime, steady_seconds
-from gate_bridge.wire.actions import BarrierEventKind, PresentationState
+from gate_bridge.wire.actions import BarrierEventKind, CommandStatus, PresentationState
 from gate_bridge.wire.limits import LIVE_S_MAX
 from parking.kit.clock import Clock
 from parking.kit.ids import new_id
@@ -25,6 +25,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 FULL_RETRY_S = 1.0
 # A car is through, or has backed out, before so many others were let in after it.
 CAUSES_MAX = 16
+PASSED_UNSEEN = "inferred: it was let through, and had left when the agent came back"
 # A little less than at the bridge: of a car that it finds too old, the agent must think so, too.
 PRESENTATION_AGE_MAX = timedelta(seconds=LIVE_S_MAX - 30)
 
@@ -75,7 +76,7 @@ class LaneState:
         if self._barrier.loop_occupied() and self.car is None:
             await self._car_came()
         elif not self._barrier.loop_occupied() and self.car is not None:
-            await self._car_left()
+            await self._car_left_unseen(self.car)
         self._mark()
 
     async def run(self) -> None:
@@ -199,6 +200,23 @@ class LaneState:
         await self._write(lambda: self._journal.end_presentation(event_id, body))
         self._report({"event": "cleared", "presentation_id": str(car.presentation_id)})
         self._wake(car=True)
+
+    async def _car_left_unseen(self, car: CurrentCar) -> None:
+        """Report a car that left while no agent ran; one that was let through has passed.
+
+        Where its arm is still up, the machine sees what became of it. A car that is wrongly said
+        to have passed gets out of no gate by it: its stay has ended, and the exit knows it not.
+        """
+        last = await self._journal.last_command()
+        await self._car_left()
+        is_over = self._barrier.position() not in {ArmPosition.UP, ArmPosition.MOVING}
+        if last is None or last.presentation_id != car.presentation_id or not is_over:
+            return
+        if last.status is CommandStatus.ACCEPTED:
+            self.raising(last.presentation_id, last.command_id)
+            await self.take(
+                Feedback(BarrierEventKind.PASSED, reason=PASSED_UNSEEN, cause=last.command_id)
+            )
 
     async def _barrier_event(self, feedback: Feedback, kind: BarrierEventKind) -> None:
         if kind is BarrierEventKind.MANUAL_OPEN:

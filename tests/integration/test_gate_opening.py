@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+import orjson
 import pytest
 
 from gate_bridge.agent.barrier import ArmPosition, Feedback
@@ -17,7 +18,7 @@ from gate_bridge.agent.lane_state import LaneState
 from gate_bridge.agent.opening import Opening
 from gate_bridge.agent.reports import silent
 from gate_bridge.agent.server_time import ServerTime
-from gate_bridge.wire.actions import OpenBarrier
+from gate_bridge.wire.actions import CommandStatus, OpenBarrier
 from gate_bridge.wire.errors import NotReadyError
 from parking.kit.clock import ManualClock
 from parking.kit.ids import new_id
@@ -185,6 +186,38 @@ async def test_after_a_kill_an_arm_that_is_not_down_counts_as_pulsed(
     edge.barrier.arm = arm
     assert await edge.obey() == ("accepted", None, True)
     assert edge.barrier.pulses == []
+
+
+@pytest.mark.parametrize(
+    ("status", "arm", "kinds"),
+    [
+        (CommandStatus.ACCEPTED, ArmPosition.DOWN, ["passed"]),
+        (CommandStatus.ACCEPTED, ArmPosition.UNKNOWN, ["passed"]),
+        # The machine sees what becomes of it.
+        (CommandStatus.ACCEPTED, ArmPosition.UP, []),
+        (CommandStatus.REJECTED, ArmPosition.DOWN, []),
+    ],
+)
+async def test_a_car_that_was_let_through_has_passed_when_the_agent_comes_back(
+    edge: Edge, status: CommandStatus, arm: ArmPosition, kinds: list[str]
+) -> None:
+    order = edge.order
+    await edge.journal.finish_command(order.command_id, order.presentation_id, status, None)
+    edge.barrier.occupied, edge.barrier.arm = False, arm
+    later = LaneState(edge.journal, edge.barrier, ServerTime(), ManualClock(ISSUED), silent)
+    await later.start()
+    assert later.car is None
+    events = [(event.action, orjson.loads(event.body)) for event in await edge.journal.queued(9)]
+    assert [body["state"] for action, body in events if action == "Presentation"] == [
+        "occupied",
+        "cleared",
+    ]
+    found = [body for action, body in events if action == "BarrierEvent"]
+    assert [body["kind"] for body in found] == kinds
+    for body in found:
+        assert body["presentation_id"] == str(order.presentation_id)
+        assert body["command_id"] == str(order.command_id)
+        assert body["reason"].startswith("inferred: ")
 
 
 async def test_after_a_kill_an_arm_that_is_down_is_pulsed_if_the_guards_hold(edge: Edge) -> None:
