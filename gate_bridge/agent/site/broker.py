@@ -205,6 +205,7 @@ class Broker:
         return topic in self._reply_topics
 
     async def _keep(self, client: MqttClient, message: aiomqtt.Message) -> None:
+        # Some brokers send retained messages only when they find the time.
         is_late = message.retain or not self._is_settled.is_set()
         told = DeviceMessage(
             target=message.topic.value,
