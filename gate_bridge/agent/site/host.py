@@ -15,6 +15,7 @@ from gate_bridge.agent.site.broker import Broker
 from gate_bridge.agent.site.device_access import ListenedDevice
 from gate_bridge.agent.site.device_line import DeviceLine
 from gate_bridge.agent.site.intake import Intake
+from gate_bridge.agent.site.lane_desk import REPLY_WINDOW_S
 from gate_bridge.agent.site.lane_host import LaneHost
 from gate_bridge.agent.site.listener import Listener
 from gate_bridge.agent.site.listener_server import ServedAt, serve_devices
@@ -39,18 +40,25 @@ class SiteHost:
     Args:
         connections: An HTTP protocol of the server that bounds headers and a request's time.
         report: Is told what happens on every lane.
+        reply_window_s: How long a camera waits for a reply that may open.
 
     Raises:
         InvalidInputError: naming the device or lane whose settings cannot be.
     """
 
     def __init__(
-        self, site: Site, connections: type[asyncio.Protocol], clock: Clock, report: Reporter
+        self,
+        site: Site,
+        connections: type[asyncio.Protocol],
+        clock: Clock,
+        report: Reporter,
+        reply_window_s: float = REPLY_WINDOW_S,
     ) -> None:
         self._site = site
         self._connections = connections
         self._clock = clock
         self._report = report
+        self._reply_window_s = reply_window_s
         self._drivers = check_site(site, clock)
         self.port: int | None = None
 
@@ -66,7 +74,7 @@ class SiteHost:
             store = await MessageStore.open(self._site.messages)
             stack.push_async_callback(store.close)
             lines = await self._lines(store)
-            intake = Intake(store, lines, self._clock)
+            intake = Intake(store, lines, self._clock, self._reply_window_s)
             brokers = self._brokers(intake)
             lanes = [self._lane(lane, lines, intake, brokers) for lane in self._site.lanes]
             for host in lanes:
