@@ -39,8 +39,6 @@ from parking.kit.errors import InvalidInputError
 SERIAL_CHARACTERS_MAX: Final = 64
 _OPTIONS: Final = ("clock", "licence")
 _LICENCES: Final = ("base64", "plain")
-# The second comes sooner, without pictures.
-_RESULTS: Final = ("ivs_result", "quick_ivs_result")
 _ARMS: Final = {0: Arm.DOWN, 1: Arm.UP}
 _ACCEPTED: Final = 200
 _OFF: Final = 0
@@ -68,7 +66,7 @@ class VzenithMqttDriver(PlainReply):
         kind = message.target.rstrip("/").rpartition("/")[2]
         body = decode_json(message.body)
         told = _told(body)
-        if kind in _RESULTS:
+        if kind == "ivs_result":
             alarm = told.at(PLATE).object()
             sent = Sent(_sent_at(body) or message.received_at, body.at("id").text() or None)
             return (camera_read(alarm, _licence(alarm, settings), message, settings, sent),)
@@ -78,6 +76,8 @@ class VzenithMqttDriver(PlainReply):
             return (_arm(told),)
         if kind == "keep_alive":
             return (KeepAlive(device_time=None if is_late(message) else _sent_at(body)),)
+        # `quick_ivs_result` is one of these: the same read comes at the same moment as
+        # `ivs_result`, with its pictures.
         raise NotAnprError(kind)
 
 

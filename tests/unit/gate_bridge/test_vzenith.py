@@ -206,12 +206,11 @@ def test_mqtt_may_write_it_plainly() -> None:
     assert read.plate == "AB12CD34"
 
 
-@pytest.mark.parametrize("kind", ["ivs_result", "quick_ivs_result"])
-def test_a_short_alarm_has_the_time_and_the_number_of_its_message(kind: str) -> None:
+def test_a_short_alarm_has_the_time_and_the_number_of_its_message() -> None:
     licence = base64.b64encode(b"B2109KLM").decode()
     result = {"license": licence, "confidence": 100, "direction": 4}
     alarm: dict[str, object] = {"AlarmInfoPlate": {"result": {"PlateResult": result}}}
-    (read,) = signals_of(kind, published(kind, alarm))
+    (read,) = signals_of("ivs_result", published("ivs_result", alarm))
     assert read == CameraRead(
         plate="B2109KLM",
         confidence=1.0,
@@ -219,6 +218,9 @@ def test_a_short_alarm_has_the_time_and_the_number_of_its_message(kind: str) -> 
         heading=Heading.TOWARDS,
         read_id="k1",
     )
+    # Said twice at the same moment: once without the pictures.
+    with pytest.raises(NotAnprError):
+        signals_of("quick_ivs_result", published("quick_ivs_result", alarm))
 
 
 def test_a_licence_that_is_not_base64_names_the_option() -> None:
