@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import pytest
@@ -18,10 +18,13 @@ from parking.flows.lane_types import (
     Lane,
     LaneEvent,
     ObservationMethod,
+    OfflineDecision,
+    PolicyPart,
     PresentationState,
     ReadSource,
 )
 from parking.kit.clock import Clock, ManualClock, SystemClock
+from parking.kit.errors import InvalidInputError
 from parking.kit.ids import new_id
 from parking.lanes.errors import EventOutOfOrderError, PresentationUnknownError
 from parking.lanes.service import COMMANDS_PER_PRESENTATION_MAX
@@ -65,6 +68,9 @@ async def fake_gate() -> AsyncGenerator[Gate]:
     ids = [new_id(clock.now()) for _ in range(4)]
     lane = Lane(ids[0], ids[1], ids[2], ids[3], Direction.ENTRY, "Entry")
     service.add_lane(lane, "token")
+    service.policies[lane.lane_id] = PolicyPart(
+        version=1, chunks=1, public_key=b"k" * 32, signature=b"s" * 64, data=b"policy"
+    )
     yield Gate(service, lane, clock)
 
 
@@ -170,6 +176,42 @@ async def test_a_rejected_order_is_renewed_a_limited_number_of_times(gate: Gate)
             gate.lane, pending.command_id, CommandState.REJECTED, "expired"
         )
     assert list(await gate.service.pending_commands(gate.lane, presentation_id)) == []
+
+
+async def test_what_a_gate_decided_by_itself_is_taken_once_and_without_gaps(gate: Gate) -> None:
+    presentation_id = await gate.arrive()
+    decision = OfflineDecision(
+        event=gate.event(),
+        presentation_id=presentation_id,
+        command_id=None,
+        is_open=False,
+        reason="ask_staff",
+        observation_id=None,
+        policy_version=1,
+        risk_minor=0,
+        occupied_at=gate.clock.now(),
+        clock_uncertainty_ms=None,
+    )
+    for _ in range(2):
+        assert await gate.service.record_offline_decision(gate.lane, decision) == 2
+    late = replace(decision, event=LaneEvent(gate.id(), 4, gate.clock.now()))
+    with pytest.raises(EventOutOfOrderError) as caught:
+        await gate.service.record_offline_decision(gate.lane, late)
+    assert caught.value.last_seq == 2
+    # It decided nothing that the bridge would have to carry out.
+    assert await gate.service.resume(gate.lane, presentation_id) is None
+
+
+async def test_a_policy_comes_in_parts_and_not_twice(gate: Gate) -> None:
+    for _ in range(2):
+        assert await gate.service.refresh_policy(gate.lane) == 1
+    first = await gate.service.policy_part(gate.lane, 0, 0)
+    assert (first.version, first.chunk, first.chunks) == (1, 0, 1)
+    assert (len(first.public_key), len(first.signature), bool(first.data)) == (32, 64, True)
+    known = await gate.service.policy_part(gate.lane, 1, 0)
+    assert known == PolicyPart(version=1)
+    with pytest.raises(InvalidInputError, match="chunk"):
+        await gate.service.policy_part(gate.lane, 0, 1)
 
 
 async def test_it_says_that_it_is_ready(gate: Gate) -> None:

@@ -146,6 +146,34 @@ async def test_a_kill_between_decision_and_pulse_is_finished_once(
     assert len(barrier.pulses) == (1 if arm is ArmPosition.DOWN else 0)
 
 
+async def test_an_arm_that_rose_meanwhile_is_not_pulsed_after_a_kill(tmp_path: Path) -> None:
+    barrier, steady = FlagBarrier(), Steady()
+    async with open_edge(tmp_path / "j.sqlite", barrier, steady) as edge:
+        await edge.takes(OPEN_LIST)
+        await edge.hears()
+        await edge.comes()
+        barrier.kills = True
+        with pytest.raises(KilledError):
+            await edge.decider.look()
+    barrier.kills = False
+    async with open_edge(tmp_path / "j.sqlite", barrier, steady) as edge:
+        barrier.arm = ArmPosition.MOVING
+        steady.now_s += 60
+        await edge.decider.look()
+        barrier.arm = ArmPosition.DOWN
+        await edge.decider.look()
+    assert barrier.pulses == []
+
+
+async def test_a_loop_that_was_freed_before_the_pulse_keeps_the_arm_down(
+    edge: OfflineEdge,
+) -> None:
+    await edge.comes()
+    edge.barrier.occupied = False
+    await edge.decider.look()
+    assert (edge.barrier.pulses, await edge.decisions()) == ([], [("open", "credit")])
+
+
 async def test_a_car_that_left_after_a_kill_is_not_opened_for(tmp_path: Path) -> None:
     barrier, steady = FlagBarrier(), Steady()
     async with open_edge(tmp_path / "j.sqlite", barrier, steady) as edge:
