@@ -58,13 +58,26 @@ class GateCredentials:
         Raises:
             InvalidInputError: the file holds no certificate.
         """
-        content = read_file(self._certificate)
-        try:
-            certificate = x509.load_pem_x509_certificate(content)
-        except ValueError as error:
-            raise InvalidInputError("certificate", f"{self._certificate} in PEM") from error
+        certificate = self._present()
         lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
         return certificate.not_valid_before_utc + lifetime * RENEW_AFTER
+
+    def trouble(self, now: datetime) -> str | None:
+        """Return why no bridge takes the certificate; None where nothing is known against it.
+
+        TLS ends a handshake without a word about the reason.
+        """
+        try:
+            certificate = self._present()
+        except (InvalidInputError, OSError) as error:
+            return str(error)
+        if now >= certificate.not_valid_after_utc:
+            return f"certificate: expired at {certificate.not_valid_after_utc}; enrol again"
+        if now < certificate.not_valid_before_utc:
+            return (
+                f"certificate: not valid before {certificate.not_valid_before_utc}; mind the clock"
+            )
+        return None
 
     def request(self) -> CertificateRequest:
         """Return the request for the next certificate; the same one until it is replaced.
@@ -83,6 +96,13 @@ class GateCredentials:
         key_pem = request.key_pem if self._key is None else b""
         write_private(self._certificate, certificate.encode("ascii") + key_pem)
         self._request = None
+
+    def _present(self) -> x509.Certificate:
+        content = read_file(self._certificate)
+        try:
+            return x509.load_pem_x509_certificate(content)
+        except ValueError as error:
+            raise InvalidInputError("certificate", f"{self._certificate} in PEM") from error
 
 
 def _add_authorities(path: Path, found_pem: str) -> None:

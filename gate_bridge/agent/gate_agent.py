@@ -134,7 +134,10 @@ class GateAgent:
             _log_defects(failures)
             lasting = any(_needs_a_person(failure) for failure in failures)
             tries = 0 if session is not None and session.ready.is_set() else tries + 1
-            self._report(_ended(failures))
+            ended = _ended(failures)
+            if tries and self._renewal is not None:
+                ended["error"] = self._renewal.trouble() or ended["error"]
+            self._report(ended)
             wait_tries = max(tries, _SLOW_TRIES) if lasting else tries
             await asyncio.sleep(full_jitter_s(wait_tries, self._options.reconnect_s_max))
 

@@ -63,6 +63,10 @@ class CertificateRenewal:
         self._report = report
         self._look_s = look_s
 
+    def trouble(self) -> str | None:
+        """Return why no bridge takes the certificate; None where nothing is known against it."""
+        return self._credentials.trouble(self._now())
+
     async def run(self, session: AskingSession) -> None:
         """Renew the certificate when it is time.
 

@@ -123,6 +123,20 @@ async def test_a_refused_renewal_costs_no_connection(
         assert serial_of(old.file) == old.serial
 
 
+async def test_an_agent_says_that_its_certificate_has_expired(town: GateTown) -> None:
+    playing = Playing()
+    async with town.bridge() as bridge:
+        late = await town.forged(town.lanes[0], valid=(timedelta(days=-91), timedelta(days=-1)))
+        journal = town.folder / "journal.sqlite"
+        chosen = options(town, bridge, late)
+        async with play_lane(chosen, journal, CLOCK, playing.reports.append):
+            await eventually(lambda: len(playing.told("disconnected")) > 0)
+        told = str(playing.told("disconnected")[0]["error"])
+        assert told.startswith("certificate: expired at ")
+        assert told.endswith("; enrol again")
+        assert await town.connections() == 0
+
+
 async def test_an_agent_trusts_no_bridge_of_another_authority(town: GateTown) -> None:
     playing = Playing()
     stranger = town.folder / "stranger.pem"
