@@ -21,6 +21,7 @@ from gate_bridge.identity_port import GateIdentity
 from gate_bridge.port import LaneService
 from gate_bridge.probes import Probes
 from gate_bridge.retry import call_once
+from gate_bridge.turns import Turns
 from gate_bridge.wire.limits import PATH_PREFIX, SUBPROTOCOLS
 from parking.flows.lane_types import Lane
 from parking.gates.errors import CertificateRefusedError
@@ -61,6 +62,7 @@ class Admission:
     """Checks path, version and identity.
 
     Args:
+        turns: For calls to the domain: a storm of connections leaves room for those that stand.
         identity: Knows certificates; None where agents show device tokens.
     """
 
@@ -68,10 +70,12 @@ class Admission:
         self,
         service: LaneService,
         probes: Probes,
+        turns: Turns,
         identity: GateIdentity | None = None,
     ) -> None:
         self._service = service
         self._probes = probes
+        self._turns = turns
         self._identity = identity
 
     async def process_request(
@@ -106,7 +110,8 @@ class Admission:
 
     async def _asked(self, lane_id: UUID, call: Callable[[], Awaitable[Lane]]) -> Lane:
         try:
-            return await call_once(call, _AUTHENTICATE_TIMEOUT_S)
+            async with self._turns.turn():
+                return await call_once(call, _AUTHENTICATE_TIMEOUT_S)
         except CertificateRefusedError as error:
             raise _certificate_refusal(lane_id, error.reason) from error
         except ParkingError as error:

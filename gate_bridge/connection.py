@@ -23,6 +23,7 @@ from gate_bridge.presentation import LaneTools
 from gate_bridge.registry import LaneRegistry
 from gate_bridge.renewal import renew
 from gate_bridge.retry import call_once
+from gate_bridge.turns import Turns
 from gate_bridge.wire import actions
 from gate_bridge.wire.calls import PendingCall
 from gate_bridge.wire.closing import GateCloseCode
@@ -74,6 +75,8 @@ class ConnectionTools:
     fleet: FleetHealth
     metrics: BridgeMetrics
     spawn: Spawn
+    greetings: Turns
+    policy_turns: Turns
     look_at_signs: Callable[[], None]
     identity: GateIdentity | None = None
 
@@ -99,7 +102,11 @@ class GateConnection:
         self._socket = socket
         self._link = Link(socket, tools.limits, "b")
         self._policies = LanePolicies(
-            tools.lane_tools.service, lane, tools.limits, tools.lane_tools.limits
+            tools.lane_tools.service,
+            lane,
+            tools.limits,
+            tools.lane_tools.limits,
+            tools.policy_turns,
         )
         self._connected: ConnectedLane | None = None
         self._superseded = False
@@ -136,7 +143,7 @@ class GateConnection:
             if greeting is not None and await self._greet(*greeting):
                 await self._serve_calls()
         except LinkClosedError as error:
-            _log.info("gate_disconnected", code=error.close_code, **self._names())
+            _log.info("gate_disconnected", code=error.close_code, lane_id=str(self.lane_id))
         finally:
             self._end()
 
@@ -209,10 +216,11 @@ class GateConnection:
             await self._link.close(GateCloseCode.LANE_MISMATCH, error.description)
             return False
         try:
-            connection = await call_once(
-                lambda: self._tools.lane_tools.service.connect(self._lane, self._tools.bridge),
-                _CONNECT_TIMEOUT_S,
-            )
+            async with self._tools.greetings.turn():
+                connection = await call_once(
+                    lambda: self._tools.lane_tools.service.connect(self._lane, self._tools.bridge),
+                    _CONNECT_TIMEOUT_S,
+                )
         except Exception as error:  # noqa: BLE001 - whatever failed, the agent comes again
             await self._link.refuse(call_id, wire_error(error, "Hello", self.lane_id))
             lasting = isinstance(error, ParkingError) and not error.retryable
@@ -252,8 +260,10 @@ class GateConnection:
         pokes = self._tools.pokes
         pokes.listen(self.lane_id, self._on_poke)
         self._tools.spawn(pokes.follow(self.lane_id))
-        self._tools.spawn(pokes.announce(self.lane_id, self.session_epoch))
-        _log.info("gate_connected", epoch=self.session_epoch, last_seq=last_seq, **self._names())
+        pokes.announce(self.lane_id, self.session_epoch)
+        _log.info(
+            "gate_connected", epoch=self.session_epoch, last_seq=last_seq, lane_id=str(self.lane_id)
+        )
 
     def _on_poke(self, newer_epoch: int | None) -> None:
         if newer_epoch is not None:
@@ -372,9 +382,6 @@ class GateConnection:
         self._tools.fleet.ended(self.lane_id, self.session_epoch, self._socket.close_code)
         self._tools.pokes.forget(self.lane_id, self._on_poke)
         self._tools.spawn(self._tools.pokes.follow(self.lane_id))
-
-    def _names(self) -> dict[str, str]:
-        return {"lane_id": str(self.lane_id)}
 
 
 def _call(message: Call | FrameMessage) -> Call:

@@ -22,7 +22,7 @@ CONNECTED = "LaneConnected"
 
 _WAIT_S = 1.0
 _PAUSE_S = 0.2
-_ANNOUNCE_TIMEOUT_S = 1.0
+_ANNOUNCE_TIMEOUT_S = 5.0
 
 OnPoke = Callable[[int | None], None]
 """Called with the epoch of a newer connection, or None for a plain poke."""
@@ -40,6 +40,8 @@ class LanePokes:
         self._valkey = valkey
         self._own = f"sesame:{{bridge:{bridge}}}"
         self._listeners: dict[str, OnPoke] = {}
+        self._unannounced: dict[str, bytes] = {}
+        self._has_news = asyncio.Event()
         self._subscription: Subscription | None = None
         self._outage = Outage("valkey lane pokes")
 
@@ -73,17 +75,31 @@ class LanePokes:
             else:
                 await subscription.remove(channel)
 
-    async def announce(self, lane_id: UUID, session_epoch: int) -> None:
-        """Tell the other bridge processes that a newer connection of the lane exists."""
+    def announce(self, lane_id: UUID, session_epoch: int) -> None:
+        """Tell the other bridge processes soon that a newer connection of the lane exists."""
         body = Poke(lane_id, CONNECTED, session_epoch).to_json()
-        try:
-            async with asyncio.timeout(_ANNOUNCE_TIMEOUT_S):
-                await self._valkey.publish(lane_channel(lane_id), body)
-        except VALKEY_FAILURES as error:
-            _log.warning("epoch_not_announced", lane_id=str(lane_id), error=repr(error))
+        self._unannounced[lane_channel(lane_id)] = body
+        self._has_news.set()
+
+    async def _announce_all(self) -> None:
+        """Publish what is to be announced: many lanes at a time, after a storm."""
+        while True:
+            await self._has_news.wait()
+            self._has_news.clear()
+            messages, self._unannounced = self._unannounced, {}
+            try:
+                async with asyncio.timeout(_ANNOUNCE_TIMEOUT_S):
+                    await self._valkey.publish_all(messages)
+            except VALKEY_FAILURES as error:
+                _log.warning("epochs_not_announced", lanes=len(messages), error=repr(error))
 
     async def run(self) -> None:
-        """Deliver pokes until cancelled."""
+        """Deliver pokes, and announce lanes, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._deliver_all())
+            group.create_task(self._announce_all())
+
+    async def _deliver_all(self) -> None:
         while True:
             subscription = self._valkey.subscription()
             try:

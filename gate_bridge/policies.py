@@ -10,11 +10,14 @@ import structlog
 from gate_bridge.options import ReadingLimits
 from gate_bridge.port import LaneService
 from gate_bridge.retry import call_once
+from gate_bridge.turns import Turns
 from gate_bridge.wire.limits import WireLimits
 from gate_bridge.wire.offline import FetchPolicy, FetchPolicyResult, PolicyAvailable
 from parking.flows.lane_types import Lane
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_PAUSE_S = 0.1
 
 Tell = Callable[[PolicyAvailable], Awaitable[object]]
 
@@ -23,12 +26,18 @@ class LanePolicies:
     """What the bridge does about the policy of one connection's lane."""
 
     def __init__(
-        self, service: LaneService, lane: Lane, wire: WireLimits, limits: ReadingLimits
+        self,
+        service: LaneService,
+        lane: Lane,
+        wire: WireLimits,
+        limits: ReadingLimits,
+        turns: Turns,
     ) -> None:
         self._service = service
         self._lane = lane
         self._wire = wire
         self._limits = limits
+        self._turns = turns
         self._is_stale = False
 
     def decided(self) -> None:
@@ -45,10 +54,13 @@ class LanePolicies:
             await asyncio.sleep(longest_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             longest_s = self._wire.policy_every_s
             try:
-                version = await call_once(
-                    lambda: self._service.refresh_policy(self._lane),
-                    self._limits.service_timeout_s,
-                )
+                async with self._turns.turn():
+                    version = await call_once(
+                        lambda: self._service.refresh_policy(self._lane),
+                        self._limits.service_timeout_s,
+                    )
+                    # With the turn held: between two lanes' policies there are cars to let through.
+                    await asyncio.sleep(_PAUSE_S)
                 if version:
                     await tell(PolicyAvailable(version=version))
             except Exception as error:  # noqa: BLE001 - the next turn may succeed; the lane goes on

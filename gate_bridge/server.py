@@ -35,6 +35,7 @@ from gate_bridge.retry import call_once
 from gate_bridge.signs import Signs
 from gate_bridge.timings import TimingsListener, log_timings
 from gate_bridge.tls import listener_tls
+from gate_bridge.turns import Turns
 from gate_bridge.valkey import Valkey
 from gate_bridge.wire.closing import GateCloseCode
 from gate_bridge.wire.limits import SUBPROTOCOLS
@@ -52,6 +53,11 @@ _HANDSHAKE_TIMEOUT_S = 30.0
 _TRUSTED_TIMEOUT_S = 10.0
 _WRITE_BYTES_MAX = 2**16
 _MESSAGES_QUEUED_MAX = 4
+# Of the ten connections to the database that a bridge has: cars need the others.
+_GREETINGS_AT_ONCE = 5
+# They are worked off in about 2 s, before an agent gives up; the rest come again by themselves.
+_GREETINGS_WAITING_MAX = 400
+_POLICIES_WAITING_MAX = 100_000
 _DRAIN_S = 5.0
 
 
@@ -85,7 +91,8 @@ class GateBridge:
         self._fleet = FleetHealth(service, self.name, clock, metrics)
         self._signs = Signs(service, registry.all, options.sign_look_s)
         self._probes = Probes(service, self._valkey, metrics)
-        self._admission = Admission(service, self._probes, self._identity)
+        greetings = Turns(_GREETINGS_AT_ONCE, _GREETINGS_WAITING_MAX)
+        self._admission = Admission(service, self._probes, greetings, self._identity)
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: Server | None = None
         self._probe_server: Server | None = None
@@ -101,6 +108,8 @@ class GateBridge:
             fleet=self._fleet,
             metrics=metrics,
             spawn=self._spawn,
+            greetings=greetings,
+            policy_turns=Turns(1, _POLICIES_WAITING_MAX),
             look_at_signs=self._signs.look,
             identity=self._identity,
         )

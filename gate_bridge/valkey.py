@@ -68,6 +68,13 @@ class Valkey:
         """Tell whoever listens at this moment."""
         await self._commands.publish(channel, message)
 
+    async def publish_all(self, messages: Mapping[str, bytes]) -> None:
+        """Tell whoever listens to each channel, with one round trip for all of them."""
+        pipeline = cast("Any", self._client).pipeline(transaction=False)
+        for channel, message in messages.items():
+            pipeline.publish(channel, message)
+        await pipeline.execute()
+
     def subscription(self) -> "Subscription":
         """Return a new subscription without channels."""
         return Subscription(cast("Any", self._client).pubsub(ignore_subscribe_messages=True))

@@ -128,7 +128,7 @@ async def _ground(plan: GatesPlan, migrate: Migrate, progress: Progress) -> Asyn
             open_context(read_settings(installation.environment), connections_max=CONNECTIONS_MAX)
         )
         progress("lanes", 0)
-        lanes = await furnish_fleet(context, plan.gates, lambda _: None)
+        lanes = await furnish_fleet(context, plan.gates, WARM_UP_CARS + plan.cars, lambda _: None)
         tls = None
         if plan.is_tls:
             progress("certificates", 0)

@@ -20,7 +20,8 @@ from parking.tariffs import service as tariffs
 from sesame.bench.town import CURRENCY, RATE_TABLE
 
 LANES_PER_PLACE: Final = 50
-SUPPLY: Final = 100_000
+# Twice the cars that gates taken at random bring, and some.
+SUPPLY_MIN: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,29 +49,29 @@ class FleetTls:
 
 
 async def furnish_fleet(
-    context: ParkingContext, count: int, on_made: Callable[[int], None]
+    context: ParkingContext, count: int, cars: int, on_made: Callable[[int], None]
 ) -> list[FleetLane]:
-    """Make an operator with as many places as `count` entry lanes need."""
+    """Make an operator with as many places as `count` entry lanes need, and room for the cars."""
+    supply = 2 * cars // -(-count // LANES_PER_PLACE) + SUPPLY_MIN
     async with context.database.begin() as unit:
         operator_id = places.add_operator(unit, "Bench Fleet").id
     lanes: list[FleetLane] = []
     while len(lanes) < count:
         wanted = min(LANES_PER_PLACE, count - len(lanes))
+        name = f"Place {len(lanes) // LANES_PER_PLACE + 1}"
         async with context.database.begin() as unit:
-            lanes += await _add_place(unit, operator_id, len(lanes) // LANES_PER_PLACE + 1, wanted)
+            lanes += await _add_place(unit, operator_id, name, supply, wanted)
         on_made(len(lanes))
     return lanes
 
 
 async def _add_place(
-    unit: UnitOfWork, operator_id: UUID, number: int, lanes: int
+    unit: UnitOfWork, operator_id: UUID, name: str, supply: int, lanes: int
 ) -> list[FleetLane]:
     zone: Any = RATE_TABLE["timezone"]
-    place = places.add_place(
-        unit, operator_id, name=f"Place {number}", timezone=zone, currency=CURRENCY
-    )
+    place = places.add_place(unit, operator_id, name=name, timezone=zone, currency=CURRENCY)
     await unit.session.flush()
-    area = places.add_area(unit, place, name="B1", supply=SUPPLY)
+    area = places.add_area(unit, place, name="B1", supply=supply)
     await unit.session.flush()
     made = [
         places.add_lane(unit, area, name=f"Entry {index + 1}", direction=Direction.ENTRY)
