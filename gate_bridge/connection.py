@@ -261,9 +261,7 @@ class GateConnection:
         pokes.listen(self.lane_id, self._on_poke)
         self._tools.spawn(pokes.follow(self.lane_id))
         pokes.announce(self.lane_id, self.session_epoch)
-        _log.info(
-            "gate_connected", epoch=self.session_epoch, last_seq=last_seq, lane_id=str(self.lane_id)
-        )
+        _log.info("gate_connected", epoch=self.session_epoch, lane_id=str(self.lane_id))
 
     def _on_poke(self, newer_epoch: int | None) -> None:
         if newer_epoch is not None:
