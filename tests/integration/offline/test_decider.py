@@ -235,6 +235,8 @@ async def test_a_relay_that_is_silent_is_not_tried_again(edge: OfflineEdge) -> N
     for _ in range(3):
         await edge.decider.look()
     assert edge.barrier.pulses == []
+    # Somebody raises the arm: not for this car.
+    edge.barrier.arm = ArmPosition.UP
     assert not edge.state.opened_for_current()
 
 
