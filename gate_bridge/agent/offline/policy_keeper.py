@@ -56,6 +56,7 @@ class PolicyKeeper:
         try:
             self.policy = await self._opened(stored.bundle, stored.signature, key)
         except PolicyRefusedError as error:
+            await self._store.distrust_policy()
             self._refuse(error)
 
     def version(self) -> int:

@@ -97,7 +97,7 @@ class OfflineStore:
     async def policy(self) -> StoredPolicy | None:
         """Return the policy that was stored last."""
         row = await self._one("SELECT version, bundle, signature FROM offline_policy")
-        return None if row is None else StoredPolicy(*row)
+        return StoredPolicy(*row) if row is not None and row[1] else None
 
     async def pinned_key(self) -> bytes | None:
         """Return the key that policies must be signed by; None before the first one."""
@@ -124,6 +124,14 @@ class OfflineStore:
             return True
 
         return await self._journal.transact(work)
+
+    async def distrust_policy(self) -> None:
+        """Let the bridge give the stored version again; an older one is refused as before."""
+
+        def work(connection: sqlite3.Connection, _append: Append) -> None:
+            connection.execute("UPDATE offline_policy SET version = version - 1, bundle = x''")
+
+        await self._journal.transact(work)
 
     async def forget_spent(self) -> None:
         """Let what is risked count anew."""

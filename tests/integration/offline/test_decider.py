@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -13,11 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gate_bridge.agent.barrier import ArmPosition
 from gate_bridge.agent.guards import Situation
 from gate_bridge.agent.journal import Append
-from gate_bridge.agent.offline.rules import Spent
+from gate_bridge.agent.offline.rules import Spent, Verdict
+from gate_bridge.agent.offline.store import Decided
 from gate_bridge.agent.opening import Opening
 from gate_bridge.wire.actions import OpenBarrier
 from gate_bridge.wire.fields import WireModel
-from gate_bridge.wire.offline import FetchPolicy, FetchPolicyResult
+from gate_bridge.wire.offline import FetchPolicy, FetchPolicyResult, OfflineReason
 from parking.kit.ids import new_id
 from parking.offline.bundle import Fallback, PolicyRefusedError, Right
 from tests.factories.policies import ISSUED, listed, policy, signed
@@ -301,9 +303,9 @@ async def test_a_policy_survives_a_restart_and_not_a_file_that_was_tampered_with
     tmp_path: Path,
 ) -> None:
     async with open_edge(tmp_path / "j.sqlite") as edge:
-        await edge.takes(OPEN_LIST)
+        await edge.takes(replace(OPEN_LIST, version=2))
     async with open_edge(tmp_path / "j.sqlite") as edge:
-        assert edge.keeper.policy == OPEN_LIST
+        assert edge.keeper.policy == replace(OPEN_LIST, version=2)
 
         def tamper(connection: sqlite3.Connection, _append: Append) -> None:
             connection.execute(
@@ -317,6 +319,32 @@ async def test_a_policy_survives_a_restart_and_not_a_file_that_was_tampered_with
         await edge.comes()
         await edge.decider.look()
         assert (edge.barrier.pulses, await edge.decisions()) == ([], [])
+    for _ in range(2):
+        async with open_edge(tmp_path / "j.sqlite") as edge:
+            assert edge.keeper.version() == 0
+            with pytest.raises(PolicyRefusedError):
+                await edge.takes(policy(version=1))
+    async with open_edge(tmp_path / "j.sqlite") as edge:
+        await edge.takes(policy(version=2))
+        assert edge.keeper.version() == 2
+
+
+async def test_of_two_decisions_about_one_car_the_second_is_not_written(
+    edge: OfflineEdge,
+) -> None:
+    presentation_id = await edge.comes()
+    closed = Decided(
+        presentation_id=presentation_id,
+        command_id=None,
+        event_id=new_id(ISSUED),
+        body="{}",
+        verdict=Verdict(is_open=False, reason=OfflineReason.ASK_STAFF),
+        plate_hash=None,
+        policy_version=1,
+    )
+    assert await edge.store.decide(closed)
+    assert not await edge.store.decide(replace(closed, event_id=new_id(ISSUED)))
+    assert [action for action, _ in await edge.events()].count("OfflineDecision") == 1
 
 
 class AnsweringBridge:
