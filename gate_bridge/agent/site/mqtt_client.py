@@ -31,7 +31,7 @@ class MqttLimits:
 
     Attributes:
         answer_s_max: Time the broker has for each answer, and for the connection itself.
-        keepalive_s: A broker that is silent for one and a half of it counts as away.
+        keepalive_s: A broker that is silent for twice as long counts as away.
         session_s: How long the broker keeps messages for us while we are away.
         unacknowledged_max: Messages that the broker sends before it waits for us.
         queue_max: Messages that wait here. Those sent with QoS 0 beyond it are dropped.
