@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from parking.kit.errors import InvalidInputError
+
 RULE_S_MAX = 600.0
+# Shorter than two looks of a slow relay, contacts would count as silent all the time.
+BLIND_S_MIN = 0.5
+OPERATOR_CHARACTERS_MAX = 64
+REASON_CHARACTERS_MAX = 200
 
 
 class ContactUse(StrEnum):
@@ -69,3 +75,15 @@ class Wiring:
     is_passage_inferred: bool = True
     hand_operator: str = "hand button"
     hand_reason: str = "opened at the barrier"
+
+    def __post_init__(self) -> None:
+        """Refuse what the wire would refuse later, when somebody has opened by hand."""
+        texts = (
+            ("hand_operator", self.hand_operator, OPERATOR_CHARACTERS_MAX),
+            ("hand_reason", self.hand_reason, REASON_CHARACTERS_MAX),
+        )
+        for name, text, characters_max in texts:
+            if not 0 < len(text) <= characters_max or not text.isprintable():
+                raise InvalidInputError(name, f"1 to {characters_max} characters on one line")
+        if self.blind_s_max < BLIND_S_MIN:
+            raise InvalidInputError("blind_s_max", f"{BLIND_S_MIN:g} at least")
