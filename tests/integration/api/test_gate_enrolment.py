@@ -253,3 +253,14 @@ async def test_what_was_decided_about_a_gate_cannot_be_rewritten(api: ApiWorld) 
     ):
         with pytest.raises(Exception, match="rows are never changed or deleted"):
             await api.lanes.rows_changed(statement)
+
+
+async def test_the_authority_is_made_once_and_its_key_is_sealed(api: ApiWorld) -> None:
+    made = await asyncio.gather(*(gate_identity.authority(api.lanes.context) for _ in range(3)))
+    assert len({authority.trusted_pem() for authority in made}) == 1
+    [row] = await api.lanes.rows("SELECT * FROM gate_authorities")
+    assert row["certificate"] == made[0].trusted_pem()
+    raw = made[0].key.private_numbers().private_value.to_bytes(32)
+    assert raw not in row["key_sealed"]
+    assert b"PRIVATE KEY" not in row["key_sealed"]
+    assert "private" not in repr(made[0]).lower()
