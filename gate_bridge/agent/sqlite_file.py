@@ -23,6 +23,8 @@ def connect(path: Path, schema: str) -> sqlite3.Connection:
     Raises:
         sqlite3.OperationalError: `locked`, where another process has it open.
     """
+    # Plates stand in it, and in what SQLite puts beside it: they belong to this user alone.
+    path.touch(mode=0o600)
     connection = sqlite3.connect(
         path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
     )

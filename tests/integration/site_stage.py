@@ -224,6 +224,7 @@ async def lane_stage(
     await intake.restore_inputs(CAMERA, seat)
     intake.seat(CAMERA, seat)
     await state.start()
+    desk.begin()
     tasks = [asyncio.create_task(state.run()), asyncio.create_task(desk.run())]
     try:
         yield LaneStage(

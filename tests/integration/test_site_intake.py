@@ -112,6 +112,8 @@ async def test_a_loop_that_a_device_reports_brings_the_car_and_is_known_after_a_
         car = stage.state.car
     async with lane_stage(tmp_path, has_loop=True) as stage:
         assert stage.state.car == car
+        await stage.send(plate="B777", confidence=0.97)
+        assert (await stage.told())[-1] == "B777"
         await stage.send(input=1, is_on=False)
         await stage.state.free.wait()
         assert (await stage.told())[-1] == "cleared"

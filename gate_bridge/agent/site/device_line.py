@@ -73,13 +73,18 @@ class DeviceLine:
         self.driver = driver
         self.health = DeviceHealth(clock_ahead_s=ahead_s)
         self._clock = DeviceClock(ahead_s)
+        self._turn = asyncio.Lock()
 
     async def read(self, kept: KeptMessage) -> Sequence[DeviceSignal]:
-        """Return what a message says.
+        """Return what a message says; a small one does not overtake a large one before it.
 
         Raises:
             UnreadableError: nothing.
         """
+        async with self._turn:
+            return await self._read(kept)
+
+    async def _read(self, kept: KeptMessage) -> Sequence[DeviceSignal]:
         self.health.counts["messages"] += 1
         self.health.last_signal_at = kept.message.received_at
         try:

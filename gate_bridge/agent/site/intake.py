@@ -13,6 +13,7 @@ from gate_bridge.agent.errors import DeviceUnknownError
 from gate_bridge.agent.machines.contacts import ContactUse
 from gate_bridge.agent.server_time import steady_seconds
 from gate_bridge.agent.site.car_steps import Ignoring
+from gate_bridge.agent.site.device_clock import LIVE_S_MAX
 from gate_bridge.agent.site.device_line import DeviceLine, UnreadableError
 from gate_bridge.agent.site.lane_desk import REPLY_WINDOW_S, LaneDesk, Machine
 from gate_bridge.agent.site.message_store import KeptInput, KeptMessage, MessageStore
@@ -235,6 +236,8 @@ class Intake:
         known_s = self._remembered_s.get(name)
         if known_s is None or abs(known_s - ahead_s) >= CLOCK_STEP_S:
             self._remembered_s[name] = ahead_s
+            if abs(ahead_s) > LIVE_S_MAX:
+                _log.warning("device_clock_wrong", device=name, ahead_s=round(ahead_s, 1))
             await self._store.remember_clock(name, ahead_s)
 
 

@@ -124,9 +124,15 @@ class LaneDesk:
         self._known: UUID | None = None
         self._raised_for: UUID | None = None
 
+    def begin(self) -> None:
+        """Take in the car that stood there already when the agent began."""
+        if self._lane.car is not None:
+            presentation_id = str(self._lane.car.presentation_id)
+            self.hear({"event": "presented", "presentation_id": presentation_id})
+
     def hear(self, report: Report) -> None:
         """Take in what the lane's agent reports; never waits."""
-        if report["event"] in {"presented", "cleared", "order", "barrier"}:
+        if report["event"] in {"presented", "cleared", "order", "barrier", "offline"}:
             self._reports.append(report)
             self._news.set()
 
@@ -188,7 +194,7 @@ class LaneDesk:
                 return self._presented(UUID(str(car)))
             case {"event": "cleared"}:
                 return self._cleared(UUID(str(car)))
-            case {"event": "order", "status": "accepted"}:
+            case {"event": "order", "status": "accepted"} | {"event": "offline", "choice": "open"}:
                 return self._raised(UUID(str(car)))
             case {"event": "barrier", "kind": "manual_open"}:
                 return [] if self._known is None else self._raised(self._known)

@@ -131,6 +131,7 @@ class LaneHost:
                 await self._intake.restore_inputs(name, seat)
             await stack.enter_async_context(machine)
             await stack.enter_async_context(agent)
+            desk.begin()
             following = asyncio.create_task(keep_running("desk", desk.run))
             stack.push_async_callback(stop_task, following)
             for name, seat in seats.items():

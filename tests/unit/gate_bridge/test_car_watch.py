@@ -106,6 +106,14 @@ class TestWithLoop:
         assert sight(watch, updated) == ["seen XYZ987"]
         assert sight(watch, seen("QQQ444", 2.5, car_id="8")) == ["ignored waits"]
 
+    def test_the_tracked_car_that_turns_round_is_reported_and_another_one_is_not(self) -> None:
+        watch = LoopWatch()
+        watch.loop(is_on=True, now_s=0)
+        sight(watch, seen("AAA111", 1, car_id="7"))
+        away = seen("AAA111", 2, car_id="7", state=CarState.UPDATED, heading=Heading.AWAY)
+        assert sight(watch, away) == ["seen AAA111"]
+        assert sight(watch, seen("BBB222", 3, car_id="8", heading=Heading.AWAY)) == ["ignored away"]
+
     def test_the_car_that_drove_through_is_not_taken_for_the_next_one(self) -> None:
         watch = LoopWatch()
         watch.loop(is_on=True, now_s=0)
