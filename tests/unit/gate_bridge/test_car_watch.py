@@ -146,6 +146,28 @@ class TestWithLoop:
         assert told(watch.loop(is_on=True, now_s=121)) == []
         assert sight(watch, seen("PARKED1", 122)) == ["ignored parked"]
 
+    def test_cars_that_back_out_make_nobody_a_parked_car(self) -> None:
+        watch = LoopWatch()
+        for index in range(4):
+            begin_s = index * 30.0
+            sight(watch, seen("QUEUES1", begin_s))
+            watch.loop(is_on=True, now_s=begin_s + 10)
+            sight(watch, seen(f"BACK{index}00", begin_s + 11))
+            watch.loop(is_on=False, now_s=begin_s + 15)
+        watch.loop(is_on=True, now_s=121)
+        assert sight(watch, seen("QUEUES1", 122)) == ["seen QUEUES1"]
+
+    def test_once_the_arm_rose_or_the_burst_is_over_another_plate_is_the_next_cars(self) -> None:
+        raised, slow = LoopWatch(), LoopWatch()
+        for watch in (raised, slow):
+            watch.loop(is_on=True, now_s=0)
+            sight(watch, seen("AAA111", 1, confidence=0.6))
+        raised.raised(2)
+        better = seen("BBB222", 3, heading=Heading.TOWARDS)
+        assert sight(raised, better) == ["ignored waits"]
+        assert sight(slow, seen("CCC333", 7.5, heading=Heading.TOWARDS)) == ["ignored waits"]
+        assert sight(slow, better) == ["seen BBB222"]
+
     def test_the_second_car_of_a_queue_gets_its_read_when_it_reaches_the_loop(self) -> None:
         watch = LoopWatch()
         watch.loop(is_on=True, now_s=0)
@@ -221,6 +243,28 @@ class TestWithCameraOnly:
         assert told(watch.passed(4.5)) == ["left passed"]
         assert told(watch.tick(5)) == []
         assert told(watch.tick(6)) == ["came", "seen BBB222"]
+
+    def test_a_car_that_comes_right_after_one_that_passed_waits_as_well(self) -> None:
+        watch = CameraWatch()
+        sight(watch, seen("AAA111", 0))
+        watch.raised(1)
+        watch.passed(3)
+        assert sight(watch, seen("BBB222", 4)) == ["ignored waits"]
+        assert told(watch.tick(6)) == ["came", "seen BBB222"]
+
+    def test_an_arm_that_closes_for_another_reason_ends_nobodys_stay(self) -> None:
+        watch = CameraWatch()
+        sight(watch, seen("AAA111", 0))
+        assert told(watch.passed(1)) == []
+        assert sight(watch, seen("AAA111", 2)) == ["ignored repeated"]
+
+    def test_a_car_that_never_leaves_is_parked_in_the_end(self) -> None:
+        watch = CameraWatch()
+        for at_s in range(0, 900, 100):
+            sight(watch, seen("AAA111", at_s))
+        assert told(watch.tick(899)) == []
+        assert told(watch.tick(900)) == ["left too_long"]
+        assert sight(watch, seen("AAA111", 950)) == ["ignored parked"]
 
     def test_another_plate_after_the_arm_rose_is_the_next_car(self) -> None:
         watch = CameraWatch()
