@@ -31,6 +31,14 @@ from tests.integration.gate_town import CLOCK, STAFF, GateTown, Shown, open_gate
 
 DAY = timedelta(days=1)
 CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
+# X509_V_ERR_… of OpenSSL, whose words change from one version to the next.
+VERIFY_ERRORS = {
+    7: "signature",
+    9: "not yet valid",
+    10: "expired",
+    18: "self-signed",
+    26: "purpose",
+}
 NOBODY = "redis://127.0.0.1:1"
 
 
@@ -63,7 +71,7 @@ async def refused(
 
 
 def why_not(town: GateTown, shown: Shown | None) -> str:
-    """Return why the listener's TLS refuses a certificate, in OpenSSL's words."""
+    """Return why the listener's TLS refuses a certificate."""
     server = listener_tls(
         town.folder / "bridge.pem", town.folder / "bridge.key", town.authority.trusted_pem()
     )
@@ -78,7 +86,7 @@ def why_not(town: GateTown, shown: Shown | None) -> str:
                 pass
             except ssl.SSLCertVerificationError as error:
                 assert end is listening
-                return error.verify_message
+                return VERIFY_ERRORS[error.verify_code]
             except ssl.SSLError as error:
                 assert end is listening
                 return str(error.reason)
@@ -128,17 +136,17 @@ async def test_tls_itself_refuses_what_no_gate_may_show(town: GateTown) -> None:
     async with town.bridge() as bridge:
         for wrong, told in (
             (None, "PEER_DID_NOT_RETURN_A_CERTIFICATE"),
-            (await town.forged(lane, valid=(-2 * DAY, -DAY)), "certificate has expired"),
-            (await town.forged(lane, valid=(DAY, 2 * DAY)), "certificate is not yet valid"),
+            (await town.forged(lane, valid=(-2 * DAY, -DAY)), "expired"),
+            (await town.forged(lane, valid=(DAY, 2 * DAY)), "not yet valid"),
             (
                 await town.forged(lane, usages=[SERVER]),
-                "unsuitable certificate purpose",
+                "purpose",
             ),
-            (await town.forged(lane, signer=stranger), "certificate signature failure"),
-            (town.own_signed(lane), "self-signed certificate"),
+            (await town.forged(lane, signer=stranger), "signature"),
+            (town.own_signed(lane), "self-signed"),
         ):
             assert why_not(town, wrong) == told
-            with structlog.testing.capture_logs() as logs, pytest.raises(InvalidMessage):
+            with structlog.testing.capture_logs() as logs, pytest.raises((InvalidMessage, OSError)):
                 async with town.connected(bridge, lane, wrong):
                     pass
             assert logs == []
