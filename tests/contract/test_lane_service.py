@@ -15,6 +15,7 @@ from parking.flows.lane_types import (
     CommandState,
     Direction,
     FrameUpload,
+    Heading,
     Lane,
     LaneEvent,
     ObservationMethod,
@@ -22,6 +23,8 @@ from parking.flows.lane_types import (
     PolicyPart,
     PresentationState,
     ReadSource,
+    ReadState,
+    TrackedCar,
 )
 from parking.kit.clock import Clock, ManualClock, SystemClock
 from parking.kit.errors import InvalidInputError
@@ -216,3 +219,33 @@ async def test_a_policy_comes_in_parts_and_not_twice(gate: Gate) -> None:
 
 async def test_it_says_that_it_is_ready(gate: Gate) -> None:
     assert await gate.service.ready()
+
+
+async def test_a_car_that_nobody_can_read_is_left_to_staff_and_decided_on_all_the_same(
+    gate: Gate,
+) -> None:
+    presentation_id = await gate.arrive()
+    for _ in range(2):
+        await gate.service.report_unreadable(gate.lane, presentation_id)
+    await gate.service.report_unreadable(gate.lane, gate.id())
+    assert await gate.service.resume(gate.lane, presentation_id) is None
+    decision = await gate.service.decide(gate.lane, presentation_id, READ, SOURCE)
+    assert decision.action is Action.OPEN
+
+
+async def test_areas_that_nobody_counted_are_not_full(gate: Gate) -> None:
+    asked = {(gate.lane.operator_id, gate.lane.area_id), (gate.id(), gate.id())}
+    assert await gate.service.full_areas(asked) == set()
+    assert await gate.service.full_areas(set()) == set()
+
+
+async def test_an_observation_may_say_how_its_car_drives(gate: Gate) -> None:
+    presentation_id = await gate.arrive()
+    for number, heading in enumerate(Heading, start=2):
+        car = TrackedCar(heading, ReadState.UPDATED, "271", is_backfill=heading is Heading.AWAY)
+        event = gate.event()
+        for _ in range(2):
+            seq = await gate.service.record_observation(
+                gate.lane, event, presentation_id, READ, "camera", car
+            )
+            assert seq == number
