@@ -233,7 +233,10 @@ def test_every_well_formed_message_is_read_exactly(
     message: tuple[bytes, str, list[tuple[str, str, bytes]]],
 ) -> None:
     raw, boundary, parts = message
-    for content_type in (f'multipart/form-data; boundary="{boundary}"', "multipart/mixed"):
+    headers = [f'multipart/form-data; boundary="{boundary}"']
+    if boundary.strip("-"):  # A line of dashes alone could be anything where no header names it.
+        headers.append("multipart/mixed")
+    for content_type in headers:
         read = read_parts(raw, content_type)
         assert [(part.name, part.filename, part.content) for part in read] == parts
 
