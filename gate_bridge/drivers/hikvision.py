@@ -4,7 +4,7 @@ Source: the maker's ISAPI guide for ANPR and recorded messages of firmware V5.4 
 namespace has changed twice, and NVRs write a prefix; names are therefore read without either.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, cast
 
@@ -71,7 +71,7 @@ class HikvisionDriver(PlainReply):
     def signals(self, message: DeviceMessage, settings: DeviceSettings) -> Sequence[DeviceSignal]:
         """Return what the message says."""
         parts = read_parts(message.body, message.headers.get("content-type", ""))
-        alerts = tuple(_alerts(parts))
+        alerts = _alerts(parts)
         told = [
             signal
             for alert in alerts
@@ -82,25 +82,26 @@ class HikvisionDriver(PlainReply):
         return told
 
 
-def _alerts(parts: Iterable[Part]) -> Iterator[XmlNode]:
-    documents = [part for part in parts if picture(part.content) is None]
+def _alerts(parts: Iterable[Part]) -> list[XmlNode]:
+    documents = [found for part in parts if (found := _document(part)) is not None]
     if not documents:
-        raise InvalidInputError("body", "a part with XML")
-    found = False
-    for document in documents:
-        if looks_like_xml(document.content):
-            root = read_xml(document.content, document.filename or document.name or "body")
-        elif document.content.lstrip()[:1] == b"{":
-            # As `parameterFormatType` JSON; without a name for the whole.
-            root = _node(_ALERT, decode_json(document.content).value)
-        else:
-            continue
-        found = True
-        yield from root.every(_ALERT)
-        if not any(root.every(_ALERT)):
-            raise NotAnprError(root.name)
-    if not found:
         raise InvalidInputError("body", "XML or JSON")
+    alerts = [alert for document in documents for alert in document.every(_ALERT)]
+    if not alerts:
+        raise NotAnprError(documents[0].name)
+    return alerts
+
+
+def _document(part: Part) -> XmlNode | None:
+    if picture(part.content) is not None:
+        return None
+    name = part.filename or part.name or "body"
+    if looks_like_xml(part.content):
+        return read_xml(part.content, name)
+    if part.content.lstrip().startswith(b"{"):
+        # As `parameterFormatType` JSON; without a name for the whole.
+        return _node(_ALERT, decode_json(part.content, name).value)
+    return None
 
 
 def _node(name: str, value: object) -> XmlNode:
