@@ -15,6 +15,7 @@ import pytest
 
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.reports import Report
+from gate_bridge.agent.site import camera_watch as camera_watch_module
 from gate_bridge.agent.site import intake as intake_module
 from gate_bridge.agent.site import lane_host as lane_host_module
 from gate_bridge.agent.site.host import SiteHost
@@ -23,6 +24,8 @@ from parking.flows.lane_types import Action, CommandState, DisplayText
 from parking.kit.clock import SystemClock
 from parking.plates.reads import PlateRead
 from sesame.http_connection import BoundedConnection
+from tests.contract.relay_stages import HttpLogic
+from tests.factories.http_device import HttpDevice, open_device
 from tests.integration.gate_stage import (
     PICTURE,
     TOKEN,
@@ -62,6 +65,24 @@ name = "exit"
 loop = "camera"
 token_file = "token"
 barrier = {{ driver = "none" }}
+
+[[device]]
+name = "camera-2"
+lane = "exit"
+driver = "generic"
+allow_from = ["127.0.0.0/8"]
+options = {{ plate = "plate", confidence = "score", confidence_full = 1 }}
+"""
+
+
+RELAY_LANE = """
+[[lane]]
+id = "{lane_id}"
+name = "exit"
+loop = "camera"
+token_file = "token"
+timing = {{ arm_rise_s = 0 }}
+barrier = {{ driver = "shelly", url = "{relay}", options = {{ inputs = false }} }}
 
 [[device]]
 name = "camera-2"
@@ -206,6 +227,32 @@ async def test_one_lane_that_cannot_begin_does_not_end_the_others(
 
 def read_of(plate: str) -> bytes:
     return orjson.dumps({"plate": plate, "score": 0.97})
+
+
+async def test_cars_in_a_lane_without_a_loop_are_let_in_one_after_the_other(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(camera_watch_module, "REOPEN_COOLDOWN_S", 0.1)
+    other, logic = make_lane(), HttpLogic()
+    stage.service.add_lane(other, TOKEN)
+    async with (
+        open_device(HttpDevice(logic.shelly)) as relay,
+        site(stage, RELAY_LANE.format(lane_id=other.lane_id, relay=relay.url)) as running,
+    ):
+        await running.until("connected", "exit")
+        await running.client.post("/devices/camera-2", content=read_of("C333"))
+        await running.until("barrier", "exit")
+        logic.outputs[0] = False
+        await running.client.post("/devices/camera-2", content=read_of("D444"))
+        await running.until("barrier", "exit", count=3)
+        assert logic.pulses == 2
+        assert [report["kind"] for report in running.reported("barrier", "exit")] == [
+            "pulsed",
+            "passed",
+            "pulsed",
+        ]
+        assert [plate for _, plate in stage.service.decide_calls] == ["C333", "D444"]
+        assert len(running.reported("presented", "exit")) == 2
 
 
 def refuse(presentation_id: UUID, read: PlateRead) -> tuple[Action, DisplayText]:

@@ -88,13 +88,23 @@ class CameraWatch:
             waiting = self._memory.next_car(now_s - READ_BEFORE_LOOP_S, self._may_begin)
             return [] if waiting is None else self._begin(waiting, now_s)
         if car.raised_s is not None:
-            is_over = now_s - car.raised_s >= PASSAGE_S
-            return self._leave(Leaving.PASSED, now_s) if is_over else []
+            return self._after_raise(car.raised_s, now_s)
         if now_s - car.began_s >= STAY_TOTAL_S:
             return self._stand_aside(car, Leaving.TOO_LONG, now_s)
         if now_s - self._seen_s >= self._stay_s:
             return self._leave(Leaving.NOT_SEEN, now_s)
         return []
+
+    def _after_raise(self, raised_s: float, now_s: float) -> list[Step]:
+        if now_s - raised_s >= PASSAGE_S:
+            return self._leave(Leaving.PASSED, now_s)
+        if self._cools_down(now_s):
+            return []
+        oldest_s = max(raised_s, now_s - READ_BEFORE_LOOP_S)
+        waiting = self._memory.next_car(oldest_s, self._may_begin)
+        if waiting is None:
+            return []
+        return self._leave(Leaving.NEXT_CAR, now_s) + self._begin(waiting, now_s)
 
     def _known(self, sighting: Sighting) -> Step | None:
         """Return what to do about a read that cannot be news; None for one that can."""

@@ -244,6 +244,15 @@ class TestWithCameraOnly:
         assert told(watch.tick(5)) == []
         assert told(watch.tick(6)) == ["came", "seen BBB222"]
 
+    def test_the_next_car_follows_where_nothing_tells_of_a_passage(self) -> None:
+        watch = CameraWatch()
+        sight(watch, seen("AAA111", 0))
+        sight(watch, seen("BEFORE1", 0.5))
+        watch.raised(1)
+        sight(watch, seen("BBB222", 4))
+        assert told(watch.tick(5.9)) == []
+        assert told(watch.tick(6)) == ["left next_car", "came", "seen BBB222"]
+
     def test_a_car_that_comes_right_after_one_that_passed_waits_as_well(self) -> None:
         watch = CameraWatch()
         sight(watch, seen("AAA111", 0))
@@ -276,6 +285,23 @@ class TestWithCameraOnly:
         watch = CameraWatch()
         sight(watch, seen("AAA111", 0))
         assert sight(watch, seen("BBB222", 1)) == ["ignored waits"]
+
+    def test_another_plate_later_waits_however_good_it_is(self) -> None:
+        watch = CameraWatch()
+        sight(watch, seen("AAA111", 0, confidence=0.6))
+        assert sight(watch, seen("BBB222", 7, heading=Heading.TOWARDS)) == ["ignored waits"]
+
+    def test_another_visit_is_the_cameras_word_unless_the_car_drove_through(self) -> None:
+        for is_raised, words in (
+            (True, ["ignored left_already"]),
+            (False, ["came", "seen AAA111"]),
+        ):
+            watch = CameraWatch()
+            sight(watch, seen("AAA111", 0, car_id="1"))
+            if is_raised:
+                watch.raised(1)
+            sight(watch, seen("AAA111", 2, car_id="1", state=CarState.LOST))
+            assert sight(watch, seen("AAA111", 10, car_id="2")) == words
 
     def test_of_three_plates_in_six_seconds_one_car_remains(self) -> None:
         watch = CameraWatch()
