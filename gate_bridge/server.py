@@ -37,7 +37,7 @@ from gate_bridge.timings import TimingsListener, log_timings
 from gate_bridge.tls import listener_tls
 from gate_bridge.turns import Turns
 from gate_bridge.valkey import Valkey
-from gate_bridge.wire.closing import GateCloseCode
+from gate_bridge.wire.closing import GateCloseCode, restart_reason
 from gate_bridge.wire.limits import SUBPROTOCOLS
 from parking.events.pokes import GATES_CHANNEL
 from parking.kit.clock import Clock
@@ -241,7 +241,8 @@ class GateBridge:
 
     async def _close_connections(self) -> None:
         if self._server is not None:
-            self._server.close(code=GateCloseCode.RESTART, reason="restart")
+            reason = restart_reason(len(self._tools.registry))
+            self._server.close(code=GateCloseCode.RESTART, reason=reason)
             await self._server.wait_closed()
 
     async def _drain(self) -> None:

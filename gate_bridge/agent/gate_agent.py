@@ -30,7 +30,7 @@ from gate_bridge.agent.reports import Report, Reporter
 from gate_bridge.agent.server_time import ServerTime
 from gate_bridge.agent.session import AGENT_VERSION, BridgeSession
 from gate_bridge.loops import keep_running, stop_task
-from gate_bridge.wire.closing import RETRY_SLOWLY
+from gate_bridge.wire.closing import RETRY_SLOWLY, retry_within_s
 from gate_bridge.wire.limits import SUBPROTOCOLS
 from gate_bridge.wire.link import LinkClosedError
 from parking.kit.clock import Clock
@@ -139,7 +139,8 @@ class GateAgent:
                 ended["error"] = self._renewal.trouble() or ended["error"]
             self._report(ended)
             wait_tries = max(tries, _SLOW_TRIES) if lasting else tries
-            await asyncio.sleep(full_jitter_s(wait_tries, self._options.reconnect_s_max))
+            hint_s = max(map(hinted_pause_s, failures), default=0.0)
+            await asyncio.sleep(full_jitter_s(wait_tries, self._options.reconnect_s_max, hint_s))
 
     async def _serve(self, session: BridgeSession, socket: ClientConnection) -> None:
         try:
@@ -213,6 +214,18 @@ def _needs_a_person(error: BaseException) -> bool:
             return error.close_code in RETRY_SLOWLY
         case _:
             return False
+
+
+def hinted_pause_s(error: BaseException) -> float:
+    """Return within how long the bridge wishes to be asked again; 0 where it does not say."""
+    match error:
+        case InvalidStatus():
+            told = error.response.headers.get("Retry-After", "")
+            return float(told) if told.isdecimal() else 0.0
+        case LinkClosedError():
+            return retry_within_s(error.reason)
+        case _:
+            return 0.0
 
 
 def _ended(failures: list[BaseException]) -> Report:

@@ -1,5 +1,6 @@
-"""Close codes of the gate wire."""
+"""Close codes of the gate wire, and when to come again."""
 
+import re
 from enum import IntEnum
 
 
@@ -26,3 +27,19 @@ RETRY_SLOWLY = frozenset(
     }
 )
 """Codes that a quick reconnect cannot mend: a person has to act first."""
+
+GREETINGS_PER_S = 150
+"""How many connections a bridge on one core takes in a second, with certificates and a database."""
+
+_HINT = re.compile(r"retry_within_s=(\d{1,4})\Z")
+
+
+def restart_reason(connections: int) -> str:
+    """Return the reason of a restart's close: so many are to come again one after the other."""
+    return f"restart; retry_within_s={connections // GREETINGS_PER_S}"
+
+
+def retry_within_s(reason: str) -> float:
+    """Return within how many seconds to come again, at random; 0 where a reason does not say."""
+    found = _HINT.search(reason)
+    return 0.0 if found is None else float(found[1])

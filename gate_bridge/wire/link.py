@@ -30,9 +30,10 @@ class LinkClosedError(ParkingError):
 
     code: ClassVar[str] = "LINK_CLOSED"
 
-    def __init__(self, close_code: int | None) -> None:
+    def __init__(self, close_code: int | None, reason: str = "") -> None:
         super().__init__(f"closed with {close_code}")
         self.close_code = close_code
+        self.reason = reason
 
 
 class Link:
@@ -59,7 +60,12 @@ class Link:
                 data = await self._socket.recv()
             except ConnectionClosed as error:
                 self.calls.abandon()
-                raise LinkClosedError(error.rcvd.code if error.rcvd else None) from error
+                told = error.rcvd
+                raise (
+                    LinkClosedError(None)
+                    if told is None
+                    else LinkClosedError(told.code, told.reason)
+                ) from error
             try:
                 call = await self._decoded(data)
             except WireError as error:
