@@ -185,6 +185,16 @@ async def test_chunks() -> None:
         assert at.intake.bodies == [XML]
 
 
+async def test_addresses_and_requests_as_devices_write_them() -> None:
+    async with site(open_device(), device("proven")) as at:
+        assert await at.curl("//devices/cam", "--path-as-is", body=XML) == 200
+        assert await at.curl("//devices/proven", "--path-as-is", *DIGEST, body=XML) == 200
+        assert await at.curl("/devices/cam/", "-X", "PUT", "--http1.0", body=XML) == 200
+        absolute = b"POST http://x/devices/cam HTTP/1.0\r\nContent-Length: 1\r\n\r\n1"
+        assert (await at.raw(absolute))[:15] == b"HTTP/1.1 200 OK"
+        assert at.intake.bodies == [XML, XML, XML, b"1"]
+
+
 async def test_the_answer_is_the_driver_s() -> None:
     async with site(open_device(driver=SayingDriver())) as at:
         assert await at.curl_reply("/devices/cam", body=b"1") == (200, b'{"opens": 0}')

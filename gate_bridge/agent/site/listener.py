@@ -220,7 +220,8 @@ def _inquiry(request: Request) -> Inquiry:
     return Inquiry(
         method=request.method,
         peer=request.client.host if request.client is not None else "",
-        path=scope["path"],
+        # Some devices put a slash before whatever was entered.
+        path="/" + scope["path"].lstrip("/"),
         target=(path + b"?" + query if query else path).decode("latin-1"),
         query=query.decode("latin-1"),
         authorization=request.headers.get("authorization", ""),
