@@ -39,6 +39,15 @@ def test_what_the_device_calls_late_measures_nothing() -> None:
     assert clock.ahead_s is None
 
 
+@pytest.mark.parametrize("pace_s", [1, 5])
+def test_a_slowly_emptied_memory_does_not_look_like_one_either(pace_s: int) -> None:
+    clock = DeviceClock(ahead_s=0.0)
+    for index in range(3):
+        taken_s = index if pace_s == 1 else index * 60
+        assert clock.judge(after(taken_s), after(700 + index * pace_s)).is_late
+    assert clock.ahead_s == 0.0
+
+
 def test_an_emptied_memory_does_not_look_like_a_clock_that_was_set_back() -> None:
     clock = DeviceClock(ahead_s=0.0)
     # Ten reads over ten minutes, sent within ten seconds.
