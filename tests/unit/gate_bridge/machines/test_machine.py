@@ -122,6 +122,20 @@ async def test_a_car_that_leaves_while_the_relay_is_slow_is_not_pulsed_for(
     assert at_loop.relay.pulses == []
 
 
+async def test_a_car_that_took_another_s_place_meanwhile_is_not_let_in_for_it(
+    at_loop: Lane,
+) -> None:
+    at_loop.relay.delay_s = 0.05
+    task = asyncio.create_task(at_loop.pulse())
+    await asyncio.sleep(0)
+    at_loop.contacts("loop- loop+")
+    # The agent knows of it by now: only the order still is for the car before.
+    await at_loop.told("loop_cleared", "loop_occupied")
+    with pytest.raises(BarrierError, match="changed"):
+        await task
+    assert at_loop.relay.pulses == []
+
+
 async def test_a_change_that_the_agent_has_not_heard_of_stops_its_order(at_loop: Lane) -> None:
     # The agent waits for its disk, and still believes in the car before.
     at_loop.contacts("loop- loop+")
@@ -202,6 +216,19 @@ async def test_the_arm_is_not_lowered_on_a_car(at_loop: Lane) -> None:
     assert at_loop.relay.lowered == 0
     at_loop.contacts("obstructed-")
     await until(at_loop, lowered=1)
+
+
+async def test_a_car_that_follows_at_the_last_moment_keeps_the_arm_up(at_loop: Lane) -> None:
+    await at_loop.pulse()
+    at_loop.contacts("arm_down- arm_up+ exit_loop+ loop- exit_loop-")
+    await at_loop.told("opening", "opened", "loop_cleared")
+    at_loop.steady.now_s += 1.0
+    at_loop.contacts("opened_by_hand-")
+    await at_loop.told("passed")
+    at_loop.contacts("exit_loop+")
+    await at_loop.told("tailgate")
+    await asyncio.sleep(0.01)
+    assert at_loop.relay.lowered == 0
 
 
 def wired() -> Wiring:
