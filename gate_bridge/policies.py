@@ -73,10 +73,10 @@ class LanePolicies:
             ParkingError: the domain does not answer, or there is no such part.
         """
         if self._is_stale and not wanted.chunk:
-            self._is_stale = False
             await call_once(
                 lambda: self._service.refresh_policy(self._lane), self._limits.service_timeout_s
             )
+            self._is_stale = False
         part = await call_once(
             lambda: self._service.policy_part(self._lane, wanted.have_version, wanted.chunk),
             self._limits.service_timeout_s,

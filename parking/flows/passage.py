@@ -97,7 +97,8 @@ async def _note_unbilled(unit: UnitOfWork, presentation: Presentation, event: Ba
     at = min(event.event.occurred_at, unit.now())
     if event.kind == PASSED:
         key = (presentation.operator_id, presentation.id)
-        return await offline.note_motion(unit, *key, passed_at=at)
+        is_known = await offline.note_motion(unit, *key, passed_at=at)
+        return is_known or await offline.let_through_by_hand(unit, *key, passed_at=at)
     if event.kind == BACKED_OUT:
         await offline.note_motion(
             unit, presentation.operator_id, presentation.id, is_withdrawn=True

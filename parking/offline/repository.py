@@ -20,6 +20,7 @@ from parking.offline.models import (
 WAITING_MAX: Final = 50
 DUE_MAX: Final = 50
 REVIEW_MAX: Final = 200
+BY_HAND: Final = "by_hand"
 OPEN_STATES: Final = (PassageState.PENDING, PassageState.UNMATCHED)
 
 _TAKE_DUE = text(
@@ -136,7 +137,33 @@ async def note_motion(
         .where(col(OfflinePassage.operator_id) == operator_id)
         .where(col(OfflinePassage.presentation_id) == presentation_id)
         .where(col(OfflinePassage.state).in_(OPEN_STATES))
+        # Without a plate there will be no stay.
+        .where(col(OfflinePassage.plate_index).is_not(None))
         .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    return (await unit.run(statement)).rowcount > 0
+
+
+async def let_through_by_hand(
+    unit: UnitOfWork, operator_id: UUID, presentation_id: UUID, *, passed_at: datetime
+) -> bool:
+    """Take a car that passed although its gate had stayed shut for one that was let through.
+
+    Returns whether there is a decision about it, and its plate was read.
+    """
+    statement = (
+        update(OfflinePassage)
+        .where(col(OfflinePassage.operator_id) == operator_id)
+        .where(col(OfflinePassage.presentation_id) == presentation_id)
+        .where(col(OfflinePassage.state) == PassageState.KEPT_CLOSED)
+        .where(col(OfflinePassage.plate_index).is_not(None))
+        .values(
+            state=PassageState.PENDING,
+            reason=BY_HAND,
+            passed_at=passed_at,
+            next_try_at=unit.now(),
+        )
         .execution_options(synchronize_session=False)
     )
     return (await unit.run(statement)).rowcount > 0

@@ -178,6 +178,9 @@ async def _give_up(context: ParkingContext, due: OfflinePassage) -> None:
         item = await repository.find_passage(unit, due.operator_id, due.id)
         if item is None or item.state != PassageState.PENDING or item.direction != Direction.EXIT:
             return
+        if not _is_overdue(item, unit.now()):
+            item.next_try_at = item.received_at + rules.SETTLE_AFTER
+            return
         found = await applying.find_read(unit, item)
         match = None
         if found is not None and item.plate_index is not None:

@@ -207,6 +207,23 @@ async def test_a_gate_that_stayed_shut_changes_no_stay(world: LaneWorld) -> None
     assert session_id is not None
 
 
+async def test_a_car_that_a_person_let_out_is_billed_like_any_other(world: LaneWorld) -> None:
+    await world.drive_in()
+    box = OfflineLaneBox(world, world.exit)
+    at = world.clock.now() + minutes(31)
+    presentation_id = box.come(at)
+    box.decide(at + timedelta(seconds=2), presentation_id, PLATE, is_open=False)
+    for number, kind in enumerate(("manual_open", "opened", "passed", "cleared")):
+        box.add(kind, at + minutes(1 + number), presentation_id)
+    world.wait(hours=1)
+    await box.send()
+    assert await reconcile.sweep(world.context) == 1
+    assert [(state, left) for _, left, state in await stays(world)] == [("left", at + minutes(3))]
+    assert await bills(world) == [(1000, "owed")]
+    [row] = await world.rows("SELECT state, reason FROM offline_passages")
+    assert (row["state"], row["reason"]) == ("applied", "by_hand")
+
+
 async def test_a_car_without_a_plate_is_left_for_staff(world: LaneWorld) -> None:
     box = OfflineLaneBox(world, world.entry)
     box.visit(None, world.clock.now())

@@ -77,9 +77,9 @@ def test_a_restart_of_the_process_loses_nothing() -> None:
     assert abs(now.at - (ISSUED + HOUR)) < timedelta(seconds=1)
 
 
-def rebooted(wall: datetime) -> EdgeTime:
+def rebooted(wall: datetime, steady_s: float = 20.0) -> EdgeTime:
     anchor = Machine(ISSUED).hears(ISSUED)
-    after = Machine(wall, steady_s=20.0, boot_id="boot-2")
+    after = Machine(wall, steady_s=steady_s, boot_id="boot-2")
     after.clock.anchor = anchor
     return after.clock.read()
 
@@ -88,6 +88,12 @@ def test_after_a_reboot_the_wall_clock_counts_and_nobody_says_how_right_it_is() 
     now = rebooted(ISSUED + HOUR)
     assert (now.is_usable, now.uncertainty_s) == (True, None)
     assert abs(now.at - (ISSUED + HOUR)) < timedelta(seconds=1)
+
+
+def test_a_steady_clock_of_another_start_says_nothing() -> None:
+    now = rebooted(ISSUED + 3 * HOUR, steady_s=1000.0 + 3600)
+    assert now.uncertainty_s is None
+    assert abs(now.at - (ISSUED + 3 * HOUR)) < timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("wall", [ISSUED - TEN_MINUTES, ISSUED + timedelta(hours=73)])
