@@ -99,8 +99,8 @@ def is_better(new: Sighting, old: Sighting | None) -> bool:
         return (new.plate, new.read.heading) != (old.plate, old.read.heading) or (
             new.read.confidence > old.read.confidence
         )
-    is_known_now = old.read.heading is Heading.UNKNOWN and new.read.heading is not Heading.UNKNOWN
-    return new.read.confidence > old.read.confidence or (new.plate == old.plate and is_known_now)
+    turns = new.read.heading not in {Heading.UNKNOWN, old.read.heading}
+    return new.read.confidence > old.read.confidence or (new.plate == old.plate and turns)
 
 
 def fits_better(new: Sighting, old: Sighting | None) -> bool:

@@ -129,7 +129,7 @@ class LoopWatch:
     def _judge(self, sighting: Sighting) -> Step:
         car = self._car
         best = None if car is None else car.best
-        if sighting.read.heading is Heading.AWAY and not _corrects(sighting, best):
+        if sighting.read.heading is Heading.AWAY and not _is_known(sighting, best):
             return ReadIgnored(sighting, Ignoring.AWAY)
         if car is None:
             return self._before_loop(sighting)
@@ -173,11 +173,9 @@ class LoopWatch:
         return has_passed or sighting.read.heading is not Heading.TOWARDS
 
 
-def _corrects(sighting: Sighting, best: Sighting | None) -> bool:
-    """Return whether the read is of the tracked car that was reported."""
-    return (
-        best is not None
-        and sighting.device == best.device
-        and sighting.read.car_id is not None
-        and sighting.read.car_id == best.read.car_id
-    )
+def _is_known(sighting: Sighting, best: Sighting | None) -> bool:
+    """Return whether the read is certainly of the car that was reported."""
+    if best is None or sighting.plate == best.plate:
+        return best is not None
+    is_tracked = sighting.read.car_id is not None and sighting.device == best.device
+    return is_tracked and sighting.read.car_id == best.read.car_id

@@ -114,6 +114,16 @@ class TestWithLoop:
         assert sight(watch, away) == ["seen AAA111"]
         assert sight(watch, seen("BBB222", 3, car_id="8", heading=Heading.AWAY)) == ["ignored away"]
 
+    def test_a_car_that_turns_round_under_the_same_plate_is_reported_each_time(self) -> None:
+        watch = LoopWatch()
+        watch.loop(is_on=True, now_s=0)
+        assert sight(watch, seen("AAA111", 1, heading=Heading.TOWARDS)) == ["seen AAA111"]
+        back = seen("AAA111", 2, heading=Heading.AWAY, confidence=0.8)
+        assert sight(watch, back) == ["seen AAA111"]
+        assert sight(watch, seen("AAA111", 3, confidence=0.8)) == ["ignored repeated"]
+        again = seen("AAA111", 4, heading=Heading.TOWARDS, confidence=0.8)
+        assert sight(watch, again) == ["seen AAA111"]
+
     def test_the_car_that_drove_through_is_not_taken_for_the_next_one(self) -> None:
         watch = LoopWatch()
         watch.loop(is_on=True, now_s=0)
