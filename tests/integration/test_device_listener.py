@@ -250,7 +250,7 @@ async def test_headers_that_do_not_come(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 async def test_a_body_that_trickles_in() -> None:
-    times = ListenerTimes(body_s=0.1, place_s=5)
+    times = ListenerTimes(body_s=0.3, place_s=5)
     async with site(open_device(), times=times) as at:
         head = b"POST /devices/cam HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
         slow, unknown = await asyncio.gather(
