@@ -141,7 +141,7 @@ class Broker:
             if reply_topic not in self._answered:
                 # A lane that began after this connection did.
                 self._reply_topics.add(reply_topic)
-                await client.subscribe(reply_topic, _REPLY_QOS)
+                await client.subscribe(reply_topic, _REPLY_QOS, timeout=timeout_s)
                 self._answered.add(reply_topic)
             await client.publish_live(topic, body, expires_s=max(1, int(timeout_s)))
         except aiomqtt.MqttError:
