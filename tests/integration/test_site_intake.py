@@ -13,7 +13,7 @@ from gate_bridge.agent import lane_state as lane_state_module
 from gate_bridge.agent.errors import BarrierError, DeviceUnknownError, JournalFullError
 from gate_bridge.agent.site import message_store as store_module
 from gate_bridge.drivers.port import DeviceMessage
-from parking.kit.clock import SystemClock
+from parking.kit.clock import ManualClock, SystemClock
 from tests.integration.site_stage import LaneStage, lane_stage, permit
 
 NOW = SystemClock().now()
@@ -97,6 +97,51 @@ async def test_a_clock_that_is_ten_minutes_wrong_costs_no_read(
         shown = stage.clock.now() + timedelta(seconds=wrong_s - 60)
         await stage.send(plate="C333", captured_at=shown.isoformat())
         assert (await stage.told())[-1] == "late C333"
+
+
+async def test_a_read_that_was_acted_on_too_late_says_nothing_of_now(tmp_path: Path) -> None:
+    clock = ManualClock(NOW)
+    async with lane_stage(tmp_path, clock=clock) as stage:
+        stored_id = await stage.keep(plate="B777")
+        clock.advance(timedelta(seconds=11))
+        await stage.intake.act(stored_id)
+        await stage.intake.close()
+        assert await stage.told() == ["late B777"]
+
+
+async def test_what_a_contact_said_before_a_restart_is_not_replayed(tmp_path: Path) -> None:
+    async with lane_stage(tmp_path, has_loop=True) as stage:
+        await stage.keep(input=1, is_on=True)
+    async with lane_stage(tmp_path, has_loop=True) as stage:
+        await stage.intake.replay()
+        assert (stage.machine.told, await stage.store.waiting()) == ([], [])
+
+
+async def test_while_a_lane_is_down_its_reads_are_kept_and_told_later(tmp_path: Path) -> None:
+    async with lane_stage(tmp_path) as stage:
+        seat = stage.intake.unseat("camera")
+        assert await stage.send(plate="B777") is False
+        assert (await stage.told(), len(await stage.store.waiting())) == ([], 1)
+        assert seat is not None
+        stage.intake.seat("camera", seat)
+        await stage.intake.replay()
+        assert await stage.told() == ["late B777"]
+
+
+async def test_a_read_that_the_lane_could_not_write_down_is_told_when_it_can(
+    tmp_path: Path,
+) -> None:
+    async with lane_stage(tmp_path) as stage:
+        await stage.send(plate="B777", read_id="1")
+        journal = stage.journal._connection  # pyright: ignore[reportPrivateUsage]
+        await asyncio.to_thread(limit_pages, journal, spare=0)
+        await fill(stage)
+        await stage.send(plate="B777", confidence=0.99, read_id="2")
+        assert len(await stage.store.waiting()) == 1
+        await asyncio.to_thread(limit_pages, journal, spare=10_000)
+        await stage.intake.replay()
+        assert (await stage.told())[-1] == "late B777"
+        assert await stage.store.waiting() == []
 
 
 async def test_a_loop_that_a_device_reports_brings_the_car_and_is_known_after_a_restart(

@@ -98,9 +98,9 @@ class Intake:
             if kept.device == name and kept.at >= oldest:
                 _tell(seat, InputSignal(number=kept.number, is_on=kept.is_on))
 
-    def unseat(self, name: str) -> None:
+    def unseat(self, name: str) -> Seat | None:
         """Take a device's place away: its lane ended. What it sends is kept meanwhile."""
-        self._seats.pop(name, None)
+        return self._seats.pop(name, None)
 
     async def keep(self, device_name: str, message: DeviceMessage) -> UUID:
         """Store a message durably; return the id that `act` takes.
