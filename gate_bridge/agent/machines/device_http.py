@@ -8,6 +8,8 @@ not taken from the network when we stop waiting is thrown away by our kernel, no
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
+from ssl import SSLContext
 from urllib.parse import urlsplit
 
 import httpx
@@ -80,8 +82,7 @@ class DeviceConnection:
             auth=httpx.DigestAuth(address.username, address.password) if address.username else None,
             headers=UNPACKED,
             transport=httpx.AsyncHTTPTransport(
-                # Cameras have self-made certificates; Digest does not show them the password.
-                verify=False,
+                verify=_unverified(),
                 limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
                 trust_env=False,
                 socket_options=socket_options(),
@@ -151,6 +152,12 @@ class DeviceConnection:
         del request
         if self._guard is not None:
             self._guard()
+
+
+@cache
+def _unverified() -> SSLContext:
+    # Cameras have self-made certificates; Digest does not show them the password.
+    return httpx.create_ssl_context(verify=False, trust_env=False)
 
 
 def _name(error: BaseException) -> str:

@@ -242,9 +242,12 @@ class LaneMachine:
             try:
                 await self._relay.watch(self._input)
             except BarrierError as error:
-                tries = 0 if self._looked.is_set() else tries + 1
+                was_heard, tries = self._looked.is_set(), tries + 1
                 self._looked.clear()
-                _log.warning("relay_silent", error=str(error))
+                if was_heard or tries == 1:
+                    # Once: a relay may be away for days.
+                    tries = 1
+                    _log.warning("relay_silent", error=str(error))
             await asyncio.sleep(full_jitter_s(tries, WATCH_PAUSE_S_MAX))
 
     def _input(self, number: int, is_on: bool) -> None:  # noqa: FBT001 - as relays tell it

@@ -3,11 +3,13 @@
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gate_bridge.agent.server_time import steady_seconds
 from gate_bridge.agent.service_notice import ServiceNotice
 from gate_bridge.agent.stall import StallWatch
 
@@ -23,6 +25,13 @@ class Steady:
 @pytest.fixture
 def steady() -> Steady:
     return Steady()
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="only Linux has such a clock")
+def test_the_steady_clock_counts_while_the_machine_sleeps() -> None:
+    before_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+    now_s = steady_seconds()
+    assert before_s <= now_s <= time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def test_a_loop_that_turns_is_settled(steady: Steady) -> None:
