@@ -70,14 +70,19 @@ async def refused(
     return str(found["reason"])
 
 
-def why_not(town: GateTown, shown: Shown | None) -> str:
-    """Return why the listener's TLS refuses a certificate."""
+def why_not(
+    town: GateTown, shown: Shown | None, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
+) -> str:
+    """Return why the listener's TLS refuses a client, or what it speaks with it."""
     server = listener_tls(
         town.folder / "bridge.pem", town.folder / "bridge.key", town.authority.trusted_pem()
     )
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     listening = server.wrap_bio(to_server, to_client, server_side=True)
-    asking = town.client(shown).wrap_bio(to_client, to_server, server_hostname="127.0.0.1")
+    client = town.client(shown)
+    client.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    client.maximum_version = version
+    asking = client.wrap_bio(to_client, to_server, server_hostname="127.0.0.1")
     for _ in range(4):
         for end in (asking, listening):
             try:
@@ -90,7 +95,7 @@ def why_not(town: GateTown, shown: Shown | None) -> str:
             except ssl.SSLError as error:
                 assert end is listening
                 return str(error.reason)
-    return "let through"
+    return str(asking.version())
 
 
 async def test_a_certificate_lets_in_without_any_token(town: GateTown) -> None:
@@ -150,7 +155,9 @@ async def test_tls_itself_refuses_what_no_gate_may_show(town: GateTown) -> None:
                 async with town.connected(bridge, lane, wrong):
                     pass
             assert logs == []
-        assert why_not(town, await town.enrolled(lane)) == "let through"
+        mine = await town.enrolled(lane)
+        assert why_not(town, mine) == "TLSv1.3"
+        assert why_not(town, mine, ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
         assert await town.connections() == 0
 
 
