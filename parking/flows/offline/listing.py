@@ -27,7 +27,7 @@ from parking.sessions.service import PLATE_CONTEXT as SESSION_CONTEXT
 from parking.tariffs import service as tariffs
 
 # Pricing thousands of stays must not keep other lanes' events waiting.
-PRICED_AT_ONCE_MAX: Final = 50
+PRICED_AT_ONCE_MAX: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +47,38 @@ class Listed:
     limit_minor: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    currency: str
+    until: datetime
+    opens_unpaid: bool
+
+
 async def list_plates(
-    unit: UnitOfWork, lane: Lane, *, zone: ZoneInfo, currency: str, until: datetime
+    unit: UnitOfWork,
+    lane: Lane,
+    *,
+    zone: ZoneInfo,
+    currency: str,
+    until: datetime,
+    opens_unpaid: bool,
 ) -> dict[UUID, Listed]:
     """Return what a lane has to know of plates until its policy ends, by plate.
 
     At an exit a stay that is under way says more than a pass does: it is what is to be paid.
+
+    Args:
+        unit: The transaction.
+        lane: Whose policy it is.
+        zone: The place's.
+        currency: The place's.
+        until: When the policy ends.
+        opens_unpaid: Whether the lane lets out whoever owes: then it must know how much.
     """
     found: dict[UUID, Listed] = {}
     if lane.direction == Direction.EXIT:
-        found |= await _stays(unit, lane, currency=currency, until=until)
+        terms = _Terms(currency, until, opens_unpaid)
+        found |= await _stays(unit, lane, terms)
     for index, listed in (await _passes(unit, lane, zone, until)).items():
         found.setdefault(index, listed)
     if lane.direction == Direction.ENTRY:
@@ -99,15 +121,13 @@ async def _passes(
     return found
 
 
-async def _stays(
-    unit: UnitOfWork, lane: Lane, *, currency: str, until: datetime
-) -> dict[UUID, Listed]:
+async def _stays(unit: UnitOfWork, lane: Lane, terms: _Terms) -> dict[UUID, Listed]:
     stays = await open_stays.list_stays(unit, lane.operator_id, lane.place_id)
     if not stays:
         return {}
     bills = await payments.find_bills_of(unit, [(stay.operator_id, stay.id) for stay in stays])
     drivers = await plates.active_drivers(unit, {stay.plate_index for stay in stays})
-    credit_left = await _credit_left(unit, lane, currency, set(drivers.values()))
+    credit_left = await _credit_left(unit, lane, terms.currency, set(drivers.values()))
     found: dict[UUID, Listed] = {}
     for number, stay in enumerate(stays):
         if number % PRICED_AT_ONCE_MAX == PRICED_AT_ONCE_MAX - 1:
@@ -115,13 +135,13 @@ async def _stays(
         driver_id = drivers.get(stay.plate_index)
         limit_minor = 0 if driver_id is None else credit_left.get(driver_id, 0)
         found[stay.plate_index] = await _stay(
-            unit, stay, bills[stay.id], until=until, limit_minor=limit_minor
+            unit, stay, bills[stay.id], terms, limit_minor=limit_minor
         )
     return found
 
 
 async def _stay(
-    unit: UnitOfWork, stay: Session, bills: Sequence[Bill], *, until: datetime, limit_minor: int
+    unit: UnitOfWork, stay: Session, bills: Sequence[Bill], terms: _Terms, *, limit_minor: int
 ) -> Listed:
     table = await tariffs.load(unit, stay.operator_id, stay.rate_table_id)
     now = unit.now()
@@ -131,7 +151,9 @@ async def _stay(
         changes_at = live.next_change_at
         # What comes after that moment is asked for where a network can be asked.
         return Listed(stay.plate_sealed, SESSION_CONTEXT, Right.NOTHING_DUE, now, changes_at)
-    at_most = live_bill.bill_of(stay, table, bills, until).due.amount_minor
+    if not limit_minor and not terms.opens_unpaid:
+        return Listed(stay.plate_sealed, SESSION_CONTEXT, Right.UNPAID, now, None)
+    at_most = live_bill.bill_of(stay, table, bills, terms.until).due.amount_minor
     return Listed(
         stay.plate_sealed,
         SESSION_CONTEXT,

@@ -5,6 +5,7 @@ import base64
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from parking.flows.context import ParkingContext
@@ -52,16 +53,23 @@ async def refresh(context: ParkingContext, lane: Lane) -> int:
         now = unit.now()
         until = now + timedelta(hours=setting.valid_hours)
         zone = ZoneInfo(place.timezone)
-        listed = await list_plates(unit, lane, zone=zone, currency=place.currency, until=until)
+        listed = await list_plates(
+            unit,
+            lane,
+            zone=zone,
+            currency=place.currency,
+            until=until,
+            opens_unpaid=setting.fallback == bundles.Fallback.OPEN,
+        )
         car_risk = setting.car_risk_minor
         if car_risk is None:
             car_risk = await _price_of_a_day(unit, lane, midnight_before(now, zone))
         draft = _draft(lane, setting, place.currency, car_risk, now=now, until=until)
-    said = _fingerprint(draft, {str(index): item for index, item in listed.items()})
+    # Sorting and hashing thousands of plates takes a moment, in which no lane's event may wait.
+    said = await asyncio.to_thread(_fingerprint, draft, listed)
     if known is not None and known.fingerprint == said and _is_young(known, now):
         return known.version
     version = 1 if known is None else known.version + 1
-    # Decrypting and hashing thousands of plates takes a while.
     raw = await asyncio.to_thread(_encode, context.vault, draft, version, tuple(listed.values()))
     key_name, signature = context.receipts.sign_bytes(bundles.SIGNED_AS + raw)
     async with context.database.begin() as unit:
@@ -152,7 +160,7 @@ def _encode(vault: Vault, draft: PolicyBundle, version: int, listed: tuple[Liste
     return bundles.encode(replace(draft, version=version, hash_key=key, plates=plates))
 
 
-def _fingerprint(draft: PolicyBundle, listed: dict[str, Listed]) -> str:
+def _fingerprint(draft: PolicyBundle, listed: dict[UUID, Listed]) -> str:
     """Return the same for policies that say the same, whenever they were made."""
     return fingerprint(
         {
@@ -160,7 +168,7 @@ def _fingerprint(draft: PolicyBundle, listed: dict[str, Listed]) -> str:
             "hours": int((draft.valid_until - draft.valid_from).total_seconds()) // 3600,
             "cap": [draft.cap.cars, draft.cap.amount_minor, draft.car_risk_minor],
             "plates": {
-                index: [item.right.value, _said(item), item.risk_minor, item.limit_minor]
+                str(index): [item.right.value, _said(item), item.risk_minor, item.limit_minor]
                 for index, item in listed.items()
             },
         }

@@ -41,6 +41,7 @@ class FlagBarrier:
     moves: bool = True
     broken: bool = False
     kills: bool = False
+    held: asyncio.Event | None = None
     pulses: list[UUID] = field(default_factory=list[UUID])
 
     async def pulse(self, command_id: UUID, deadline_s: float) -> None:
@@ -50,6 +51,8 @@ class FlagBarrier:
         if self.broken:
             raise BarrierError("the relay is silent")
         self.pulses.append(command_id)
+        if self.held is not None:
+            await self.held.wait()
         if self.moves:
             self.arm = ArmPosition.UP
 

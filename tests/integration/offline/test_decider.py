@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -96,6 +97,29 @@ async def test_an_order_that_comes_with_the_network_does_not_open_again(
     edge.barrier.moves = moves
     presentation_id = await edge.comes()
     await edge.decider.look()
+    assert await ordered(edge, presentation_id) == ("accepted", "already_open")
+    assert len(edge.barrier.pulses) == 1
+
+
+async def test_an_order_waits_for_the_pulse_that_is_under_way(edge: OfflineEdge) -> None:
+    edge.barrier.held, edge.barrier.moves = asyncio.Event(), False
+    presentation_id = await edge.comes()
+    looking = asyncio.create_task(edge.decider.look())
+    for _ in range(500):
+        if edge.barrier.pulses:
+            break
+        await asyncio.sleep(0.01)
+    ordering = asyncio.create_task(ordered(edge, presentation_id))
+    done, _ = await asyncio.wait([ordering], timeout=0.1)
+    assert not done
+    edge.barrier.held.set()
+    await looking
+    assert await ordering == ("accepted", "already_open")
+    assert len(edge.barrier.pulses) == 1
+
+
+async def ordered(edge: OfflineEdge, presentation_id: UUID) -> tuple[str, str | None]:
+    """Let the bridge order the gate open for a car."""
     now = edge.clock.now()
     opening = Opening(
         edge.journal,
@@ -112,8 +136,7 @@ async def test_an_order_that_comes_with_the_network_does_not_open_again(
             ttl_ms=5000,
         )
     )
-    assert (result.status.value, result.reason) == ("accepted", "already_open")
-    assert len(edge.barrier.pulses) == 1
+    return result.status.value, result.reason
 
 
 async def test_an_order_that_was_carried_out_leaves_nothing_to_decide(edge: OfflineEdge) -> None:

@@ -91,8 +91,16 @@ async def test_an_exit_knows_which_stays_owe_nothing_and_until_when(world: LaneW
     assert timedelta(minutes=9.9) <= early.until - came <= timedelta(minutes=10, seconds=1)
     world.wait(minutes=11)
     late = known(await fetched(world, world.exit), PLATE)
+    # Nobody may let it owe, so nobody asks how much.
+    assert (late.right, late.risk_minor, late.limit_minor) == (Right.UNPAID, 0, 0)
+    async with world.context.database.begin() as unit:
+        setting = await service.setting_of(
+            unit, world.exit.operator_id, world.exit.lane_id, world.exit.direction
+        )
+        setting.fallback = Fallback.OPEN
+        await service.choose(unit, setting)
     # At most what is due when the policy ends, a day later: a day's cap, and the next day's.
-    assert (late.right, late.risk_minor, late.limit_minor) == (Right.UNPAID, 6000, 0)
+    assert known(await fetched(world, world.exit), PLATE).risk_minor == 6000
     assert (await fetched(world, world.entry)).find(PLATE) is None
 
 
