@@ -46,6 +46,7 @@ class CameraServer:
         is_refusing: Whether it hangs up on whoever connects.
         clients: How many connected so far.
         lateness_s: By how much the stream's own times run behind, as if they were held up.
+        foreign: Of a stream that somebody else makes: its SDP, and where its RTP packets come.
     """
 
     shade: int = 40
@@ -53,6 +54,7 @@ class CameraServer:
     is_refusing: bool = False
     clients: int = 0
     lateness_s: float = 0.0
+    foreign: "tuple[str, asyncio.Queue[bytes]] | None" = None
     port: int = 0
     sequence: int = 0
     writers: dict[asyncio.StreamWriter, "asyncio.Task[None] | None"] = field(
@@ -81,7 +83,7 @@ class CameraServer:
         while request:
             self._answer(writer, request)
             if request[0].startswith("PLAY"):
-                await self._show(writer, self._packets)
+                await (self._forward(writer) if self.foreign else self._show(writer, self._packets))
                 return
             request = await _head(reader)
 
@@ -94,6 +96,13 @@ class CameraServer:
             number += 1
             await asyncio.sleep(PAUSE_S)
 
+    async def _forward(self, writer: asyncio.StreamWriter) -> None:
+        assert self.foreign is not None
+        while not writer.is_closing():
+            packet = await self.foreign[1].get()
+            writer.write(struct.pack(">BBH", 0x24, 0, len(packet)) + packet)
+            await writer.drain()
+
     def _answer(self, writer: asyncio.StreamWriter, request: list[str]) -> None:
         sequence = next(line for line in request if line.lower().startswith("cseq"))
         lines = ["RTSP/1.0 200 OK", sequence]
@@ -101,7 +110,7 @@ class CameraServer:
         if request[0].startswith("OPTIONS"):
             lines.append("Public: OPTIONS, DESCRIBE, SETUP, PLAY")
         elif request[0].startswith("DESCRIBE"):
-            body = _SDP
+            body = self.foreign[0] if self.foreign else _SDP
             lines += ["Content-Type: application/sdp", f"Content-Length: {len(body)}"]
         else:
             lines += ["Session: 1", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1"]

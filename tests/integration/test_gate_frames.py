@@ -165,11 +165,55 @@ async def test_wide_pictures_are_made_smaller(camera: CameraServer) -> None:
     assert len(picture.image) <= 2000
 
 
-async def test_ffmpeg_s_own_mjpeg_is_read(tmp_path: Path) -> None:
+def ffmpeg_command() -> str:
     ffmpeg = shutil.which("ffmpeg")
     if ffmpeg is None:
         assert os.environ.get("CI") != "true"
         pytest.skip("ffmpeg is not installed")
+    return ffmpeg
+
+
+class Packets(asyncio.DatagramProtocol):
+    """Takes RTP packets in."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[bytes] = asyncio.Queue(2000)
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        del addr
+        if self.queue.full():
+            self.queue.get_nowait()
+        self.queue.put_nowait(data)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+async def test_rtp_that_ffmpeg_makes_is_read(codec: str, tmp_path: Path) -> None:
+    ffmpeg = ffmpeg_command()
+    loop = asyncio.get_running_loop()
+    transport, packets = await loop.create_datagram_endpoint(Packets, ("127.0.0.1", 0))
+    port = transport.get_extra_info("sockname")[1]
+    encoder = {"h264": "libx264 -tune zerolatency", "hevc": "libx265 -x265-params log-level=none"}
+    source, sdp = "color=c=gray:size=160x96:rate=25", tmp_path / "stream.sdp"
+    words = f"-loglevel error -re -f lavfi -i {source} -c:v {encoder[codec]} -pix_fmt yuv420p -g 5"
+    words += f" -f rtp -sdp_file {sdp} rtp://127.0.0.1:{port}?pkt_size=1200"
+    process = await asyncio.create_subprocess_exec(ffmpeg, *words.split())
+    try:
+        await asyncio.wait_for(packets.queue.get(), 20)
+        described = sdp.read_text().replace(f"m=video {port}", "m=video 0")
+        foreign = (f"{described.strip()}\r\na=control:track\r\n", packets.queue)
+        async with open_camera(CameraServer(foreign=foreign)) as camera:
+            stream = CameraStream("north", ADDRESSES["rtsp"].format(port=camera.port), QUICK)
+            stream.start()
+            assert await shades(stream, lambda shade: abs(shade - 128) <= 3)
+            await stream.close()
+    finally:
+        transport.close()
+        process.kill()
+        await process.wait()
+
+
+async def test_ffmpeg_s_own_mjpeg_is_read(tmp_path: Path) -> None:
+    ffmpeg = ffmpeg_command()
     port_holder = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     port = port_holder.sockets[0].getsockname()[1]
     port_holder.close()
