@@ -202,6 +202,12 @@ def username_of(authorization: str) -> str:
     return (_parameters(authorization) or {}).get("username", "")
 
 
+def is_empty(authorization: str) -> bool:
+    """Return whether a request only shows that it can prove itself, as Dahua's first ones do."""
+    given = _parameters(authorization)
+    return given is not None and not given.get("nonce")
+
+
 def _parameters(authorization: str) -> dict[str, str] | None:
     if len(authorization) > HEADER_CHARACTERS_MAX:
         return None

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from gate_bridge.agent.errors import JournalFullError
+from gate_bridge.agent.site import refusal_log
 from gate_bridge.agent.site.device_access import DeviceLimits, ListenedDevice
 from gate_bridge.agent.site.listener import ListenerTimes
 from gate_bridge.drivers.digest import DigestAlgorithm
@@ -308,6 +310,36 @@ async def test_a_device_that_never_stops() -> None:
         assert statuses == [200, 200, 200, 429, 429]
         assert len(at.intake.kept) == 3
         assert await at.curl("/devices/other", body=XML) == 200
+
+
+async def test_the_log_tells_of_wrong_passwords_and_not_of_every_first_request() -> None:
+    empty = 'Authorization: Digest username="user", realm="", nonce="", uri="/devices/cam"'
+    async with site(device()) as at:
+        with capture_logs() as logged:
+            assert await at.curl("/devices/cam", *DIGEST, body=b"1") == 200
+            assert await at.curl("/devices/cam", "-H", empty, body=b"1") == 401
+            told = [each for each in logged if each["event"] == "device_refused"]
+            assert told == []
+            for _ in range(3):
+                assert await at.curl("/devices/cam", "--digest", "-u", "user:bad", body=b"1") == 401
+            assert await at.curl("/devices/none", body=b"1") == 404
+        told = [each for each in logged if each["event"] == "device_refused"]
+        assert [(each["device"], each["status"]) for each in told] == [("cam", 401), (None, 404)]
+
+
+async def test_the_log_tells_of_a_device_that_never_proves_itself() -> None:
+    async with site(device()) as at, httpx.AsyncClient() as client:
+        with capture_logs() as logged:
+            for _ in range(refusal_log.ASKED_IN_VAIN - 1):
+                assert (await client.post(at.url + "/devices/cam")).status_code == 401
+            # A proof in between: the count begins anew.
+            assert await at.curl("/devices/cam", *DIGEST, body=b"1") == 200
+            for _ in range(refusal_log.ASKED_IN_VAIN - 1):
+                await client.post(at.url + "/devices/cam")
+            assert [each for each in logged if each["event"] == "device_refused"] == []
+            await client.post(at.url + "/devices/cam")
+        [told] = [each for each in logged if each["event"] == "device_refused"]
+        assert (told["device"], told["status"]) == ("cam", 401)
 
 
 async def test_tries_without_the_password_cost_the_device_nothing() -> None:

@@ -18,6 +18,7 @@ from gate_bridge.drivers.digest import (
     DigestAnswer,
     DigestChecker,
     DigestRequest,
+    is_empty,
     username_of,
 )
 from gate_bridge.drivers.port import DeviceSettings, PushDriver
@@ -134,11 +135,13 @@ class Refused:
 
     Attributes:
         device_name: Empty where it is not known.
+        is_usual: Whether it only asks for a proof, which is then to follow.
     """
 
     status: int
     device_name: str = ""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    is_usual: bool = False
 
 
 class DeviceAccess:
@@ -182,7 +185,7 @@ class DeviceAccess:
         if inquiry.path.startswith(FIXED_PREFIX) and self._by_username:
             device = self._by_username.get(username_of(inquiry.authorization))
             if device is None:
-                return self._challenge(DigestAlgorithm.MD5)
+                return self._challenge(inquiry, DigestAlgorithm.MD5)
             found = Admitted(device, inquiry.path)
         elif inquiry.path.startswith(PREFIX):
             name, _, rest = inquiry.path.removeprefix(PREFIX).partition("/")
@@ -204,18 +207,23 @@ class DeviceAccess:
             answer = self._digest.check(request, account)
             if answer is DigestAnswer.RIGHT:
                 return None
-            return self._challenge(
-                device.algorithm, device.name, is_stale=answer is DigestAnswer.STALE
-            )
+            is_stale = answer is DigestAnswer.STALE
+            return self._challenge(inquiry, device.algorithm, device.name, is_stale=is_stale)
         if settings.token and not _has_token(inquiry, settings.token):
             return Refused(401, device.name, {"www-authenticate": "Token"})
         return None
 
     def _challenge(
-        self, algorithm: DigestAlgorithm, device_name: str = "", *, is_stale: bool = False
+        self,
+        inquiry: Inquiry,
+        algorithm: DigestAlgorithm,
+        device_name: str = "",
+        *,
+        is_stale: bool = False,
     ) -> Refused:
         challenge = self._digest.challenge(algorithm, is_stale=is_stale)
-        return Refused(401, device_name, {"www-authenticate": challenge})
+        is_usual = is_stale or not inquiry.authorization or is_empty(inquiry.authorization)
+        return Refused(401, device_name, {"www-authenticate": challenge}, is_usual=is_usual)
 
 
 def _is_near(peer: str, networks: Sequence[Network]) -> bool:

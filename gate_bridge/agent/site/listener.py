@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -131,6 +131,7 @@ class Listener:
         if isinstance(admitted, Refused):
             return await self._refuse(request, admitted)
         device = admitted.device
+        self._refusals.proven(device.name)
         places = self._places[device.name]
         if not places.rate.take():
             return await self._refuse(request, Refused(429, device.name, _RETRY))
@@ -205,11 +206,11 @@ class Listener:
                     return self._refusal(refused)
         except (TimeoutError, ClientDisconnect):
             pass
-        headers = {**refused.headers, **_CLOSE}
-        return self._refusal(Refused(refused.status, refused.device_name, headers))
+        return self._refusal(replace(refused, headers={**refused.headers, **_CLOSE}))
 
     def _refusal(self, refused: Refused) -> Response:
-        self._refusals.note(refused.device_name, refused.status)
+        tell = self._refusals.asked if refused.is_usual else self._refusals.note
+        tell(refused.device_name, refused.status)
         return Response(status_code=refused.status, headers=dict(refused.headers))
 
 

@@ -7,6 +7,8 @@ from typing import Final
 import structlog
 
 QUIET_S: Final = 60.0
+# A device that is asked for a proof so often, and gives none, has been set up wrong.
+ASKED_IN_VAIN: Final = 10
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -21,6 +23,17 @@ class RefusalLog:
         self._seconds = seconds
         self._logged_s: dict[tuple[str, int], float] = {}
         self._quiet: Counter[tuple[str, int]] = Counter()
+        self._asked: Counter[str] = Counter()
+
+    def asked(self, device_name: str, status: int) -> None:
+        """Take in that a device is asked for its proof; usual, unless none ever follows."""
+        self._asked[device_name] += 1
+        if self._asked[device_name] >= ASKED_IN_VAIN:
+            self.note(device_name, status)
+
+    def proven(self, device_name: str) -> None:
+        """Take in that a device has proved itself."""
+        self._asked.pop(device_name, None)
 
     def note(self, device_name: str, status: int) -> None:
         """Take in one refusal."""

@@ -14,6 +14,7 @@ from gate_bridge.drivers.digest import (
     DigestAnswer,
     DigestChecker,
     DigestRequest,
+    is_empty,
     username_of,
 )
 
@@ -178,6 +179,9 @@ def test_a_dahua_camera_asks_with_an_empty_answer_first(device: Device) -> None:
     empty = f'Digest username="cam1", realm="", nonce="", uri="{TARGET}", qop="", response=""'
     assert device.check(empty) is DigestAnswer.WRONG
     assert username_of(empty) == "cam1"
+    assert is_empty(empty)
+    assert not is_empty(device.proof())
+    assert not is_empty("Basic x")
     assert device.answer() is DigestAnswer.RIGHT
 
 
