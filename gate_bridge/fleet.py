@@ -182,5 +182,8 @@ def _condition(health: AgentHealth) -> AgentCondition:
         clock_uncertainty_ms=health.clock_uncertainty_ms,
         barrier=health.barrier.value,
         policy_version=health.policy_version,
-        devices=tuple(DeviceSignal(item.name, item.last_signal_at) for item in health.devices),
+        devices=tuple(
+            DeviceSignal(item.name, item.last_signal_at, item.clock_offset_ms)
+            for item in health.devices
+        ),
     )

@@ -112,10 +112,18 @@ class BarrierPosition(StrEnum):
 
 
 class DeviceHealth(WireModel):
-    """A camera or relay at the lane; None: not heard since the agent started."""
+    """A camera or relay at the lane.
+
+    Attributes:
+        last_signal_at: None: not heard since the agent started.
+        clock_offset_ms: How far its own clock is ahead of its agent's; None where unknown.
+    """
 
     name: ShortText
     last_signal_at: Time | None
+    clock_offset_ms: (
+        Annotated[int, Field(ge=-CLOCK_OFFSET_MS_MAX, le=CLOCK_OFFSET_MS_MAX)] | None
+    ) = None
 
 
 class AgentHealth(WireModel):
@@ -123,8 +131,8 @@ class AgentHealth(WireModel):
 
     Attributes:
         oldest_queued_at: Of the events in its journal that are not acknowledged.
-        clock_offset_ms: ClockOffsetMs | None = None
-    clock_uncertainty_ms: How far off that may be: half of the round trip it was taken from.
+        clock_offset_ms: How far its own clock is ahead of the bridge's.
+        clock_uncertainty_ms: How far off that may be: half of the round trip it was taken from.
         policy_version: Of the offline policy that it holds.
     """
 

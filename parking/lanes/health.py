@@ -59,10 +59,16 @@ _WRITE: Final = text(
 
 @dataclass(frozen=True, slots=True)
 class DeviceSignal:
-    """When a device at a lane was heard last; None for never since its agent started."""
+    """How a device at a lane is.
+
+    Attributes:
+        last_signal_at: When it was heard last; None for never since its agent started.
+        clock_offset_ms: How far its clock is ahead of its agent's; None where unknown.
+    """
 
     name: str
     last_signal_at: datetime | None
+    clock_offset_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,7 @@ class LaneHealth(Row, table=True):
         ended_at: When the connection ended; None while it stands, or its bridge was killed.
         oldest_queued_at: Of the events in the agent's journal that the bridge has not committed.
         clock_offset_ms: How far the agent's own clock is ahead of the bridge's, as it measured.
-        devices: `name` and `last_signal_at` of each device at the lane.
+        devices: `name`, `last_signal_at` and `clock_offset_ms` of each device at the lane.
     """
 
     __tablename__ = "lane_health"
@@ -84,7 +84,7 @@ class LaneHealth(Row, table=True):
     clock_uncertainty_ms: int | None = None
     barrier: str | None = None
     policy_version: str | None = None
-    devices: list[dict[str, str | None]] = Field(sa_type=Json)
+    devices: list[dict[str, str | int | None]] = Field(sa_type=Json)
 
 
 class Presentation(Row, table=True):

@@ -274,7 +274,11 @@ def _lane(lane: LaneStatus) -> dict[str, Any]:
         "barrier": condition.barrier,
         "policy_version": condition.policy_version,
         "devices": [
-            {"name": device.name, "last_signal_at": _time(device.last_signal_at)}
+            {
+                "name": device.name,
+                "last_signal_at": _time(device.last_signal_at),
+                "clock_offset_ms": device.clock_offset_ms,
+            }
             for device in condition.devices
         ],
     }

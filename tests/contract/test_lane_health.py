@@ -34,7 +34,7 @@ def a_report(lane: Lane, at: datetime) -> LaneReport:
             clock_uncertainty_ms=1,
             barrier="up",
             policy_version="9",
-            devices=(DeviceSignal("camera", at), DeviceSignal("relay", None)),
+            devices=(DeviceSignal("camera", at, 90_000), DeviceSignal("relay", None)),
         ),
     )
 
@@ -99,8 +99,8 @@ async def test_the_domain_keeps_the_newest_report_of_the_newest_connection(
             "barrier": "up",
             "policy_version": "9",
             "devices": [
-                {"name": "camera", "last_signal_at": at.isoformat()},
-                {"name": "relay", "last_signal_at": None},
+                {"name": "camera", "last_signal_at": at.isoformat(), "clock_offset_ms": 90_000},
+                {"name": "relay", "last_signal_at": None, "clock_offset_ms": None},
             ],
         }
         kept = report

@@ -27,6 +27,7 @@ from gate_bridge.agent.site.reply_relay import ReplyRelay
 from gate_bridge.agent.site.settings import BridgeSettings, LaneSettings, LoopKind
 from gate_bridge.loops import keep_running, stop_task
 from gate_bridge.wire.actions import DeviceHealth
+from gate_bridge.wire.limits import CLOCK_OFFSET_MS_MAX
 from parking.kit.clock import Clock
 from parking.kit.errors import ParkingError
 
@@ -170,9 +171,19 @@ class LaneHost:
 
     def _health(self) -> Sequence[DeviceHealth]:
         return [
-            DeviceHealth(name=name, last_signal_at=line.health.last_signal_at)
+            DeviceHealth(
+                name=name,
+                last_signal_at=line.health.last_signal_at,
+                clock_offset_ms=_milliseconds(line.health.clock_ahead_s),
+            )
             for name, line in self._lines.items()
         ]
 
     def _report(self, record: Report) -> None:
         self._tell({"lane": self._lane.name, **record})
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    if seconds is None:
+        return None
+    return max(-CLOCK_OFFSET_MS_MAX, min(CLOCK_OFFSET_MS_MAX, round(seconds * 1000)))

@@ -139,6 +139,10 @@ def _condition(row: Row[Any]) -> AgentCondition:
     )
 
 
-def _device(told: dict[str, str | None]) -> DeviceSignal:
+def _device(told: dict[str, Any]) -> DeviceSignal:
     at = told["last_signal_at"]
-    return DeviceSignal(str(told["name"]), None if at is None else datetime.fromisoformat(at))
+    return DeviceSignal(
+        told["name"],
+        None if at is None else datetime.fromisoformat(at),
+        told.get("clock_offset_ms"),
+    )
