@@ -190,7 +190,8 @@ async def lane_stage(
     has_loop: bool = False,
     reply_opens: bool = False,
     clock: Clock | None = None,
-    reply_window_s: float = 5.0,
+    reply_window_s: float = 60.0,
+    sees_rear: bool = False,
 ) -> AsyncGenerator[LaneStage]:
     clock = clock or SystemClock()
     store = await MessageStore.open(folder / "messages.sqlite")
@@ -206,7 +207,7 @@ async def lane_stage(
     state = LaneState(journal, machine, server_time, clock, report)
     ahead = await store.clocks()
     settings = DeviceSettings(name=CAMERA, zone=ZoneInfo("UTC"))
-    device = SiteDevice(settings=settings, lane_id=UUID(int=1), driver="plain")
+    device = SiteDevice(settings=settings, lane_id=UUID(int=1), driver="plain", sees_rear=sees_rear)
     line = DeviceLine(device, PlainDriver(reply_opens=reply_opens), ahead.get(CAMERA))
     desk = LaneDesk(
         LoopWatch() if has_loop else CameraWatch(),

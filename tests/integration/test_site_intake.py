@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -17,6 +18,8 @@ from parking.kit.clock import ManualClock, SystemClock
 from tests.integration.site_stage import LaneStage, lane_stage, permit
 
 NOW = SystemClock().now()
+# Shorter than a reply waits for an order.
+ANSWER_S_MAX = 10.0
 
 
 async def test_a_read_begins_a_stay_with_its_plate_and_picture(tmp_path: Path) -> None:
@@ -246,9 +249,21 @@ async def test_a_read_of_a_car_that_left_meanwhile_is_recorded_and_given_to_nobo
 ) -> None:
     async with lane_stage(tmp_path) as stage:
         await stage.send(plate="B777")
-        stage.state.car = None
-        await stage.send(plate="B777", confidence=0.99)
+        car, stage.state.car = stage.state.car, None
+        await stage.send(plate="B777", confidence=0.97)
         assert await stage.told() == ["occupied", "B777", "late B777"]
+        assert car is not None
+        stage.state.car = replace(car, presentation_id=uuid4())
+        await stage.send(plate="B777", confidence=0.99)
+        assert (await stage.told())[3:] == ["late B777"]
+
+
+async def test_a_camera_that_looks_from_behind_calls_towards_away(tmp_path: Path) -> None:
+    async with lane_stage(tmp_path, sees_rear=True) as stage:
+        await stage.send(plate="B777", heading="towards")
+        assert await stage.told() == []
+        await stage.send(plate="C333", heading="away")
+        assert [event.get("heading") for event in await stage.events()] == [None, "towards"]
 
 
 async def fill(stage: LaneStage) -> None:
@@ -301,7 +316,9 @@ class TestReplyThatOpens:
             await stage.relay.pulse(permit())
             assert await again is True
             stage.order()
-            assert await stage.send(**body) is False
+            # Answered at once: there is nothing to wait for.
+            async with asyncio.timeout(ANSWER_S_MAX):
+                assert await stage.send(**body) is False
             assert await stage.told() == ["occupied", "B777"]
 
     async def test_a_late_read_and_a_car_that_left_get_an_answer_that_opens_nothing(
@@ -312,7 +329,8 @@ class TestReplyThatOpens:
             acting = asyncio.create_task(stage.intake.act(await stage.keep(plate="B777")))
             await until_told(stage, "B777")
             stage.machine.car_on_loop(is_on=False)
-            assert await acting is False
+            async with asyncio.timeout(ANSWER_S_MAX):
+                assert await acting is False
             with pytest.raises(BarrierError):
                 await stage.relay.pulse(permit())
 
