@@ -122,8 +122,8 @@ def _read(
 ) -> CameraRead:
     options = DeviceOptions(settings.options)
     plate = plate_text(_first(event, _PLATE_NAMES))
-    counter = event.at("packetCounter").text()
-    car = event.at("carID").text()
+    counter = event.at("packetCounter").text() or None
+    car = event.at("carID").text() or None
     state = (event.at("carState").text() or "new").strip().lower()
     if state not in _STATES:
         raise event.at("carState").error("new, update or lost")

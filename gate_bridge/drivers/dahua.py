@@ -205,7 +205,7 @@ def _car(
 ) -> CameraRead:
     options = DeviceOptions(settings.options)
     plate = plate_text(plate_of(data))
-    group = data.at("GroupID").text() or data.at("TrafficCar", "GroupID").text()
+    group = data.at("GroupID").text() or data.at("TrafficCar", "GroupID").text() or None
     index = data.at("IndexInGroup").number() or 1.0
     confidence = data.at("Object", "Confidence")
     return CameraRead(

@@ -121,6 +121,11 @@ def test_an_installer_turns_the_headings_round() -> None:
     assert found.heading is Heading.AWAY
 
 
+def test_an_empty_id_is_none() -> None:
+    found = read(event(carID="", packetCounter="", plateCountry=""))
+    assert (found.car_id, found.read_id, found.region) == (None, None, None)
+
+
 def test_a_car_that_is_lost_without_a_plate() -> None:
     found = read(event(carState="lost", plateUTF8="----/----", plateConfidence="0.9"))
     assert (found.plate, found.confidence, found.state) == (None, 0.0, CarState.LOST)

@@ -304,6 +304,11 @@ def test_a_burst_is_of_one_car() -> None:
     assert (second.car_id, second.state, second.read_id) == ("41", CarState.UPDATED, "41:2")
 
 
+def test_an_event_without_a_group() -> None:
+    found = read(rpc(event(GroupID="", CommInfo={})))
+    assert (found.car_id, found.read_id, found.region) == (None, None, None)
+
+
 @pytest.mark.parametrize(
     ("data", "heading"),
     [
