@@ -28,8 +28,12 @@ from sesame.processes import application_processes
 from sesame.supervisor import Supervisor
 from sesame.wiring import open_context
 
+# Processes that play the gates: one cannot keep up with a bridge.
 CROWDS: Final = 2
-SETTLE_S: Final = 3.0
+GATES_OF_ONE_CROWD_MAX: Final = 100
+# For each thousand gates: what was made for their sake is gone, and what stays is counted.
+SETTLE_S: Final = 1.0
+SETTLE_S_MIN: Final = 0.2
 WARM_UP_CARS: Final = 40
 CONNECTIONS_MAX: Final = 4
 HEALTH_LOOKS_MAX: Final = 60
@@ -48,6 +52,11 @@ class GatesPlan:
     cars: int
     is_tls: bool = False
     folder: Path | None = None
+
+    @property
+    def crowds(self) -> int:
+        """Return how many processes play the gates."""
+        return 1 if self.gates <= GATES_OF_ONE_CROWD_MAX else CROWDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +100,12 @@ async def measure_gates(plan: GatesPlan, migrate: Migrate, progress: Progress) -
         progress("bridge", 0)
         await _start_bridge(ground)
         before_kib = ground.bridge_kib()
-        async with crowds(CROWDS, ground.lanes, ground.url, ground.tls, bare=False) as crowd:
+        async with crowds(plan.crowds, ground.lanes, ground.url, ground.tls, bare=False) as crowd:
             progress("all gates connect", 0)
             connects = await _connect(crowd, plan.gates, before_kib, ground.bridge_kib)
             progress("the bridge is killed; all connect again", plan.gates)
             storm = await _storm(crowd, ground, plan.gates)
-            await asyncio.sleep(SETTLE_S)
+            await _settle(plan.gates)
             opens = await _drive(crowd, ground, plan, progress)
             progress("health", 0)
             connected = await _connected_in_health(ground.context, plan.gates)
@@ -104,7 +113,7 @@ async def measure_gates(plan: GatesPlan, migrate: Migrate, progress: Progress) -
     return GatesReport(
         machine=machine,
         gates=plan.gates,
-        crowds=CROWDS,
+        crowds=plan.crowds,
         is_tls=plan.is_tls,
         bare=bare,
         bare_round_trip=echo,
@@ -160,16 +169,16 @@ async def _measure_bare(plan: GatesPlan, ground: _Ground) -> tuple[Connects, Spr
         port = int(await peer.line())
         url = f"{'ws' if tls is None else 'wss'}://{LOOPBACK}:{port}"
         before_kib = resident_kib(peer.pid)
-        async with crowds(CROWDS, ground.lanes, url, tls, bare=True) as crowd:
+        async with crowds(plan.crowds, ground.lanes, url, tls, bare=True) as crowd:
             started_s = time.monotonic()
             answers = await crowd.ask({"do": "connect_echoes"})
             seconds = max(max(answer["connected_s"]) for answer in answers) - started_s
-            await asyncio.sleep(SETTLE_S)
+            await _settle(plan.gates)
             connects = Connects(plan.gates, seconds, before_kib, resident_kib(peer.pid))
             order = {
                 "do": "echo",
-                "count": max(1, plan.cars // CROWDS),
-                "rate_per_s": plan.rate_per_s / CROWDS,
+                "count": max(1, plan.cars // plan.crowds),
+                "rate_per_s": plan.rate_per_s / plan.crowds,
             }
             echoes = await crowd.ask(order)
             await crowd.ask({"do": "close"})
@@ -182,7 +191,7 @@ async def _connect(
     started_s = time.monotonic()
     answers = await crowd.ask({"do": "connect"})
     seconds = _last_s(answers) - started_s
-    await asyncio.sleep(SETTLE_S)
+    await _settle(gates)
     return Connects(gates, seconds, before_kib, memory_kib())
 
 
@@ -205,13 +214,13 @@ async def _storm(crowd: Crowds, ground: _Ground, gates: int) -> Storm:
 async def _drive(crowd: Crowds, ground: _Ground, plan: GatesPlan, progress: Progress) -> Opens:
     progress("warm-up", 0)
     warm_up = [_PLATE.format(number) for number in range(WARM_UP_CARS)]
-    await crowd.ask_each(_orders(warm_up, plan.rate_per_s))
+    await crowd.ask_each(_orders(warm_up, plan))
     what = f"{plan.rate_per_s:g} cars a second"
     progress(what, 0)
     process_ids = {**ground.process_ids, "bridge": ground.supervisor.pid(GATES)}
     used_before = cpu_times_ms(process_ids)
     plates = [_PLATE.format(WARM_UP_CARS + number) for number in range(plan.cars)]
-    answers = await crowd.ask_each(_orders(plates, plan.rate_per_s))
+    answers = await crowd.ask_each(_orders(plates, plan))
     used = cpu_times_ms(process_ids)
     progress(what, plan.cars)
     took_ms = [took for answer in answers for took in answer["open_ms"]]
@@ -226,10 +235,11 @@ async def _drive(crowd: Crowds, ground: _Ground, plan: GatesPlan, progress: Prog
     )
 
 
-def _orders(plates: Sequence[str], rate_per_s: float) -> list[dict[str, Any]]:
+def _orders(plates: Sequence[str], plan: GatesPlan) -> list[dict[str, Any]]:
+    count = plan.crowds
     return [
-        {"do": "drive", "plates": plates[number::CROWDS], "rate_per_s": rate_per_s / CROWDS}
-        for number in range(CROWDS)
+        {"do": "drive", "plates": plates[number::count], "rate_per_s": plan.rate_per_s / count}
+        for number in range(count)
     ]
 
 
@@ -243,6 +253,10 @@ async def _connected_in_health(context: ParkingContext, gates: int) -> int:
             break
         await asyncio.sleep(HEALTH_PAUSE_S)
     return connected
+
+
+async def _settle(gates: int) -> None:
+    await asyncio.sleep(max(SETTLE_S_MIN, SETTLE_S * gates / 1000))
 
 
 def _last_s(answers: Sequence[dict[str, Any]]) -> float:
