@@ -315,6 +315,15 @@ async def _soon(event: asyncio.Event) -> None:
         raise LaneStuckError from None
 
 
+def wire_car_id(written: str | None) -> str | None:
+    """Return a camera's id of a car as the wire takes it; None where nothing is left of it.
+
+    An id that the wire refused would cost the whole read.
+    """
+    shown = "".join(char for char in written or "" if char.isprintable())
+    return shown[:CAR_ID_CHARACTERS_MAX] or None
+
+
 def _seen(
     sighting: Sighting, plate: str, captured_at: datetime, *, is_backfill: bool = False
 ) -> SeenCar:
@@ -325,7 +334,7 @@ def _seen(
         source=sighting.device,
         captured_at=captured_at,
         heading=read.heading,
-        car_id=None if read.car_id is None else read.car_id[:CAR_ID_CHARACTERS_MAX],
+        car_id=wire_car_id(read.car_id),
         state=read.state,
         alternatives=read.alternatives[:ALTERNATIVES_MAX],
         is_backfill=is_backfill,
