@@ -6,6 +6,7 @@ from uuid import UUID
 from parking.flows.lane_types import Lane
 from parking.kit.database import UnitOfWork
 from parking.lanes.models import Presentation
+from parking.offline.models import OfflinePassage
 from parking.plates.reads import PlateRead
 from parking.reviews import service as reviews
 from parking.reviews.models import ReviewKind
@@ -39,6 +40,26 @@ async def note(
             ),
             confidence=None if read is None else read.confidence,
             detail=detail or {},
+        ),
+    )
+
+
+async def note_offline(unit: UnitOfWork, item: OfflinePassage, read: PlateRead | None) -> None:
+    """Leave a decision without network that does not fit what is known now, once."""
+    await reviews.add(
+        unit,
+        NewReview(
+            operator_id=item.operator_id,
+            place_id=item.place_id,
+            lane_id=item.lane_id,
+            kind=ReviewKind.OFFLINE,
+            cause_id=item.id,
+            occurred_at=item.came_at,
+            presentation_id=item.presentation_id,
+            session_id=item.session_id,
+            plate=None if read is None else read.text,
+            confidence=None if read is None else read.confidence,
+            detail={"why_not": item.review or "", "decided": item.reason},
         ),
     )
 

@@ -7,7 +7,7 @@ is due is owed and collected as after any departure on credit; nothing is charge
 from datetime import timedelta
 from typing import Final
 
-from parking.flows import entry, passage, reads
+from parking.flows import doubts, entry, passage, reads
 from parking.flows.adoption import adopt
 from parking.flows.bills import live_bill
 from parking.flows.bills.billing import current_bill
@@ -106,6 +106,7 @@ async def _enter(
         return await sessions.lock_session(unit, item.operator_id, presentation.session_id)
     if await _is_covered(unit, item):
         item.state, item.review, item.next_try_at = PassageState.UNMATCHED, OVERLAPS, None
+        await doubts.note_offline(unit, item, read)
         return None
     index = plates.plate_index(unit.vault, read.text)
     return await entry.admit(context, unit, lane, presentation, read.text, index, is_late=True)

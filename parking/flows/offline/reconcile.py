@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from parking.flows import doubts
 from parking.flows.context import ParkingContext
 from parking.flows.lane_types import Direction, Lane, OfflineDecision
 from parking.flows.offline import applying
@@ -121,6 +122,7 @@ async def _passage(unit: UnitOfWork, lane: Lane, decision: OfflineDecision) -> O
         item.plate_index = plates.plate_index(unit.vault, found[0].text)
     if decision.is_open and found is None:
         item.state, item.review = PassageState.UNMATCHED, NO_PLATE
+        await doubts.note_offline(unit, item, None)
     elif decision.is_open:
         item.next_try_at = now + rules.SETTLE_AFTER
     return item
@@ -200,7 +202,9 @@ async def _give_up(context: ParkingContext, due: OfflinePassage) -> None:
         )
         if stay is None or stay.entered_at > item.came_at:
             item.state, item.review, item.next_try_at = PassageState.UNMATCHED, NO_SESSION, None
+            await doubts.note_offline(unit, item, None if found is None else found[0])
             return
         item.plate_index, item.review = stay.plate_index, MISREAD
+        await doubts.note_offline(unit, item, None if found is None else found[0])
         key = (item.operator_id, item.place_id, stay.plate_index)
     await settle(context, *key)

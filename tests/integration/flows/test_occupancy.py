@@ -162,6 +162,45 @@ async def test_who_waits_at_a_full_entry_comes_in_when_a_car_leaves(world: LaneW
     assert await world.count("open_sessions") == 1
 
 
+async def test_of_two_who_wait_for_one_space_one_comes_in(world: LaneWorld) -> None:
+    await keep_closed(world, spaces=1)
+    await world.rows_changed("UPDATE space_pools SET is_full = true")
+    waiting = [(lane, await world.arrive(lane)) for lane in (world.entry, world.second_entry)]
+    for plate, (lane, car) in zip(STRANGERS, waiting, strict=False):
+        assert (await world.decide(lane, car, read_of(plate))).reason == "full"
+    world.wait(minutes=2)
+    await world.drive_out()
+    orders = await asyncio.gather(
+        *(world.gate.pending_commands(lane, car) for lane, car in waiting)
+    )
+    assert sorted(len(one) for one in orders) == [0, 1]
+    assert (await pool(world))["occupied"] == 1
+    assert await world.count("open_sessions") == 1
+
+
+async def test_cars_that_come_and_go_at_once_are_all_counted(world: LaneWorld) -> None:
+    inside = STRANGERS[:4]
+    for plate in inside:
+        await come(world, plate)
+    world.wait(minutes=2)
+    leaving = [(lane, await world.arrive(lane)) for lane in (world.exit, world.second_exit)]
+    for plate, (lane, car) in zip(inside, leaving, strict=False):
+        assert (await world.decide(lane, car, read_of(plate))).action == "open"
+    coming = [(lane, await world.arrive(lane)) for lane in (world.entry, world.second_entry)]
+    await asyncio.gather(
+        *(world.barrier(lane, car, "opened", "passed") for lane, car in leaving),
+        *(
+            world.decide(lane, car, read_of(plate))
+            for plate, (lane, car) in zip(STRANGERS[10:], coming, strict=False)
+        ),
+    )
+    # One who is inside already shows its plate at the entry: its old stay ends, a new one begins.
+    world.wait(minutes=1)
+    await come(world, inside[3])
+    assert await world.count("open_sessions") == 4
+    assert (await pool(world))["occupied"] == 4
+
+
 @asynccontextmanager
 async def many_lanes(
     world: LaneWorld, url: str, count: int
