@@ -145,10 +145,13 @@ class Intake:
         """Act on messages that were kept and not acted on, in their order, as late ones."""
         after = 0
         while page := await self._store.waiting(after):
-            for number, kept in page:
-                after = number
-                if kept.stored_id not in self._under_way and kept.device in self._seats:
-                    await self._finish(kept, is_replay=True)
+            for waiting in page:
+                after = waiting.number
+                if waiting.device in self._seats and waiting.stored_id not in self._under_way:
+                    # It may have been acted on since the page was read.
+                    kept = await self._store.load(waiting)
+                    if kept is not None:
+                        await self._finish(kept, is_replay=True)
 
     async def close(self) -> None:
         """Wait until what is under way is done."""

@@ -22,7 +22,7 @@ MESSAGES_MAX: Final = 20_000
 BYTES_MAX: Final = 2 * 1024**3
 # Of the oldest that were acted on, when there is no room: more than one, as pictures are large.
 DROPPED_AT_ONCE: Final = 50
-WAITING_PAGE: Final = 100
+WAITING_PAGE: Final = 1000
 
 ResultT = TypeVar("ResultT")
 
@@ -54,6 +54,19 @@ class KeptMessage:
     device: str
     message: DeviceMessage
     is_repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingMessage:
+    """A message that was not acted on.
+
+    Attributes:
+        number: Its place in the order of receipt.
+    """
+
+    number: int
+    stored_id: UUID
+    device: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +123,13 @@ class MessageStore:
         # A cancelled caller must not leave the question open whether this was written.
         return await asyncio.shield(self._run(lambda: self._keep(device, message)))
 
-    async def waiting(self, after: int = 0) -> list[tuple[int, KeptMessage]]:
-        """Return the oldest messages that were not acted on, with their numbers."""
+    async def waiting(self, after: int = 0) -> list[WaitingMessage]:
+        """Return the oldest messages that were not acted on, without their bodies."""
         return await self._run(lambda: self._waiting(after))
+
+    async def load(self, waiting: WaitingMessage) -> KeptMessage | None:
+        """Return a message as it was stored; None where it was acted on meanwhile."""
+        return await self._run(lambda: self._load(waiting))
 
     async def done(self, stored_id: UUID, reason: str | None = None) -> None:
         """Note that a message was acted on, or why it cannot be."""
@@ -208,28 +225,32 @@ class MessageStore:
         self._bytes -= sum(size for _, size in rows)
         return True
 
-    def _waiting(self, after: int) -> list[tuple[int, KeptMessage]]:
+    def _waiting(self, after: int) -> list[WaitingMessage]:
         rows = self._connection.execute(
-            "SELECT number, id, device, target, headers, body, received_at FROM messages "
+            "SELECT number, id, device FROM messages "
             "WHERE is_done = 0 AND number > ? ORDER BY number LIMIT ?",
             (after, WAITING_PAGE),
-        ).fetchall()
+        )
         return [
-            (
-                number,
-                KeptMessage(
-                    UUID(stored_id),
-                    device,
-                    DeviceMessage(
-                        target=target,
-                        headers=orjson.loads(headers),
-                        body=body,
-                        received_at=datetime.fromisoformat(received_at),
-                    ),
-                ),
-            )
-            for number, stored_id, device, target, headers, body, received_at in rows
+            WaitingMessage(number, UUID(stored_id), device) for number, stored_id, device in rows
         ]
+
+    def _load(self, waiting: WaitingMessage) -> KeptMessage | None:
+        row = self._connection.execute(
+            "SELECT target, headers, body, received_at FROM messages "
+            "WHERE number = ? AND is_done = 0",
+            (waiting.number,),
+        ).fetchone()
+        if row is None:
+            return None
+        target, headers, body, received_at = row
+        message = DeviceMessage(
+            target=target,
+            headers=orjson.loads(headers),
+            body=body,
+            received_at=datetime.fromisoformat(received_at),
+        )
+        return KeptMessage(waiting.stored_id, waiting.device, message)
 
     def _inputs(self) -> list[KeptInput]:
         rows = self._connection.execute("SELECT device, number, is_on, at FROM inputs")
