@@ -122,6 +122,21 @@ async def test_a_message_is_not_replayed_that_was_acted_on_meanwhile(tmp_path: P
         assert await stage.told() == ["occupied", "B777"]
 
 
+async def test_a_message_whose_receiver_failed_after_keeping_it_is_told_later(
+    tmp_path: Path,
+) -> None:
+    clock = ManualClock(NOW)
+    async with lane_stage(tmp_path, clock=clock) as stage:
+        stored_id = await stage.keep(plate="B777")
+        await stage.intake.replay()
+        assert await stage.told() == []
+        clock.advance(timedelta(seconds=31))
+        await stage.intake.replay()
+        assert await stage.told() == ["late B777"]
+        assert await stage.intake.act(stored_id) is False
+        assert await stage.told() == ["late B777"]
+
+
 async def test_what_a_contact_said_before_a_restart_is_not_replayed(tmp_path: Path) -> None:
     async with lane_stage(tmp_path, has_loop=True) as stage:
         await stage.keep(input=1, is_on=True)

@@ -32,6 +32,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 UNDER_WAY_MAX: Final = 256
 RETRY_S: Final = 5.0
+# Who kept a message acts on it at once, or has failed in between.
+FORGOTTEN_AFTER: Final = timedelta(seconds=30)
 # What a contact said longer ago than this is not taken for what it says now.
 INPUT_AGE_MAX: Final = timedelta(minutes=10)
 # A clock that drifts by less is not written down anew.
@@ -84,6 +86,7 @@ class Intake:
         self._steady = steady
         self._seats: dict[str, Seat] = {}
         self._under_way: dict[UUID, KeptMessage] = {}
+        self._acting: set[UUID] = set()
         self._remembered_s: dict[str, float] = {}
         self._tasks: set[asyncio.Task[bool]] = set()
 
@@ -147,11 +150,17 @@ class Intake:
         while page := await self._store.waiting(after):
             for waiting in page:
                 after = waiting.number
-                if waiting.device in self._seats and waiting.stored_id not in self._under_way:
+                if waiting.device in self._seats and not self._is_in_hand(waiting.stored_id):
                     # It may have been acted on since the page was read.
                     kept = await self._store.load(waiting)
                     if kept is not None:
                         await self._finish(kept, is_replay=True)
+
+    def _is_in_hand(self, stored_id: UUID) -> bool:
+        kept = self._under_way.get(stored_id)
+        if kept is None or stored_id in self._acting:
+            return kept is not None
+        return self._clock.now() - kept.message.received_at < FORGOTTEN_AFTER
 
     async def close(self) -> None:
         """Wait until what is under way is done."""
@@ -159,6 +168,7 @@ class Intake:
 
     async def _finish(self, kept: KeptMessage, *, is_replay: bool = False) -> bool:
         line, seat = self._lines[kept.device], self._seats[kept.device]
+        self._acting.add(kept.stored_id)
         try:
             opens = await self._work(line, seat, kept, is_replay=is_replay)
         except UnreadableError as error:
@@ -168,7 +178,7 @@ class Intake:
         except ParkingError as error:
             # The lane cannot take it now. It stays kept, and is acted on later, for the record.
             _log.warning("device_message_waits", device=kept.device, error=str(error))
-            self._under_way.pop(kept.stored_id, None)
+            self._let_go(kept)
             return False
         except Exception as error:  # noqa: BLE001 - one message is not to be tried for ever
             _log.exception("device_message_failed", device=kept.device)
@@ -181,8 +191,12 @@ class Intake:
         except ParkingError as error:
             _log.warning("device_message_not_marked", device=kept.device, error=str(error))
         finally:
-            self._under_way.pop(kept.stored_id, None)
+            self._let_go(kept)
         return opens
+
+    def _let_go(self, kept: KeptMessage) -> None:
+        self._under_way.pop(kept.stored_id, None)
+        self._acting.discard(kept.stored_id)
 
     async def _work(
         self, line: DeviceLine, seat: Seat, kept: KeptMessage, *, is_replay: bool
