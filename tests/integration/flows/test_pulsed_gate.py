@@ -63,6 +63,7 @@ async def test_a_wrong_guess_that_a_car_has_left_lets_it_out_of_no_gate(world: L
 
 async def test_a_car_that_follows_keeps_its_own_stay_open(world: LaneWorld) -> None:
     await world.drive_in()
+    world.wait(minutes=1)
     await world.drive_in("沪B12345")
     first = await world.arrive(world.exit)
     await world.decide(world.exit, first, read_of(PLATE))
@@ -72,7 +73,7 @@ async def test_a_car_that_follows_keeps_its_own_stay_open(world: LaneWorld) -> N
     await world.barrier(world.exit, first, "passed", "tailgate")
     await world.clear(world.exit, second)
     await world.barrier(world.exit, first, "closed")
-    rows = await world.rows("SELECT state FROM sessions ORDER BY entered_at, id")
+    rows = await world.rows("SELECT state FROM sessions ORDER BY entered_at")
     assert [row["state"] for row in rows] == ["left", "active"]
     kinds = await world.rows(
         "SELECT kind FROM lane_events WHERE lane_id = :id AND kind = 'tailgate'",
