@@ -22,6 +22,7 @@ def connect(path: Path, schema: str) -> sqlite3.Connection:
 
     Raises:
         sqlite3.OperationalError: `locked`, where another process has it open.
+        OSError: there is no such folder, or nothing may be written there.
     """
     # Plates stand in it, and in what SQLite puts beside it: they belong to this user alone.
     path.touch(mode=0o600)

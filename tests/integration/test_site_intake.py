@@ -224,15 +224,18 @@ async def test_an_unknown_device_and_a_full_file_are_refused_and_nothing_moves(
         assert await stage.told() == []
 
 
+@pytest.mark.parametrize(("limit", "most"), [("MESSAGES_MAX", 2), ("BYTES_MAX", 40)])
 async def test_the_oldest_that_was_acted_on_makes_room(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
 ) -> None:
     async with lane_stage(tmp_path) as stage:
-        monkeypatch.setattr(store_module, "MESSAGES_MAX", 2)
-        await stage.send(motion=1)
+        monkeypatch.setattr(store_module, limit, most)
+        await stage.send(motion="a car")
         waiting = await stage.keep(plate="B222")
         newest = await stage.keep(plate="C333")
         assert [one.stored_id for one in await stage.store.waiting()] == [waiting, newest]
+        with pytest.raises(JournalFullError):
+            await stage.keep(plate="D444")
 
 
 async def test_a_full_disk_is_said_and_its_end_is_noticed(tmp_path: Path) -> None:

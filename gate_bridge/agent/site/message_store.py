@@ -100,7 +100,7 @@ class MessageStore:
             connection = await asyncio.get_running_loop().run_in_executor(
                 thread, connect, path, _SCHEMA
             )
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             thread.shutdown()
             if "locked" in str(error):
                 raise JournalBusyError(str(path)) from error

@@ -1,5 +1,6 @@
 """A site file: what it sets up, and which key is wrong."""
 
+import json
 import re
 from dataclasses import fields
 from datetime import UTC, timedelta, timezone
@@ -8,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+from typer.testing import CliRunner
 
 from gate_bridge.agent.machines.contacts import ContactUse, RelayInput, Wiring
 from gate_bridge.agent.site.barriers import BARRIER_DRIVERS
@@ -18,6 +20,7 @@ from gate_bridge.agent.site.settings import Contact, LoopKind
 from gate_bridge.agent.site.site_file import read_site
 from parking.kit.clock import SystemClock
 from parking.kit.errors import InvalidInputError
+from sesame.commands.gate_agent import gate_agent_app
 
 LANE = "01a20672-a63b-7775-89f6-06f459bded60"
 OTHER_LANE = "01a20672-a63b-7775-89f6-06f459bded61"
@@ -243,3 +246,16 @@ def test_the_page_names_every_driver_contact_and_time() -> None:
     told = {"uses", "inputs"}
     assert [name for name in names if f"`{name}`" not in page and name not in told] == []
     assert len(EXAMPLES) == 4
+
+
+def test_the_command_says_what_a_file_sets_up_or_which_key_is_wrong(site_path: Path) -> None:
+    arguments = ["--site", str(site_path), "--check"]
+    plain = CliRunner().invoke(gate_agent_app, arguments)
+    assert (plain.exit_code, plain.stdout.splitlines()[0][:10]) == (0, "site depot")
+    told = CliRunner().invoke(gate_agent_app, [*arguments, "--json"])
+    assert json.loads(told.stdout)["lines"] == plain.stdout.splitlines()
+    assert not (site_path.parent / "data").exists()
+    site_path.write_text(SITE.replace("port = 8090", "port = 80900"))
+    wrong = CliRunner().invoke(gate_agent_app, arguments)
+    assert (wrong.exit_code, wrong.stdout) == (1, "")
+    assert "site.toml: listener.port: expected a whole number from 0 to 65535" in wrong.stderr
