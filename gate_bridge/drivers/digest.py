@@ -169,6 +169,10 @@ class DigestChecker:
             raw = base64.urlsafe_b64decode(nonce)
         except (binascii.Error, ValueError):
             return None
+        # Decoding passes over what follows the end, and a proof with `qop` is one without for the
+        # nonce "<nonce>:<nc>:<cnonce>:auth": only the nonce as it was given out is ours.
+        if base64.urlsafe_b64encode(raw).decode() != nonce:
+            return None
         unsigned, signature = raw[:-_SIGNATURE_BYTES], raw[-_SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._signature(unsigned)):
             return None

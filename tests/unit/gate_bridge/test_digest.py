@@ -126,6 +126,27 @@ def test_an_answer_is_taken_once(device: Device) -> None:
     ]
 
 
+def test_a_proof_is_not_taken_again_as_one_without_qop(device: Device) -> None:
+    proof = device.proof()
+    assert device.check(proof) is DigestAnswer.RIGHT
+
+    (response,) = re.findall(r'response="([^"]+)"', proof)
+    # Whoever heard the first proof has all of this, and knows no password.
+    again = device.proof(
+        nonce=f"{device.nonce}:00000001:c0ffee:auth",
+        qop="", nc="", cnonce="", password="unknown", response=response,
+    )  # fmt: skip
+    assert "qop" not in again
+
+    assert device.check(again) is DigestAnswer.STALE
+
+
+@pytest.mark.parametrize("after", [":", "=", "!", " ", "\n", "AAAA"])
+def test_a_nonce_is_taken_as_it_was_given_out_only(device: Device, after: str) -> None:
+    assert device.answer(nonce=f"{device.nonce}{after}") is not DigestAnswer.RIGHT
+    assert device.answer(nonce=f"{device.nonce[:8]}!{device.nonce[8:]}") is not DigestAnswer.RIGHT
+
+
 def test_requests_may_overtake_each_other_but_not_come_twice(device: Device) -> None:
     counts = [3, 1, 2, 70, 5, 6, 4]
     assert [device.answer(count) for count in counts] == [
