@@ -17,6 +17,7 @@ from parking.flows.lane_types import Direction, Lane, OfflineDecision
 from parking.flows.offline import applying
 from parking.kit.database import ConflictError, UnitOfWork
 from parking.kit.errors import ParkingError
+from parking.lanes import repository as lane_rows
 from parking.lanes import service as lanes
 from parking.lanes.models import LaneEventRow
 from parking.offline import repository, rules
@@ -61,6 +62,7 @@ async def record(context: ParkingContext, lane: Lane, decision: OfflineDecision)
             await repository.insert_passage(unit, item)
     if item is not None and item.plate_index is not None and item.state == PassageState.PENDING:
         try:
+            await _join(context, item)
             await settle(context, item.operator_id, item.place_id, item.plate_index)
         except ParkingError as error:
             _log.warning("offline.not_settled", passage=str(item.id), error=repr(error))
@@ -126,6 +128,16 @@ async def _passage(unit: UnitOfWork, lane: Lane, decision: OfflineDecision) -> O
     elif decision.is_open:
         item.next_try_at = now + rules.SETTLE_AFTER
     return item
+
+
+async def _join(context: ParkingContext, item: OfflinePassage) -> None:
+    """Let a car that was decided on with network as well keep the stay that it has."""
+    async with context.database.begin() as unit:
+        known = await lane_rows.find_presentation(unit, item.operator_id, item.presentation_id)
+        if known is None or known.session_id is None:
+            return
+    async with context.database.begin() as unit:
+        await applying.apply(context, unit, item)
 
 
 async def _step(
