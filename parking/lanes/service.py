@@ -65,16 +65,16 @@ async def record_event(unit: UnitOfWork, event: LaneEventRow) -> bool:
     Raises:
         EventOutOfOrderError: an earlier event is missing.
     """
-    lane = (event.operator_id, event.lane_id)
-    if not await repository.advance_seq(unit, *lane, event.seq):
-        connection = await repository.lock_connection(unit, *lane)
-        last_seq = 0 if connection is None else connection.last_seq
-        if event.seq <= last_seq:
-            return False
-        # The missing one may have been committed since: with the lock held that is certain.
-        if not await repository.advance_seq(unit, *lane, event.seq):
-            raise EventOutOfOrderError(last_seq)
-    return await repository.insert_once(unit, event)
+    if await repository.append_event(unit, event):
+        return True
+    connection = await repository.lock_connection(unit, event.operator_id, event.lane_id)
+    last_seq = 0 if connection is None else connection.last_seq
+    if event.seq <= last_seq:
+        return False
+    if connection is None or event.seq > last_seq + 1:
+        raise EventOutOfOrderError(last_seq)
+    # The missing one was committed since: with the lock held that is certain.
+    return await repository.append_event(unit, event)
 
 
 async def occupy(unit: UnitOfWork, presentation: Presentation) -> None:

@@ -107,11 +107,11 @@ class BenchGate:
             ]
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 ordered_s = await car.ordered
-            sent.append(await self._send(self._passed(car)))
+            sent.append(await self._send(self._moved(actions.BarrierEventKind.OPENED, car)))
+            sent.append(await self._send(self._moved(actions.BarrierEventKind.PASSED, car)))
             self._car = None
-            sent.append(
-                await self._send(self._presentation(actions.PresentationState.CLEARED, car))
-            )
+            cleared = self._presentation(actions.PresentationState.CLEARED, car)
+            sent.append(await self._send(cleared))
             for pending in sent:
                 await pending.result(actions.Acknowledged, timeout_s=ANSWER_TIMEOUT_S)
             return (ordered_s - started_s) * 1000
@@ -222,7 +222,7 @@ class BenchGate:
             source=CAMERA,
         )
 
-    def _passed(self, car: _Car) -> actions.BarrierEvent:
+    def _moved(self, kind: actions.BarrierEventKind, car: _Car) -> actions.BarrierEvent:
         now = self._clock.now()
         self._seq += 1
         return actions.BarrierEvent(
@@ -230,7 +230,7 @@ class BenchGate:
             seq=self._seq,
             presentation_id=car.presentation_id,
             command_id=None,
-            kind=actions.BarrierEventKind.PASSED,
+            kind=kind,
             occurred_at=now,
             operator=None,
             reason=None,
