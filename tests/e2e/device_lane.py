@@ -186,6 +186,16 @@ class DeviceLane:
 
         await eventually(lambda: f"the events {expected}, but {last}", so)
 
+    async def read_committed(self) -> None:
+        """Wait until the bridge has the one read of this lane, live or late."""
+
+        async def so() -> bool:
+            kinds = [kind for kind in await self.events() if kind.endswith("observation")]
+            assert len(kinds) <= 1
+            return len(kinds) == 1
+
+        await eventually("the read", so)
+
     async def _read(self, process: Process) -> None:
         assert process.stdout is not None
         async for line in process.stdout:

@@ -70,7 +70,7 @@ async def test_a_killed_agent_loses_no_read_that_it_took_and_opens_once(
             await lane.kill()
         await lane.start()
         # Whether the read had reached the lane's journal or only the agent's store: it is told.
-        await lane.committed("occupied", "observation")
+        await lane.read_committed()
         await lane.leave()
         await lane.arrive()
         before = lane.pulses
