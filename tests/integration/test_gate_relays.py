@@ -329,7 +329,27 @@ async def test_the_arm_is_lowered_by_a_coil_of_its_own() -> None:
         assert relay.can_lower
         await relay.lower()
         await relay.close()
-    assert board.history == [(0, False), (3, True), (3, False)]
+    assert board.history == [(0, False), (3, False), (3, True), (3, False)]
+
+
+async def test_a_board_that_has_not_switched_off_is_not_pulsed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(modbus, "ANSWER_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(modbus, "OFF_PAUSE_S", 0.01)
+    board = ModbusBoardDouble()
+    async with open_board(board):
+        relay = relay_at(board.port, close_coil=3)
+        board.dies_after = (3, True)
+        with pytest.raises(PulseUnknownError):
+            await relay.lower()
+        with pytest.raises(BarrierError, match="has not switched off"):
+            await relay.pulse(PERMIT)
+        board.revive()
+        await until(lambda: board.coils == {0: False, 3: False})
+        await relay.pulse(PERMIT)
+        await relay.close()
+        assert board.history.count((0, True)) == 1
 
 
 async def test_a_watchdog_register_changes_at_every_look() -> None:

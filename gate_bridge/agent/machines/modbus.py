@@ -1,7 +1,7 @@
 """A relay board that speaks Modbus TCP: coils that open and close, discrete inputs for contacts.
 
-A coil stays as it was written, whatever becomes of us. So the opening coil is switched off before
-anything else on every new connection, and at every look that finds it on outside a pulse.
+A coil stays as it was written, whatever becomes of us. So our coils are switched off before
+anything else on every new connection, and at every look that finds one on outside a pulse.
 """
 
 import asyncio
@@ -134,6 +134,10 @@ class ModbusRelay:
         self._hang_up()
 
     async def _pulse(self, coil: int, permit: Permit | None) -> None:
+        if self._switching_off is not None:
+            await asyncio.wait([self._switching_off], timeout=ANSWER_TIMEOUT_S)
+            if not self._switching_off.done():
+                raise BarrierError("the board has not switched off what it switched on before")
         try:
             async with self._line:
                 await self._switch_on(coil, permit)
@@ -153,9 +157,6 @@ class ModbusRelay:
         client = await self._connected()
         if await self._reads_on(client, coil):
             raise BarrierError("the coil is on already: something holds the arm open")
-        if self._switching_off is not None:
-            # The coil was just read as off: this must not cut the new pulse short.
-            self._switching_off.cancel()
         if permit is not None:
             permit.check()
         self._pulsing = coil
@@ -191,7 +192,8 @@ class ModbusRelay:
 
     async def _look(self) -> list[bool]:
         board, client = self._board, await self._connected()
-        if self._pulsing is None and not board.is_one_shot:
+        is_ending = self._switching_off is not None and not self._switching_off.done()
+        if self._pulsing is None and not is_ending:
             await self._off_if_on(client)
         if board.watchdog_register is not None:
             self._looks = (self._looks + 1) % _WATCHDOG_VALUES
@@ -204,17 +206,23 @@ class ModbusRelay:
         return list(answer.bits[: board.inputs])
 
     async def _off_if_on(self, client: AsyncModbusTcpClient) -> None:
-        if await self._reads_on(client, self._board.open_coil):
-            _log.warning("coil_was_on", coil=self._board.open_coil)
-            await self._off(client, self._board.open_coil)
+        for coil in self._own_coils():
+            if await self._reads_on(client, coil):
+                _log.warning("coil_was_on", coil=coil)
+                await self._off(client, coil)
+
+    def _own_coils(self) -> list[int]:
+        """Return the coils that nobody but us switches off."""
+        coils = [self._board.open_coil, self._board.close_coil]
+        return [] if self._board.is_one_shot else [coil for coil in coils if coil is not None]
 
     async def _connected(self) -> AsyncModbusTcpClient:
-        """Return the connection; on a new one the opening coil is switched off first of all."""
+        """Return the connection; on a new one the coils are switched off first of all."""
         if self._client is not None and self._client.connected:
             return self._client
         client = await self._reached()
-        if not self._board.is_one_shot:
-            await self._off(client, self._board.open_coil)
+        for coil in self._own_coils():
+            await self._off(client, coil)
         return client
 
     async def _reached(self) -> AsyncModbusTcpClient:
