@@ -16,7 +16,7 @@ import orjson
 import structlog
 
 from gate_bridge.agent.barrier import ArmPosition, BarrierPort
-from gate_bridge.agent.errors import BarrierError, PulseUnknownError
+from gate_bridge.agent.errors import BarrierError, JournalFullError, PulseUnknownError
 from gate_bridge.agent.journal import CurrentCar, Journal
 from gate_bridge.agent.lane_state import LaneState
 from gate_bridge.agent.offline.edge_clock import EdgeClock, EdgeTime
@@ -39,6 +39,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 # From the pulse until the arm's own contact says that it moved.
 RISING_S = 10.0
 _LOOK_S = 0.1
+_FULL_S = 2.0
 _STAFF = frozenset({OfflineReason.ASK_STAFF, OfflineReason.CAP_REACHED, OfflineReason.UNPAID})
 
 
@@ -82,7 +83,12 @@ class OfflineDecider:
         """Look after every car until cancelled."""
         while True:
             await self._state.occupied.wait()
-            await self.look()
+            try:
+                await self.look()
+            except JournalFullError as error:
+                # What cannot be written down must not happen: the arm stays where it is.
+                _log.warning("offline_not_written", error=str(error))
+                await asyncio.sleep(_FULL_S)
             await asyncio.sleep(_LOOK_S)
 
     async def look(self) -> None:

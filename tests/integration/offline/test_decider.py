@@ -12,7 +12,9 @@ from uuid import UUID
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gate_bridge.agent import journal
 from gate_bridge.agent.barrier import ArmPosition
+from gate_bridge.agent.errors import JournalFullError
 from gate_bridge.agent.guards import Situation
 from gate_bridge.agent.journal import Append
 from gate_bridge.agent.offline.rules import Spent, Verdict
@@ -252,6 +254,20 @@ async def test_a_car_without_a_readable_plate_gets_the_fallback_after_a_while(
     assert (await edge.events())[-1][1]["observation_id"] is None
     assert edge.reports[-1]["lines"] == ["Please call staff"]
     assert edge.barrier.pulses == []
+
+
+async def test_what_cannot_be_written_down_does_not_happen(
+    edge: OfflineEdge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await edge.comes()
+    monkeypatch.setattr(journal, "EVENTS_MAX", 2)
+    with pytest.raises(JournalFullError):
+        await edge.decider.look()
+    assert (edge.barrier.pulses, await edge.decisions()) == ([], [])
+    assert await edge.store.spent() == Spent()
+    monkeypatch.setattr(journal, "EVENTS_MAX", 3)
+    await edge.decider.look()
+    assert (len(edge.barrier.pulses), await edge.decisions()) == (1, [("open", "credit")])
 
 
 async def test_a_relay_that_is_silent_is_not_tried_again(edge: OfflineEdge) -> None:
