@@ -96,6 +96,20 @@ async def test_cars_without_a_stay_count_by_the_passages_alone(world: LaneWorld)
     assert (await pool(world))["below_zero"] == 1
 
 
+async def test_a_car_that_passes_after_its_stay_was_cancelled_counts_again(
+    world: LaneWorld,
+) -> None:
+    presentation_id = await world.arrive(world.entry)
+    await world.decide(world.entry, presentation_id, read_of(PLATE))
+    await world.clear(world.entry, presentation_id)
+    assert (await pool(world))["occupied"] == 0
+    await world.barrier(world.entry, presentation_id, "passed")
+    assert (await pool(world))["occupied"] == 1
+    assert await world.count("open_sessions") == 0
+    [review] = await world.rows("SELECT kind FROM misread_reviews")
+    assert review == {"kind": "undecided_passage"}
+
+
 async def test_a_sign_alone_lets_cars_in_and_says_that_there_are_too_many(
     world: LaneWorld,
 ) -> None:
