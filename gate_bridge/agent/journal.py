@@ -21,6 +21,7 @@ from gate_bridge.wire.actions import CommandStatus
 EVENTS_MAX = 100_000
 COMMANDS_MAX = 1000
 REFUSED_EVENTS_MAX = 1000
+ORIGINS_MAX = 1000
 
 ResultT = TypeVar("ResultT")
 Append = Callable[[UUID, str, str], None]
@@ -39,6 +40,9 @@ CREATE TABLE IF NOT EXISTS refused_events (
 CREATE TABLE IF NOT EXISTS commands (
     number INTEGER PRIMARY KEY, command_id TEXT NOT NULL UNIQUE, presentation_id TEXT NOT NULL,
     status TEXT, reason TEXT
+) STRICT;
+CREATE TABLE IF NOT EXISTS origins (
+    number INTEGER PRIMARY KEY, origin TEXT NOT NULL UNIQUE
 ) STRICT;
 CREATE TABLE IF NOT EXISTS presentation (
     only INTEGER PRIMARY KEY CHECK (only = 1), presentation_id TEXT NOT NULL,
@@ -120,6 +124,14 @@ class Journal:
             JournalFullError: too many events wait.
         """
         await self._write(lambda: self._append(event_id, action, body))
+
+    async def append_once(self, origin: str, event_id: UUID, action: str, body: str) -> None:
+        """Queue an event, unless there was one of the same origin.
+
+        Raises:
+            JournalFullError: too many events wait, or the disk is full.
+        """
+        await self._write(lambda: self._append_once(origin, event_id, action, body))
 
     async def begin_presentation(self, car: CurrentCar, body: str) -> None:
         """Remember the car on the loop, and queue its event, in one step."""
@@ -228,6 +240,16 @@ class Journal:
             "INSERT INTO events VALUES (?, ?, ?, ?)", (seq, str(event_id), action, body)
         )
         self._set_next_seq(seq + 1)
+
+    def _append_once(self, origin: str, event_id: UUID, action: str, body: str) -> None:
+        statement = "INSERT OR IGNORE INTO origins (origin) VALUES (?)"
+        if self._connection.execute(statement, (origin,)).rowcount == 0:
+            return
+        self._append(event_id, action, body)
+        self._connection.execute(
+            "DELETE FROM origins WHERE number <= (SELECT max(number) FROM origins) - ?",
+            (ORIGINS_MAX,),
+        )
 
     def _begin_presentation(self, car: CurrentCar, body: str) -> None:
         self._connection.execute(

@@ -162,7 +162,10 @@ class LaneState:
             captured_at=captured_at,
             **seen.fields(),
         )
-        await self._journal.append(event_id, "Observation", body)
+        if seen.origin is None:
+            await self._journal.append(event_id, "Observation", body)
+        else:
+            await self._journal.append_once(seen.origin, event_id, "Observation", body)
         self.changed.set()
         return event_id
 

@@ -54,6 +54,7 @@ class SeenCar:
         heading: Seen from the gate: towards it, or away.
         alternatives: Best first, with their probabilities.
         is_backfill: It came late: it is recorded and never decided on.
+        origin: What it follows from, at the edge: the same again is not told twice. None for none.
     """
 
     plate: str
@@ -65,6 +66,7 @@ class SeenCar:
     state: CarState = CarState.NEW
     alternatives: tuple[tuple[str, float], ...] = ()
     is_backfill: bool = False
+    origin: str | None = None
 
     def fields(self) -> dict[str, object]:
         """Return an Observation's fields; what says no more than its default is left out."""

@@ -5,7 +5,7 @@ import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import orjson
 import pytest
@@ -135,6 +135,23 @@ async def test_a_message_whose_receiver_failed_after_keeping_it_is_told_later(
         assert await stage.told() == ["late B777"]
         assert await stage.intake.act(stored_id) is False
         assert await stage.told() == ["late B777"]
+
+
+async def test_a_read_that_was_told_and_not_marked_before_a_kill_is_not_told_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with lane_stage(tmp_path) as stage:
+        monkeypatch.setattr(stage.store, "done", never_marked)
+        await stage.send(plate="B777")
+        assert len(await stage.store.waiting()) == 1
+    async with lane_stage(tmp_path) as stage:
+        await stage.intake.replay()
+        assert await stage.told() == ["occupied", "B777", "cleared"]
+        assert await stage.store.waiting() == []
+
+
+async def never_marked(stored_id: UUID, reason: str | None = None) -> None:
+    raise JournalFullError(f"{stored_id} {reason}")
 
 
 async def test_what_a_contact_said_before_a_restart_is_not_replayed(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
@@ -265,7 +266,9 @@ class LaneDesk:
         if sighting.plate is not None:
             self._count(sighting.device, "reported")
             at = self._lane.now() if is_restated else self._captured_at(sighting)
-            await self._lane.observe(_seen(sighting, sighting.plate, at))
+            seen = _seen(sighting, sighting.plate, at)
+            # Told anew on purpose, for the car's new presentation.
+            await self._lane.observe(replace(seen, origin=None) if is_restated else seen)
         if not is_restated:
             for picture in sighting.read.pictures:
                 self._pushed.put(car.presentation_id, _picture(sighting.device, picture.image))
@@ -338,7 +341,16 @@ def _seen(
         state=read.state,
         alternatives=read.alternatives[:ALTERNATIVES_MAX],
         is_backfill=is_backfill,
+        origin=_origin(sighting),
     )
+
+
+def _origin(sighting: Sighting) -> str | None:
+    """Return what tells this read from every other, also after a restart."""
+    if sighting.message_id is None:
+        return None
+    read = sighting.read
+    return f"{sighting.message_id}|{read.captured_at}|{read.plate}|{read.state}"
 
 
 def _picture(device: str, image: bytes) -> Picture:
