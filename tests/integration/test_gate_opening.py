@@ -18,7 +18,7 @@ from gate_bridge.agent.lane_state import LaneState
 from gate_bridge.agent.opening import Opening
 from gate_bridge.agent.reports import silent
 from gate_bridge.agent.server_time import ServerTime
-from gate_bridge.wire.actions import CommandStatus, OpenBarrier
+from gate_bridge.wire.actions import BarrierEventKind, CommandStatus, OpenBarrier
 from gate_bridge.wire.errors import NotReadyError
 from parking.kit.clock import ManualClock
 from parking.kit.ids import new_id
@@ -186,6 +186,29 @@ async def test_after_a_kill_an_arm_that_is_not_down_counts_as_pulsed(
     edge.barrier.arm = arm
     assert await edge.obey() == ("accepted", None, True)
     assert edge.barrier.pulses == []
+
+
+async def test_a_passage_is_told_of_the_order_that_it_follows_from(edge: Edge) -> None:
+    await edge.obey()
+    first, second = edge.order.presentation_id, new_id(ISSUED)
+    # The next car is let in while the one before is still on its way; somebody opens besides.
+    edge.state.raising(second, UUID(int=2))
+    by_hand = Feedback(BarrierEventKind.MANUAL_OPEN, "Lee", "ambulance", UUID(int=1001))
+    await edge.state.take(by_hand)
+    for cause in (1, 2, 1001, 9):
+        await edge.state.take(Feedback(BarrierEventKind.PASSED, cause=UUID(int=cause)))
+    await edge.state.take(Feedback(BarrierEventKind.CLOSED, cause=UUID(int=1)))
+    bodies = [orjson.loads(event.body) for event in await edge.journal.queued(9)]
+    told = [(body["kind"], body["presentation_id"], body["command_id"]) for body in bodies[1:]]
+    assert told == [
+        ("manual_open", str(first), None),
+        ("passed", str(first), str(UUID(int=1))),
+        ("passed", str(second), str(UUID(int=2))),
+        ("passed", str(first), None),
+        # An order that nobody here knows of is nobody's.
+        ("passed", None, None),
+        ("closed", str(first), str(UUID(int=1))),
+    ]
 
 
 @pytest.mark.parametrize(
