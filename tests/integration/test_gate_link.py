@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
+from gate_bridge import server
 from gate_bridge.agent.options import AgentOptions
 from gate_bridge.agent.play import SimulatedLane, play_lane
 from gate_bridge.agent.simulation import Motion
@@ -68,9 +70,9 @@ class Network:
 @asynccontextmanager
 async def network_of(stage: Stage, motion: Motion) -> AsyncGenerator[tuple[Network, SimulatedLane]]:
     network = Network(stage.bridge.port)
-    async with await asyncio.start_server(network.carry, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(network.carry, "127.0.0.1", 0) as listener:
         options = AgentOptions(
-            url=f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}",
+            url=f"ws://127.0.0.1:{listener.sockets[0].getsockname()[1]}",
             lane_id=stage.lane.lane_id,
             token=TOKEN,
             reconnect_s_max=0.1,
@@ -147,3 +149,16 @@ async def test_turns_are_few_at_a_time_and_waiting_has_an_end() -> None:
     assert order == ["first", "second"]
     await work("fourth")
     assert order == ["first", "second", "fourth"]
+
+
+async def test_a_bridge_that_has_too_many_waiting_asks_to_come_again(
+    valkey_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_GREETINGS_WAITING_MAX", 0)
+    async with open_stage(valkey_url, tmp_path) as stage:
+        with pytest.raises(InvalidStatus) as refused:
+            async with stage.connect():
+                pass
+        assert stage.service.epochs == {}
+    answer = refused.value.response
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
