@@ -37,6 +37,7 @@ class OnvifCamera:
         asked: The requests that were let in, by their name, in order.
         refused: How many could not prove the password.
         events: What the next answers hold, one each; then they are empty.
+        pull_point: Where it says that its events are.
     """
 
     def __init__(self, address: str, now: Callable[[], datetime], ahead: timedelta) -> None:
@@ -46,6 +47,8 @@ class OnvifCamera:
         self.asked: list[str] = []
         self.refused = 0
         self.events: list[str] = []
+        # Cameras behind a router name themselves by an address that nobody reaches.
+        self.pull_point = "http://192.0.2.7/pull/4"
         self.broken = threading.Event()
         routes = [
             Route("/onvif/{name:path}", self._answer, methods=["POST"]),
@@ -72,10 +75,9 @@ class OnvifCamera:
             case "GetSystemDateAndTime":
                 return _clock(self.device_now())
             case "CreatePullPointSubscription":
-                # Cameras behind a router name themselves by an address that nobody reaches.
                 return (
                     "<CreatePullPointSubscriptionResponse><SubscriptionReference>"
-                    "<Address>http://192.0.2.7/pull/4</Address>"
+                    f"<Address>{self.pull_point}</Address>"
                     "</SubscriptionReference></CreatePullPointSubscriptionResponse>"
                 )
             case "PullMessages":

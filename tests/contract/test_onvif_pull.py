@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import pytest
@@ -58,11 +59,15 @@ def device_of(url: str, password: str = PASSWORD, *, pull: bool = True) -> SiteD
 
 @asynccontextmanager
 async def fetched(
-    intake: Intake, ahead: timedelta = timedelta(), password: str = PASSWORD
+    intake: Intake,
+    ahead: timedelta = timedelta(),
+    password: str = PASSWORD,
+    pull_point: str = "http://192.0.2.7/pull/4",
 ) -> AsyncGenerator[OnvifCamera, None]:
     listening = listener()
     camera = OnvifCamera(url_of(listening), SystemClock().now, ahead)
     camera.events = [notification("LD51AAA", "2026-03-02T07:00:00Z")]
+    camera.pull_point = pull_point
     with serving(camera.app, listening):
         pull = OnvifPull(device_of(url_of(listening), password), intake, SystemClock(), LIMITS)
         task = asyncio.create_task(pull.run())
@@ -115,6 +120,23 @@ async def test_a_camera_that_fails_is_subscribed_to_again() -> None:
     (read,) = signals_of(intake.kept[2])
     assert isinstance(read, CameraRead)
     assert (read.plate, read.captured_at) == ("LD51AAB", datetime(2026, 3, 2, 7, 0, 9, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("written", ["@{}/pull/4", "//{}/pull/4", "http://{}/pull/4"])
+async def test_no_camera_sends_us_to_another_host(written: str) -> None:
+    intake, listening = RecordingIntake(), listener()
+    stranger = OnvifCamera(url_of(listening), SystemClock().now, timedelta())
+    address = written.format(urlsplit(url_of(listening)).netloc)
+    with serving(stranger.app, listening):
+        async with fetched(intake, pull_point=address) as camera:
+            subscribed = "CreatePullPointSubscription"
+            await until(
+                lambda: (
+                    bool(intake.kept or stranger.refused or stranger.asked)
+                    or camera.asked.count(subscribed) >= 2
+                )
+            )
+    assert (stranger.asked, stranger.refused) == ([], 0)
 
 
 async def test_no_event_is_lost_where_there_was_no_room() -> None:

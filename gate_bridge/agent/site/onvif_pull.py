@@ -187,7 +187,9 @@ class OnvifPull:
         parts = urlsplit(onvif_soap.subscription_address(answer))
         # Only the path: cameras name addresses of other networks, and no camera may send us,
         # with our proof of the password, to another host.
-        return self._host + urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        # A path without a slash in front would go on with the host's name.
+        path = parts.path if parts.path.startswith("/") else f"/{parts.path}"
+        return self._host + urlunsplit(("", "", path, parts.query, ""))
 
     async def _leave(self, client: httpx.AsyncClient, address: str) -> None:
         with contextlib.suppress(ParkingError, httpx.HTTPError, TimeoutError):
