@@ -158,14 +158,21 @@ async def find_full(
     unit: UnitOfWork, areas: Collection[tuple[UUID, UUID]]
 ) -> set[tuple[UUID, UUID]]:
     """Return those of some (operator, area) whose public sign says full."""
-    statement = (
-        select(SpacePool.operator_id, SpacePool.area_id)
-        # A public pool has its area's id.
-        .where(tuple_(col(SpacePool.operator_id), col(SpacePool.id)).in_(list(areas)))
-        .where(col(SpacePool.is_full))
-        .limit(AREAS_ASKED_MAX)
-    )
-    return {(operator_id, area_id) for operator_id, area_id in await unit.session.exec(statement)}
+    asked = sorted(areas)
+    full: set[tuple[UUID, UUID]] = set()
+    for start in range(0, len(asked), AREAS_ASKED_MAX):
+        statement = (
+            select(SpacePool.operator_id, SpacePool.area_id)
+            # A public pool has its area's id.
+            .where(
+                tuple_(col(SpacePool.operator_id), col(SpacePool.id)).in_(
+                    asked[start : start + AREAS_ASKED_MAX]
+                )
+            )
+            .where(col(SpacePool.is_full))
+        )
+        full.update((row[0], row[1]) for row in await unit.session.exec(statement))
+    return full
 
 
 async def list_counts(

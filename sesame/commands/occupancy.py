@@ -29,8 +29,9 @@ def show_command(
 ) -> None:
     """Show supply, occupied and free of each area, beside its open stays."""
     rows = asyncio.run(_show(Settings(), operator, place))
+    total = {name: sum(row[name] for row in rows) for name in ("spaces", "occupied", "free")}
     if json_output:
-        typer.echo(json.dumps({"pools": rows}))
+        typer.echo(json.dumps({"pools": rows, "total": total}))
         return
     for row in rows:
         sign = "  FULL" if row["is_full"] else ""
@@ -38,6 +39,7 @@ def show_command(
             f"{row['pool_id']}  {row['area']:<16} {row['kept_for'] or 'public':<16} "
             f"{row['occupied']:>5} of {row['spaces']:<5} {row['sessions']:>5} stays{sign}"
         )
+    typer.echo(f"{total['occupied']} of {total['spaces']} taken, {total['free']} free")
 
 
 @occupancy_app.command("set")

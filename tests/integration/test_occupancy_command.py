@@ -41,12 +41,16 @@ def place(
 
 def test_a_place_is_shown_and_set_right(place: dict[str, Any]) -> None:
     owner = ("--operator", place["operator_id"])
-    [pool] = _run("occupancy", "show", place["place_id"], *owner)["pools"]
+    shown = _run("occupancy", "show", place["place_id"], *owner)
+    [pool] = shown["pools"]
+    assert shown["total"] == {"spaces": 5, "occupied": 0, "free": 5}
     assert (pool["spaces"], pool["occupied"], pool["free"], pool["is_full"]) == (5, 0, 5, False)
     why = ("--by", "Lee", "--reason", "counted")
     told = _run("occupancy", "set", pool["pool_id"], *owner, "--occupied", "5", *why)
     assert (told["before"], told["after"], told["by"]) == (0, 5, "command:Lee")
-    assert "FULL" in _say("occupancy", "show", place["place_id"], *owner)
+    said = _say("occupancy", "show", place["place_id"], *owner)
+    assert "FULL" in said
+    assert said.splitlines()[-1] == "5 of 5 taken, 0 free"
     said = _say("occupancy", "sign", pool["pool_id"], *owner, "--keep-closed")
     assert said == "kept closed when full\n"
     assert _say("occupancy", "set", pool["pool_id"], *owner, "--by-stays", *why) == (
