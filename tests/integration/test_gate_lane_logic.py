@@ -1,5 +1,6 @@
 """What the bridge makes of what cameras say beyond the plate, and what an empty entry shows."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from gate_bridge.options import BridgeOptions, ReadingLimits
+from parking.events.pokes import Poke, lane_channel
 from parking.flows.lane_types import Direction
 from tests.integration.gate_stage import (
     PLATE,
@@ -15,8 +17,10 @@ from tests.integration.gate_stage import (
     RawAgent,
     Stage,
     eventually,
+    fresh_id,
     observation,
     open_stage,
+    valkey_tools,
 )
 
 FULL = ["Full", "No free spaces"]
@@ -95,3 +99,20 @@ async def test_an_exit_has_no_full_sign(stage: Stage) -> None:
         await agent.send([2, "o", "Observation", observation(2, car)])
         assert (await until(agent, "OpenBarrier"))["presentation_id"] == str(car)
         assert (await until(agent, "Display"))["lines"] == ["Have a good trip"]
+
+
+async def test_a_poke_changes_the_sign_at_once(valkey_url: str, tmp_path: Path) -> None:
+    options = BridgeOptions(sign_look_s=3600)
+    async with open_stage(valkey_url, tmp_path, options) as stage:
+        lane = replace(stage.lane, direction=Direction.ENTRY)
+        stage.service.add_lane(lane, TOKEN)
+        async with stage.connect() as entry, valkey_tools(valkey_url) as valkey:
+            await entry.hello()
+            stage.service.full.add((lane.operator_id, lane.area_id))
+            poke = Poke(fresh_id(), "SignChanged").to_json()
+            channel = lane_channel(lane.lane_id)
+            # The bridge subscribes beside its answer to Hello.
+            async with asyncio.timeout(5):
+                while not await valkey.publish(channel, poke):  # noqa: ASYNC110 - Valkey alone knows
+                    await asyncio.sleep(0.01)
+            assert (await until(entry, "Display"))["lines"] == FULL
