@@ -67,6 +67,8 @@ async def apply(context: ParkingContext, unit: UnitOfWork, waiting: OfflinePassa
     item = await repository.find_passage(unit, waiting.operator_id, waiting.id)
     if item is None or item.state not in repository.OPEN_STATES or presentation is None:
         return False
+    if presentation.lane_id != item.lane_id:
+        return False
     found = await find_read(unit, item)
     if found is None:
         return False

@@ -19,6 +19,7 @@ from parking.kit.database import ConflictError, UnitOfWork
 from parking.kit.errors import ParkingError
 from parking.lanes import repository as lane_rows
 from parking.lanes import service as lanes
+from parking.lanes.errors import PresentationForeignError
 from parking.lanes.models import LaneEventRow
 from parking.offline import repository, rules
 from parking.offline.models import OfflinePassage, PassageState
@@ -41,9 +42,13 @@ async def record(context: ParkingContext, lane: Lane, decision: OfflineDecision)
     """Commit a decision in its lane's order and draw what follows; returns its number.
 
     A failure of the second part is no failure of the event: the sweep draws it later.
+
+    Raises:
+        PresentationForeignError: the car stands in another lane.
     """
     async with context.database.begin() as unit:
         event = decision.event
+        await _require_own(unit, lane, decision.presentation_id)
         row = LaneEventRow(
             operator_id=lane.operator_id,
             id=event.event_id,
@@ -128,6 +133,13 @@ async def _passage(unit: UnitOfWork, lane: Lane, decision: OfflineDecision) -> O
     elif decision.is_open:
         item.next_try_at = now + rules.SETTLE_AFTER
     return item
+
+
+async def _require_own(unit: UnitOfWork, lane: Lane, presentation_id: UUID) -> None:
+    """Refuse a decision about a car that stands in another lane: it would open that lane's gate."""
+    car = await lane_rows.find_presentation(unit, lane.operator_id, presentation_id)
+    if car is not None and car.lane_id != lane.lane_id:
+        raise PresentationForeignError("presentation_id: expected one of this lane")
 
 
 async def _join(context: ParkingContext, item: OfflinePassage) -> None:
