@@ -35,7 +35,11 @@ class ObservationMethod(StrEnum):
 
 
 class LaneConnection(Row, table=True):
-    """The newest connection of a lane's agent; the epoch fences every older one."""
+    """The newest connection of a lane's agent; the epoch fences every older one.
+
+    Attributes:
+        heard_at: When the lane last told of a car just as it came or left; None for never.
+    """
 
     __tablename__ = "lane_connections"
     __table_args__ = (
@@ -50,6 +54,7 @@ class LaneConnection(Row, table=True):
     last_seq: int
     bridge: str
     connected_at: datetime = Field(sa_type=Timestamp)
+    heard_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
 class LaneHealth(Row, table=True):
