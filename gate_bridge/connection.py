@@ -259,7 +259,7 @@ class GateConnection:
             return
         pokes = self._tools.pokes
         pokes.listen(self.lane_id, self._on_poke)
-        self._tools.spawn(pokes.follow(self.lane_id))
+        pokes.follow(self.lane_id)
         pokes.announce(self.lane_id, self.session_epoch)
         _log.info("gate_connected", epoch=self.session_epoch, lane_id=str(self.lane_id))
 
@@ -379,7 +379,7 @@ class GateConnection:
         self._tools.registry.remove(self)
         self._tools.fleet.ended(self.lane_id, self.session_epoch, self._socket.close_code)
         self._tools.pokes.forget(self.lane_id, self._on_poke)
-        self._tools.spawn(self._tools.pokes.follow(self.lane_id))
+        self._tools.pokes.follow(self.lane_id)
 
 
 def _call(message: Call | FrameMessage) -> Call:

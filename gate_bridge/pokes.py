@@ -40,6 +40,7 @@ class LanePokes:
         self._valkey = valkey
         self._own = f"sesame:{{bridge:{bridge}}}"
         self._listeners: dict[str, OnPoke] = {}
+        self._to_follow: set[str] = set()
         self._unannounced: dict[str, bytes] = {}
         self._has_news = asyncio.Event()
         self._subscription: Subscription | None = None
@@ -59,21 +60,14 @@ class LanePokes:
         if self._listeners.get(channel) == on_poke:
             del self._listeners[channel]
 
-    async def follow(self, lane_id: UUID) -> None:
-        """Subscribe to the lane's channel, or unsubscribe when nobody listens any more.
+    def follow(self, lane_id: UUID) -> None:
+        """Subscribe to the lane's channel soon, or unsubscribe when nobody listens any more.
 
         Apart from `listen`, so that no lane waits for a Valkey that is away: the loop subscribes
         to every listener when it connects again.
         """
-        channel = lane_channel(lane_id)
-        subscription = self._subscription
-        if subscription is None:
-            return
-        with suppress(*VALKEY_FAILURES):
-            if channel in self._listeners:
-                await subscription.add(channel)
-            else:
-                await subscription.remove(channel)
+        self._to_follow.add(lane_channel(lane_id))
+        self._has_news.set()
 
     def announce(self, lane_id: UUID, session_epoch: int) -> None:
         """Tell the other bridge processes soon that a newer connection of the lane exists."""
@@ -81,23 +75,36 @@ class LanePokes:
         self._unannounced[lane_channel(lane_id)] = body
         self._has_news.set()
 
-    async def _announce_all(self) -> None:
-        """Publish what is to be announced: many lanes at a time, after a storm."""
+    async def _tell_valkey(self) -> None:
+        """Follow and announce what there is to: many lanes at a time, after a storm."""
         while True:
             await self._has_news.wait()
             self._has_news.clear()
+            channels, self._to_follow = self._to_follow, set()
             messages, self._unannounced = self._unannounced, {}
+            await self._follow_all(channels)
             try:
                 async with asyncio.timeout(_ANNOUNCE_TIMEOUT_S):
                     await self._valkey.publish_all(messages)
             except VALKEY_FAILURES as error:
                 _log.warning("epochs_not_announced", lanes=len(messages), error=repr(error))
 
+    async def _follow_all(self, channels: set[str]) -> None:
+        subscription = self._subscription
+        if subscription is None:
+            return
+        wanted = channels & self._listeners.keys()
+        with suppress(*VALKEY_FAILURES):
+            if wanted:
+                await subscription.add(*wanted)
+            if channels - wanted:
+                await subscription.remove(*(channels - wanted))
+
     async def run(self) -> None:
-        """Deliver pokes, and announce lanes, until cancelled."""
+        """Deliver pokes, follow lanes and announce them, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._deliver_all())
-            group.create_task(self._announce_all())
+            group.create_task(self._tell_valkey())
 
     async def _deliver_all(self) -> None:
         while True:

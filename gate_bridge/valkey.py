@@ -70,6 +70,8 @@ class Valkey:
 
     async def publish_all(self, messages: Mapping[str, bytes]) -> None:
         """Tell whoever listens to each channel, with one round trip for all of them."""
+        if not messages:
+            return
         pipeline = cast("Any", self._client).pipeline(transaction=False)
         for channel, message in messages.items():
             pipeline.publish(channel, message)
