@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from parking.lanes.health import AgentCondition
+from parking.lanes.health import AgentCondition, DeviceSignal
 from parking.places.models import Direction
 
 # Four heartbeats, or as long as a bridge may take to tell of one and a little more.
@@ -18,6 +18,8 @@ QUEUE_WAITS_AFTER: Final = timedelta(seconds=60)
 CERTIFICATE_EXPIRES_WITHIN: Final = timedelta(days=14)
 # A lane sees no car for a night; a camera that is silent for longer is looked at.
 DEVICE_SILENT_AFTER: Final = timedelta(hours=24)
+# An agent that was just started has heard nobody yet.
+DEVICE_UNHEARD_AFTER: Final = timedelta(hours=1)
 
 
 class LaneState(StrEnum):
@@ -145,9 +147,11 @@ class LaneStatus:
         return (Problem.QUEUE_WAITS,) if waits else ()
 
     def _of_devices(self) -> Sequence[Problem]:
-        silent = any(
-            device.last_signal_at is None
-            or self.taken_at - device.last_signal_at > DEVICE_SILENT_AFTER
-            for device in self.condition.devices
-        )
+        silent = any(map(self._is_silent, self.condition.devices))
         return (Problem.DEVICE_SILENT,) if silent else ()
+
+    def _is_silent(self, device: DeviceSignal) -> bool:
+        if device.last_signal_at is not None:
+            return self.taken_at - device.last_signal_at > DEVICE_SILENT_AFTER
+        since = self.contact and self.contact.connected_at
+        return since is not None and self.taken_at - since > DEVICE_UNHEARD_AFTER

@@ -47,8 +47,8 @@ def with_condition(**changes: object) -> LaneStatus:
 
 
 def test_a_lane_at_every_limit_is_fine() -> None:
-    device = DeviceSignal("camera", NOW - timedelta(hours=24))
-    lane = with_condition(oldest_queued_at=NOW - timedelta(seconds=60), devices=(device,))
+    devices = (DeviceSignal("camera", NOW - timedelta(hours=24)), DeviceSignal("relay", None))
+    lane = with_condition(oldest_queued_at=NOW - timedelta(seconds=60), devices=devices)
     assert (lane.state, lane.problems) == (LaneState.CONNECTED, ())
 
 
@@ -63,7 +63,13 @@ def test_a_lane_at_every_limit_is_fine() -> None:
         (with_condition(clock_offset_ms=None), Problem.CLOCK_UNKNOWN),
         (with_condition(clock_offset_ms=-10_001), Problem.CLOCK_OFF),
         (with_condition(queue_depth=1, oldest_queued_at=AGO_61_S), Problem.QUEUE_WAITS),
-        (with_condition(devices=(DeviceSignal("camera", None),)), Problem.DEVICE_SILENT),
+        (
+            replace(
+                with_contact(connected_at=NOW - timedelta(hours=1, seconds=1)),
+                condition=replace(WELL, devices=(DeviceSignal("camera", None),)),
+            ),
+            Problem.DEVICE_SILENT,
+        ),
         (
             with_condition(devices=(DeviceSignal("camera", NOW - timedelta(hours=24, seconds=1)),)),
             Problem.DEVICE_SILENT,
