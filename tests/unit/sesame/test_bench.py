@@ -116,10 +116,11 @@ def test_the_list_names_every_bench() -> None:
             "open stays that nobody watches\n"
             "charge: what a charge costs without the provider's time, in ms and in round trips\n"
             "money: 2,000 exits over all providers while everything breaks: are all books right\n"
+            "gates: 3,000 gates on one bridge: memory, reconnect storm, 50 cars a second\n"
         ),
     )
     result = CliRunner().invoke(app, ["bench", "--list", "--json"])
-    assert list(json.loads(result.stdout)) == ["exit", "tariff", "charge", "money"]
+    assert list(json.loads(result.stdout)) == ["exit", "tariff", "charge", "money", "gates"]
 
 
 def test_a_bench_must_be_named() -> None:
@@ -129,4 +130,4 @@ def test_a_bench_must_be_named() -> None:
 def test_an_unknown_bench_is_refused_by_name() -> None:
     result = CliRunner().invoke(app, ["bench", "entry"])
     assert isinstance(result.exception, InvalidInputError)
-    assert str(result.exception) == "NAME: expected one of exit, tariff, charge, money"
+    assert str(result.exception) == "NAME: expected one of exit, tariff, charge, money, gates"

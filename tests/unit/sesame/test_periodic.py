@@ -25,6 +25,7 @@ def test_nothing_that_must_be_repeated_is_missing() -> None:
         ("partner sweep", 30.0),
         ("mandate sweep", 5.0),
         ("stay sweep", 2.0),
+        ("offline sweep", 30.0),
         ("fapiao sweep", 5.0),
         ("parked events", 15.0),
         ("open differences", 60.0),
