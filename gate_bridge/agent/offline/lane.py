@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from uuid import UUID
 
 from gate_bridge.agent.barrier import BarrierPort
+from gate_bridge.agent.errors import JournalFullError
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.lane_state import LaneState
 from gate_bridge.agent.offline.decider import OfflineDecider, OfflineParts
@@ -75,5 +77,7 @@ class OfflineLane:
         while True:
             anchor = self.clock.take_anchor()
             if anchor is not None:
-                await self._store.save_anchor(anchor)
+                # On a full disk the time of before stays: it is less exact, and not wrong.
+                with suppress(JournalFullError):
+                    await self._store.save_anchor(anchor)
             await asyncio.sleep(_TIME_UNKNOWN_S if anchor is None else self._options.anchor_every_s)
