@@ -1,6 +1,7 @@
 """A lane through the bridge: real sockets, real Valkey, a domain in memory."""
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -15,6 +16,7 @@ from gate_bridge.agent import session
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.pictures import CarPictures
 from gate_bridge.agent.play import CAMERA_SOURCE, play_lane
+from gate_bridge.fake_lane_service import FakeLaneService
 from gate_bridge.options import BridgeOptions, ReadingLimits
 from gate_bridge.server import GateBridge
 from parking.events.pokes import Poke, lane_channel
@@ -453,11 +455,14 @@ async def test_a_restarted_bridge_sends_the_same_order_again(stage: Stage, valke
 
 
 async def test_a_bridge_whose_port_is_taken_ends_and_leaves_nothing_running(
-    stage: Stage, valkey_url: str
+    valkey_url: str,
 ) -> None:
-    before = asyncio.all_tasks()
-    taken = BridgeOptions(port=stage.bridge.port)
-    with pytest.raises(OSError, match="address already in use"):
-        async with GateBridge(stage.service, valkey_url, taken, SystemClock()):
-            pass
-    assert asyncio.all_tasks() == before
+    # No bridge holds the port: one that runs has tasks that come and go with every command.
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        taken = BridgeOptions(port=holder.getsockname()[1])
+        service = FakeLaneService(SystemClock())
+        before = asyncio.all_tasks()
+        with pytest.raises(OSError, match="address already in use"):
+            async with GateBridge(service, valkey_url, taken, SystemClock()):
+                pass
+        assert asyncio.all_tasks() == before
