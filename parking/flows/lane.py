@@ -54,7 +54,6 @@ CONFLICT_TRIES_MAX = 4
 STEPS_MAX = 12
 # A car that came longer ago than this, by its lane's clock, is taken to have come then.
 PRESENTATION_AGE_MAX = timedelta(minutes=5)
-EVENT_PRESENTATION = "presentation"
 EVENT_OBSERVATION = "observation"
 
 
@@ -88,7 +87,7 @@ class LaneFlows(OfflineLane):
     ) -> int:
         """Record that a car came or left; return the lane's last committed seq."""
         async with self._database.begin() as unit:
-            row = self._event_row(unit, lane, event, EVENT_PRESENTATION, presentation_id)
+            row = self._event_row(unit, lane, event, lanes.EVENT_PRESENTATION, presentation_id)
             row.detail = {"state": state}
             if await lanes.record_event(unit, row):
                 await self._place_car(unit, lane, event, presentation_id, state)

@@ -10,7 +10,7 @@ from sqlalchemy import BindParameter, bindparam, exists, func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
-from parking.kit.columns import Row
+from parking.kit.columns import Row, Timestamp
 from parking.kit.database import UnitOfWork
 from parking.kit.locks import lock
 from parking.lanes.models import (
@@ -36,12 +36,13 @@ _EVENT: dict[str, BindParameter[Any]] = {
     column.name: bindparam(f"event_{column.name}", type_=column.type)
     for column in LaneEventRow.metadata.tables[LaneEventRow.__tablename__].columns
 }
+_HEARD_AT = bindparam("heard_at", type_=Timestamp)
 _MOVED = (
     update(LaneConnection)
     .where(col(LaneConnection.operator_id) == _EVENT["operator_id"])
     .where(col(LaneConnection.lane_id) == _EVENT["lane_id"])
     .where(col(LaneConnection.last_seq) == _EVENT["seq"] - 1)
-    .values(last_seq=_EVENT["seq"])
+    .values(last_seq=_EVENT["seq"], heard_at=func.coalesce(_HEARD_AT, col(LaneConnection.heard_at)))
     .returning(col(LaneConnection.last_seq))
     .cte("moved")
 )
@@ -222,14 +223,31 @@ async def lock_command(unit: UnitOfWork, operator_id: UUID, command_id: UUID) ->
     return await lock(unit, GateCommand, operator_id=operator_id, id=command_id)
 
 
-async def append_event(unit: UnitOfWork, event: LaneEventRow) -> bool:
+async def append_event(
+    unit: UnitOfWork, event: LaneEventRow, heard_at: datetime | None = None
+) -> bool:
     """Keep an event and move its lane's committed number on to it; returns whether both happened.
 
     It locks the lane's connection: events of one lane commit one after the other. Only the event
     whose number is the next one is kept, and none whose id is known.
+
+    Args:
+        unit: The transaction.
+        event: The event.
+        heard_at: The lane's new `heard_at`; None leaves it.
     """
     values = {f"event_{name}": getattr(event, name) for name in _EVENT}
-    return (await unit.run(_APPEND, values)).rowcount == 1
+    return (await unit.run(_APPEND, values | {"heard_at": heard_at})).rowcount == 1
+
+
+async def find_heard_at(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> datetime | None:
+    """Return when the lane last told of a car just as it came or left; None for never."""
+    statement = (
+        select(LaneConnection.heard_at)
+        .where(col(LaneConnection.operator_id) == operator_id)
+        .where(col(LaneConnection.lane_id) == lane_id)
+    )
+    return (await unit.session.exec(statement)).one_or_none()
 
 
 async def find_standing(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> Presentation | None:

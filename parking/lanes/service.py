@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from parking.kit.database import UnitOfWork
@@ -25,6 +25,9 @@ from parking.lanes.models import (
     PresentationState,
 )
 
+EVENT_PRESENTATION = "presentation"
+# What a lane tells within this time of when it happened, it tells as it happens.
+LIVE_MAX = timedelta(minutes=5)
 # A rejected command may be followed by a fresh one while the car still stands there.
 COMMANDS_PER_PRESENTATION_MAX = 5
 PLATE_CONTEXT = "plate"
@@ -65,7 +68,8 @@ async def record_event(unit: UnitOfWork, event: LaneEventRow) -> bool:
     Raises:
         EventOutOfOrderError: an earlier event is missing.
     """
-    if await repository.append_event(unit, event):
+    heard_at = _heard_at(event)
+    if await repository.append_event(unit, event, heard_at):
         return True
     connection = await repository.lock_connection(unit, event.operator_id, event.lane_id)
     last_seq = 0 if connection is None else connection.last_seq
@@ -74,7 +78,22 @@ async def record_event(unit: UnitOfWork, event: LaneEventRow) -> bool:
     if connection is None or event.seq > last_seq + 1:
         raise EventOutOfOrderError(last_seq)
     # The missing one was committed since: with the lock held that is certain.
-    return await repository.append_event(unit, event)
+    return await repository.append_event(unit, event, heard_at)
+
+
+async def not_before(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> datetime | None:
+    """Return when a car that stands in a lane can have come at the earliest; None for any time.
+
+    Events are numbered in the order in which they happened. So the car came at the moment that the
+    lane last told of while it happened, or later, whatever the lane says of it afterwards.
+    """
+    heard_at = await repository.find_heard_at(unit, operator_id, lane_id)
+    return None if heard_at is None else heard_at - LIVE_MAX
+
+
+def _heard_at(event: LaneEventRow) -> datetime | None:
+    is_live = abs(event.received_at - event.occurred_at) <= LIVE_MAX
+    return event.received_at if is_live and event.kind == EVENT_PRESENTATION else None
 
 
 async def occupy(unit: UnitOfWork, presentation: Presentation) -> None:

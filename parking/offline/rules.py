@@ -53,6 +53,13 @@ def next_passage(open_since: datetime | None, waiting: Iterable[Waiting]) -> Wai
     return next((item for item in later if item.is_overdue), None)
 
 
-def believed_time(said: datetime, now: datetime) -> datetime:
-    """Return when a car came, from what its lane says: never ahead, and not long ago."""
-    return min(max(said, now - AGE_MAX), now)
+def believed_time(said: datetime, now: datetime, not_before: datetime | None = None) -> datetime:
+    """Return when a car came, from what its lane says: never ahead, and not long ago.
+
+    Args:
+        said: By the lane.
+        now: By our clock.
+        not_before: The earliest that it can be, by what the lane told before; None for any time.
+    """
+    earliest = now - AGE_MAX
+    return min(max(said, earliest, not_before or earliest), now)

@@ -20,7 +20,7 @@ from parking.kit.errors import ParkingError
 from parking.lanes import repository as lane_rows
 from parking.lanes import service as lanes
 from parking.lanes.errors import PresentationForeignError
-from parking.lanes.models import LaneEventRow
+from parking.lanes.models import LaneEventRow, Presentation
 from parking.offline import repository, rules
 from parking.offline.models import OfflinePassage, PassageState
 from parking.plates import service as plates
@@ -30,6 +30,7 @@ from parking.sessions.rules import ReadText
 
 EVENT_OFFLINE: Final = "offline_decision"
 NO_PLATE: Final = "no_plate"
+GONE: Final = "gone"
 NO_SESSION: Final = "no_session"
 MISREAD: Final = "misread"
 STEPS_MAX: Final = 2 * repository.WAITING_MAX
@@ -48,7 +49,7 @@ async def record(context: ParkingContext, lane: Lane, decision: OfflineDecision)
     """
     async with context.database.begin() as unit:
         event = decision.event
-        await _require_own(unit, lane, decision.presentation_id)
+        car = await _own_car(unit, lane, decision.presentation_id)
         row = LaneEventRow(
             operator_id=lane.operator_id,
             id=event.event_id,
@@ -63,7 +64,7 @@ async def record(context: ParkingContext, lane: Lane, decision: OfflineDecision)
         )
         item: OfflinePassage | None = None
         if await lanes.record_event(unit, row):
-            item = await _passage(unit, lane, decision)
+            item = await _passage(unit, lane, decision, car)
             await repository.insert_passage(unit, item)
     if item is not None and item.plate_index is not None and item.state == PassageState.PENDING:
         try:
@@ -105,8 +106,12 @@ async def sweep(context: ParkingContext) -> int:
     return len(due)
 
 
-async def _passage(unit: UnitOfWork, lane: Lane, decision: OfflineDecision) -> OfflinePassage:
+async def _passage(
+    unit: UnitOfWork, lane: Lane, decision: OfflineDecision, car: Presentation | None
+) -> OfflinePassage:
     now = unit.now()
+    not_before = await lanes.not_before(unit, lane.operator_id, lane.lane_id)
+    is_believed = not_before is None or decision.occupied_at >= not_before
     item = OfflinePassage(
         operator_id=lane.operator_id,
         id=decision.event.event_id,
@@ -119,27 +124,32 @@ async def _passage(unit: UnitOfWork, lane: Lane, decision: OfflineDecision) -> O
         policy_version=decision.policy_version,
         risk_minor=decision.risk_minor,
         observation_id=decision.observation_id,
-        came_at=rules.believed_time(decision.occupied_at, now),
+        came_at=rules.believed_time(decision.occupied_at, now, not_before),
         decided_at=decision.event.occurred_at,
-        clock_uncertainty_ms=decision.clock_uncertainty_ms,
+        clock_uncertainty_ms=decision.clock_uncertainty_ms if is_believed else None,
         received_at=now,
     )
     found = await applying.find_read(unit, item)
     if found is not None:
         item.plate_index = plates.plate_index(unit.vault, found[0].text)
-    if decision.is_open and found is None:
+    if decision.is_open and car is not None and car.cleared_at is not None:
+        # It was told that the car is away, and only then that the gate opened for it.
+        item.state, item.review = PassageState.WITHDRAWN, GONE
+    elif decision.is_open and found is None:
         item.state, item.review = PassageState.UNMATCHED, NO_PLATE
-        await doubts.note_offline(unit, item, None)
+    if item.review is not None:
+        await doubts.note_offline(unit, item, None if found is None else found[0])
     elif decision.is_open:
         item.next_try_at = now + rules.SETTLE_AFTER
     return item
 
 
-async def _require_own(unit: UnitOfWork, lane: Lane, presentation_id: UUID) -> None:
-    """Refuse a decision about a car that stands in another lane: it would open that lane's gate."""
+async def _own_car(unit: UnitOfWork, lane: Lane, presentation_id: UUID) -> Presentation | None:
+    """Return the car, if it was told of; one of another lane would open that lane's gate."""
     car = await lane_rows.find_presentation(unit, lane.operator_id, presentation_id)
     if car is not None and car.lane_id != lane.lane_id:
         raise PresentationForeignError("presentation_id: expected one of this lane")
+    return car
 
 
 async def _join(context: ParkingContext, item: OfflinePassage) -> None:
