@@ -80,3 +80,46 @@ def test_a_clock_that_was_never_set_is_no_memory() -> None:
 def test_no_read_is_from_the_future() -> None:
     clock = DeviceClock(ahead_s=0.0)
     assert clock.late(after(50), after(0)).at == after(0)
+
+
+@pytest.mark.parametrize("ahead_s", [None, 0.0, -600.0])
+@pytest.mark.parametrize("wild_s", [12.0, 3600.0, 86_400.0, 40 * 86_400.0])
+def test_one_message_from_the_future_costs_no_car_after_it(
+    ahead_s: float | None, wild_s: float
+) -> None:
+    clock = DeviceClock(ahead_s)
+    right_s = ahead_s or 0.0
+    assert not clock.judge(after(right_s + wild_s), after(0)).is_late
+    # A burst of the same car: the same glitch, seen twice.
+    assert not clock.judge(after(right_s + wild_s + 1), after(1)).is_late
+    honest = clock.judge(after(right_s + 30), after(30.4))
+    assert (honest.at, honest.is_late) == (after(30.4), False)
+    assert clock.ahead_s == pytest.approx(right_s - 0.4)
+    assert clock.judge(after(right_s + 40), after(100)).is_late
+
+
+def test_a_clock_that_was_set_forward_does_not_make_its_memory_live() -> None:
+    clock = DeviceClock(ahead_s=-3600.0)
+    assert not clock.judge(after(0), after(0)).is_late
+    assert clock.judge(after(-1200), after(2)).is_late
+    assert not clock.judge(after(20), after(20)).is_late
+    # Two reads bear it out: what is as it was before is from the memory, however well it fits.
+    assert clock.judge(after(-3570), after(30)).is_late
+
+
+@pytest.mark.parametrize("old_s", [901.0, 3 * 3600.0, 6 * 86_400.0])
+def test_a_new_device_that_begins_with_its_memory_is_not_taken_for_live(old_s: float) -> None:
+    clock = DeviceClock()
+    first = clock.judge(after(-old_s), after(0))
+    assert (first.at, first.is_late) == (after(-old_s), True)
+    assert clock.judge(after(-old_s + 60), after(4)).is_late
+    assert clock.ahead_s is None
+    live = clock.judge(after(10), after(10))
+    assert (live.at, live.is_late, clock.ahead_s) == (after(10), False, 0.0)
+
+
+def test_a_new_device_whose_clock_is_hours_behind_is_believed_at_its_second_read() -> None:
+    clock = DeviceClock()
+    assert clock.judge(after(-28_800), after(0)).is_late
+    assert not clock.judge(after(-28_790), after(10)).is_late
+    assert clock.ahead_s == -28_800.0
