@@ -21,7 +21,7 @@ from gate_bridge.identity_port import GateIdentity
 from gate_bridge.port import LaneService
 from gate_bridge.probes import Probes
 from gate_bridge.retry import call_once
-from gate_bridge.turns import Turns
+from gate_bridge.turns import TooManyWaitError, Turns
 from gate_bridge.wire.limits import PATH_PREFIX, SUBPROTOCOLS
 from parking.flows.lane_types import Lane
 from parking.gates.errors import CertificateRefusedError
@@ -33,6 +33,9 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 _SCHEME = "bearer"
 _TOKEN_CHARACTERS_MAX = 512
 _AUTHENTICATE_TIMEOUT_S = 5.0
+_RETRY_AFTER_S = 1
+# At random within it: a try that comes too early costs about as much as one that succeeds.
+_CROWDED_RETRY_AFTER_S = 10
 
 
 class RefusedRequestError(ParkingError):
@@ -45,6 +48,7 @@ class RefusedRequestError(ParkingError):
         self.status = status
         self.field = field
         self.expected = expected
+        self.retry_after_s = _RETRY_AFTER_S
 
 
 class GateSocket(ServerConnection):
@@ -195,6 +199,12 @@ def _token(headers: Headers) -> str:
 
 
 def _as_refusal(error: ParkingError) -> RefusedRequestError:
+    if isinstance(error, TooManyWaitError):
+        refused = RefusedRequestError(
+            http.HTTPStatus.SERVICE_UNAVAILABLE, "service", "fewer lanes to connect; try again"
+        )
+        refused.retry_after_s = _CROWDED_RETRY_AFTER_S
+        return refused
     if error.retryable:
         return RefusedRequestError(
             http.HTTPStatus.SERVICE_UNAVAILABLE, "service", "to be ready; try again"
@@ -217,5 +227,5 @@ def _refusal(error: RefusedRequestError) -> Response:
     if error.status is http.HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = 'Bearer realm="gates"'
     if error.status is http.HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = "1"
+        response.headers["Retry-After"] = str(error.retry_after_s)
     return response

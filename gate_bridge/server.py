@@ -55,8 +55,9 @@ _WRITE_BYTES_MAX = 2**16
 _MESSAGES_QUEUED_MAX = 4
 # Of the ten connections to the database that a bridge has: cars need the others.
 _GREETINGS_AT_ONCE = 5
-# They are worked off in about 2 s, before an agent gives up; the rest come again by themselves.
 _GREETINGS_WAITING_MAX = 400
+# Less than an agent waits: the rest are told to come again, before they give up.
+_GREETING_WAIT_S_MAX = 3.0
 _POLICIES_WAITING_MAX = 100_000
 _DRAIN_S = 5.0
 
@@ -91,7 +92,7 @@ class GateBridge:
         self._fleet = FleetHealth(service, self.name, clock, metrics)
         self._signs = Signs(service, registry.all, options.sign_look_s)
         self._probes = Probes(service, self._valkey, metrics)
-        greetings = Turns(_GREETINGS_AT_ONCE, _GREETINGS_WAITING_MAX)
+        greetings = Turns(_GREETINGS_AT_ONCE, _GREETINGS_WAITING_MAX, _GREETING_WAIT_S_MAX)
         self._admission = Admission(service, self._probes, greetings, self._identity)
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: Server | None = None

@@ -151,6 +151,16 @@ async def test_turns_are_few_at_a_time_and_waiting_has_an_end() -> None:
     assert order == ["first", "second", "fourth"]
 
 
+async def test_nobody_waits_for_a_turn_longer_than_it_helps() -> None:
+    turns = Turns(at_once=1, waiting_max=1, wait_s_max=0.01)
+    async with turns.turn():
+        with pytest.raises(TooManyWaitError):
+            async with turns.turn():
+                pass
+    async with turns.turn():
+        pass
+
+
 async def test_a_bridge_that_has_too_many_waiting_asks_to_come_again(
     valkey_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,4 +171,4 @@ async def test_a_bridge_that_has_too_many_waiting_asks_to_come_again(
                 pass
         assert stage.service.epochs == {}
     answer = refused.value.response
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")

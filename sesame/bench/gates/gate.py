@@ -5,7 +5,6 @@ import random
 import ssl
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -15,6 +14,7 @@ from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
 from gate_bridge.agent.backoff import full_jitter_s
+from gate_bridge.agent.gate_agent import hinted_pause_s
 from gate_bridge.wire import actions
 from gate_bridge.wire.calls import PendingCall
 from gate_bridge.wire.errors import CallUnansweredError, UnknownActionError
@@ -83,11 +83,14 @@ class BenchGate:
         while True:
             before = len(self.connected_s)
             self.tries += 1
-            with suppress(*FAILURES, ExceptionGroup):
+            hint_s = 0.0
+            try:
                 await self._connection()
+            except (*FAILURES, ExceptionGroup) as error:
+                hint_s = hinted_pause_s(error)
             self.connected.clear()
             failures = 0 if len(self.connected_s) > before else failures + 1
-            await asyncio.sleep(full_jitter_s(failures))
+            await asyncio.sleep(full_jitter_s(failures, hint_s=hint_s))
 
     async def open_for(self, plate: str) -> float:
         """Let a car come, and pass; return the ms from its first message to the order to open.
