@@ -3,7 +3,7 @@
 Rows are kept by the time in their ids, and what a stay costs depends on when its car came.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from gate_bridge.wire.actions import (
@@ -37,7 +37,7 @@ def check_times(payload: WireModel, now: datetime) -> None:
     """
     for field in _FIELDS:
         value: object = getattr(payload, field, None)
-        if isinstance(value, UUID) and not now - _PAST_MAX < id_time(value) < now + _FUTURE_MAX:
+        if isinstance(value, UUID) and not now - _PAST_MAX < _id_time(value) < now + _FUTURE_MAX:
             raise PayloadInvalidError(field, "expected an id minted within the last year")
     match payload:
         case Presentation():
@@ -87,8 +87,16 @@ def is_live(at: datetime, now: datetime) -> bool:
     return abs(now - at) <= _LIVE_MAX
 
 
+def _id_time(identifier: UUID) -> datetime:
+    try:
+        return id_time(identifier)
+    except OverflowError:
+        # Ids reach further than calendars.
+        return datetime.max.replace(tzinfo=UTC)
+
+
 def _agree(time_field: str, at: datetime, id_field: str, identifier: UUID) -> None:
-    if abs(id_time(identifier) - at) > _APART_MAX:
+    if abs(_id_time(identifier) - at) > _APART_MAX:
         raise PayloadInvalidError(
             time_field,
             f"expected a time within {TIMES_APART_S_MAX:g} s of the one in {id_field}",

@@ -1,7 +1,7 @@
 """What fields of the gate wire look like: strict, closed, and one way to write each value."""
 
 import unicodedata
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
@@ -25,6 +25,19 @@ def _iso_text(value: object) -> object:
     raise ValueError("expected a time such as 2026-03-01T08:00:00Z")
 
 
+# A box without a battery for its clock wakes up in 1970.
+_TIMES_FROM = datetime(1970, 1, 1, tzinfo=UTC)
+_TIMES_UNTIL = datetime(3000, 1, 1, tzinfo=UTC)
+
+
+def _in_utc(value: datetime) -> datetime:
+    # The database knows other years and zones than we do: one lane's time must not keep it from
+    # taking in those of others, or us from reading them.
+    if not _TIMES_FROM <= value < _TIMES_UNTIL:
+        raise ValueError("expected a time from 1970 to 2999")
+    return value.astimezone(UTC)
+
+
 _CONTROL_CATEGORIES = frozenset({"Cc", "Zl", "Zp"})
 
 
@@ -44,7 +57,9 @@ def without_controls(text: str) -> str:
     return "".join(" " if _is_control(character) else character for character in text)
 
 
-Time = Annotated[AwareDatetime, BeforeValidator(_iso_text), Field(strict=False)]
+Time = Annotated[
+    AwareDatetime, BeforeValidator(_iso_text), AfterValidator(_in_utc), Field(strict=False)
+]
 Sequence = Annotated[int, Field(ge=1, le=SEQ_MAX)]
 SequenceOrZero = Annotated[int, Field(ge=0, le=SEQ_MAX)]
 Epoch = Annotated[int, Field(ge=1, le=SEQ_MAX)]
