@@ -21,8 +21,9 @@ from gate_bridge.agent.reports import Report
 from gate_bridge.agent.server_time import ServerTime
 from gate_bridge.agent.site.camera_watch import CameraWatch
 from gate_bridge.agent.site.car_watch import LoopWatch
+from gate_bridge.agent.site.contact_words import InputMeaning
 from gate_bridge.agent.site.device_line import DeviceLine
-from gate_bridge.agent.site.intake import InputMeaning, Intake, Seat
+from gate_bridge.agent.site.intake import Intake, Seat
 from gate_bridge.agent.site.lane_desk import LaneDesk
 from gate_bridge.agent.site.message_store import MessageStore
 from gate_bridge.agent.site.reply_relay import ReplyRelay

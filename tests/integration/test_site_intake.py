@@ -12,6 +12,7 @@ import pytest
 
 from gate_bridge.agent import lane_state as lane_state_module
 from gate_bridge.agent.errors import BarrierError, DeviceUnknownError, JournalFullError
+from gate_bridge.agent.site import intake as intake_module
 from gate_bridge.agent.site import message_store as store_module
 from gate_bridge.drivers.port import DeviceMessage
 from parking.kit.clock import ManualClock, SystemClock
@@ -207,6 +208,73 @@ async def test_a_loop_that_a_device_reports_brings_the_car_and_is_known_after_a_
         await stage.send(input=1, is_on=False)
         await stage.state.free.wait()
         assert (await stage.told())[-1] == "cleared"
+
+
+async def test_a_contact_that_had_to_wait_for_its_turn_is_told_when_it_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "UNDER_WAY_MAX", 0)
+    async with lane_stage(tmp_path, has_loop=True) as stage:
+        for is_on in (True, False, True):
+            await stage.send(input=1, is_on=is_on)
+        assert stage.machine.told == []
+        await stage.intake.replay()
+        assert stage.machine.told == ["loop True", "loop False", "loop True"]
+        assert stage.machine.loop_occupied()
+        [kept] = await stage.store.inputs()
+        assert (kept.number, kept.is_on) == (1, True)
+
+
+async def test_a_car_that_left_while_its_lane_was_down_does_not_stand_there_afterwards(
+    tmp_path: Path,
+) -> None:
+    async with lane_stage(tmp_path, has_loop=True) as stage:
+        await stage.send(input=1, is_on=True)
+        await stage.state.occupied.wait()
+        seat = stage.intake.unseat("camera")
+        assert seat is not None
+        await stage.send(input=1, is_on=False)
+        assert stage.machine.loop_occupied()
+        await stage.intake.restore_inputs("camera", seat)
+        stage.intake.seat("camera", seat)
+        await stage.intake.replay()
+        await stage.state.free.wait()
+        assert await stage.told() == ["occupied", "cleared"]
+
+
+async def test_a_car_that_left_right_before_a_kill_does_not_stand_there_afterwards(
+    tmp_path: Path,
+) -> None:
+    async with lane_stage(tmp_path, has_loop=True) as stage:
+        await stage.send(input=1, is_on=True)
+        await stage.state.occupied.wait()
+        await stage.keep(input=1, is_on=False)
+    async with lane_stage(tmp_path, has_loop=True) as stage:
+        await stage.intake.replay()
+        await stage.state.free.wait()
+        assert await stage.told() == ["occupied", "cleared"]
+
+
+async def test_a_contacts_newer_word_stands_against_an_older_one_that_had_to_wait(
+    tmp_path: Path,
+) -> None:
+    clock = ManualClock(NOW)
+    async with lane_stage(tmp_path, has_loop=True, clock=clock) as stage:
+        seat = stage.intake.unseat("camera")
+        assert seat is not None
+        await stage.send(input=1, is_on=False)
+        stage.intake.seat("camera", seat)
+        clock.advance(timedelta(seconds=1))
+        await stage.send(input=1, is_on=True)
+        await stage.intake.replay()
+        assert stage.machine.told == ["loop True"]
+        # This machine's clock is set right: what is told from now on counts all the same.
+        clock.advance(timedelta(hours=-1))
+        stage.intake.unseat("camera")
+        await stage.send(input=1, is_on=False)
+        stage.intake.seat("camera", seat)
+        await stage.intake.replay()
+        assert stage.machine.told == ["loop True", "loop False"]
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ from uuid import UUID
 import structlog
 
 from gate_bridge.agent.errors import DeviceUnknownError
-from gate_bridge.agent.machines.contacts import ContactUse
 from gate_bridge.agent.server_time import steady_seconds
 from gate_bridge.agent.site.car_steps import Ignoring
+from gate_bridge.agent.site.contact_words import ContactWords, InputMeaning
 from gate_bridge.agent.site.device_clock import LIVE_S_MAX
 from gate_bridge.agent.site.device_line import DeviceLine, UnreadableError
 from gate_bridge.agent.site.lane_desk import REPLY_WINDOW_S, LaneDesk, Machine
-from gate_bridge.agent.site.message_store import KeptInput, KeptMessage, MessageStore
+from gate_bridge.agent.site.message_store import KeptMessage, MessageStore
 from gate_bridge.drivers.port import (
     ArmSignal,
     CameraRead,
@@ -34,18 +34,8 @@ UNDER_WAY_MAX: Final = 256
 RETRY_S: Final = 5.0
 # Who kept a message acts on it at once, or has failed in between.
 FORGOTTEN_AFTER: Final = timedelta(seconds=30)
-# What a contact said longer ago than this is not taken for what it says now.
-INPUT_AGE_MAX: Final = timedelta(minutes=10)
 # A clock that drifts by less is not written down anew.
 CLOCK_STEP_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class InputMeaning:
-    """What a device's input means for its lane."""
-
-    use: ContactUse
-    is_inverted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +75,7 @@ class Intake:
         self._reply_window_s = reply_window_s
         self._steady = steady
         self._seats: dict[str, Seat] = {}
+        self._words = ContactWords(store, clock)
         self._under_way: dict[UUID, KeptMessage] = {}
         self._acting: set[UUID] = set()
         self._remembered_s: dict[str, float] = {}
@@ -96,10 +87,7 @@ class Intake:
 
     async def restore_inputs(self, name: str, seat: Seat) -> None:
         """Tell a lane that begins what a device's contacts said last."""
-        oldest = self._clock.now() - INPUT_AGE_MAX
-        for kept in await self._store.inputs():
-            if kept.device == name and kept.at >= oldest:
-                _tell(seat, InputSignal(number=kept.number, is_on=kept.is_on))
+        await self._words.restore(name, seat.machine, seat.inputs)
 
     def unseat(self, name: str) -> Seat | None:
         """Take a device's place away: its lane ended. What it sends is kept meanwhile."""
@@ -205,25 +193,27 @@ class Intake:
         for signal in await line.read(kept):
             if isinstance(signal, CameraRead):
                 opens = await self._see(line, seat, kept, signal, is_replay=is_replay) or opens
-            elif not is_replay:
-                await self._take(line, seat, kept, signal)
+            else:
+                await self._take(line, seat, kept, signal, is_replay=is_replay)
         return opens
 
     async def _take(
-        self, line: DeviceLine, seat: Seat, kept: KeptMessage, signal: DeviceSignal
+        self,
+        line: DeviceLine,
+        seat: Seat,
+        kept: KeptMessage,
+        signal: DeviceSignal,
+        *,
+        is_replay: bool,
     ) -> None:
         match signal:
-            case InputSignal():
-                _tell(seat, signal)
-                if signal.number in seat.inputs:
-                    at = kept.message.received_at
-                    await self._store.remember_input(
-                        KeptInput(kept.device, signal.number, signal.is_on, at)
-                    )
-            case ArmSignal():
-                seat.machine.arm_moved(signal.arm)
+            case InputSignal() | ArmSignal():
+                word = self._words.word(kept, signal, is_replay=is_replay)
+                if word is not None:
+                    await self._words.tell(word, seat.machine, seat.inputs)
             case KeepAlive():
-                line.heard(signal, kept.message.received_at)
+                if not is_replay:
+                    line.heard(signal, kept.message.received_at)
             case CameraRead():
                 pass
 
@@ -256,9 +246,3 @@ class Intake:
             if abs(ahead_s) > LIVE_S_MAX:
                 _log.warning("device_clock_wrong", device=name, ahead_s=round(ahead_s, 1))
             await self._store.remember_clock(name, ahead_s)
-
-
-def _tell(seat: Seat, signal: InputSignal) -> None:
-    meaning = seat.inputs.get(signal.number)
-    if meaning is not None:
-        seat.machine.contact(meaning.use, is_on=signal.is_on != meaning.is_inverted)
