@@ -36,14 +36,20 @@ async def stage(valkey_url: str, tmp_path: Path) -> AsyncGenerator[Stage]:
 
 
 async def until(agent: RawAgent, action: str) -> dict[str, Any]:
-    """Return the payload of the bridge's next call of an action."""
+    """Answer the bridge's calls up to one of an action; return its payload."""
     for _ in range(20):
         message = await agent.receive()
-        if message[0] == 2:
-            if message[2] == action:
-                return message[3]
-            answer: list[Any] = [3, message[1], {}]
-            await agent.send(answer)
+        if message[0] != 2:
+            continue
+        result: dict[str, Any] = {}
+        if message[2] == "OpenBarrier":
+            command_id = message[3]["command_id"]
+            result = {"command_id": command_id, "status": "accepted", "reason": None}
+            result["repeated"] = False
+        answer: list[Any] = [3, message[1], result]
+        await agent.send(answer)
+        if message[2] == action:
+            return message[3]
     raise AssertionError(f"no {action}")
 
 
@@ -60,6 +66,7 @@ async def test_a_car_that_drives_away_is_not_let_in_until_it_turns(stage: Stage)
         await agent.send([2, "p", "Observation", back])
         order = await until(agent, "OpenBarrier")
         assert order["presentation_id"] == str(car)
+        await eventually(lambda: len(stage.service.answers) == 1)
     assert stage.service.decide_calls == [(car, PLATE)]
 
 
@@ -99,6 +106,7 @@ async def test_an_exit_has_no_full_sign(stage: Stage) -> None:
         await agent.send([2, "o", "Observation", observation(2, car)])
         assert (await until(agent, "OpenBarrier"))["presentation_id"] == str(car)
         assert (await until(agent, "Display"))["lines"] == ["Have a good trip"]
+        await eventually(lambda: len(stage.service.answers) == 1)
 
 
 async def test_a_poke_changes_the_sign_at_once(valkey_url: str, tmp_path: Path) -> None:
