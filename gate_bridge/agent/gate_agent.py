@@ -86,6 +86,7 @@ class GateAgent:
     async def __aenter__(self) -> Self:
         await self._offline.start()
         await self.state.start()
+        self._stack.push_async_callback(self.state.close)
         loops = (
             ("signals", self.state.run),
             ("connection", self._stay_connected),

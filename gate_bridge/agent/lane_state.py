@@ -14,6 +14,7 @@ from gate_bridge.agent.journal import CurrentCar, Journal
 from gate_bridge.agent.reports import Reporter
 from gate_bridge.agent.seen_car import CarRead, SeenCar, better_read
 from gate_bridge.agent.server_time import ServerTime, steady_seconds
+from gate_bridge.loops import stop_task
 from gate_bridge.wire.actions import BarrierEventKind, CommandStatus, PresentationState
 from gate_bridge.wire.limits import LIVE_S_MAX
 from parking.kit.clock import Clock
@@ -59,6 +60,9 @@ class LaneState:
         self._causes: dict[UUID, tuple[UUID | None, UUID | None]] = {}
         # One pulse at a time, whether the bridge ordered it or the gate decided by itself.
         self.pulsing = asyncio.Lock()
+        # One car comes, leaves or is presented anew at a time.
+        self._turn = asyncio.Lock()
+        self._again: asyncio.Task[None] | None = None
         self.best_read: CarRead | None = None
         self.car: CurrentCar | None = None
         self.changed = asyncio.Event()
@@ -125,20 +129,30 @@ class LaneState:
         The bridge takes no decision on an old one: an outage was long, or this machine's clock was
         wrong while the bridge's time was not known.
         """
-        car, now = self.car, self._server_time.now()
-        if car is None or now is None or self._answered == car.presentation_id:
-            return
-        if abs(now - car.occupied_at) <= PRESENTATION_AGE_MAX or self.opened_for_current():
-            return
-        # First of all: from here on every order for the old presentation is refused.
-        self.car = None
-        event_id = new_id(now)
-        await self._journal.end_presentation(
-            event_id, _presentation(event_id, car.presentation_id, PresentationState.CLEARED, now)
-        )
-        await self._car_came()
-        if not self._barrier.loop_occupied():
-            await self._car_left()
+        # A connection that ends meanwhile must not leave the car with neither.
+        self._again = asyncio.create_task(self._present_again_if_old())
+        await asyncio.shield(self._again)
+
+    async def close(self) -> None:
+        """Stop in the middle, as a kill would."""
+        if self._again is not None:
+            await stop_task(self._again)
+
+    async def _present_again_if_old(self) -> None:
+        async with self._turn:
+            car, now = self.car, self._server_time.now()
+            if car is None or now is None or self._answered == car.presentation_id:
+                return
+            if abs(now - car.occupied_at) <= PRESENTATION_AGE_MAX or self.opened_for_current():
+                return
+            # First of all: from here on every order for the old presentation is refused.
+            self.car = None
+            event_id, state = new_id(now), PresentationState.CLEARED
+            body = _presentation(event_id, car.presentation_id, state, now)
+            await self._write(lambda: self._journal.end_presentation(event_id, body))
+            await self._car_came()
+            if not self._barrier.loop_occupied():
+                await self._car_left()
 
     async def observe(self, seen: SeenCar) -> None:
         """Queue the camera's own read of the car on the loop."""
@@ -173,9 +187,11 @@ class LaneState:
         """Turn one signal of the machine into an event."""
         match feedback.kind:
             case LoopChange.OCCUPIED:
-                await self._car_came()
+                async with self._turn:
+                    await self._car_came()
             case LoopChange.CLEARED:
-                await self._car_left()
+                async with self._turn:
+                    await self._car_left()
             case BarrierEventKind():
                 await self._barrier_event(feedback, feedback.kind)
 
