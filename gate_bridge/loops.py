@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 import structlog
 
@@ -13,15 +12,11 @@ _CANCEL_S = 0.1
 _PAUSE_S = 0.5
 
 
-class Loop(Protocol):
-    """A part of a process that runs until it is cancelled."""
-
-    async def run(self) -> None:
-        """Run until cancelled."""
-        ...
+Loop = Callable[[], Awaitable[None]]
+"""A part of a process that runs until it is cancelled."""
 
 
-async def keep_running(name: str, loop: Callable[[], Awaitable[None]]) -> None:
+async def keep_running(name: str, loop: Loop) -> None:
     """Run a loop, and run it again when a defect ends it."""
     while True:
         try:

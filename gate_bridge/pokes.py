@@ -51,7 +51,7 @@ class LanePokes:
         self._listeners[lane_channel(lane_id)] = on_poke
 
     def listen_to(self, channel: str, on_poke: OnPoke) -> None:
-        """Call `on_poke` for every poke of a channel of all lanes; before `run`."""
+        """Call `on_poke` for every poke of a channel of all lanes; before `deliver`."""
         self._listeners[channel] = on_poke
 
     def forget(self, lane_id: UUID, on_poke: OnPoke) -> None:
@@ -75,8 +75,8 @@ class LanePokes:
         self._unannounced[lane_channel(lane_id)] = body
         self._has_news.set()
 
-    async def _tell_valkey(self) -> None:
-        """Follow and announce what there is to: many lanes at a time, after a storm."""
+    async def tell(self) -> None:
+        """Follow and announce lanes until cancelled: many at a time, after a storm."""
         while True:
             await self._has_news.wait()
             self._has_news.clear()
@@ -100,13 +100,12 @@ class LanePokes:
             if channels - wanted:
                 await subscription.remove(*(channels - wanted))
 
-    async def run(self) -> None:
-        """Deliver pokes, follow lanes and announce them, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._deliver_all())
-            group.create_task(self._tell_valkey())
+    async def deliver(self) -> None:
+        """Deliver pokes until cancelled.
 
-    async def _deliver_all(self) -> None:
+        Beside `tell`, in a task of its own: a task group cancels its tasks once, and the client of
+        Valkey may take that once for a timeout of its own.
+        """
         while True:
             subscription = self._valkey.subscription()
             try:

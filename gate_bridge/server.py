@@ -137,17 +137,18 @@ class GateBridge:
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._valkey.close)
             loops: dict[str, Loop] = {
-                "frames": self._frames,
-                "pokes": self._pokes,
-                "fleet": self._fleet,
-                "signs": self._signs,
+                "frames": self._frames.run,
+                "pokes": self._pokes.deliver,
+                "news": self._pokes.tell,
+                "fleet": self._fleet.run,
+                "signs": self._signs.run,
             }
             if self._watch is not None:
-                loops["certificates"] = self._watch
+                loops["certificates"] = self._watch.run
             # Undone after the connections have ended: their ends are told, too.
             undo.push_async_callback(self._fleet.last_words)
-            for name, part in loops.items():
-                task = asyncio.create_task(keep_running(name, part.run))
+            for name, loop in loops.items():
+                task = asyncio.create_task(keep_running(name, loop))
                 undo.push_async_callback(stop_task, task)
             undo.push_async_callback(self._drain)
             self._server = await self._listen()
