@@ -20,6 +20,7 @@ from parking.kit.errors import InvalidInputError
 
 GATE_FILE: Final = "gate.pem"
 AUTHORITY_FILE: Final = "authority.pem"
+LANE_URN: Final = "urn:sesame:lane:"
 KEY_KEPT_FILE: Final = "gate.key.pending"
 FILE_BYTES_MAX: Final = 64 * 1024
 # Of its validity, after which a certificate is replaced: a third is left for trying again.
@@ -61,6 +62,20 @@ class GateCredentials:
         certificate = self._present()
         lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
         return certificate.not_valid_before_utc + lifetime * RENEW_AFTER
+
+    def lane_name(self) -> str | None:
+        """Return the id of the lane that the certificate is for; None where it names none.
+
+        Raises:
+            InvalidInputError: the file holds no certificate.
+        """
+        extensions = self._present().extensions
+        try:
+            names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except x509.ExtensionNotFound:
+            return None
+        found = names.get_values_for_type(x509.UniformResourceIdentifier)
+        return found[0].removeprefix(LANE_URN) if found else None
 
     def trouble(self, now: datetime) -> str | None:
         """Return why no bridge takes the certificate; None where nothing is known against it.

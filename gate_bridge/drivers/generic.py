@@ -49,12 +49,13 @@ class GenericDriver(PlainReply):
         top = _top(webhook, fields)
         for path, values in fields.only_if:
             if _word(path.of(top, top)) not in values:
-                raise NotAnprError("only_if")
+                raise NotAnprError("options.only_if: another value")
         items = [top] if fields.reads is None else list(fields.reads.of(top, top).items())
         plate = fields.paths["plate"]
         items = [item for item in items if plate.leads_somewhere(top, item)]
         if not items:
-            raise NotAnprError("no plate")
+            where = DeviceOptions(settings.options).text("plate", "")
+            raise NotAnprError(f"options.plate: the message has no {where}")
         return [
             _Message(top, item, message, settings, fields).read(webhook.pictures) for item in items
         ]

@@ -29,14 +29,22 @@ class Authority:
         self.file = folder / f"{name}.pem"
         self.file.write_bytes(_pem(made.sign(self._key, hashes.SHA256())))
 
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """Return the files of a certificate for 127.0.0.1 and of its key."""
+    def issue(
+        self, name: str, *names: x509.GeneralName, folder: Path | None = None
+    ) -> tuple[Path, Path]:
+        """Return the files of a certificate and of its key.
+
+        Args:
+            name: Of the files, and its common name.
+            names: What it is for; none is 127.0.0.1.
+            folder: Of the files; the authority's own by default.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        made = self._builder(subject, key, is_authority=False).add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
-        certificate, key_file = self._folder / f"{name}.pem", self._folder / f"{name}.key"
+        shown = x509.SubjectAlternativeName(names or [x509.IPAddress(ip_address("127.0.0.1"))])
+        made = self._builder(subject, key, is_authority=False).add_extension(shown, critical=False)
+        at = folder or self._folder
+        certificate, key_file = at / f"{name}.pem", at / f"{name}.key"
         certificate.write_bytes(_pem(made.sign(self._key, hashes.SHA256())))
         key_file.write_bytes(
             key.private_bytes(

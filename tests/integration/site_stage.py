@@ -222,7 +222,7 @@ async def lane_stage(
     )
     intake = Intake(store, {CAMERA: line}, clock, reply_window_s)
     inputs = {1: InputMeaning(ContactUse.LOOP, is_inverted=False)}
-    seat = Seat(desk, machine, inputs)
+    seat = Seat(desk, machine, inputs, "entry")
     await intake.restore_inputs(CAMERA, seat)
     intake.seat(CAMERA, seat)
     await state.start()

@@ -322,9 +322,14 @@ async def test_the_log_tells_of_wrong_passwords_and_not_of_every_first_request()
             assert told == []
             for _ in range(3):
                 assert await at.curl("/devices/cam", "--digest", "-u", "user:bad", body=b"1") == 401
-            assert await at.curl("/devices/none", body=b"1") == 404
+            assert await at.curl("/devices/none?token=secret", body=b"1") == 404
         told = [each for each in logged if each["event"] == "device_refused"]
         assert [(each["device"], each["status"]) for each in told] == [("cam", 401), (None, 404)]
+        # Where it went and who it was shows the slip in the camera's address.
+        assert [(each["path"], each["peer"]) for each in told] == [
+            ("/devices/cam", "127.0.0.1"),
+            ("/devices/none", "127.0.0.1"),
+        ]
 
 
 async def test_the_log_tells_of_a_device_that_never_proves_itself() -> None:

@@ -12,6 +12,8 @@ from uuid import UUID
 import httpx
 import orjson
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.reports import Report
@@ -91,6 +93,13 @@ driver = "generic"
 allow_from = ["127.0.0.0/8"]
 options = {{ plate = "plate", confidence = "score", confidence_full = 1 }}
 """
+
+
+LOOP_LANE = (
+    RELAY_LANE.replace(", options = {{ inputs = false }}", "")
+    .replace('loop = "camera"', 'loop = "contact"')
+    .replace("timing =", 'contacts = {{ loop = "barrier:0" }}\ntiming =')
+)
 
 
 @dataclass
@@ -223,6 +232,27 @@ async def test_one_lane_that_cannot_begin_does_not_end_the_others(
         assert running.reported("presented", "exit") == []
         await running.client.post("/devices/camera-2", content=read_of("D444"))
         await running.until("presented", "exit")
+
+
+async def test_the_log_names_the_lane_and_why_a_read_leads_to_nothing(stage: Stage) -> None:
+    other, logic = make_lane(), HttpLogic()
+    stage.service.add_lane(other, TOKEN)
+    with capture_logs(processors=[merge_contextvars]) as logged:
+        async with (
+            open_device(HttpDevice(logic.shelly)) as relay,
+            site(stage, LOOP_LANE.format(lane_id=other.lane_id, relay=relay.url)) as running,
+        ):
+            await running.until("connected", "exit")
+            # Nobody stands on the loop: the read waits for a car.
+            await running.client.post("/devices/camera-2", content=read_of("C333"))
+            await eventually(lambda: "device_message_unused" in {each["event"] for each in logged})
+            logic.inputs[0] = True
+            await running.until("order", "exit")
+            logic.inputs[0] = False
+            await running.until("cleared", "exit")
+    [unused] = [each for each in logged if each["event"] == "device_message_unused"]
+    assert (unused["lane"], unused["device"], unused["what"]) == ("exit", "camera-2", "waits")
+    assert "C333" not in str(logged)
 
 
 def read_of(plate: str) -> bytes:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from gate_bridge.agent import lane_state as lane_state_module
 from gate_bridge.agent.errors import BarrierError, DeviceUnknownError, JournalFullError
@@ -289,6 +290,27 @@ async def test_what_cannot_be_read_is_kept_with_its_reason_and_not_tried_again(
         assert await stage.store.waiting() == []
         assert stage.line.health.counts[count] == 1
         assert await stage.told() == []
+
+
+async def test_what_leads_to_nothing_is_said_once_a_minute_with_its_reason(
+    tmp_path: Path,
+) -> None:
+    async with lane_stage(tmp_path, has_loop=True) as stage:
+        with capture_logs() as logged:
+            for _ in range(3):
+                await stage.send(motion=1)
+        told = [each for each in logged if each["event"] == "device_message_unused"]
+        assert told == [
+            {
+                "event": "device_message_unused",
+                "log_level": "info",
+                "device": "camera",
+                "what": "not_anpr",
+                "why": "motion",
+                "before": 0,
+            }
+        ]
+        assert stage.line.health.counts["not_anpr"] == 3
 
 
 async def test_an_unknown_device_and_a_full_file_are_refused_and_nothing_moves(

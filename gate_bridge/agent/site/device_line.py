@@ -2,16 +2,18 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
 import structlog
 
+from gate_bridge.agent.server_time import steady_seconds
 from gate_bridge.agent.site.car_rules import Sighting
 from gate_bridge.agent.site.device_clock import LIVE_S_MAX, DeviceClock
 from gate_bridge.agent.site.message_store import KeptMessage
+from gate_bridge.agent.site.seldom_log import SeldomLog
 from gate_bridge.agent.site.settings import SiteDevice
 from gate_bridge.drivers.port import (
     CameraRead,
@@ -27,6 +29,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # Larger bodies hold pictures, whose decoding would hold up every lane of the process.
 READ_AT_ONCE_BYTES: Final = 64 * 1024
+WHY_CHARACTERS_MAX: Final = 100
 
 _TURNED: Final = {Heading.TOWARDS: Heading.AWAY, Heading.AWAY: Heading.TOWARDS}
 
@@ -64,16 +67,34 @@ class DeviceLine:
 
     Args:
         ahead_s: Its clock, as measured before a restart.
+        steady: Seconds of a clock that only goes forward.
     """
 
     def __init__(
-        self, device: SiteDevice, driver: PushDriver, ahead_s: float | None = None
+        self,
+        device: SiteDevice,
+        driver: PushDriver,
+        ahead_s: float | None = None,
+        steady: Callable[[], float] = steady_seconds,
     ) -> None:
         self.device = device
         self.driver = driver
         self.health = DeviceHealth(clock_ahead_s=ahead_s)
         self._clock = DeviceClock(ahead_s)
         self._turn = asyncio.Lock()
+        self._seldom = SeldomLog(steady)
+
+    def leads_nowhere(self, what: str, why: str = "") -> None:
+        """Tell whoever sets the device up that what it sends leads to nothing.
+
+        Args:
+            what: The kind of reason, of which there are few.
+            why: In words; may hold what the device sent, but no plate.
+        """
+        before = self._seldom.due(what)
+        if before is not None:
+            name = self.device.name
+            _log.info("device_message_unused", device=name, what=what, why=why, before=before)
 
     async def read(self, kept: KeptMessage) -> Sequence[DeviceSignal]:
         """Return what a message says; a small one does not overtake a large one before it.
@@ -93,6 +114,7 @@ class DeviceLine:
             return self._signals(kept)
         except NotAnprError as error:
             self.health.counts["not_anpr"] += 1
+            self.leads_nowhere("not_anpr", str(error)[:WHY_CHARACTERS_MAX])
             raise UnreadableError(f"not anpr: {error}", is_expected=True) from error
         except InvalidInputError as error:
             self.health.counts["unreadable"] += 1

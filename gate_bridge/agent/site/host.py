@@ -14,6 +14,7 @@ from gate_bridge.agent.site.barriers import lane_relay
 from gate_bridge.agent.site.broker import Broker
 from gate_bridge.agent.site.device_access import ListenedDevice
 from gate_bridge.agent.site.device_line import DeviceLine
+from gate_bridge.agent.site.identity import check_identity
 from gate_bridge.agent.site.intake import Intake
 from gate_bridge.agent.site.lane_desk import REPLY_WINDOW_S
 from gate_bridge.agent.site.lane_host import LaneHost
@@ -162,6 +163,7 @@ def check_site(site: Site, clock: Clock) -> dict[str, PushDriver]:
         check_address(broker)
     brokers = {broker.name: _NoCommander() for broker in site.brokers}
     for lane in site.lanes:
+        check_identity(lane, site.bridge)
         relay_of(site, lane, brokers, clock)
     is_asked = site.listener is not None and site.listener.client_ca is not None
     for device in listened_devices(site, drivers):

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from gate_bridge.agent.errors import DeviceUnknownError
 from gate_bridge.agent.server_time import steady_seconds
@@ -44,11 +45,13 @@ class Seat:
 
     Attributes:
         inputs: What its inputs mean, by their numbers.
+        lane: The lane's name, for the log.
     """
 
     desk: LaneDesk
     machine: Machine
     inputs: Mapping[int, InputMeaning]
+    lane: str
 
 
 class Intake:
@@ -156,6 +159,12 @@ class Intake:
 
     async def _finish(self, kept: KeptMessage, *, is_replay: bool = False) -> bool:
         line, seat = self._lines[kept.device], self._seats[kept.device]
+        with bound_contextvars(lane=seat.lane):
+            return await self._finish_at(line, seat, kept, is_replay=is_replay)
+
+    async def _finish_at(
+        self, line: DeviceLine, seat: Seat, kept: KeptMessage, *, is_replay: bool
+    ) -> bool:
         self._acting.add(kept.stored_id)
         try:
             opens = await self._work(line, seat, kept, is_replay=is_replay)

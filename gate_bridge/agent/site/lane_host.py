@@ -14,14 +14,15 @@ from gate_bridge.agent.gate_agent import GateAgent
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.machines.machine import LaneMachine
 from gate_bridge.agent.machines.relay import Relay
-from gate_bridge.agent.options import AgentOptions
 from gate_bridge.agent.pushed_pictures import PushedPictures
 from gate_bridge.agent.reports import Report, Reporter
 from gate_bridge.agent.server_time import steady_seconds
 from gate_bridge.agent.site.camera_watch import CameraWatch
+from gate_bridge.agent.site.car_steps import Ignoring
 from gate_bridge.agent.site.car_watch import LoopWatch
 from gate_bridge.agent.site.contact_words import InputMeaning
 from gate_bridge.agent.site.device_line import DeviceLine
+from gate_bridge.agent.site.identity import agent_options
 from gate_bridge.agent.site.intake import Intake, Seat
 from gate_bridge.agent.site.lane_desk import LaneDesk
 from gate_bridge.agent.site.reply_relay import ReplyRelay
@@ -35,6 +36,8 @@ from parking.kit.errors import ParkingError
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 RESTART_S_MAX: Final = 30.0
+# Why a read leads to nothing, where an installer may wonder; repetitions are usual.
+_UNUSED: Final = frozenset({*Ignoring} - {Ignoring.REPEATED})
 
 
 class LaneHost:
@@ -70,7 +73,11 @@ class LaneHost:
         self.tried = asyncio.Event()
 
     async def run(self) -> None:
-        """Run the lane until cancelled; after a failure again, with a pause that grows."""
+        """Run the lane until cancelled; after a failure again, with a pause that grows.
+
+        In a task of its own: what is logged in it names the lane.
+        """
+        structlog.contextvars.bind_contextvars(lane=self._lane.name)
         tries = 0
         while True:
             try:
@@ -78,7 +85,7 @@ class LaneHost:
             except (ParkingError, OSError) as error:
                 self._report({"event": "lane_failed", "error": str(error)})
             except Exception as error:  # noqa: BLE001 - one lane must not end the others
-                _log.exception("lane_failed", lane=self._lane.name)
+                _log.exception("lane_failed")
                 self._report({"event": "lane_failed", "error": type(error).__name__})
             self.tried.set()
             await asyncio.sleep(full_jitter_s(tries, RESTART_S_MAX))
@@ -108,7 +115,7 @@ class LaneHost:
                 stream.start()
                 stack.push_async_callback(stream.close)
             agent = GateAgent(
-                self._options(),
+                agent_options(self._lane, self._bridge),
                 journal,
                 machine,
                 lambda: None if stream is None else stream.open(),
@@ -128,7 +135,9 @@ class LaneHost:
             )
             agent.health.devices = self._health
             # Before the agent looks at the loop: a device tells of its contacts only once.
-            seats = {name: Seat(desk, machine, self._inputs(name)) for name in self._lines}
+            seats = {
+                name: Seat(desk, machine, self._inputs(name), lane.name) for name in self._lines
+            }
             for name, seat in seats.items():
                 await self._intake.restore_inputs(name, seat)
             await stack.enter_async_context(machine)
@@ -143,20 +152,6 @@ class LaneHost:
             self._report({"event": "lane_runs", "loop": lane.loop.value})
             await asyncio.Event().wait()
 
-    def _options(self) -> AgentOptions:
-        lane, bridge = self._lane, self._bridge
-        return AgentOptions(
-            url=bridge.url,
-            lane_id=lane.lane_id,
-            token=lane.token or None,
-            certificate=lane.certificate,
-            key=lane.key,
-            tls_ca=bridge.ca,
-            plain_allowed=bridge.plain_allowed,
-            reconnect_s_max=bridge.reconnect_s_max,
-            offline=lane.offline,
-        )
-
     def _stream(self) -> CameraStream | None:
         return next((CameraStream(name, url) for name, url in self._streams.items()), None)
 
@@ -168,7 +163,10 @@ class LaneHost:
         }
 
     def _count(self, device: str, what: str) -> None:
-        self._lines[device].health.counts[what] += 1
+        line = self._lines[device]
+        line.health.counts[what] += 1
+        if what in _UNUSED:
+            line.leads_nowhere(what)
 
     def _health(self) -> Sequence[DeviceHealth]:
         return [

@@ -150,13 +150,13 @@ class Listener:
             message = await self._message(request, admitted)
             stored_id = await self._intake.keep(device.name, message)
         except _Unread as unread:
-            return self._refusal(Refused(unread.status, device.name, _CLOSE))
+            return self._refusal(request, Refused(unread.status, device.name, _CLOSE))
         except JournalFullError:
-            return self._refusal(Refused(507, device.name, _RETRY))
+            return self._refusal(request, Refused(507, device.name, _RETRY))
         except Exception:  # noqa: BLE001 - one request's end; see below
             # Whatever it was, the message is not kept, and the device has to hear of that.
             _log.exception("device_message_not_kept", device=device.name)
-            return self._refusal(Refused(507, device.name, _RETRY))
+            return self._refusal(request, Refused(507, device.name, _RETRY))
         opens = await self._act(stored_id, device)
         reply = _reply(message, device, opens=opens)
         return Response(reply.body, reply.status, media_type=reply.content_type)
@@ -203,14 +203,15 @@ class Listener:
         try:
             async with asyncio.timeout(self._times.body_s):
                 if await _discard(request):
-                    return self._refusal(refused)
+                    return self._refusal(request, refused)
         except (TimeoutError, ClientDisconnect):
             pass
-        return self._refusal(replace(refused, headers={**refused.headers, **_CLOSE}))
+        closing = {**refused.headers, **_CLOSE}
+        return self._refusal(request, replace(refused, headers=closing))
 
-    def _refusal(self, refused: Refused) -> Response:
+    def _refusal(self, request: Request, refused: Refused) -> Response:
         tell = self._refusals.asked if refused.is_usual else self._refusals.note
-        tell(refused.device_name, refused.status)
+        tell(refused.device_name, refused.status, request.scope["path"], _peer(request))
         return Response(status_code=refused.status, headers=dict(refused.headers))
 
 
@@ -220,13 +221,17 @@ def _inquiry(request: Request) -> Inquiry:
     query: bytes = scope["query_string"]
     return Inquiry(
         method=request.method,
-        peer=request.client.host if request.client is not None else "",
+        peer=_peer(request),
         # Some devices put a slash before whatever was entered.
         path="/" + scope["path"].lstrip("/"),
         target=(path + b"?" + query if query else path).decode("latin-1"),
         query=query.decode("latin-1"),
         authorization=request.headers.get("authorization", ""),
     )
+
+
+def _peer(request: Request) -> str:
+    return request.client.host if request.client is not None else ""
 
 
 def _kept_headers(request: Request) -> dict[str, str]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+from cryptography import x509
 from typer.testing import CliRunner
 
 from gate_bridge.agent.machines.contacts import ContactUse, RelayInput, Wiring
@@ -21,6 +22,7 @@ from gate_bridge.agent.site.site_file import read_site
 from parking.kit.clock import SystemClock
 from parking.kit.errors import InvalidInputError
 from sesame.commands.gate_agent import gate_agent_app
+from tests.factories.tls_files import Authority
 
 LANE = "01a20672-a63b-7775-89f6-06f459bded60"
 OTHER_LANE = "01a20672-a63b-7775-89f6-06f459bded61"
@@ -202,6 +204,43 @@ def test_what_only_a_driver_knows_is_checked_before_anything_runs(
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("wss://bridge.example:8443", "http://bridge.example", "bridge.url"),
+        ("wss://bridge.example:8443", "bridge.example:8443", "bridge.url"),
+        # Off this machine the token would be readable on the network.
+        ("wss://bridge.example:8443", "ws://10.0.0.1:8081", "bridge.url"),
+        ('token_file = "secret"', 'certificate = "secret"', "lane.entry.certificate"),
+        ('token_file = "secret"', 'certificate = "other.pem"', "lane.entry.certificate"),
+        ('token_file = "secret"', 'certificate = "nobody.pem"', "lane.entry.certificate"),
+    ],
+)
+def test_what_no_bridge_would_take_is_found_before_anything_runs(
+    site_path: Path, old: str, new: str, field: str
+) -> None:
+    authority = Authority(site_path.parent, "authority")
+    authority.issue("other", lane_name(OTHER_LANE))
+    authority.issue("nobody")
+    site_path.write_text(SITE.replace(old, new, 1))
+    with pytest.raises(InvalidInputError) as raised:
+        check_site(read_site(site_path), SystemClock())
+    assert raised.value.field == field
+
+
+def test_a_folder_that_is_swapped_for_another_lanes_is_named(site_path: Path) -> None:
+    Authority(site_path.parent, "authority").issue("other", lane_name(OTHER_LANE))
+    site_path.write_text(SITE.replace('token_file = "secret"', 'certificate = "other.pem"', 1))
+    told = CliRunner().invoke(gate_agent_app, ["--site", str(site_path), "--check"])
+    assert (told.exit_code, told.stdout) == (1, "")
+    words = told.stderr.split()
+    assert (words[0], OTHER_LANE in words) == ("lane.entry.certificate:", True)
+
+
+def lane_name(lane_id: str) -> x509.UniformResourceIdentifier:
+    return x509.UniformResourceIdentifier(f"urn:sesame:lane:{lane_id}")
+
+
+@pytest.mark.parametrize(
     ("extra", "field"),
     [
         (f'[[lane]]\nid = "{LANE}"\nname = "exit"', "lane[2].id"),
@@ -235,6 +274,10 @@ def test_the_site_files_in_the_page_are_read(text: str, tmp_path: Path) -> None:
     for name in re.findall(r'= "([\w/-]+\.(?:pem|password|token))"', text):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("secret-of-the-example\n")
+    [lane_id] = re.findall(r'id = "([0-9a-f-]+)"', text)
+    [folder] = re.findall(r'certificate = "(\w+)/gate\.pem"', text)
+    authority = Authority(tmp_path, "authority")
+    authority.issue("gate", lane_name(lane_id), folder=tmp_path / folder)
     path = tmp_path / "site.toml"
     path.write_text(text)
     check_site(read_site(path), SystemClock())
