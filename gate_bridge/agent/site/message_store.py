@@ -14,6 +14,7 @@ from uuid import UUID
 import orjson
 
 from gate_bridge.agent.errors import JournalBusyError, JournalFullError
+from gate_bridge.agent.site.waiting_shares import WaitingShares
 from gate_bridge.agent.sqlite_file import connect, transaction
 from gate_bridge.drivers.port import DeviceMessage
 from parking.kit.ids import new_id
@@ -87,6 +88,7 @@ class MessageStore:
         self._thread = thread
         self._count = 0
         self._bytes = 0
+        self._shares = WaitingShares()
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -118,7 +120,8 @@ class MessageStore:
         """Store a message; it is on the disk when this returns.
 
         Raises:
-            JournalFullError: neither the disk nor the file's bounds leave room for it.
+            JournalFullError: neither the disk nor the file's bounds leave room for it, or as much
+                of this device waits as may.
         """
         # A cancelled caller must not leave the question open whether this was written.
         return await asyncio.shield(self._run(lambda: self._keep(device, message)))
@@ -133,9 +136,7 @@ class MessageStore:
 
     async def done(self, stored_id: UUID, reason: str | None = None) -> None:
         """Note that a message was acted on, or why it cannot be."""
-        await self._write(
-            "UPDATE messages SET is_done = 1, reason = ? WHERE id = ?", reason, str(stored_id)
-        )
+        await asyncio.shield(self._run(lambda: self._done(str(stored_id), reason)))
 
     async def clocks(self) -> Mapping[str, float]:
         """Return how far each device's clock was ahead."""
@@ -171,8 +172,21 @@ class MessageStore:
             "SELECT count(*), coalesce(sum(length(body)), 0) FROM messages"
         ).fetchone()
         self._count, self._bytes = row
+        for waiting in self._connection.execute(
+            "SELECT id, device, length(body) FROM messages WHERE is_done = 0"
+        ):
+            self._shares.begin(*waiting)
+
+    def _done(self, message_id: str, reason: str | None) -> None:
+        with transaction(self._connection):
+            self._connection.execute(
+                "UPDATE messages SET is_done = 1, reason = ? WHERE id = ?", (reason, message_id)
+            )
+        self._shares.end(message_id)
 
     def _keep(self, device: str, message: DeviceMessage) -> KeptMessage:
+        if not self._shares.has_room(device, len(message.body)):
+            raise JournalFullError(f"too many messages of {device} wait to be acted on")
         while self._count >= MESSAGES_MAX or self._bytes + len(message.body) > BYTES_MAX:
             if not self._drop_oldest():
                 raise JournalFullError(f"{self._count} messages of devices wait to be acted on")
@@ -207,6 +221,7 @@ class MessageStore:
             )
         self._count += 1
         self._bytes += len(message.body)
+        self._shares.begin(str(stored_id), device, len(message.body))
         return KeptMessage(stored_id, device, message, known is not None)
 
     def _drop_oldest(self) -> bool:
