@@ -23,7 +23,10 @@ NONCES_MAX: Final = 1024  # In use at one time; each of a device that knew its p
 COUNTS_BEHIND_MAX: Final = 64  # Requests that may overtake each other on several connections.
 HEADER_CHARACTERS_MAX: Final = 2048
 _SCHEME: Final = "digest "
-_PARAMETER: Final = re.compile(r'([a-z-]+)\s*=\s*(?:"([^"]*)"|([^\s,"]*))', re.IGNORECASE)
+# Only from a name's beginning on: a long one without a value is not tried from each of its letters.
+_PARAMETER: Final = re.compile(
+    r'(?<![a-z-])([a-z-]{1,32})\s*=\s*(?:"([^"]*)"|([^\s,"]*))', re.IGNORECASE
+)
 _TIME_BYTES: Final = 8
 _SALT_BYTES: Final = 8
 _SIGNATURE_BYTES: Final = 16

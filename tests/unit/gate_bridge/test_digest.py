@@ -221,6 +221,19 @@ def test_what_is_no_answer(device: Device, header: str) -> None:
     assert device.check(header) is DigestAnswer.WRONG
 
 
+@pytest.mark.parametrize("filler", ["a", "a ", "a=", 'a="', "a-", "= ", "a\t"])
+def test_a_header_that_says_nothing_is_wrong(device: Device, filler: str) -> None:
+    # Letters alone took 60 ms each, in which no lane's barrier was heard.
+    for _ in range(20):
+        assert device.check("Digest " + filler * (2040 // len(filler))) is DigestAnswer.WRONG
+
+
+def test_a_name_is_a_word_of_its_own(device: Device) -> None:
+    proof = device.proof()
+    assert username_of(proof) == "cam1"
+    assert username_of(proof.replace("username", "no-username")) == ""
+
+
 def test_a_proof_is_of_the_name_that_it_states(device: Device) -> None:
     proof = device.proof().replace('username="cam1"', 'username="cam2"')
     assert device.check(proof) is DigestAnswer.WRONG
