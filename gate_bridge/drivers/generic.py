@@ -56,9 +56,25 @@ class GenericDriver(PlainReply):
         if not items:
             where = DeviceOptions(settings.options).text("plate", "")
             raise NotAnprError(f"options.plate: the message has no {where}")
+        decoded = _Pictures()
         return [
-            _Message(top, item, message, settings, fields).read(webhook.pictures) for item in items
+            _Message(top, item, message, settings, fields, decoded).read(webhook.pictures)
+            for item in items
         ]
+
+
+class _Pictures:
+    """The pictures of one message, each decoded once: many cars may show the same one."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, bool], DevicePicture | None] = {}
+
+    def of(self, text: str, *, is_plate: bool) -> DevicePicture | None:
+        """Return the picture that a text holds; None for none."""
+        key = (text, is_plate)
+        if key not in self._known:
+            self._known[key] = base64_picture(text, is_plate_only=is_plate)
+        return self._known[key]
 
 
 def _top(webhook: Webhook, fields: FieldMap) -> JsonPart:
@@ -77,12 +93,14 @@ class _Message:
         message: DeviceMessage,
         settings: DeviceSettings,
         fields: FieldMap,
+        decoded: _Pictures,
     ) -> None:
         self._top = top
         self._item = item
         self._message = message
         self._settings = settings
         self._fields = fields
+        self._decoded = decoded
 
     def read(self, pictures: tuple[DevicePicture, ...]) -> CameraRead:
         """Return what the message says of the car.
@@ -157,8 +175,7 @@ class _Message:
 
     def _picture(self, path: FieldPath, *, is_plate: bool) -> DevicePicture | None:
         value = path.of(self._top, self._item).value
-        text = value if isinstance(value, str) else None
-        return base64_picture(text, is_plate_only=is_plate)
+        return self._decoded.of(value, is_plate=is_plate) if isinstance(value, str) else None
 
 
 def _word(part: JsonPart) -> str:

@@ -128,6 +128,20 @@ def test_a_list_of_cars_is_as_many_reads() -> None:
         reads_of(b'{"cars": []}', reads="cars", plate="p")
 
 
+def test_a_picture_of_many_cars_is_decoded_once() -> None:
+    body = orjson.dumps(
+        {"image": base64.b64encode(JPEG).decode(), "cars": [{"plate": f"A{n}23"} for n in range(9)]}
+    )
+    reads = reads_of(
+        body, plate="plate", reads="cars", pictures=["$image", "$.image"], plate_pictures=["$image"]
+    )
+    shown = [picture for read in reads for picture in read.pictures]
+    assert len(shown) == 27
+    assert {picture.image for picture in shown} == {JPEG}
+    # A message of a few megabytes would take gigabytes, and with them every lane of the site.
+    assert len({id(picture) for picture in shown}) == 2
+
+
 def test_the_fields_of_a_form_are_values() -> None:
     body = urlencode({"Kennzeichen": "B-ÄB 1", "sure": "99"}).encode()
     (read,) = reads_of(body, FORM, plate="Kennzeichen", confidence="sure", confidence_full=100)
