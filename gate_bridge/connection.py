@@ -11,14 +11,14 @@ from websockets.asyncio.connection import Connection
 
 from gate_bridge.call_errors import wire_error
 from gate_bridge.fleet import FleetHealth
-from gate_bridge.frame_budgets import FrameBudgets
 from gate_bridge.id_times import check_current, check_times
 from gate_bridge.identity_port import GateIdentity
 from gate_bridge.lane import ConnectedLane, Spawn
+from gate_bridge.lane_budgets import LaneBudgets
 from gate_bridge.metrics import BridgeMetrics
 from gate_bridge.pictures import check_picture
 from gate_bridge.pokes import LanePokes
-from gate_bridge.policies import LanePolicies
+from gate_bridge.policies import LanePolicies, PolicyTools
 from gate_bridge.presentation import LaneTools
 from gate_bridge.registry import LaneRegistry
 from gate_bridge.renewal import renew
@@ -71,12 +71,12 @@ class ConnectionTools:
     registry: LaneRegistry
     pokes: LanePokes
     lane_tools: LaneTools
-    frame_budgets: FrameBudgets
+    frame_budgets: LaneBudgets
     fleet: FleetHealth
     metrics: BridgeMetrics
     spawn: Spawn
     greetings: Turns
-    policy_turns: Turns
+    policy_tools: PolicyTools
     look_at_signs: Callable[[], None]
     identity: GateIdentity | None = None
 
@@ -106,7 +106,7 @@ class GateConnection:
             lane,
             tools.limits,
             tools.lane_tools.limits,
-            tools.policy_turns,
+            tools.policy_tools,
         )
         self._connected: ConnectedLane | None = None
         self._superseded = False

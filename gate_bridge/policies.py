@@ -4,13 +4,16 @@ import asyncio
 import base64
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import structlog
 
+from gate_bridge.lane_budgets import LaneBudgets
 from gate_bridge.options import ReadingLimits
 from gate_bridge.port import LaneService
 from gate_bridge.retry import call_once
 from gate_bridge.turns import Turns
+from gate_bridge.wire.errors import RateLimitedError
 from gate_bridge.wire.limits import WireLimits
 from gate_bridge.wire.offline import FetchPolicy, FetchPolicyResult, PolicyAvailable
 from parking.flows.lane_types import Lane
@@ -18,8 +21,23 @@ from parking.flows.lane_types import Lane
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _PAUSE_S = 0.1
+# What making a policy anew counts for, in parts.
+REFRESH_PARTS = 10
 
 Tell = Callable[[PolicyAvailable], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTools:
+    """What the lanes of one bridge process share.
+
+    Attributes:
+        turns: For looking whether a policy is still true.
+        budgets: How many parts each lane may still fetch.
+    """
+
+    turns: Turns
+    budgets: LaneBudgets
 
 
 class LanePolicies:
@@ -31,13 +49,14 @@ class LanePolicies:
         lane: Lane,
         wire: WireLimits,
         limits: ReadingLimits,
-        turns: Turns,
+        tools: PolicyTools,
     ) -> None:
         self._service = service
         self._lane = lane
         self._wire = wire
         self._limits = limits
-        self._turns = turns
+        self._turns = tools.turns
+        self._budgets = tools.budgets
         self._is_stale = False
 
     def decided(self) -> None:
@@ -70,9 +89,15 @@ class LanePolicies:
         """Return the part that the agent asks for.
 
         Raises:
+            RateLimitedError: the lane fetched too many.
             ParkingError: the domain does not answer, or there is no such part.
         """
-        if self._is_stale and not wanted.chunk:
+        is_refreshed = self._is_stale and not wanted.chunk
+        budget = self._budgets.of(self._lane.lane_id)
+        # All of a policy is opened for each part: one lane must not keep the others waiting.
+        if not budget.take(1 + REFRESH_PARTS if is_refreshed else 1):
+            raise RateLimitedError("policy_parts_per_s", budget.rate_per_s)
+        if is_refreshed:
             await call_once(
                 lambda: self._service.refresh_policy(self._lane), self._limits.service_timeout_s
             )

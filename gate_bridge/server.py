@@ -20,13 +20,14 @@ from gate_bridge.admission import Admission, GateSocket, choose_version
 from gate_bridge.certificate_watch import CertificateWatch
 from gate_bridge.connection import ConnectionTools, GateConnection
 from gate_bridge.fleet import FleetHealth
-from gate_bridge.frame_budgets import FrameBudgets
 from gate_bridge.frame_queue import FrameQueue
 from gate_bridge.identity_port import GateIdentity
+from gate_bridge.lane_budgets import LaneBudgets
 from gate_bridge.loops import Loop, keep_running, stop_task
 from gate_bridge.metrics import BridgeMetrics
 from gate_bridge.options import BridgeOptions
 from gate_bridge.pokes import LanePokes
+from gate_bridge.policies import PolicyTools
 from gate_bridge.port import LaneService
 from gate_bridge.presentation import LaneTools
 from gate_bridge.probes import Probes
@@ -98,19 +99,23 @@ class GateBridge:
         self._server: Server | None = None
         self._probe_server: Server | None = None
         self._stack = AsyncExitStack()
+        wire = options.wire
         self._tools = ConnectionTools(
             bridge=self.name,
             clock=clock,
-            limits=options.wire,
+            limits=wire,
             registry=registry,
             pokes=self._pokes,
             lane_tools=LaneTools(service, self._frames, options.reading, on_timings),
-            frame_budgets=FrameBudgets(options.wire),
+            frame_budgets=LaneBudgets(wire.frame_bytes_per_s, wire.frame_bytes_burst),
             fleet=self._fleet,
             metrics=metrics,
             spawn=self._spawn,
             greetings=greetings,
-            policy_turns=Turns(1, _POLICIES_WAITING_MAX),
+            policy_tools=PolicyTools(
+                Turns(1, _POLICIES_WAITING_MAX),
+                LaneBudgets(wire.policy_parts_per_s, wire.policy_parts_burst),
+            ),
             look_at_signs=self._signs.look,
             identity=self._identity,
         )

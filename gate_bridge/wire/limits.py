@@ -54,6 +54,9 @@ class WireLimits:
         ping_interval_s: Time between two WebSocket pings, and the time a pong may take.
         policy_first_s: Longest time from Hello to the first word of the offline policy.
         policy_every_s: Longest time between two words of it.
+        policy_parts_per_s: Sustained rate of parts of it, over all connections of a lane.
+        policy_parts_burst: Parts that may be fetched at once after a quiet time; a whole policy
+            must fit several times, as it may be replaced while it is fetched.
     """
 
     text_bytes_max: int = 64 * 1024
@@ -72,6 +75,8 @@ class WireLimits:
     ping_interval_s: float = 20.0
     policy_first_s: float = 4.0
     policy_every_s: float = 300.0
+    policy_parts_per_s: float = 2.0
+    policy_parts_burst: int = 200
 
     @property
     def message_bytes_max(self) -> int:

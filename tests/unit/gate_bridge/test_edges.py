@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from gate_bridge.agent.backoff import full_jitter_s
 from gate_bridge.agent.control import read_line
 from gate_bridge.agent.options import AgentOptions
-from gate_bridge.frame_budgets import FrameBudgets
+from gate_bridge.lane_budgets import LaneBudgets
 from gate_bridge.options import BridgeOptions, PlainListenerError, is_loopback
 from gate_bridge.pictures import check_picture
 from gate_bridge.registry import LaneRegistry
 from gate_bridge.wire.errors import PayloadInvalidError, TooLargeError
-from gate_bridge.wire.limits import WireLimits
 from gate_bridge.wire.rate import TokenBucket
 from parking.flows.lane_types import Direction, Lane
 from parking.kit.errors import InvalidInputError
@@ -127,7 +126,7 @@ def test_a_bucket_gives_all_or_nothing() -> None:
 
 
 def test_a_lane_keeps_its_budget_while_it_is_spent_and_no_other_lane_feels_it() -> None:
-    budgets = FrameBudgets(WireLimits(frame_bytes_per_s=0.001, frame_bytes_burst=10))
+    budgets = LaneBudgets(0.001, 10)
     assert budgets.of(UUID(int=1)).take(10)
     assert not budgets.of(UUID(int=1)).take(1)
     assert budgets.of(UUID(int=2)).take(10)
