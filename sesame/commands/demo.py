@@ -60,7 +60,8 @@ def demo_command(
     if json_output:
         typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
     else:
-        Console().print(report.to_table())
+        console = Console()
+        console.print(report.to_table(console.width))
     raise typer.Exit(0 if report.last.passed else 1)
 
 

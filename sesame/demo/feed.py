@@ -24,7 +24,7 @@ _EMPTY: Final = re.compile(r" \w+=None\b")
 _FRACTION: Final = re.compile(r"(=\d+)\.\d+\b")
 _LANE_ID: Final = re.compile(r"lane_id=…(\w{4})")
 # What these say stands on the lanes' own lines.
-_SILENT_SUFFIXES: Final = ("-entry", "-exit")
+_SILENT_SUFFIXES: Final = ("-entry", "-exit", "quay")
 _SILENT_EVENTS: Final = ("barrier_event",)
 
 

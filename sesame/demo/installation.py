@@ -16,12 +16,13 @@ from uuid import UUID
 from parking.flows.context import ParkingContext
 from sesame.demo.desk import ProviderDesk
 from sesame.demo.gate_agents import gate_agent
+from sesame.demo.gate_site import GateSite
 from sesame.demo.graphql_client import STAFF_PATH, GraphQLClient
 from sesame.demo.inboxes import PushInbox, SmsInbox
 from sesame.demo.lane import LaneClient, Report
 from sesame.demo.phone import Phone
 from sesame.demo.providers import ACQUIRER
-from sesame.demo.town import Town, settle
+from sesame.demo.town import QUAY, Town, settle
 from sesame.embedded.stack import DATABASE_SETTING, REDIS_SETTING, Stack
 from sesame.installation import Installation, install, own_ports, read_settings
 from sesame.migration import migrate
@@ -80,6 +81,7 @@ class DemoInstallation:
         pushes: What the FCM stand-in delivered.
         sockets: Folder with a control socket for each lane, named as the lane.
         frozen: Names of children that do not move at this moment.
+        site: The lanes with devices of their own, if they run.
     """
 
     supervisor: Supervisor
@@ -101,6 +103,7 @@ class DemoInstallation:
         providers: Sequence[str] = (ACQUIRER,),
         given: Mapping[str, str] | None = None,
         agent_options: Sequence[str] = (),
+        has_site: bool = False,
         listeners: Listeners | None = None,
     ) -> None:
         """Prepare; nothing starts yet.
@@ -111,6 +114,7 @@ class DemoInstallation:
             providers: Whose stand-ins to start.
             given: The environment to start from; this process's own if None.
             agent_options: Further options of every `sesame gate-agent`.
+            has_site: Whether the lanes with devices of their own run, too.
             listeners: Told what happens; nobody if None.
         """
         self._data = data
@@ -119,6 +123,8 @@ class DemoInstallation:
         self._given = _without_own_settings(os.environ if given is None else given)
         self._agent_options = agent_options
         self._listeners = listeners or Listeners()
+        self._has_site = has_site
+        self.site: GateSite | None = None
         self._lanes: dict[str, LaneClient] = {}
         self._children: list[str] = []
         self.frozen: set[str] = set()
@@ -190,7 +196,7 @@ class DemoInstallation:
         starting = asyncio.create_task(asyncio.to_thread(self.stack.start))
         undo.push_async_callback(asyncio.wait, {starting})
         await asyncio.shield(starting)
-        self.supervisor = Supervisor(self.stack.folder.logs(), self._listeners.on_line)
+        self.supervisor = Supervisor(self.stack.folder.logs(), self._on_line)
         await undo.enter_async_context(self.supervisor)
         installation, outside = self._install()
         self.api_url, self.gates_url = installation.api_url, installation.gates_url
@@ -233,6 +239,8 @@ class DemoInstallation:
 
     async def _start_processes(self, undo: AsyncExitStack, installation: Installation) -> None:
         agents = await self._open_lanes(undo, installation)
+        if self._has_site:
+            agents.append(await self._open_site(undo, installation))
         try:
             async with asyncio.TaskGroup() as group:
                 for spec in application_processes(installation):
@@ -260,7 +268,7 @@ class DemoInstallation:
         sockets = Path(tempfile.mkdtemp(prefix="sesame-"))
         undo.callback(shutil.rmtree, sockets, ignore_errors=True)
         self.sockets = str(sockets)
-        for lane in self.town.lanes:
+        for lane in self.town.played_lanes:
             client = LaneClient(lane.key, sockets / lane.key, self._listeners.on_report)
             self._lanes[lane.key] = await undo.enter_async_context(client)
         return [
@@ -272,8 +280,22 @@ class DemoInstallation:
                 environment=installation.environment,
                 options=self._agent_options,
             )
-            for lane in self.town.lanes
+            for lane in self.town.played_lanes
         ]
+
+    async def _open_site(self, undo: AsyncExitStack, installation: Installation) -> ProcessSpec:
+        place, root = self.town.place(QUAY), self.stack.folder.root
+        site = GateSite(place, self.context.clock, self.gates_url, self._listeners.on_report)
+        await undo.enter_async_context(
+            site.open(root / "lanes" / str(place.place_id), installation.environment)
+        )
+        self.site = site
+        return site.spec
+
+    def _on_line(self, name: str, line: str) -> None:
+        if self.site is not None and name == QUAY:
+            self.site.hear(line)
+        self._listeners.on_line(name, line)
 
 
 def _without_own_settings(environment: Mapping[str, str]) -> dict[str, str]:

@@ -171,7 +171,7 @@ class LaneClient:
             self._connected.set()
             try:
                 while line := await reader.readline():
-                    await self._take(json.loads(line))
+                    await self.take(json.loads(line))
             except (OSError, ValueError):
                 # A killed agent's last line may be cut.
                 pass
@@ -182,7 +182,8 @@ class LaneClient:
                 writer.close()
             await asyncio.sleep(RETRY_S)
 
-    async def _take(self, report: Report) -> None:
+    async def take(self, report: Report) -> None:
+        """Take in what the agent reports."""
         if report["event"] in _ANSWERS:
             if self._answer is not None and not self._answer.done():
                 self._answer.set_result(report)

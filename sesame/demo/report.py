@@ -2,17 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from parking.flows.fleet.reading import Fleet
 from parking.kit.money import Money
+from sesame.commands import gates_report
 from sesame.demo.day_end import ComparedDay
 from sesame.demo.director import Outcome, Round
 from sesame.demo.providers import NAMES
 from sesame.demo.witness import Books
+
+# The sums of `sesame gates --json`: each lane by itself is asked there.
+_GATES: Final = ("lanes_total", "lanes_with_problems", "states", "problems")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,7 @@ class DemoReport:
     Attributes:
         pictures: Where the cars' pictures came from.
         setup_s: From the command to the first car.
+        fleet: How the lanes are after it, as `sesame gates` tells it.
     """
 
     data: str
@@ -30,9 +36,11 @@ class DemoReport:
     setup_s: float
     rounds: int
     last: Round
+    fleet: Fleet
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON."""
+        gates = gates_report.report(self.fleet)
         return {
             "passed": self.last.passed,
             "data": self.data,
@@ -44,10 +52,11 @@ class DemoReport:
             "scenarios": [asdict(outcome) for outcome in self.last.outcomes],
             "books": {"agree": self.last.books_agree, **asdict(self.last.books)},
             "days": [asdict(day) for day in self.last.days],
+            "gates": {name: gates[name] for name in _GATES},
         }
 
-    def to_table(self) -> RenderableType:
-        """Return it for a terminal."""
+    def to_table(self, width: int) -> RenderableType:
+        """Return it for a terminal of this many columns."""
         table = Table("", "scenario", "checks", "time", "what came of it", title="Sesame demo")
         for outcome in self.last.outcomes:
             table.add_row(*_row(outcome))
@@ -66,7 +75,8 @@ class DemoReport:
             Text("\n".join(map(day_line, self.last.days))),
         )
         times = f"Ready after {self.setup_s:.1f} s; the scenarios took {self.last.wall_s:.1f} s."
-        return Group(table, Text(times))
+        gates = gates_report.show(self.fleet, width)
+        return Group(table, Text(times), Text("\nThe gates, as `sesame gates` tells it:"), gates)
 
 
 def day_line(day: ComparedDay) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from parking.flows.fleet.reading import Fleet, read_fleet
 from sesame.demo.cars import choose_cast
 from sesame.demo.director import Outcome, Round, play_round
 from sesame.demo.feed import Feed
@@ -51,6 +52,7 @@ class Show:
         self._began_s = time.monotonic()
         self._setup_s = 0.0
         self._rounds: list[Round] = []
+        self._fleet: Fleet | None = None
 
     async def run(self) -> DemoReport | None:
         """Play until it is over or a signal comes; None if no round was finished.
@@ -64,7 +66,7 @@ class Show:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await _first_of(stop.wait(), self._perform())
-        if not self._rounds:
+        if not self._rounds or self._fleet is None:
             return None
         photos = self._options.photos
         return DemoReport(
@@ -74,6 +76,7 @@ class Show:
             setup_s=self._setup_s,
             rounds=len(self._rounds),
             last=self._rounds[-1],
+            fleet=self._fleet,
         )
 
     async def _perform(self) -> None:
@@ -88,6 +91,7 @@ class Show:
             async with DemoInstallation(
                 self._options.data,
                 providers=tuple(NAMES),
+                has_site=True,
                 listeners=Listeners(
                     on_line=self._feed.on_line,
                     on_report=self._feed.on_report,
@@ -114,7 +118,9 @@ class Show:
         self._setup_s = round(time.monotonic() - self._began_s, 2)
         while True:
             self._step(f"round {len(self._rounds) + 1}: {len(SCENARIOS)} scenarios at once")
-            self._rounds.append(await play_round(stage, self._on_step, self._on_outcome))
+            played = await play_round(stage, self._on_step, self._on_outcome)
+            self._fleet = await read_fleet(town.context)
+            self._rounds.append(played)
             if self._options.once:
                 return
             self._step("a moment until the next round; drive in yourself if you like")

@@ -35,6 +35,8 @@ RIVERSIDE: Final = "riverside"
 LAKESIDE: Final = "lakeside"
 ALTMARKT: Final = "altmarkt"
 NEUMARKT: Final = "neumarkt"
+# Its lanes have devices of their own, and no agent that plays them.
+QUAY: Final = "quay"
 # Where ETC pays: each provider but ETC charges anywhere.
 ANTENNA: Final = "lakeside-exit"
 
@@ -43,6 +45,7 @@ PLANS: Final = (
     PlacePlan(LAKESIDE, "Blue Heron Parking", "Lakeside Station", "Drop-off", 24, DROP_OFF),
     PlacePlan(ALTMARKT, "Altstadt Garagen", "Altmarkt", "Level 1", 60, OLD_TOWN),
     PlacePlan(NEUMARKT, "Elbe Parking", "Neumarkt", "Level 1", 80, OLD_TOWN, has_lanes=False),
+    PlacePlan(QUAY, "Elbe Parking", "Quay", "Level 1", 30, OLD_TOWN),
 )
 
 
@@ -87,6 +90,11 @@ class Town(BaseModel):
     def lanes(self) -> tuple[TownLane, ...]:
         """Return the lanes of all places."""
         return tuple(lane for place in self.places for lane in place.lanes)
+
+    @property
+    def played_lanes(self) -> tuple[TownLane, ...]:
+        """Return the lanes that have an agent which plays barrier and camera."""
+        return tuple(lane for place in self.places if place.key != QUAY for lane in place.lanes)
 
     @property
     def operator_ids(self) -> tuple[UUID, ...]:

@@ -16,7 +16,7 @@ from parking.kit.money import Money
 from sesame.demo.feed import Feed, LaneView, PlayView
 from sesame.demo.report import facts_line, mark
 from sesame.demo.scenarios import SCENARIOS
-from sesame.demo.town import PLANS
+from sesame.demo.town import PLANS, QUAY
 from sesame.sandbox.processes import MAKERS
 
 SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -34,7 +34,7 @@ _STATE_STYLES: Final = {
 _LANES: Final = {
     f"{plan.key}-{way}": (plan.name, way)
     for plan in PLANS
-    if plan.has_lanes
+    if plan.has_lanes and plan.key != QUAY
     for way in ("entry", "exit")
 }
 

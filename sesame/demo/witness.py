@@ -17,11 +17,13 @@ from parking.lanes.service import PLATE_CONTEXT
 from parking.payments import balances, ledger
 from parking.payments import repository as payments
 from parking.payments.models import BillState, PaymentAttempt
+from parking.plates import service as plates
 from parking.sessions import repository as sessions
 from parking.tariffs import service as tariffs
 from parking.tariffs.rules import price
 from sesame.demo.desk import Order, ProviderDesk
 from sesame.demo.inboxes import PushInbox
+from sesame.demo.town import TownPlace
 
 PUSH_LOOKS_MAX: Final = 150
 LOOK_S: Final = 0.1
@@ -95,6 +97,16 @@ class Witness:
                 )
                 for bill in await payments.find_bills(unit, operator_id, session_id)
             ]
+
+    async def entered_at(self, place: TownPlace, plate: str) -> datetime | None:
+        """Return since when a car is inside; None while it is not."""
+        async with self._context.database.begin() as unit:
+            index = plates.plate_index(unit.vault, plate)
+            found = await sessions.find_open(unit, place.operator_id, place.place_id, index)
+            if found is None:
+                return None
+            session = await sessions.find_session(unit, place.operator_id, found.session_id)
+            return None if session is None else session.entered_at
 
     async def orders(self, operator_id: UUID, session_id: UUID) -> list[Order]:
         """Return what the providers' own books say of a stay, oldest first at each."""

@@ -25,6 +25,7 @@ SCENARIOS: Final = {
     "pass_holder": "0.00 EUR",
     "contested_bill": "0.",
     "frozen_gate": "EUR",
+    "own_devices": "EUR by card",
 }
 PROVIDERS: Final = {"acquirer", "wechat", "alipay", "stripe", "etc", "gocardless"}
 
@@ -69,6 +70,7 @@ async def test_demo_keeps_every_promise_once() -> None:
         assert part in scenarios[name]["facts"]["paid"]
     assert scenarios["bound_driver"]["facts"]["ticks"] >= 3
     assert scenarios["frozen_gate"]["facts"]["refused"] == "expired"
+    assert scenarios["own_devices"]["facts"]["without_network"] == "open (fallback)"
     assert scenarios["pass_holder"]["facts"]["pass"] == "90.00 EUR"
     assert scenarios["pass_holder"]["facts"]["invoice"].endswith("-000001")
     assert scenarios["contested_bill"]["facts"]["refunded"].endswith(" CNY")
@@ -77,6 +79,9 @@ async def test_demo_keeps_every_promise_once() -> None:
     assert scenarios["pay_later"]["facts"]["credit"].endswith(" of 5.00 EUR")
     assert scenarios["partner_place"]["facts"]["settled"] == "by Elbe Parking"
     assert scenarios["misread_plate"]["facts"]["read_as"] not in {"", "None"}
+    # Every lane is back, the two whose network was away among them.
+    assert report["gates"]["lanes_total"] == 8
+    assert report["gates"]["states"]["connected"] == 8
     books = report["books"]
     assert books["agree"] is True
     assert books["captured"] == books["held"]

@@ -13,6 +13,7 @@ from sesame.demo.scenarios import (
     lost_answer,
     misread,
     on_credit,
+    own_devices,
     partner,
     temporary,
     two_accounts,
@@ -44,4 +45,5 @@ SCENARIOS: Final = (
     Scenario("pass_holder", "Monthly pass, and its invoice", commuter.play),
     Scenario("contested_bill", "Bill proven, contested, refunded", contested.play),
     Scenario("frozen_gate", "Gate frozen while it opens", frozen.play),
+    Scenario("own_devices", "Camera and relay, network away", own_devices.play),
 )

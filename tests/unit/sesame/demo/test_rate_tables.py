@@ -38,8 +38,8 @@ def test_drop_off_changes_every_second() -> None:
     assert priced.next_change_at == NOON_IN_BERLIN + timedelta(seconds=8)
 
 
-def test_town_has_three_operators_and_four_places_in_two_zones_and_currencies() -> None:
-    assert len(PLANS) == 4
+def test_town_has_three_operators_and_five_places_in_two_zones_and_currencies() -> None:
+    assert len(PLANS) == 5
     assert len({plan.operator for plan in PLANS}) == 3
     assert {plan.rate_table["timezone"] for plan in PLANS} == {"Asia/Shanghai", "Europe/Berlin"}
     assert {plan.rate_table["currency"] for plan in PLANS} == {"CNY", "EUR"}
