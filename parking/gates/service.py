@@ -176,12 +176,15 @@ async def admit(unit: UnitOfWork, shown: ShownCertificate) -> GateCertificate:
     """Return the row of a certificate that a gate shows.
 
     Raises:
-        CertificateRefusedError: it is unknown, revoked, or not of this time.
+        CertificateRefusedError: it is unknown, revoked, not of this time, or of another key.
     """
     shown.refuse_unless_current(unit.now())
     row = await repository.find_certificate(unit, shown.operator_id, shown.certificate_id)
     if row is None or row.lane_id != shown.lane_id:
         raise CertificateRefusedError("unknown")
+    if not same_digest(row.key_digest, shown.key_digest):
+        # Signed by a key of ours that somebody else has, with a number that we gave to a gate.
+        raise CertificateRefusedError("other_key")
     if row.revoked_at is not None:
         raise CertificateRefusedError("revoked")
     return row

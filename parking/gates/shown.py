@@ -9,6 +9,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from parking.gates.authority import LANE_URN
 from parking.gates.errors import CertificateRefusedError
+from parking.gates.requests import checked_key, key_digest
+from parking.kit.errors import InvalidInputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +19,13 @@ class ShownCertificate:
 
     Attributes:
         certificate_id: Its serial number.
+        key_digest: SHA-256 of its public key.
     """
 
     operator_id: UUID
     lane_id: UUID
     certificate_id: UUID
+    key_digest: bytes
     not_before: datetime
     not_after: datetime
 
@@ -49,10 +53,11 @@ def read_shown(der: bytes) -> ShownCertificate:
             operator_id=_operator(certificate),
             lane_id=_lane(certificate),
             certificate_id=UUID(int=certificate.serial_number),
+            key_digest=key_digest(checked_key(certificate.public_key())),
             not_before=certificate.not_valid_before_utc,
             not_after=certificate.not_valid_after_utc,
         )
-    except (ValueError, x509.ExtensionNotFound) as error:
+    except (ValueError, x509.ExtensionNotFound, InvalidInputError) as error:
         raise CertificateRefusedError("not_of_a_gate") from error
 
 

@@ -177,6 +177,10 @@ async def test_the_bridge_refuses_what_tls_would_let_through(town: GateTown) -> 
             (await town.forged(lane, names=[its]), "other_lane"),
         ):
             assert await refused(town, bridge, lane, wrong) == reason
+        # Misused once more, for a number that the database knows: the key is not the gate's.
+        mine = await town.enrolled(lane)
+        copied = await town.forged(lane, is_known=False, serial=mine.serial)
+        assert await refused(town, bridge, lane, copied) == "other_key"
         # Its row says another lane than the certificate does.
         assert await refused(town, bridge, other, await town.forged(lane, names=[its])) == "unknown"
         assert await town.connections() == 0
