@@ -11,7 +11,7 @@ from rich.text import Text
 
 from parking.flows.fleet.reading import Fleet, read_fleet
 from parking.kit.errors import ParkingError, UnavailableError
-from sesame.commands import gates_report
+from sesame import gates_report
 from sesame.commands.ending import failure
 from sesame.commands.gate_enrol import certificates_app, enrol_command, revoke_command
 from sesame.commands.gates_serve import serve_command

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from parking.flows.fleet.reading import Fleet
 from parking.kit.money import Money
-from sesame.commands import gates_report
+from sesame import gates_report
 from sesame.demo.day_end import ComparedDay
 from sesame.demo.director import Outcome, Round
 from sesame.demo.providers import NAMES

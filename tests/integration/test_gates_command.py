@@ -16,7 +16,7 @@ from parking.flows.fleet.reading import read_fleet
 from parking.flows.lane_types import AgentCondition, LaneReport
 from parking.kit.ids import new_id
 from parking.lanes.models import CommandState, GateCommand
-from sesame.commands import gates_report
+from sesame import gates_report
 from sesame.commands.gates import gates_app
 from tests.factories.lane_world import LaneWorld, open_lane_world, read_of
 
