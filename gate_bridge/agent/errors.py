@@ -82,6 +82,16 @@ class PulseUnknownError(BarrierError):
     code: ClassVar[str] = "PULSE_UNKNOWN"
 
 
+class DecidedMeanwhileError(ParkingError):
+    """The gate decided on a car while a policy was fetched, which does not know of it."""
+
+    code: ClassVar[str] = "DECIDED_MEANWHILE"
+    retryable: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        super().__init__("policy: expected one that was asked for after the newest decision")
+
+
 class BrokerAwayError(ParkingError):
     """The MQTT broker is not connected: what was to be sent was certainly not sent."""
 

@@ -165,6 +165,7 @@ class GateAgent:
             opening=self._opening,
             server_time=self._server_time,
             health=self.health,
+            bridge=self._offline.bridge,
             on_answer=self.camera.answer,
             on_policy=self._offline.keeper.announced,
             report=self._report,

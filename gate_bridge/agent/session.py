@@ -14,6 +14,7 @@ from gate_bridge.agent.guards import Situation
 from gate_bridge.agent.health import SelfReport
 from gate_bridge.agent.journal import Journal, StoredEvent
 from gate_bridge.agent.lane_state import LaneState
+from gate_bridge.agent.offline.reachability import Reachability
 from gate_bridge.agent.opening import Opening
 from gate_bridge.agent.reports import Reporter
 from gate_bridge.agent.server_time import ServerTime
@@ -68,6 +69,7 @@ class BridgeSession:
         opening: Callable[[Callable[[], Situation]], Opening],
         server_time: ServerTime,
         health: SelfReport,
+        bridge: Reachability,
         on_answer: Callable[[UUID | None], None],
         on_policy: Callable[[int], None],
         report: Reporter,
@@ -79,6 +81,7 @@ class BridgeSession:
         self._opening = opening(self.situation)
         self._server_time = server_time
         self._health = health
+        self._bridge = bridge
         self._on_answer = on_answer
         self._on_policy = on_policy
         self._report = report
@@ -282,6 +285,7 @@ class BridgeSession:
                 return True
             sent.append((event, await self._link.calls.send(payload)))
         for event, pending in sent:
+            self._bridge.told()
             try:
                 last_seq = await self._acknowledgement(pending)
             except CallRefusedError as error:
@@ -291,6 +295,7 @@ class BridgeSession:
                 # The waiting events have other numbers now: read them again.
                 return True
             self._defects = 0
+            self._bridge.committed()
             await self._journal.acknowledge(last_seq)
             self._acknowledged.set()
         return True
@@ -310,6 +315,7 @@ class BridgeSession:
 
     async def _give_up(self, event: StoredEvent, error: ParkingError) -> None:
         self._defects = 0
+        self._bridge.committed()
         _log.error("event_refused", seq=event.seq, action=event.action, error=str(error))
         await self._journal.set_aside(event.seq, str(error))
         self._acknowledged.set()

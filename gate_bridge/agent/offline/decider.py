@@ -1,4 +1,6 @@
-"""Lets cars through while no bridge can be reached: once a car, written down before the arm rises.
+"""Lets cars through while no bridge is of use: once a car, written down before the arm rises.
+
+No bridge is of use while none can be reached, and while the one that is connected commits nothing.
 
 Order matters, as it does for orders of the bridge: the decision, its event, what it risks and
 "about to pulse" are one transaction; then the relay is pulsed; then the result is written. A
@@ -28,6 +30,7 @@ from gate_bridge.agent.offline.store import Decided, KnownDecision, OfflineStore
 from gate_bridge.agent.reports import Reporter
 from gate_bridge.agent.seen_car import CarRead, better_read
 from gate_bridge.agent.server_time import steady_seconds
+from gate_bridge.agent.stall import StallWatch
 from gate_bridge.wire.actions import CommandStatus
 from gate_bridge.wire.offline import CLOCK_UNCERTAINTY_MS_MAX, OfflineChoice, OfflineReason
 from parking.kit.ids import derive_id, new_id
@@ -57,7 +60,11 @@ class OfflineParts:
 
 
 class OfflineDecider:
-    """The gate's own decisions on one lane."""
+    """The gate's own decisions on one lane.
+
+    Args:
+        stall: Knows whether this process stood still: a bridge's answer may wait to be read then.
+    """
 
     def __init__(
         self,
@@ -65,6 +72,7 @@ class OfflineDecider:
         report: Reporter,
         options: OfflineOptions,
         steady: Callable[[], float] = steady_seconds,
+        stall: StallWatch | None = None,
     ) -> None:
         self._journal = parts.journal
         self._store = parts.store
@@ -76,7 +84,10 @@ class OfflineDecider:
         self._report = report
         self._options = options
         self._steady = steady
+        self._stall = stall
         self._settled: UUID | None = None
+        self._came: tuple[UUID, float] | None = None
+        self._committed: UUID | None = None
         self._seen: tuple[UUID, float] | None = None
 
     async def run(self) -> None:
@@ -96,7 +107,7 @@ class OfflineDecider:
         car = self._state.car
         if car is None or self._settled == car.presentation_id or self._keeper.policy is None:
             return
-        if not self._bridge.is_lost_for(self._options.away_s) or self._state.opened_for_current():
+        if not await self._is_left_alone(car) or self._state.opened_for_current():
             return
         known = await self._store.decision_of(car.presentation_id)
         if known is not None:
@@ -108,6 +119,28 @@ class OfflineDecider:
             return
         async with self._state.pulsing:
             await self._decide(car, read)
+
+    async def _is_left_alone(self, car: CurrentCar) -> bool:
+        """Return whether no bridge can decide on the car, and none could for a while."""
+        if self._came is None or self._came[0] != car.presentation_id:
+            self._came = (car.presentation_id, self._steady())
+        if self._stall is not None and self._stall.is_settling():
+            return False
+        away_s = self._options.away_s
+        if self._bridge.is_lost_for(away_s):
+            return True
+        # Connected, and it commits other things: a long journal or a slow database comes first.
+        if self._steady() - self._came[1] < away_s or not self._bridge.is_found_for(away_s):
+            return False
+        return await self._is_untold(car)
+
+    async def _is_untold(self, car: CurrentCar) -> bool:
+        if self._committed == car.presentation_id:
+            return False
+        if await self._journal.is_queued(car.event_id):
+            return True
+        self._committed = car.presentation_id
+        return False
 
     def _has_waited(self, car: CurrentCar) -> bool:
         if self._seen is None or self._seen[0] != car.presentation_id:
@@ -126,7 +159,7 @@ class OfflineDecider:
 
     async def _decide(self, car: CurrentCar, read: CarRead | None) -> None:
         # Again, after the wait for the turn: the bridge may be back, and the car away.
-        if self._state.car is not car or not self._bridge.is_lost_for(self._options.away_s):
+        if not await self._is_left_alone(car) or self._state.car is not car:
             return
         policy, now = self._keeper.policy, self._clock.read()
         if policy is None:

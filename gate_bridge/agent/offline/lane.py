@@ -17,6 +17,7 @@ from gate_bridge.agent.offline.reachability import Reachability
 from gate_bridge.agent.offline.store import OfflineStore
 from gate_bridge.agent.reports import Reporter
 from gate_bridge.agent.server_time import ServerTime
+from gate_bridge.agent.stall import StallWatch
 from parking.kit.clock import Clock
 
 Loop = tuple[str, Callable[[], Awaitable[None]]]
@@ -28,7 +29,7 @@ class OfflineLane:
 
     Attributes:
         clock: Tells the bridge's time as well as the edge can; for everything on the lane.
-        bridge: Is told when the bridge is there and when it is not.
+        bridge: Is told when the bridge is there, when it is not, and when it commits nothing.
         keeper: Is told of new policies.
     """
 
@@ -60,8 +61,13 @@ class OfflineLane:
         parts = OfflineParts(
             self._journal, self._store, self.keeper, state, barrier, self.clock, self.bridge
         )
-        decider = OfflineDecider(parts, self._report, self._options)
-        return (("offline", decider.run), ("clock", self._keep_time))
+        stall = StallWatch()
+        decider = OfflineDecider(parts, self._report, self._options, stall=stall)
+        return (
+            ("offline", decider.run),
+            ("offline_stall", stall.run),
+            ("clock", self._keep_time),
+        )
 
     async def follow(self, ready: asyncio.Event, session: AskingSession) -> None:
         """Serve one connection until cancelled."""

@@ -8,7 +8,7 @@ class OfflineOptions:
     """Of one lane.
 
     Attributes:
-        away_s: How long the bridge must have been away.
+        away_s: How long the bridge must have been away, or have committed nothing.
         read_s: How long a car waits for a plate that can be read.
         confidence_min: From which confidence on a camera's read is believed.
         pulse_s: How long after a decision the relay may still be pulsed.

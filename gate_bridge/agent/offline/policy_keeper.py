@@ -72,6 +72,8 @@ class PolicyKeeper:
         """Fetch what is announced over one connection, until cancelled."""
         while True:
             await self._wanted.wait()
+            # First of all: one that is taken from here on is noticed when the policy is stored.
+            decisions = await self._store.decisions()
             # A policy that does not know yet what was decided would allow it all again.
             if await self._store.has_unsent_decisions():
                 await asyncio.sleep(_UNSENT_POLL_S)
@@ -80,25 +82,29 @@ class PolicyKeeper:
             if self._announced == self.version() and await self._store.spent() == Spent():
                 continue
             try:
-                await self.fetch(session)
+                await self.fetch(session, decisions)
             except PolicyRefusedError as error:
                 self._refuse(error)
             except ParkingError as error:
                 # It is announced again in a few minutes.
                 _log.warning("policy_not_fetched", error=str(error))
 
-    async def fetch(self, session: AskingSession) -> None:
+    async def fetch(self, session: AskingSession, decisions: int | None = None) -> None:
         """Fetch the newest policy and keep it.
+
+        Args:
+            session: The connection.
+            decisions: What the store's `decisions` said before, all of them committed.
 
         Raises:
             PolicyRefusedError: it may not be used here; the one before stays.
-            ParkingError: the bridge does not give it.
+            ParkingError: the bridge does not give it, or the gate decided meanwhile.
         """
         for _ in range(FETCHES_MAX):
             first = await self._part(session, 0)
             if first.version == self.version():
                 # It says the same as before, and the bridge knows of every decision by now.
-                await self._store.forget_spent()
+                await self._store.forget_spent(decisions)
                 self._tell()
             if not first.chunks or first.version == self.version():
                 return
@@ -109,14 +115,18 @@ class PolicyKeeper:
                     b"".join(_bytes(part.data) for part in parts),
                     _bytes(first.signature),
                     _bytes(first.public_key),
+                    decisions,
                 )
                 return
 
-    async def accept(self, raw: bytes, signature: bytes, public_key: bytes) -> None:
+    async def accept(
+        self, raw: bytes, signature: bytes, public_key: bytes, decisions: int | None = None
+    ) -> None:
         """Keep a policy, if it is signed by the known key, for this lane, and newer.
 
         Raises:
             PolicyRefusedError: it is not.
+            DecidedMeanwhileError: the gate decided since there were so many decisions.
         """
         pinned = await self._store.pinned_key()
         if pinned is not None and pinned != public_key:
@@ -125,7 +135,7 @@ class PolicyKeeper:
         if policy.version <= self.version():
             raise PolicyRefusedError(f"version: expected more than {self.version()}")
         stored = StoredPolicy(policy.version, raw, signature)
-        if not await self._store.store_policy(stored, public_key):
+        if not await self._store.store_policy(stored, public_key, decisions):
             raise PolicyRefusedError("version: expected more than that of the stored policy")
         self.policy = policy
         self._tell()

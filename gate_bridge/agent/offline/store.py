@@ -8,12 +8,14 @@ from uuid import UUID
 
 import orjson
 
+from gate_bridge.agent.errors import DecidedMeanwhileError
 from gate_bridge.agent.journal import Append, Journal
 from gate_bridge.agent.offline.edge_clock import Anchor
 from gate_bridge.agent.offline.rules import Spent, Verdict
 from gate_bridge.wire.actions import CommandStatus
 
 DECISIONS_MAX = 1000
+_NEWEST = "SELECT coalesce(max(number), 0) FROM offline_decisions"
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS offline_policy (
@@ -104,14 +106,26 @@ class OfflineStore:
         row = await self._one("SELECT public_key FROM offline_key")
         return None if row is None else row[0]
 
-    async def store_policy(self, policy: StoredPolicy, public_key: bytes) -> bool:
+    async def store_policy(
+        self, policy: StoredPolicy, public_key: bytes, decisions: int | None = None
+    ) -> bool:
         """Keep a policy in the place of an older one; returns whether it was newer.
 
         What was risked counts anew from here: the bridge knows of it, for the policy was fetched
         after every decision was told.
+
+        Args:
+            policy: It, checked.
+            public_key: That its signature was checked by.
+            decisions: What `decisions` said before the policy was asked for; None to take it
+                whatever was decided since.
+
+        Raises:
+            DecidedMeanwhileError: there was a decision since.
         """
 
         def work(connection: sqlite3.Connection, _append: Append) -> bool:
+            _check_none_since(connection, decisions)
             row = connection.execute("SELECT version FROM offline_policy").fetchone()
             if row is not None and row[0] >= policy.version:
                 return False
@@ -133,10 +147,20 @@ class OfflineStore:
 
         await self._journal.transact(work)
 
-    async def forget_spent(self) -> None:
-        """Let what is risked count anew."""
+    async def decisions(self) -> int:
+        """Return the number of the newest decision; 0 for none."""
+        row = await self._one(_NEWEST)
+        return 0 if row is None else row[0]
+
+    async def forget_spent(self, decisions: int | None = None) -> None:
+        """Let what is risked count anew.
+
+        Raises:
+            DecidedMeanwhileError: as for `store_policy`.
+        """
 
         def work(connection: sqlite3.Connection, _append: Append) -> None:
+            _check_none_since(connection, decisions)
             connection.execute("UPDATE offline_spent SET cars = 0, amount_minor = 0")
 
         await self._journal.transact(work)
@@ -260,3 +284,8 @@ class OfflineStore:
             return connection.execute(statement, values).fetchone()
 
         return await self._journal.transact(work)
+
+
+def _check_none_since(connection: sqlite3.Connection, decisions: int | None) -> None:
+    if decisions is not None and connection.execute(_NEWEST).fetchone()[0] != decisions:
+        raise DecidedMeanwhileError

@@ -21,6 +21,7 @@ from gate_bridge.agent.offline.reachability import Reachability
 from gate_bridge.agent.offline.store import OfflineStore
 from gate_bridge.agent.seen_car import SeenCar
 from gate_bridge.agent.server_time import ServerTime
+from gate_bridge.agent.stall import StallWatch
 from parking.kit.clock import ManualClock
 from parking.offline.bundle import PolicyBundle
 from tests.factories.policies import ISSUED, LANE, signed
@@ -91,10 +92,13 @@ class OfflineEdge:
         self.bridge = Reachability(steady)
         self.keeper = PolicyKeeper(LANE, self.store, self.reports.append)
         self.state = LaneState(journal, barrier, self.server_time, self.clock, self.reports.append)
+        self.decider = self.make_decider()
+
+    def make_decider(self, stall: StallWatch | None = None) -> OfflineDecider:
         parts = OfflineParts(
-            journal, self.store, self.keeper, self.state, barrier, self.clock, self.bridge
+            self.journal, self.store, self.keeper, self.state, self.barrier, self.clock, self.bridge
         )
-        self.decider = OfflineDecider(parts, self.reports.append, OfflineOptions(), steady)
+        return OfflineDecider(parts, self.reports.append, OfflineOptions(), self.steady, stall)
 
     async def start(self) -> None:
         await self.store.start()
