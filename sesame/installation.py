@@ -18,6 +18,10 @@ from sesame.settings import Settings
 
 API_PORT_SETTING: Final = "SESAME_API_PORT"
 GATES_PORT_SETTING: Final = "SESAME_GATES_PORT"
+GATES_TLS_SETTING: Final = "SESAME_GATES_TLS_CERT"
+PROBE_HOST_SETTING: Final = "SESAME_GATES_PROBE_HOST"
+PROBE_PORT_SETTING: Final = "SESAME_GATES_PROBE_PORT"
+PROBE_PORT: Final = 8082
 PORTS: Final = {API_PORT_SETTING: 8080, GATES_PORT_SETTING: 8081}
 
 
@@ -28,12 +32,20 @@ class Installation:
     Attributes:
         environment: The whole environment of each process.
         api_url: Where drivers' phones and staff connect.
-        gates_url: Where gate agents connect, with HTTP for health and WebSocket for lanes.
+        gates_url: Where gate agents connect.
     """
 
     environment: Mapping[str, str]
     api_url: str
     gates_url: str
+
+    @property
+    def gates_health_url(self) -> str:
+        """Return where the bridge says how it is: its listener with TLS answers gates alone."""
+        if not self.environment.get(GATES_TLS_SETTING):
+            return self.gates_url
+        host = self.environment.get(PROBE_HOST_SETTING) or LOOPBACK
+        return f"http://{host}:{self.environment[PROBE_PORT_SETTING]}"
 
 
 def install(
@@ -58,11 +70,15 @@ def install(
     for name, preferred in PORTS.items():
         if not settings.get(name):
             defaults[name] = str(folder.port(name, preferred=preferred))
+    is_tls = bool(settings.get(GATES_TLS_SETTING))
+    if is_tls and not settings.get(PROBE_PORT_SETTING):
+        defaults[PROBE_PORT_SETTING] = str(folder.port(PROBE_PORT_SETTING, preferred=PROBE_PORT))
     environment = settings | {
         name: value for name, value in defaults.items() if not settings.get(name)
     }
     api_url = f"http://{environment['SESAME_API_HOST']}:{environment[API_PORT_SETTING]}"
-    gates_url = f"http://{environment['SESAME_GATES_HOST']}:{environment[GATES_PORT_SETTING]}"
+    gates_at = f"{environment['SESAME_GATES_HOST']}:{environment[GATES_PORT_SETTING]}"
+    gates_url = f"{'https' if is_tls else 'http'}://{gates_at}"
     environment.setdefault("SESAME_PUBLIC_URL", api_url)
     environment |= {
         "DATABASE_URL": endpoints.database_url,

@@ -14,7 +14,7 @@ def application_processes(installation: Installation) -> tuple[ProcessSpec, ...]
     """Return API, gate bridge, recognition worker and job worker."""
     ready: dict[str, Ready] = {
         "api": AnsweringUrl(f"{installation.api_url}/readyz"),
-        "gates": AnsweringUrl(f"{installation.gates_url}/readyz"),
+        "gates": AnsweringUrl(f"{installation.gates_health_url}/readyz"),
         "recognizer": PrintedLine("recognizer_started"),
         "worker": PrintedLine("worker_started"),
     }

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from sesame.embedded.folder import DataFolder
 from sesame.embedded.stack import Endpoints
 from sesame.installation import install
+from sesame.process_spec import AnsweringUrl
 from sesame.processes import application_processes
 from sesame.settings import Settings
 from sesame.wiring import receipt_signer
@@ -67,3 +68,22 @@ def test_every_process_gets_the_same_environment(tmp_path: Path) -> None:
         ["-m", "sesame", "worker"],
     ]
     assert all(process.environment == installation.environment for process in processes)
+
+
+def test_a_bridge_with_tls_is_asked_beside_its_listener(tmp_path: Path) -> None:
+    given = {"SESAME_GATES_TLS_CERT": "bridge.pem", "SESAME_GATES_PORT": "8443"}
+    installation = install(DataFolder(tmp_path), ENDPOINTS, given=given)
+    port = installation.environment["SESAME_GATES_PROBE_PORT"]
+    assert installation.gates_url == "https://127.0.0.1:8443"
+    gates = next(spec for spec in application_processes(installation) if spec.name == "gates")
+    # Its listener asks whoever comes for a certificate: nobody here has one.
+    assert gates.ready == AnsweringUrl(f"http://127.0.0.1:{port}/readyz")
+    own = given | {"SESAME_GATES_PROBE_PORT": "9000", "SESAME_GATES_PROBE_HOST": "10.0.0.1"}
+    chosen = install(DataFolder(tmp_path), ENDPOINTS, given=own)
+    assert chosen.gates_health_url == "http://10.0.0.1:9000"
+
+
+def test_a_bridge_without_tls_needs_no_further_port(tmp_path: Path) -> None:
+    installation = install(DataFolder(tmp_path), ENDPOINTS, given={})
+    assert "SESAME_GATES_PROBE_PORT" not in installation.environment
+    assert installation.gates_health_url == installation.gates_url
