@@ -15,7 +15,7 @@ CARS = 8
 async def test_gates_connect_come_back_and_let_cars_in() -> None:
     code, report = await bench(
         *("gates", "--json", "--tls", "--gates", str(GATES)),
-        *("--exits", str(CARS), "--rate", "20"),
+        *("--exits", str(CARS), "--rate", "100"),
     )
     assert (code, report["is_right"], report["tls"]) == (0, True, True)
     assert (report["gates"], report["connected_in_health"]) == (GATES, GATES)
