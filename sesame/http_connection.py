@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from gate_bridge.agent.site.client_names import CLIENT_NAMES, client_names
+
 # From the first byte to the last; a body of its own has BODY_TIMEOUT_S.
 REQUEST_TIMEOUT_S: Final = 30.0
 # Address, headers, the framing of chunks and what follows them: everything but the body.
@@ -53,6 +55,9 @@ class BoundedConnection(HttpToolsProtocol):
         self._framing_bytes = 0
         self._expect_request()
         super().on_message_begin()
+        names = client_names(self.transport.get_extra_info("peercert"))
+        if names:
+            self.scope["extensions"] = {CLIENT_NAMES: {"names": names}}
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body, which whoever reads it counts."""

@@ -41,6 +41,35 @@ async def test_a_listener_may_ask_every_device_for_a_certificate(tmp_path: Path)
         assert len(at.intake.kept) == 1
 
 
+async def test_a_devices_certificate_speaks_for_no_other_device(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "authority")
+    certificate, key = authority.issue("listener")
+    shown = {name: authority.issue(name) for name in ("cam", "exit-cam")}
+    devices = [
+        device("cam", username="", password=""),
+        device("exit-cam", username="", password=""),
+        device("with-token", username="", password="", token="t0ken"),
+    ]
+
+    async with site(*devices, certificate=certificate, key=key, client_ca=authority.file) as at:
+
+        async def post(name: str, path: str) -> int:
+            one, its = shown[name]
+            trusts = ("--cacert", str(authority.file), "--cert", str(one), "--key", str(its))
+            return await at.curl(path, *trusts, body=f"{name} {path}".encode())
+
+        assert await post("cam", "/devices/cam") == 200
+        assert await post("cam", "/devices/exit-cam") == 404
+        assert await post("exit-cam", "/devices/exit-cam/x") == 200
+        # What proves itself otherwise may show any certificate of the site.
+        assert await post("cam", "/devices/with-token?token=t0ken") == 200
+        assert at.intake.bodies == [
+            b"cam /devices/cam",
+            b"exit-cam /devices/exit-cam/x",
+            b"cam /devices/with-token?token=t0ken",
+        ]
+
+
 @pytest.mark.parametrize(
     ("at", "field"),
     [

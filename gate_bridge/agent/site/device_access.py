@@ -65,7 +65,7 @@ class ListenedDevice:
 
     Attributes:
         settings: With a username, it has to prove its password by Digest; else with a token, it
-            has to send that; else its address or certificate has to do.
+            has to send that; else its address has to do, or a certificate in its name.
         allow_from: Networks that it may post from; none is all.
         algorithm: Of Digest; most cameras know MD5 only.
         limits: None is what is usual for its driver.
@@ -111,6 +111,7 @@ class Inquiry:
         peer: The sender's address; empty where it is not known.
         path: Decoded.
         target: Path and query as they came.
+        certificate_names: Those in the sender's certificate; none where it showed none.
     """
 
     method: str
@@ -119,6 +120,7 @@ class Inquiry:
     target: str
     query: str = field(repr=False)
     authorization: str = field(repr=False)
+    certificate_names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ class DeviceAccess:
         if len(devices) > DEVICES_MAX:
             raise InvalidInputError("device", f"at most {DEVICES_MAX} devices")
         self._digest = digest
+        self._certificates_asked = certificates_asked
         self._by_name: dict[str, ListenedDevice] = {}
         self._by_username: dict[str, ListenedDevice] = {}
         for device in devices:
@@ -211,7 +214,15 @@ class DeviceAccess:
             return self._challenge(inquiry, device.algorithm, device.name, is_stale=is_stale)
         if settings.token and not _has_token(inquiry, settings.token):
             return Refused(401, device.name, {"www-authenticate": "Token"})
+        if self._proves_by_name(device) and device.name not in inquiry.certificate_names:
+            # Each device has a certificate of the authority: it speaks for that device alone.
+            return Refused(404, device.name)
         return None
+
+    def _proves_by_name(self, device: ListenedDevice) -> bool:
+        settings = device.settings
+        has_other = settings.username or settings.token or device.allow_from
+        return self._certificates_asked and not has_other
 
     def _challenge(
         self,

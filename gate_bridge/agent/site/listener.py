@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gate_bridge.agent.errors import JournalFullError
+from gate_bridge.agent.site.client_names import names_in
 from gate_bridge.agent.site.device_access import (
     Admitted,
     DeviceAccess,
@@ -226,6 +227,7 @@ def _inquiry(request: Request) -> Inquiry:
         path="/" + scope["path"].lstrip("/"),
         target=(path + b"?" + query if query else path).decode("latin-1"),
         query=query.decode("latin-1"),
+        certificate_names=names_in(scope),
         authorization=request.headers.get("authorization", ""),
     )
 
