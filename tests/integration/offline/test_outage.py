@@ -13,6 +13,7 @@ from gate_bridge.agent.offline.options import OfflineOptions
 from gate_bridge.agent.options import AgentOptions
 from gate_bridge.agent.pictures import CarPictures
 from gate_bridge.agent.play import SimulatedLane, play_lane
+from gate_bridge.agent.simulation import Motion
 from gate_bridge.options import BridgeOptions
 from gate_bridge.server import GateBridge
 from gate_bridge.wire.limits import WireLimits
@@ -69,7 +70,9 @@ class Town:
         clock = self.world.context.database.clock
         return GateBridge(TrustingFlows(self.world), self.redis_url, options, clock, lambda _: None)
 
-    async def lane(self, stack: AsyncExitStack, lane: Lane) -> SimulatedLane:
+    async def lane(
+        self, stack: AsyncExitStack, lane: Lane, motion: Motion | None = None
+    ) -> SimulatedLane:
         told = self.reports.setdefault(lane.lane_id, [])
         options = AgentOptions(
             url=f"ws://127.0.0.1:{self.port}",
@@ -81,7 +84,7 @@ class Town:
         )
         journal = self.folder / f"{lane.lane_id}.sqlite"
         return await stack.enter_async_context(
-            play_lane(options, journal, SystemClock(), told.append)
+            play_lane(options, journal, SystemClock(), told.append, motion)
         )
 
     async def until(self, lane: Lane, event: str, count: int = 1) -> list[dict[str, Any]]:
