@@ -222,6 +222,7 @@ async def test_one_lane_that_cannot_begin_does_not_end_the_others(
         site(stage, SECOND_LANE.format(lane_id=other.lane_id)) as running,
     ):
         await running.until("lane_failed", "exit")
+        await running.until("connected", "entry")
         assert await ask(running, plate_body("沪A12345", 1)) == "ok"
         answer = await running.client.post("/devices/camera-2", content=read_of("C333"))
         assert answer.status_code == 200
