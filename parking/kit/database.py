@@ -27,7 +27,17 @@ POOL_WAIT_S = 5
 # Serialization failure and deadlock: PostgreSQL rolled one of two rivals back.
 _LOST_RACES = frozenset({"40001", "40P01"})
 # It shuts down, crashed, is starting up, or has no connection left: it will be there again.
-_AWAY = frozenset({"57P01", "57P02", "57P03", "53300"})
+_AWAY = frozenset({"57P01", "57P02", "57P03"})
+# It answers, and cannot do its work until somebody mends it: whatever waits has to wait on, and
+# must not be taken for something that is wrong itself.
+_STUCK = {
+    "25006": "it is read-only",
+    "42703": "its schema is of another version: sesame migrate",
+    "42P01": "its schema is of another version: sesame migrate",
+    "53100": "its disk is full",
+}
+# Out of memory, files or connections; its own files cannot be read or written.
+_STUCK_CLASSES = ("53", "58")
 # The character U+0000, which is valid everywhere else: in a text, and in JSON.
 _NO_TEXT = frozenset({"22021", "22P05"})
 
@@ -151,7 +161,8 @@ class Database:
         """Open a unit of work; it commits when the block ends and rolls back when it raises.
 
         Raises:
-            DatabaseUnavailableError: the connection could not be had, or was lost.
+            DatabaseUnavailableError: the connection could not be had, or was lost, or PostgreSQL
+                cannot do its work.
             ConflictError: a constraint refused the rows.
             InvalidInputError: a text that was to be stored has a zero character.
         """
@@ -213,9 +224,18 @@ def _named_errors() -> Generator[None]:
             raise ConflictError("another change came first") from error
         if state in _NO_TEXT:
             raise InvalidInputError("text", "no zero characters (U+0000)") from error
+        why = _why_stuck(state)
+        if why is not None:
+            raise DatabaseUnavailableError(f"PostgreSQL cannot work: {why}") from error
         if state not in _AWAY and not error.connection_invalidated:
             raise
         raise DatabaseUnavailableError("the connection to PostgreSQL was lost") from error
+
+
+def _why_stuck(state: str | None) -> str | None:
+    if state is None or not (state in _STUCK or state.startswith(_STUCK_CLASSES)):
+        return None
+    return _STUCK.get(state, f"SQLSTATE {state}")
 
 
 def driver_url(url: str) -> URL:

@@ -106,12 +106,73 @@ async def test_lost_connection_is_named_and_the_next_one_works(database: Databas
     assert await operators(database) == 0
 
 
+@pytest.mark.parametrize("state", ["53100", "53200"], ids=["disk full", "no memory"])
+async def test_server_that_cannot_store_anything_now_is_unavailable(
+    database: Database, state: str
+) -> None:
+    with pytest.raises(DatabaseUnavailableError) as caught:
+        async with database.begin() as unit:
+            unit.session.add(Operator(id=new_id(unit.now()), name="A", created_at=unit.now()))
+            await unit.session.flush()
+            await unit.run(
+                text(f"DO $$ BEGIN RAISE EXCEPTION 'told' USING ERRCODE = '{state}'; END $$")
+            )
+    assert caught.value.retryable
+    assert await operators(database) == 0
+
+
+async def test_server_that_only_reads_after_a_failover_is_unavailable(database: Database) -> None:
+    with pytest.raises(DatabaseUnavailableError) as caught:
+        async with database.begin() as unit:
+            await unit.run(text("SET TRANSACTION READ ONLY"))
+            unit.session.add(Operator(id=new_id(unit.now()), name="A", created_at=unit.now()))
+    assert caught.value.retryable
+    assert await operators(database) == 0
+
+
 async def test_server_that_is_not_there_is_unavailable(clock: ManualClock) -> None:
     nowhere = Database("postgresql://nobody@127.0.0.1:1/none", clock=clock, vault=VAULT)
     with pytest.raises(DatabaseUnavailableError):
         async with nowhere.begin() as unit:
             await unit.ping()
     await nowhere.close()
+
+
+def fails_with(state: str) -> str:
+    return f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$"
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        (
+            "SELECT no_such_column FROM operators",
+            "its schema is of another version: sesame migrate",
+        ),
+        ("SELECT 1 FROM no_such_table", "its schema is of another version: sesame migrate"),
+        ("SET TRANSACTION READ ONLY|DELETE FROM operators", "it is read-only"),
+        (fails_with("53100"), "its disk is full"),
+        (fails_with("53200"), "SQLSTATE 53200"),
+        (fails_with("53300"), "SQLSTATE 53300"),
+        (fails_with("58030"), "SQLSTATE 58030"),
+    ],
+)
+async def test_a_server_that_cannot_work_is_no_defect_of_what_was_asked(
+    database: Database, statement: str, told: str
+) -> None:
+    with pytest.raises(
+        DatabaseUnavailableError, match=f"^PostgreSQL cannot work: {told}$"
+    ) as caught:
+        async with database.begin() as unit:
+            for part in statement.split("|"):
+                await unit.run(text(part))
+    assert caught.value.retryable
+
+
+async def test_what_is_wrong_with_the_statement_itself_stays_a_defect(database: Database) -> None:
+    with pytest.raises(DBAPIError):
+        async with database.begin() as unit:
+            await unit.run(text("SELECT 1 / 0"))
 
 
 async def test_locks_go_one_way(database: Database) -> None:
