@@ -1,40 +1,24 @@
-"""One connection of one lane's agent: answers its calls, and calls it."""
+"""One connection of one lane's agent: greets it, calls it, and ends."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 from websockets.asyncio.connection import Connection
 
+from gate_bridge.agent_calls import AgentCalls, call_of
 from gate_bridge.call_errors import wire_error
-from gate_bridge.fleet import FleetHealth
-from gate_bridge.id_times import check_current, check_times
-from gate_bridge.identity_port import GateIdentity
-from gate_bridge.lane import ConnectedLane, Spawn
-from gate_bridge.lane_budgets import LaneBudgets
-from gate_bridge.metrics import BridgeMetrics
-from gate_bridge.pictures import check_picture
-from gate_bridge.pokes import LanePokes
-from gate_bridge.policies import LanePolicies, PolicyTools
-from gate_bridge.presentation import LaneTools
-from gate_bridge.registry import LaneRegistry
-from gate_bridge.renewal import renew
+from gate_bridge.connection_tools import ConnectionTools
+from gate_bridge.id_times import check_current
+from gate_bridge.lane import ConnectedLane
 from gate_bridge.retry import call_once
-from gate_bridge.turns import Turns
 from gate_bridge.wire import actions
 from gate_bridge.wire.calls import PendingCall
 from gate_bridge.wire.closing import GateCloseCode
 from gate_bridge.wire.errors import (
     CallUnansweredError,
-    FormatViolationError,
     NotReadyError,
     PayloadInvalidError,
-    RateLimitedError,
-    StaleEpochError,
-    UnknownActionError,
     WireError,
 )
 from gate_bridge.wire.fields import without_controls
@@ -42,51 +26,20 @@ from gate_bridge.wire.frames import Call, FrameMessage
 from gate_bridge.wire.limits import (
     DISPLAY_LINE_CHARACTERS_MAX,
     DISPLAY_LINES_MAX,
-    WireLimits,
 )
 from gate_bridge.wire.link import Link, LinkClosedError
-from gate_bridge.wire.rate import TokenBucket
 from parking.flows import lane_types
 from parking.gates.shown import ShownCertificate
-from parking.kit.clock import Clock
 from parking.kit.errors import ParkingError
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-_FRAMES_IN_FLIGHT_MAX = 8
 _DISPLAY_TTL_MS = 60_000
 _CONNECT_TIMEOUT_S = 5.0
 
-Job = Callable[[], Awaitable[None]]
-Work = Callable[[], Awaitable[actions.WireModel]]
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionTools:
-    """What every connection of one bridge process works with."""
-
-    bridge: str
-    clock: Clock
-    limits: WireLimits
-    registry: LaneRegistry
-    pokes: LanePokes
-    lane_tools: LaneTools
-    frame_budgets: LaneBudgets
-    fleet: FleetHealth
-    metrics: BridgeMetrics
-    spawn: Spawn
-    greetings: Turns
-    policy_tools: PolicyTools
-    look_at_signs: Callable[[], None]
-    identity: GateIdentity | None = None
-
 
 class GateConnection:
-    """The bridge's end of one connection.
-
-    Events are worked off one after the other, and frames likewise beside them: the order of a
-    lane's events is kept, and a large picture does not hold up the barrier's feedback.
-    """
+    """The bridge's end of one connection: its greeting, what it is told, and its end."""
 
     def __init__(
         self,
@@ -101,19 +54,8 @@ class GateConnection:
         self._lane = lane
         self._socket = socket
         self._link = Link(socket, tools.limits, "b")
-        self._policies = LanePolicies(
-            tools.lane_tools.service,
-            lane,
-            tools.limits,
-            tools.lane_tools.limits,
-            tools.policy_tools,
-        )
         self._connected: ConnectedLane | None = None
         self._superseded = False
-        self._call_rate = TokenBucket(tools.limits.calls_per_s, tools.limits.calls_burst)
-        self._frame_rate = TokenBucket(tools.limits.frames_per_s, tools.limits.frames_burst)
-        self._events: asyncio.Queue[Job] = asyncio.Queue(tools.limits.calls_in_flight_max)
-        self._frames: asyncio.Queue[Job] = asyncio.Queue(_FRAMES_IN_FLIGHT_MAX)
         self.session_epoch = 0
 
     @property
@@ -125,6 +67,11 @@ class GateConnection:
     def lane(self) -> lane_types.Lane:
         """Return the lane as it proved itself."""
         return self._lane
+
+    @property
+    def is_current(self) -> bool:
+        """Return whether no newer connection of the lane has taken this one's place."""
+        return not self._superseded
 
     async def show_sign(self, *, is_full: bool) -> None:
         """Let the lane's display say whether there is room."""
@@ -140,8 +87,9 @@ class GateConnection:
         """Serve the connection until it ends."""
         try:
             greeting = await self._await_hello()
-            if greeting is not None and await self._greet(*greeting):
-                await self._serve_calls()
+            connected = None if greeting is None else await self._greet(*greeting)
+            if connected is not None:
+                await AgentCalls(self, self._link, connected, self._tools, self._shown).serve()
         except LinkClosedError as error:
             _log.info("gate_disconnected", code=error.close_code, lane_id=str(self.lane_id))
         finally:
@@ -202,19 +150,19 @@ class GateConnection:
                     try:
                         return _hello(message)
                     except WireError as error:
-                        await self._link.refuse(_call(message).id, error)
+                        await self._link.refuse(call_of(message).id, error)
         except TimeoutError:
             await self._link.close(
                 GateCloseCode.HELLO_MISSING, f"no Hello in {self._limits.hello_timeout_s:g} s"
             )
             return None
 
-    async def _greet(self, call_id: str, hello: actions.Hello) -> bool:
+    async def _greet(self, call_id: str, hello: actions.Hello) -> ConnectedLane | None:
         if hello.lane_id != self.lane_id:
             error = PayloadInvalidError("lane_id", "expected the lane of the path")
             await self._link.refuse(call_id, error)
             await self._link.close(GateCloseCode.LANE_MISMATCH, error.description)
-            return False
+            return None
         try:
             async with self._tools.greetings.turn():
                 connection = await call_once(
@@ -226,9 +174,9 @@ class GateConnection:
             lasting = isinstance(error, ParkingError) and not error.retryable
             code = GateCloseCode.IDENTITY_REFUSED if lasting else GateCloseCode.TRY_AGAIN_LATER
             await self._link.close(code, "the lane cannot be taken")
-            return False
+            return None
         self.session_epoch = connection.session_epoch
-        self._take_lane(hello, connection.last_seq)
+        connected = self._take_lane(hello, connection.last_seq)
         self._tools.fleet.connected(self._lane, self.session_epoch, hello.agent_version)
         await self._link.reply(
             call_id,
@@ -240,12 +188,12 @@ class GateConnection:
                 frame_bytes_max=self._limits.image_bytes_max,
             ),
         )
-        if hello.presentation is not None and self._connected is not None:
-            self._connected.resume(hello.presentation)
-        return True
+        if hello.presentation is not None:
+            connected.resume(hello.presentation)
+        return connected
 
-    def _take_lane(self, hello: actions.Hello, last_seq: int) -> None:
-        self._connected = ConnectedLane(
+    def _take_lane(self, hello: actions.Hello, last_seq: int) -> ConnectedLane:
+        connected = self._connected = ConnectedLane(
             self._lane,
             self,
             self._tools.lane_tools,
@@ -256,12 +204,13 @@ class GateConnection:
         )
         if not self._tools.registry.add(self):
             # The lane's one listener is the newer connection's: this one would end with it.
-            return
+            return connected
         pokes = self._tools.pokes
         pokes.listen(self.lane_id, self._on_poke)
         pokes.follow(self.lane_id)
         pokes.announce(self.lane_id, self.session_epoch)
         _log.info("gate_connected", epoch=self.session_epoch, lane_id=str(self.lane_id))
+        return connected
 
     def _on_poke(self, newer_epoch: int | None) -> None:
         if newer_epoch is not None:
@@ -270,108 +219,6 @@ class GateConnection:
         elif self._connected is not None:
             self._connected.poke()
             self._tools.look_at_signs()
-
-    async def _serve_calls(self) -> None:
-        workers = [
-            asyncio.create_task(_work_off(self._events)),
-            asyncio.create_task(_work_off(self._frames)),
-            asyncio.create_task(self._policies.announce(self._link.calls.send)),
-        ]
-        try:
-            while True:
-                message = await self._link.receive()
-                try:
-                    await self._dispatch(message, time.monotonic())
-                except WireError as error:
-                    await self._link.refuse(_call(message).id, error)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
-
-    async def _dispatch(self, message: Call | FrameMessage, received_s: float) -> None:
-        call = _call(message)
-        if self._superseded or self._connected is None:
-            raise StaleEpochError(self.session_epoch)
-        rate = self._frame_rate if isinstance(message, FrameMessage) else self._call_rate
-        if not rate.take():
-            name = "frames_per_s" if rate is self._frame_rate else "calls_per_s"
-            raise RateLimitedError(name, rate.rate_per_s)
-        payload = self._payload(message)
-        match payload:
-            case actions.Heartbeat():
-                self._tools.fleet.heard(self.lane_id, self.session_epoch, payload.health)
-                result = actions.HeartbeatResult(
-                    sent_at=payload.sent_at, server_time=self._tools.clock.now()
-                )
-                await self._link.reply(call.id, result)
-            case actions.Frame() if isinstance(message, FrameMessage):
-                image = message.image
-                budget = self._tools.frame_budgets.of(self.lane_id)
-                if not budget.take(len(image)):
-                    raise RateLimitedError("frame_bytes_per_s", budget.rate_per_s)
-                self._enqueue(self._frames, call, lambda: self._store(payload, image, received_s))
-            case (
-                actions.Presentation()
-                | actions.Observation()
-                | actions.BarrierEvent()
-                | actions.OfflineDecision()
-            ):
-                self._enqueue(self._events, call, lambda: self._record(payload))
-            case actions.FetchPolicy():
-                self._enqueue(self._events, call, lambda: self._policies.part(payload))
-            case actions.RenewCertificate():
-                self._enqueue(
-                    self._events, call, lambda: renew(self._tools.identity, self._shown, payload)
-                )
-            case _:
-                raise FormatViolationError("action", "Hello once on each connection", call.id)
-
-    def _payload(self, message: Call | FrameMessage) -> actions.WireModel:
-        call = _call(message)
-        model = actions.AGENT_CALLS.get(call.action)
-        if model is None:
-            raise UnknownActionError(tuple(actions.AGENT_CALLS))
-        if (model is actions.Frame) != isinstance(message, FrameMessage):
-            raise FormatViolationError("action", "Frame, and only Frame, as binary", call.id)
-        payload = actions.read_payload(model, call.payload)
-        check_times(payload, self._tools.clock.now())
-        if isinstance(message, FrameMessage) and isinstance(payload, actions.Frame):
-            check_picture(message.image, payload.content_type, self._limits.image_bytes_max)
-        return payload
-
-    def _enqueue(self, queue: "asyncio.Queue[Job]", call: Call, work: Work) -> None:
-        try:
-            queue.put_nowait(lambda: self._answer(call, work))
-        except asyncio.QueueFull:
-            raise RateLimitedError("calls_in_flight", queue.maxsize) from None
-
-    async def _record(self, event: actions.AgentEvent) -> actions.Acknowledged:
-        connected = self._require_current()
-        last_seq = await connected.record(event)
-        if isinstance(event, actions.OfflineDecision):
-            self._policies.decided()
-        self._tools.metrics.committed(event, self._tools.clock.now())
-        return actions.Acknowledged(last_seq=last_seq)
-
-    async def _store(
-        self, frame: actions.Frame, image: bytes, received_s: float
-    ) -> actions.FrameResult:
-        await self._require_current().store(frame, image, received_s)
-        return actions.FrameResult(frame_id=frame.frame_id)
-
-    def _require_current(self) -> ConnectedLane:
-        if self._superseded or self._connected is None:
-            raise StaleEpochError(self.session_epoch)
-        return self._connected
-
-    async def _answer(self, call: Call, work: Work) -> None:
-        try:
-            result = await work()
-        except Exception as error:  # noqa: BLE001 - the loop of one connection outlives one call
-            await self._link.refuse(call.id, wire_error(error, call.action, self.lane_id))
-        else:
-            await self._link.reply(call.id, result)
 
     def _end(self) -> None:
         if self._connected is not None:
@@ -382,10 +229,6 @@ class GateConnection:
         self._tools.pokes.follow(self.lane_id)
 
 
-def _call(message: Call | FrameMessage) -> Call:
-    return message.call if isinstance(message, FrameMessage) else message
-
-
 def _hello(message: Call | FrameMessage) -> tuple[str, actions.Hello]:
     if isinstance(message, FrameMessage) or message.action != "Hello":
         raise NotReadyError("action: expected Hello first", {"field": "action"})
@@ -393,8 +236,3 @@ def _hello(message: Call | FrameMessage) -> tuple[str, actions.Hello]:
     if hello.presentation is not None:
         check_current(hello.presentation)
     return message.id, hello
-
-
-async def _work_off(queue: "asyncio.Queue[Job]") -> None:
-    while True:
-        await (await queue.get())()

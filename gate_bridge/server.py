@@ -18,7 +18,8 @@ from websockets.typing import Subprotocol
 
 from gate_bridge.admission import Admission, GateSocket, choose_version
 from gate_bridge.certificate_watch import CertificateWatch
-from gate_bridge.connection import ConnectionTools, GateConnection
+from gate_bridge.connection import GateConnection
+from gate_bridge.connection_tools import ConnectionTools
 from gate_bridge.fleet import FleetHealth
 from gate_bridge.frame_queue import FrameQueue
 from gate_bridge.identity_port import GateIdentity
