@@ -145,7 +145,7 @@ def _device(table: Table, lanes: dict[str, LaneSettings], brokers: Collection[st
         lane_id=lane.lane_id,
         driver=table.text("driver"),
         broker=broker or None,
-        topic=table.text("topic", ""),
+        topic=_topic(table, broker),
         url=_address(table, "url", ("http", "https"), table.text("url", "")),
         sees_rear=table.choice("sees", ("front", "rear"), "front") == "rear",
         stream=_stream(table, username, password),
@@ -154,6 +154,17 @@ def _device(table: Table, lanes: dict[str, LaneSettings], brokers: Collection[st
     )
     table.end()
     return device
+
+
+def _topic(table: Table, broker: str) -> str:
+    topic = table.text("topic", "")
+    if bool(topic) is not bool(broker):
+        raise table.wrong("topic", "what the device publishes under, with broker; else neither")
+    *above, last = topic.split("/")
+    is_filter = all(not {"+", "#"} & {*level} or level == "+" for level in above)
+    if not is_filter or (last not in {"+", "#"} and {"+", "#"} & {*last}):
+        raise table.wrong("topic", "levels of their own for + and #, and # as the last one")
+    return topic
 
 
 def _stream(table: Table, username: str, password: str) -> str:

@@ -172,6 +172,7 @@ def test_a_secret_may_come_from_the_environment(
         ("rtsp://10.0.0.8", "file:///etc", "device[1].stream"),
         ('sees = "rear"', 'sees = "left"', "device[1].sees"),
         ('sees = "rear"', 'broker = "b"', "device[1].broker"),
+        ('sees = "rear"', 'topic = "cars/#"', "device[1].topic"),
     ],
 )  # fmt: skip
 def test_an_error_names_the_file_the_table_and_the_key(
@@ -182,6 +183,29 @@ def test_an_error_names_the_file_the_table_and_the_key(
     with pytest.raises(InvalidInputError) as raised:
         read_site(site_path)
     assert raised.value.field == f"site.toml: {field}"
+
+
+BROKER = '[[broker]]\nname = "yard"\nurl = "mqtt://127.0.0.1"\n'
+
+
+@pytest.mark.parametrize(
+    "topic", ["", "cars/#/1", "#/cars", "cars#", "cars/a+", "a+/cars", "cars/+#", "##"]
+)
+def test_a_topic_that_no_broker_takes_is_named(site_path: Path, topic: str) -> None:
+    publishes = f'broker = "yard"\ntopic = "{topic}"' if topic else 'broker = "yard"'
+    site_path.write_text(SITE.replace('sees = "rear"', publishes) + BROKER)
+    with pytest.raises(InvalidInputError) as raised:
+        read_site(site_path)
+    assert raised.value.field == "site.toml: device[1].topic"
+
+
+@pytest.mark.parametrize(
+    "topic", ["cars", "cars/#", "+/cars", "+/+/#", "#", "/cars/", "$share/a/cars"]
+)
+def test_a_topic_that_a_broker_takes_is_read(site_path: Path, topic: str) -> None:
+    publishes = f'broker = "yard"\ntopic = "{topic}"'
+    site_path.write_text(SITE.replace('sees = "rear"', publishes) + BROKER)
+    assert read_site(site_path).devices[0].topic == topic
 
 
 @pytest.mark.parametrize(
