@@ -180,6 +180,9 @@ async def _ask_again(unit: UnitOfWork, review: MisreadReview, plate: str) -> boo
     )
     if presentation is None or presentation.cleared_at is not None:
         return False
+    if presentation.lane_id != review.lane_id:
+        # A lane may name any car; only its own waits there.
+        return False
     if presentation.action not in {None, Action.REFUSE}:
         return False
     await _observe(unit, presentation, review, plate)

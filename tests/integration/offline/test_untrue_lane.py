@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from parking.flows.lane_types import BarrierEvent, LaneEvent
+from parking.flows.reviews import review_decision
 from parking.kit.ids import new_id
 from parking.lanes.errors import PresentationForeignError
 from tests.factories.lane_world import PLATE, LaneWorld, read_of
@@ -32,6 +33,24 @@ async def test_a_lane_decides_nothing_about_the_car_in_another_lane(world: LaneW
     assert await world.count("offline_passages") == 0
     [stay] = await world.rows("SELECT state FROM sessions")
     assert stay["state"] == "leaving"
+
+
+async def test_staff_decide_anew_on_no_car_that_another_lane_told_of(world: LaneWorld) -> None:
+    await world.drive_in()
+    waiting = await world.arrive(world.second_exit)
+    decision = await world.decide(world.second_exit, waiting, read_of(OTHER))
+    assert decision.action == "refuse"
+    await world.barrier(world.exit, waiting, "passed")
+    [review] = await world.rows("SELECT id FROM misread_reviews WHERE kind = 'undecided_passage'")
+
+    verdict = await review_decision.correct_plate(
+        world.context, world.exit.operator_id, review["id"], plate=PLATE, by="Ada", reason="seen"
+    )
+
+    assert verdict.lane_action is None
+    [row] = await world.rows("SELECT action, reason FROM presentations WHERE id = :id", id=waiting)
+    assert row == {"action": "refuse", "reason": "no_session"}
+    assert await world.gate.pending_commands(world.second_exit, waiting) == []
 
 
 async def test_a_stay_does_not_begin_before_its_lane_was_heard_of(world: LaneWorld) -> None:
