@@ -1,5 +1,6 @@
 """A real database goes away under a bridge that stays: the gate goes on, and nothing is doubled."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -37,6 +38,15 @@ async def stage(database_url: str, valkey_url: str, tmp_path: Path) -> AsyncGene
         async with open_lane_world(through, valkey_url) as world:
             world.context.database.clock = TickingClock(world)
             yield Stage(world, cable, Town(world, valkey_url, tmp_path))
+
+
+async def committed(world: LaneWorld, events: int) -> None:
+    """Wait until the bridge has committed so much; the bound only ends a hang."""
+    for _ in range(1000):
+        if await world.count("lane_events") >= events:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the events were not committed")
 
 
 async def test_a_gate_goes_on_while_the_database_of_its_bridge_is_away(
@@ -94,3 +104,28 @@ async def test_a_car_that_stands_there_when_the_database_is_back_is_opened_for_o
     assert car.barrier.pulses == 1
     assert await world.rows("SELECT state FROM sessions") == [{"state": "active"}]
     assert await world.rows("SELECT state FROM offline_passages") == [{"state": "applied"}]
+
+
+async def test_a_car_that_the_bridge_knows_already_is_let_through_when_its_next_read_waits(
+    stage: Stage,
+) -> None:
+    world, cable, town = stage.world, stage.cable, stage.town
+    async with AsyncExitStack() as stack:
+        bridge = await stack.enter_async_context(town.bridge())
+        town.port = bridge.port
+        car = await town.lane(stack, world.entry)
+        await town.until(world.entry, "policy")
+        await car.present_car(CarPictures(), PLATE, 0.5)
+        await committed(world, 2)
+        cable.pull()
+        await car.observe()
+        [decided] = await town.until(world.entry, "offline")
+        assert (decided["choice"], decided["reason"]) == ("open", "fallback")
+        assert await car.wait_free(15)
+        cable.plug_in()
+        await car.settled()
+    assert car.barrier.pulses == 1
+    assert await world.count("sessions") == 0
+    assert await world.rows("SELECT state, review FROM offline_passages") == [
+        {"state": "unmatched", "review": "no_plate"}
+    ]
