@@ -16,7 +16,7 @@ from gate_bridge.drivers.headings import heading_words
 from gate_bridge.drivers.json_body import JsonPart, decode_json
 from gate_bridge.drivers.multipart import Part, read_parts
 from gate_bridge.drivers.plain_reply import PlainReply
-from gate_bridge.drivers.plate_text import ASSUMED_CONFIDENCE, plate_text
+from gate_bridge.drivers.plate_text import plate_text
 from gate_bridge.drivers.port import (
     CameraRead,
     CarState,
@@ -72,7 +72,7 @@ class AxisDriver(PlainReply):
         """
         options = DeviceOptions(settings.options)
         options.only(*_OPTIONS)
-        options.number("assumed_confidence", 0, 1)
+        options.assumed_confidence()
         options.number("confidence_full", 1, PERCENT)
         options.number("region_of_interest", 0, _REGIONS_MAX)
         heading_words(options)
@@ -152,8 +152,7 @@ def _confidence(event: JsonPart, options: DeviceOptions) -> float:
     part = event.at("plateConfidence")
     value = part.number()
     if value is None:
-        assumed = options.number("assumed_confidence", 0, 1)
-        return ASSUMED_CONFIDENCE if assumed is None else assumed
+        return options.assumed_confidence()
     stated = options.number("confidence_full", 1, PERCENT)
     # More than one is of the other scale, which some versions use.
     usual = CONFIDENCE_FULL if value <= CONFIDENCE_FULL else PERCENT

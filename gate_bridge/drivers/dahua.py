@@ -26,7 +26,7 @@ from gate_bridge.drivers.device_times import written_time
 from gate_bridge.drivers.headings import heading_words
 from gate_bridge.drivers.json_body import JsonPart, decode_json
 from gate_bridge.drivers.multipart import Part, read_parts
-from gate_bridge.drivers.plate_text import ASSUMED_CONFIDENCE, plate_text
+from gate_bridge.drivers.plate_text import plate_text
 from gate_bridge.drivers.port import (
     CameraRead,
     CarState,
@@ -64,7 +64,7 @@ class DahuaDriver:
         """
         options = DeviceOptions(settings.options)
         options.only(*_OPTIONS)
-        options.number("assumed_confidence", 0, 1)
+        options.assumed_confidence()
         options.number("confidence_full", 1, CONFIDENCE_FULL)
         options.number("lane", 0, _LANES_MAX)
         heading_words(options)
@@ -140,8 +140,7 @@ def _tollgate(body: JsonPart, message: DeviceMessage, settings: DeviceSettings) 
 def _confidence(part: JsonPart, full: float, options: DeviceOptions) -> float:
     value = part.number()
     if value is None:
-        assumed = options.number("assumed_confidence", 0, 1)
-        return ASSUMED_CONFIDENCE if assumed is None else assumed
+        return options.assumed_confidence()
     stated = options.number("confidence_full", 1, CONFIDENCE_FULL)
     # More than a hundred is of the other scale; less may be of either, so that the option tells.
     usual = full if value <= full else CONFIDENCE_FULL

@@ -1,10 +1,13 @@
 """A device's own options: read with their type, and every error names the option."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, cast, runtime_checkable
+from typing import Final, Protocol, cast, runtime_checkable
 
 from gate_bridge.drivers.port import DeviceSettings
 from parking.kit.errors import InvalidInputError
+
+# Of a camera that names no confidence: a person may look at the read, nothing opens by it alone.
+ASSUMED_CONFIDENCE: Final = 0.8
 
 
 @runtime_checkable
@@ -68,6 +71,11 @@ class DeviceOptions:
         ):
             raise InvalidInputError(self._path(name), f"a number from {low:g} to {high:g}")
         return float(value)
+
+    def assumed_confidence(self) -> float:
+        """Return the confidence of a read whose camera names none."""
+        stated = self.number("assumed_confidence", 0, 1)
+        return ASSUMED_CONFIDENCE if stated is None else stated
 
     def integer(self, name: str, low: int, high: int, default: int) -> int:
         """Return a whole number from `low` to `high`."""

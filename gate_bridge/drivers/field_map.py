@@ -66,7 +66,7 @@ class FieldMap:
         only_if: Which values a message must have to be about a car.
         backfill_values: What the field says of a late read, in lower case.
         json_field: The form's field that holds JSON; empty where its fields are the values.
-        assumed_confidence: Where the message has none; None for the common one.
+        assumed_confidence: Where the message has none.
     """
 
     paths: Mapping[str, FieldPath]
@@ -80,7 +80,7 @@ class FieldMap:
     pictures: tuple[FieldPath, ...]
     plate_pictures: tuple[FieldPath, ...]
     json_field: str
-    assumed_confidence: float | None
+    assumed_confidence: float
 
 
 def read_field_map(options: DeviceOptions) -> FieldMap:
@@ -112,7 +112,7 @@ def read_field_map(options: DeviceOptions) -> FieldMap:
         pictures=_paths(options, "pictures"),
         plate_pictures=_paths(options, "plate_pictures"),
         json_field=options.text("json_field"),
-        assumed_confidence=options.number("assumed_confidence", 0, 1),
+        assumed_confidence=options.assumed_confidence(),
     )
 
 

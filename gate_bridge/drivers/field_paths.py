@@ -13,7 +13,6 @@ from parking.kit.errors import InvalidInputError
 
 PATH_LENGTH_MAX: Final = 200
 STEPS_MAX: Final = 16
-INDEX_MAX: Final = 999
 _STEP: Final = re.compile(r"'(?P<quoted>[^']+)'|(?P<name>[^.\[\]'$]+)|\[(?P<index>\d{1,3})\]")
 
 

@@ -14,7 +14,7 @@ from gate_bridge.drivers.json_body import JsonPart
 from gate_bridge.drivers.json_parts import Webhook, read_webhook
 from gate_bridge.drivers.lateness import is_late
 from gate_bridge.drivers.plain_reply import PlainReply
-from gate_bridge.drivers.plate_text import ASSUMED_CONFIDENCE, plate_text
+from gate_bridge.drivers.plate_text import plate_text
 from gate_bridge.drivers.port import (
     CameraRead,
     CarState,
@@ -128,10 +128,7 @@ class _Message:
 
     def _confidence(self) -> float:
         scaled = self._part("confidence").scaled(self._fields.confidence_full)
-        if scaled is not None:
-            return scaled
-        assumed = self._fields.assumed_confidence
-        return ASSUMED_CONFIDENCE if assumed is None else assumed
+        return self._fields.assumed_confidence if scaled is None else scaled
 
     def _captured_at(self) -> datetime:
         part, form = self._part("time"), self._fields.time_form

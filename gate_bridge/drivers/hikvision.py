@@ -16,7 +16,6 @@ from gate_bridge.drivers.json_body import decode_json
 from gate_bridge.drivers.multipart import Part, read_parts
 from gate_bridge.drivers.plain_reply import PlainReply
 from gate_bridge.drivers.plate_text import (
-    ASSUMED_CONFIDENCE,
     alternative_texts,
     plate_text,
     scaled_confidence,
@@ -62,7 +61,7 @@ class HikvisionDriver(PlainReply):
         """
         options = DeviceOptions(settings.options)
         options.only(*_OPTIONS)
-        options.number("assumed_confidence", 0, 1)
+        options.assumed_confidence()
         options.choice("contacts", ("", "io"), "")
         for name in ("line", "channel"):
             options.number(name, 0, 999)
@@ -189,8 +188,7 @@ def _is_late(alert: XmlNode, anpr: XmlNode) -> bool:
 def _confidence(anpr: XmlNode, options: DeviceOptions) -> float:
     written = anpr.text_of("confidenceLevel")
     if not written:
-        assumed = options.number("assumed_confidence", 0, 1)
-        return ASSUMED_CONFIDENCE if assumed is None else assumed
+        return options.assumed_confidence()
     try:
         value = float(written)
     except ValueError:

@@ -14,7 +14,7 @@ from gate_bridge.drivers.headings import heading_words
 from gate_bridge.drivers.json_body import JsonPart
 from gate_bridge.drivers.json_parts import read_webhook
 from gate_bridge.drivers.plain_reply import PlainReply
-from gate_bridge.drivers.plate_text import ASSUMED_CONFIDENCE, plate_text
+from gate_bridge.drivers.plate_text import plate_text
 from gate_bridge.drivers.port import (
     CameraRead,
     DeviceMessage,
@@ -50,7 +50,7 @@ class MilesightDriver(PlainReply):
         """
         options = DeviceOptions(settings.options)
         options.only(*_OPTIONS)
-        options.number("assumed_confidence", 0, 1)
+        options.assumed_confidence()
         heading_words(options)
 
     def signals(self, message: DeviceMessage, settings: DeviceSettings) -> Sequence[DeviceSignal]:
@@ -63,8 +63,7 @@ class MilesightDriver(PlainReply):
         written = body.at("direction").text() or ""
         confidence = body.at("confidence").scaled(CONFIDENCE_FULL)
         if confidence is None:
-            assumed = options.number("assumed_confidence", 0, 1)
-            confidence = ASSUMED_CONFIDENCE if assumed is None else assumed
+            confidence = options.assumed_confidence()
         plate = plate_text(body.at("plate").text() or body.at("license_plate").text())
         read = CameraRead(
             plate=plate,

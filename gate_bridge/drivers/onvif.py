@@ -12,7 +12,7 @@ from gate_bridge.drivers.device_times import written_time
 from gate_bridge.drivers.headings import heading_words
 from gate_bridge.drivers.json_body import JsonPart
 from gate_bridge.drivers.plain_reply import PlainReply
-from gate_bridge.drivers.plate_text import ASSUMED_CONFIDENCE, plate_text
+from gate_bridge.drivers.plate_text import plate_text
 from gate_bridge.drivers.port import (
     CameraRead,
     CarState,
@@ -68,7 +68,7 @@ class OnvifDriver(PlainReply):
         options.only(*_OPTIONS)
         _scale(options)
         heading_words(options)
-        options.number("assumed_confidence", 0, 1)
+        options.assumed_confidence()
         options.text("plate_item")
         options.text("confidence_item")
         _inputs(options)
@@ -167,8 +167,7 @@ def _confidence(data: Mapping[str, str], options: DeviceOptions) -> float:
     scaled = None if name is None else JsonPart(data[name], name).scaled(_scale(options))
     if scaled is not None:
         return scaled
-    assumed = options.number("assumed_confidence", 0, 1)
-    return ASSUMED_CONFIDENCE if assumed is None else assumed
+    return options.assumed_confidence()
 
 
 def _scale(options: DeviceOptions) -> float:

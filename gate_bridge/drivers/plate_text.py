@@ -33,8 +33,6 @@ _IDEOGRAPHS: Final = range(0x4E00, 0xA000)
 # Two bytes of GB18030 that are a letter in UTF-8 as well, so that no decoder notices: such a
 # letter stands on no plate, the ideograph does. Shandong (鲁) would come out as a 3.
 _TAKEN_FOR_UTF8: Final = str.maketrans("³ԥʹѧӦ", "鲁豫使学应")
-# Of a camera that names no confidence: a person may look at the read, nothing opens by it alone.
-ASSUMED_CONFIDENCE: Final = 0.8
 
 
 def plate_text(written: str | None) -> str | None:
