@@ -13,6 +13,7 @@ from gate_bridge.wire.errors import PayloadInvalidError
 from gate_bridge.wire.fields import (
     CertificateRequest,
     CertificateText,
+    ClockOffsetMs,
     DisplayLine,
     Empty,
     Epoch,
@@ -121,9 +122,7 @@ class DeviceHealth(WireModel):
 
     name: ShortText
     last_signal_at: Time | None
-    clock_offset_ms: (
-        Annotated[int, Field(ge=-CLOCK_OFFSET_MS_MAX, le=CLOCK_OFFSET_MS_MAX)] | None
-    ) = None
+    clock_offset_ms: ClockOffsetMs | None = None
 
 
 class AgentHealth(WireModel):
@@ -138,9 +137,7 @@ class AgentHealth(WireModel):
 
     queue_depth: Annotated[int, Field(ge=0, le=QUEUE_DEPTH_MAX)]
     oldest_queued_at: Time | None = None
-    clock_offset_ms: (
-        Annotated[int, Field(ge=-CLOCK_OFFSET_MS_MAX, le=CLOCK_OFFSET_MS_MAX)] | None
-    ) = None
+    clock_offset_ms: ClockOffsetMs | None = None
     clock_uncertainty_ms: Annotated[int, Field(ge=0, le=CLOCK_OFFSET_MS_MAX)] | None = None
     barrier: BarrierPosition = BarrierPosition.UNKNOWN
     policy_version: ShortText | None = None

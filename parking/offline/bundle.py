@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
@@ -189,6 +189,11 @@ def open_bundle(
     return bundle
 
 
+_Lines = Annotated[
+    list[Annotated[str, Field(max_length=TEXT_CHARACTERS_MAX)]], Field(max_length=TEXT_LINES_MAX)
+]
+
+
 class _Form(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -206,7 +211,7 @@ class _Form(BaseModel):
     cars_max: int = Field(ge=0, le=CARS_MAX)
     risk_minor_max: int = Field(ge=0, le=MONEY_MAX)
     car_risk_minor: int = Field(ge=0, le=MONEY_MAX)
-    texts: dict[str, list[str]] = Field(max_length=10)
+    texts: dict[str, _Lines] = Field(max_length=10)
     plates: list[list[Any]] = Field(max_length=ENTRIES_MAX)
 
 

@@ -1,5 +1,6 @@
 """A policy is believed only as it was signed, for its lane, and within bounds."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -87,6 +88,13 @@ def test_what_is_signed_and_no_policy_is_refused(text: bytes) -> None:
 def test_a_policy_is_valid_for_no_longer_than_three_days(hours: int) -> None:
     raw, signature, _ = signed(policy(hours=hours))
     with pytest.raises(PolicyRefusedError, match="valid_until"):
+        open_bundle(raw, signature, PUBLIC, lane_id=LANE)
+
+
+@pytest.mark.parametrize("lines", [["line"] * 5, ["x" * 41]])
+def test_a_display_s_text_has_four_short_lines_at_the_most(lines: list[str]) -> None:
+    raw, signature, _ = signed(replace(policy(), texts={"open": lines}))
+    with pytest.raises(PolicyRefusedError, match="field"):
         open_bundle(raw, signature, PUBLIC, lane_id=LANE)
 
 
