@@ -3,11 +3,12 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import URL, CursorResult, Executable, make_url, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import URL, CursorResult, Executable, Table, bindparam, make_url, text
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.event import listens_for
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import ORMExecuteState
 from sqlmodel import Session, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
 from parking.kit.clock import Clock
 from parking.kit.columns import Row
@@ -24,6 +26,8 @@ from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_S = 10
 POOL_WAIT_S = 5
+# Statements of one form that are kept: one for each table, and some.
+STATEMENTS_MAX = 256
 # Serialization failure and deadlock: PostgreSQL rolled one of two rivals back.
 _LOST_RACES = frozenset({"40001", "40P01"})
 # It shuts down, crashed, is starting up, or has no connection left: it will be there again.
@@ -81,13 +85,16 @@ class UnitOfWork:
         self, statement: Executable, values: Mapping[str, object] | None = None
     ) -> CursorResult[Any]:
         """Execute a statement in this transaction, after the rows added so far."""
-        await self.session.flush()
-        connection = await self.session.connection()
+        session = self.session
+        if session.new or session.dirty or session.deleted:
+            await session.flush()
+        connection = await session.connection()
         return await connection.execute(statement, values or {})
 
-    async def insert_once(self, row: type[Row], values: Mapping[str, Any]) -> None:
-        """Insert a row, unless its key exists."""
-        await self.run(insert(row).values(values).on_conflict_do_nothing())
+    async def insert_once(self, row: type[Row], values: Mapping[str, Any]) -> bool:
+        """Insert a row, unless its key exists; returns whether it was new."""
+        table = row.metadata.tables[row.__tablename__]
+        return (await self.run(_inserting(table), values)).rowcount == 1
 
     def at_end(self, key: tuple[str, UUID], action: Callable[[], Awaitable[None]]) -> None:
         """Run `action` right before the commit; it may still refuse it.
@@ -113,13 +120,29 @@ class UnitOfWork:
         self, row: type[Locked], key: Mapping[str, UUID], *, shared: bool = False
     ) -> Locked | None:
         """Lock one row; for `parking.kit.locks.lock`, which keeps the order."""
-        statement = (
-            select(row)
-            .where(*(col(getattr(row, name)) == value for name, value in key.items()))
-            .with_for_update(read=shared)
-            .execution_options(populate_existing=True)
-        )
-        return (await self.session.exec(statement)).one_or_none()
+        # A class can be hashed, although its rows cannot.
+        statement = _locking(row, tuple(key), shared)  # pyright: ignore[reportArgumentType]
+        return (await self.session.exec(statement, params=key)).one_or_none()
+
+
+# Built once: a car locks a dozen rows, and to build a statement takes as long as to send it.
+@lru_cache(STATEMENTS_MAX)
+def _locking(
+    row: type[Locked],
+    key: tuple[str, ...],
+    shared: bool,  # noqa: FBT001 - what is kept is found by position
+) -> SelectOfScalar[Locked]:
+    return (
+        select(row)
+        .where(*(col(getattr(row, name)) == bindparam(name) for name in key))
+        .with_for_update(read=shared)
+        .execution_options(populate_existing=True)
+    )
+
+
+@lru_cache(STATEMENTS_MAX)
+def _inserting(table: Table) -> Insert:
+    return insert(table).on_conflict_do_nothing()
 
 
 class Database:

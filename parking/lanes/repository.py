@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BindParameter, bindparam, exists, func, update
+from sqlalchemy import ARRAY, BindParameter, String, any_, bindparam, exists, func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -52,6 +52,49 @@ _APPEND = (
     .from_select(list(_EVENT), select(*_EVENT.values()).where(exists(select(_MOVED.c.last_seq))))
     .on_conflict_do_nothing()
 )
+_CONNECT = (
+    insert(LaneConnection)
+    .values(
+        operator_id=bindparam("of_operator"),
+        lane_id=bindparam("of_lane"),
+        session_epoch=1,
+        last_seq=0,
+        bridge=bindparam("at_bridge"),
+        connected_at=bindparam("at"),
+    )
+    .on_conflict_do_update(
+        index_elements=["operator_id", "lane_id"],
+        set_={
+            "session_epoch": col(LaneConnection.session_epoch) + 1,
+            "bridge": bindparam("at_bridge"),
+            "connected_at": bindparam("at", type_=Timestamp),
+        },
+    )
+    .returning(col(LaneConnection.session_epoch), col(LaneConnection.last_seq))
+)
+# Built once, too: every car asks.
+_CLEAR_EARLIER = (
+    update(Presentation)
+    .where(col(Presentation.operator_id) == bindparam("of_operator"))
+    .where(col(Presentation.lane_id) == bindparam("of_lane"))
+    .where(col(Presentation.id) != bindparam("but_id"), col(Presentation.cleared_at).is_(None))
+    .values(cleared_at=bindparam("at", type_=Timestamp), state=PresentationState.CLEARED)
+)
+_RECENT = (
+    select(LaneEventRow.presentation_id, LaneEventRow.kind)
+    .where(col(LaneEventRow.operator_id) == bindparam("operator_id"))
+    .where(col(LaneEventRow.lane_id) == bindparam("lane_id"))
+    .order_by(col(LaneEventRow.seq).desc())
+    .limit(RECENT_EVENTS_MAX)
+    .subquery()
+)
+_HAS_EVENT = select(
+    exists(
+        select(_RECENT.c.kind)
+        .where(_RECENT.c.presentation_id == bindparam("presentation_id"))
+        .where(_RECENT.c.kind == any_(bindparam("kinds", type_=ARRAY(String))))
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +111,13 @@ async def start_connection(
     unit: UnitOfWork, operator_id: UUID, lane_id: UUID, bridge: str
 ) -> tuple[int, int]:
     """Give the lane its next epoch; returns it with the last committed event number."""
-    fresh = insert(LaneConnection).values(
-        operator_id=operator_id,
-        lane_id=lane_id,
-        session_epoch=1,
-        last_seq=0,
-        bridge=bridge,
-        connected_at=unit.now(),
-    )
-    statement = fresh.on_conflict_do_update(
-        index_elements=["operator_id", "lane_id"],
-        set_={
-            "session_epoch": col(LaneConnection.session_epoch) + 1,
-            "bridge": bridge,
-            "connected_at": unit.now(),
-        },
-    ).returning(col(LaneConnection.session_epoch), col(LaneConnection.last_seq))
-    row = (await unit.run(statement)).one()
+    values = {
+        "of_operator": operator_id,
+        "of_lane": lane_id,
+        "at_bridge": bridge,
+        "at": unit.now(),
+    }
+    row = (await unit.run(_CONNECT, values)).one()
     return int(row.session_epoch), int(row.last_seq)
 
 
@@ -104,14 +137,13 @@ async def lock_presentation(
 
 async def clear_earlier(unit: UnitOfWork, presentation: Presentation) -> None:
     """A new car on the loop means that the one before is gone, seen or not."""
-    statement = (
-        update(Presentation)
-        .where(col(Presentation.operator_id) == presentation.operator_id)
-        .where(col(Presentation.lane_id) == presentation.lane_id)
-        .where(col(Presentation.id) != presentation.id, col(Presentation.cleared_at).is_(None))
-        .values(cleared_at=presentation.occupied_at, state=PresentationState.CLEARED)
-    )
-    await unit.run(statement)
+    values = {
+        "of_operator": presentation.operator_id,
+        "of_lane": presentation.lane_id,
+        "but_id": presentation.id,
+        "at": presentation.occupied_at,
+    }
+    await unit.run(_CLEAR_EARLIER, values)
 
 
 async def find_presentation(
@@ -163,9 +195,7 @@ async def find_frame(
 async def insert_once(unit: UnitOfWork, row: Row) -> bool:
     """Insert a row unless its primary key exists; returns whether it was new."""
     table = type(row)
-    values = {name: getattr(row, name) for name in table.model_fields}
-    statement = insert(table).values(**values).on_conflict_do_nothing()
-    return (await unit.run(statement)).rowcount == 1
+    return await unit.insert_once(table, {name: getattr(row, name) for name in table.model_fields})
 
 
 async def find_camera_reads(
@@ -193,15 +223,13 @@ async def find_camera_reads(
 
 async def has_event(unit: UnitOfWork, presentation: Presentation, kinds: Collection[str]) -> bool:
     """Return whether the lane reported one of `kinds` for the car lately."""
-    recent = (
-        select(LaneEventRow.presentation_id, LaneEventRow.kind)
-        .where(col(LaneEventRow.operator_id) == presentation.operator_id)
-        .where(col(LaneEventRow.lane_id) == presentation.lane_id)
-        .order_by(col(LaneEventRow.seq).desc())
-        .limit(RECENT_EVENTS_MAX)
-    )
-    rows = await unit.session.exec(recent)
-    return any(about == presentation.id and kind in kinds for about, kind in rows)
+    values = {
+        "operator_id": presentation.operator_id,
+        "lane_id": presentation.lane_id,
+        "presentation_id": presentation.id,
+        "kinds": list(kinds),
+    }
+    return bool((await unit.run(_HAS_EVENT, values)).scalar_one())
 
 
 async def find_commands(

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, text, update
+from sqlalchemy import bindparam, func, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -48,6 +48,30 @@ _GIVE_BACK_ONE = text(
     UPDATE right_specifications SET sold = sold - 1
     WHERE operator_id = :operator_id AND id = :id AND sold > 0
     """
+)
+
+# Built once: every car that comes in asks.
+_RIGHTS_OF_PLATE = (
+    select(AssignedRight, RightSpecification)
+    .select_from(RightPlate)
+    .join(
+        AssignedRight,
+        (col(AssignedRight.operator_id) == col(RightPlate.operator_id))
+        & (col(AssignedRight.id) == col(RightPlate.right_id)),
+    )
+    .join(
+        RightSpecification,
+        (col(RightSpecification.operator_id) == col(AssignedRight.operator_id))
+        & (col(RightSpecification.id) == col(AssignedRight.specification_id)),
+    )
+    .where(col(RightPlate.plate_index) == bindparam("plate_index"))
+    .where(
+        col(RightPlate.operator_id) == bindparam("operator_id"),
+        col(RightPlate.removed_at).is_(None),
+    )
+    .where(col(AssignedRight.state).in_(OPENING_STATES))
+    .order_by(col(AssignedRight.id))
+    .limit(PASSES_PER_PLATE_MAX)
 )
 
 
@@ -269,26 +293,9 @@ async def find_rights_of_plate(
 
     One statement of one index, run for every car at every entry.
     """
-    statement = (
-        select(AssignedRight, RightSpecification)
-        .select_from(RightPlate)
-        .join(
-            AssignedRight,
-            (col(AssignedRight.operator_id) == col(RightPlate.operator_id))
-            & (col(AssignedRight.id) == col(RightPlate.right_id)),
-        )
-        .join(
-            RightSpecification,
-            (col(RightSpecification.operator_id) == col(AssignedRight.operator_id))
-            & (col(RightSpecification.id) == col(AssignedRight.specification_id)),
-        )
-        .where(col(RightPlate.plate_index) == plate_index)
-        .where(col(RightPlate.operator_id) == operator_id, col(RightPlate.removed_at).is_(None))
-        .where(col(AssignedRight.state).in_(OPENING_STATES))
-        .order_by(col(AssignedRight.id))
-        .limit(PASSES_PER_PLATE_MAX)
-    )
-    return [(right, product) for right, product in await unit.session.exec(statement)]
+    values = {"operator_id": operator_id, "plate_index": plate_index}
+    found = await unit.session.exec(_RIGHTS_OF_PLATE, params=values)
+    return [(right, product) for right, product in found]
 
 
 async def list_opening_plates(

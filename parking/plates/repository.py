@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text, update
+from sqlalchemy import bindparam, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -31,6 +31,15 @@ _HOLD_BINDING = text(
 )
 CLAIMS_READ_MAX = 100
 PLATES_READ_MAX = 100
+# Built once: every car that comes in asks.
+_CLAIMS_OF_PLATE = (
+    select(BindingClaim)
+    .where(col(BindingClaim.plate_index) == bindparam("plate_index"))
+    .where(col(BindingClaim.state) == ClaimState.PENDING)
+    .where(col(BindingClaim.expires_at) > bindparam("now"))
+    .order_by(col(BindingClaim.id))
+    .limit(CLAIMS_READ_MAX)
+)
 
 
 async def lock_claims_of(unit: UnitOfWork, driver_id: UUID) -> None:
@@ -56,14 +65,8 @@ async def claims_of_plate(
     unit: UnitOfWork, plate_index: UUID, *, now: datetime
 ) -> Sequence[BindingClaim]:
     """Return every driver's claims on a plate that wait for their proof, oldest first."""
-    statement = (
-        select(BindingClaim)
-        .where(col(BindingClaim.plate_index) == plate_index)
-        .where(col(BindingClaim.state) == ClaimState.PENDING, col(BindingClaim.expires_at) > now)
-        .order_by(col(BindingClaim.id))
-        .limit(CLAIMS_READ_MAX)
-    )
-    return (await unit.session.exec(statement)).all()
+    values = {"plate_index": plate_index, "now": now}
+    return (await unit.session.exec(_CLAIMS_OF_PLATE, params=values)).all()
 
 
 async def lock_claim_of(unit: UnitOfWork, driver_id: UUID, claim_id: UUID) -> BindingClaim | None:

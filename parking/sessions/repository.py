@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import delete, func, update
+from sqlalchemy import bindparam, delete, func, update
 from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
@@ -13,19 +13,21 @@ from parking.sessions.models import OpenSession, Segment, Session
 # Beyond this many open sessions a misread is not searched for: the place is a city, not a place.
 OPEN_SESSIONS_MAX = 20_000
 OPEN_OF_PLATE_MAX = 20
+# Built once: every car asks.
+_OPEN = (
+    select(OpenSession)
+    .where(col(OpenSession.operator_id) == bindparam("operator_id"))
+    .where(col(OpenSession.place_id) == bindparam("place_id"))
+    .where(col(OpenSession.plate_index) == bindparam("plate_index"))
+)
 
 
 async def find_open(
     unit: UnitOfWork, operator_id: UUID, place_id: UUID, plate_index: UUID
 ) -> OpenSession | None:
     """Return the open session of exactly this plate."""
-    statement = (
-        select(OpenSession)
-        .where(col(OpenSession.operator_id) == operator_id)
-        .where(col(OpenSession.place_id) == place_id)
-        .where(col(OpenSession.plate_index) == plate_index)
-    )
-    return (await unit.session.exec(statement)).one_or_none()
+    values = {"operator_id": operator_id, "place_id": place_id, "plate_index": plate_index}
+    return (await unit.session.exec(_OPEN, params=values)).one_or_none()
 
 
 async def list_open(

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, text
+from sqlalchemy import bindparam, func, text
 from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
@@ -12,6 +12,18 @@ from parking.tariffs.models import RateTableVersion
 
 # Versions are numbered one after the other: whoever publishes for a place waits for its turn.
 _LOCK_VERSIONS = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+# Built once: every car that comes in asks.
+_IN_FORCE_AT = (
+    col(RateTableVersion.operator_id) == bindparam("operator_id"),
+    col(RateTableVersion.place_id) == bindparam("place_id"),
+    col(RateTableVersion.effective_at) <= bindparam("at"),
+)
+_NEWEST_FIRST = (
+    col(RateTableVersion.effective_at).desc(),
+    col(RateTableVersion.version).desc(),
+)
+_IN_FORCE = select(RateTableVersion).where(*_IN_FORCE_AT).order_by(*_NEWEST_FIRST).limit(1)
+_ID_IN_FORCE = select(RateTableVersion.id).where(*_IN_FORCE_AT).order_by(*_NEWEST_FIRST).limit(1)
 
 
 async def lock_versions(unit: UnitOfWork, operator_id: UUID, place_id: UUID) -> None:
@@ -23,15 +35,16 @@ async def find_in_force(
     unit: UnitOfWork, operator_id: UUID, place_id: UUID, at: datetime
 ) -> RateTableVersion | None:
     """Return the place's version in force at `at`."""
-    statement = (
-        select(RateTableVersion)
-        .where(col(RateTableVersion.operator_id) == operator_id)
-        .where(col(RateTableVersion.place_id) == place_id)
-        .where(col(RateTableVersion.effective_at) <= at)
-        .order_by(col(RateTableVersion.effective_at).desc(), col(RateTableVersion.version).desc())
-        .limit(1)
-    )
-    return (await unit.session.exec(statement)).one_or_none()
+    values = {"operator_id": operator_id, "place_id": place_id, "at": at}
+    return (await unit.session.exec(_IN_FORCE, params=values)).one_or_none()
+
+
+async def find_id_in_force(
+    unit: UnitOfWork, operator_id: UUID, place_id: UUID, at: datetime
+) -> UUID | None:
+    """Return which of the place's versions is in force at `at`; its body may be long."""
+    values = {"operator_id": operator_id, "place_id": place_id, "at": at}
+    return (await unit.session.exec(_ID_IN_FORCE, params=values)).one_or_none()
 
 
 async def find_effective_at(

@@ -22,6 +22,7 @@ PARSED_TABLES_MAX = 512
 BODY_BYTES_MAX = 256 * 1024
 VERSIONS_LISTED_MAX = 50
 EFFECTIVE_DAYS_AHEAD_MAX = 5 * 366
+_NONE_IN_FORCE = "rate_table: expected one in force at this place"
 # A version never changes once it is committed, so that it is read once a process.
 _versions: dict[tuple[UUID, UUID], RateTable] = {}
 
@@ -137,7 +138,7 @@ async def in_force(
     """Return the version that applies to a stay that begins at `at`; raises as `id_in_force`."""
     version = await repository.find_in_force(unit, operator_id, place_id, at)
     if version is None:
-        raise RateTableMissingError("rate_table: expected one in force at this place")
+        raise RateTableMissingError(_NONE_IN_FORCE)
     return version
 
 
@@ -147,7 +148,10 @@ async def id_in_force(unit: UnitOfWork, operator_id: UUID, place_id: UUID, at: d
     Raises:
         RateTableMissingError: the place has none.
     """
-    return (await in_force(unit, operator_id, place_id, at)).id
+    table_id = await repository.find_id_in_force(unit, operator_id, place_id, at)
+    if table_id is None:
+        raise RateTableMissingError(_NONE_IN_FORCE)
+    return table_id
 
 
 async def load(unit: UnitOfWork, operator_id: UUID, rate_table_id: UUID) -> RateTable:
