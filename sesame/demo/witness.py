@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from parking.flows.context import ParkingContext
+from parking.flows.fleet.reading import read_fleet
 from parking.kit.ids import derive_id
 from parking.kit.money import Money
 from parking.lanes import repository as lanes
@@ -107,6 +108,13 @@ class Witness:
                 return None
             session = await sessions.find_session(unit, place.operator_id, found.session_id)
             return None if session is None else session.entered_at
+
+    async def policy_version(self, place: TownPlace, lane_key: str) -> str | None:
+        """Return by which policy a lane decides without network; None while it has none."""
+        lane_id = next(lane.lane_id for lane in place.lanes if lane.key == lane_key)
+        fleet = await read_fleet(self._context, place=str(place.place_id))
+        found = (lane for lane in fleet.lanes if lane.lane_id == lane_id)
+        return next(found).condition.policy_version
 
     async def orders(self, operator_id: UUID, session_id: UUID) -> list[Order]:
         """Return what the providers' own books say of a stay, oldest first at each."""
