@@ -5,6 +5,7 @@ from typing import Protocol
 
 from gate_bridge.agent.site.car_rules import (
     BURST_S,
+    CHANGE_S_MIN,
     READ_BEFORE_LOOP_S,
     REPEAT_S,
     Sighting,
@@ -68,6 +69,14 @@ class WatchedCar:
             self.plates.add(sighting.plate)
         return CarSeen(sighting)
 
+    def was_unread_at(self, sighting: Sighting) -> bool:
+        """Return whether the read was taken while this car stood there and nobody had read it."""
+        return (
+            self.best is None
+            and self.left_s is not None
+            and self.began_s - READ_BEFORE_LOOP_S <= sighting.seen_s <= self.left_s
+        )
+
     def was_just_here(self, sighting: Sighting) -> bool:
         """Return whether the read is a last glimpse of this car, which has left."""
         return (
@@ -90,7 +99,7 @@ class LoopWatch:
         del now_s
         if self._memory.is_repeated(sighting):
             return [ReadIgnored(sighting, Ignoring.REPEATED)]
-        if sighting.is_late:
+        if sighting.is_late or self._is_of_unread_car(sighting):
             return [SeenLate(sighting)]
         return [self._judge(sighting)]
 
@@ -160,9 +169,18 @@ class LoopWatch:
         self._memory.wait(sighting)
         return ReadIgnored(sighting, Ignoring.WAITS)
 
+    def _is_of_unread_car(self, sighting: Sighting) -> bool:
+        """Return whether the read came only after its car had left; it is not the next one's."""
+        car, last = self._car, self._last
+        if car is None or last is None or last.left_s is None:
+            return False
+        # No two cars change places so quickly: the loop lost the one that stands there.
+        return car.began_s - last.left_s >= CHANGE_S_MIN and last.was_unread_at(sighting)
+
     def _may_be_next(self, sighting: Sighting) -> bool:
         is_last = self._last is not None and self._last.was_just_here(sighting)
-        return not is_last and not self._memory.is_parked(sighting)
+        is_before = self._is_of_unread_car(sighting)
+        return not (is_last or is_before or self._memory.is_parked(sighting))
 
     def _is_last_car(self, sighting: Sighting) -> bool:
         last = self._last

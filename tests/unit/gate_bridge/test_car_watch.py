@@ -207,6 +207,37 @@ class TestWithLoop:
         sight(watch, seen("AAA111", 1))
         assert told(watch.loop(is_on=True, now_s=400)) == ["seen AAA111"]
 
+    def test_a_slow_read_of_a_car_that_has_left_is_not_the_next_cars(self) -> None:
+        watch = LoopWatch()
+        watch.loop(is_on=True, now_s=10.0)
+        watch.loop(is_on=False, now_s=13.0)
+        watch.loop(is_on=True, now_s=14.0)
+        assert told(watch.sight(seen("A111", 12.0), 15.0)) == ["late A111"]
+        assert told(watch.sight(seen("B222", 14.5), 15.5)) == ["seen B222"]
+
+    def test_nor_is_it_where_it_comes_before_the_next_car(self) -> None:
+        watch = LoopWatch()
+        watch.loop(is_on=True, now_s=10.0)
+        watch.loop(is_on=False, now_s=13.0)
+        assert told(watch.sight(seen("A111", 12.0), 13.5)) == ["ignored waits"]
+        assert watch.loop(is_on=True, now_s=14.0) == []
+
+    def test_a_car_that_its_loop_lost_for_a_moment_keeps_its_slow_read(self) -> None:
+        watch = LoopWatch()
+        watch.loop(is_on=True, now_s=10.0)
+        watch.loop(is_on=False, now_s=13.0)
+        watch.loop(is_on=True, now_s=13.4)
+        assert told(watch.sight(seen("A111", 12.0), 13.5)) == ["seen A111"]
+
+    def test_the_car_behind_that_was_read_while_the_first_stood_there_is_the_next_one(self) -> None:
+        watch = LoopWatch()
+        watch.loop(is_on=True, now_s=10.0)
+        assert sight(watch, seen("A111", 11.0)) == ["seen A111"]
+        watch.raised(11.5)
+        watch.loop(is_on=False, now_s=13.0)
+        assert told(watch.sight(seen("B222", 12.5), 13.5)) == ["ignored waits"]
+        assert told(watch.loop(is_on=True, now_s=14.0)) == ["seen B222"]
+
 
 class TestWithCameraOnly:
     def test_a_read_begins_a_stay_and_the_passage_ends_it(self) -> None:
