@@ -17,8 +17,8 @@ from sesame.demo.network import Cable
 from sesame.demo.town import PRIVATE_MODE, QUAY, TownLane, TownPlace
 from sesame.process_spec import PrintedLine, ProcessSpec
 
-# Quicker than a real gate, which lets a short outage pass.
-AWAY_S: Final = 1.0
+# Quicker than a real gate, which lets a short outage pass; slower than a busy machine's database.
+AWAY_S: Final = 3.0
 WAIT_S: Final = 30.0
 _HEAD: Final = """
 name = "{name}"

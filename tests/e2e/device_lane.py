@@ -25,6 +25,8 @@ from tests.factories.http_device import HttpDevice, open_device
 
 CURL_S_MAX: Final = 20
 PASSWORD: Final = "s3cret camera"
+# What is told here is of lanes whose gate waits for its bridge, however slow the machine is.
+AWAY_S: Final = 300
 needs_curl = pytest.mark.skipif(
     shutil.which("curl") is None and os.environ.get("CI") != "true", reason="needs curl"
 )
@@ -58,6 +60,9 @@ loop = "barrier:0"
 
 [lane.timing]
 arm_rise_s = 0.05
+
+[lane.offline]
+away_s = {away_s}
 
 [[device]]
 name = "camera-1"
@@ -226,7 +231,7 @@ async def device_lane(stage: Stage, folder: Path) -> AsyncGenerator[DeviceLane]:
         (folder / "token").write_text(token)
         (folder / "password").write_text(PASSWORD)
         bridge = stage.town.gates_url.replace("http", "ws", 1)
-        text = SITE.format(bridge=bridge, lane_id=lane_id, relay=relay.url)
+        text = SITE.format(bridge=bridge, lane_id=lane_id, relay=relay.url, away_s=AWAY_S)
         (folder / "site.toml").write_text(text)
         lane = DeviceLane(stage, lane_id, folder, logic)
         await lane.start()
