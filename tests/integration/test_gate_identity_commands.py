@@ -1,7 +1,6 @@
 """`sesame gates enrol|certificates|revoke` and `sesame gate-agent enrol`, as people use them."""
 
 import asyncio
-import base64
 import json
 import ssl
 import stat
@@ -39,16 +38,13 @@ PUBLIC_URL = "https://sesame.example"
 
 @pytest.fixture
 async def town(
-    database_url: str, valkey_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str,
+    valkey_url: str,
+    tmp_path: Path,
+    command_settings: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncGenerator[GateTown]:
-    for name, value in (
-        ("DATABASE_URL", database_url),
-        ("REDIS_URL", valkey_url),
-        ("SESAME_PUBLIC_URL", PUBLIC_URL),
-        ("SESAME_FIELD_KEY", base64.b64encode(b"f" * 32).decode()),
-        ("SESAME_INDEX_KEY", base64.b64encode(b"i" * 32).decode()),
-    ):
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SESAME_PUBLIC_URL", PUBLIC_URL)
     async with open_gate_town(database_url, valkey_url, tmp_path) as opened:
         yield opened
 

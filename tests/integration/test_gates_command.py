@@ -1,7 +1,6 @@
 """`sesame gates` against a real database."""
 
 import asyncio
-import base64
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -22,15 +21,8 @@ from tests.factories.lane_world import LaneWorld, open_lane_world, read_of
 
 
 @pytest.fixture(autouse=True)
-def settings(database_url: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (
-        ("DATABASE_URL", database_url),
-        ("REDIS_URL", valkey_url),
-        ("SESAME_FIELD_KEY", base64.b64encode(b"f" * 32).decode()),
-        ("SESAME_INDEX_KEY", base64.b64encode(b"i" * 32).decode()),
-        ("COLUMNS", "80"),
-    ):
-        monkeypatch.setenv(name, value)
+def settings(command_settings: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
 
 
 @pytest.fixture

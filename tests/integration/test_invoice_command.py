@@ -1,6 +1,5 @@
 """`sesame invoice seller` against a real database."""
 
-import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -12,28 +11,13 @@ from typer.testing import CliRunner
 from parking.invoices.parties import SELLER as SELLER_FORM
 from parking.kit.errors import InvalidInputError
 from sesame.commands.invoice import invoice_app
-from sesame.commands.place import place_app
 from tests.factories.invoices import SELLER
-from tests.factories.lane_world import RATE_TABLE
+from tests.integration.place_commands import add_place
 
 
 @pytest.fixture
-def operator_id(
-    tmp_path: Path, database_url: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch
-) -> str:
-    for name, value in (
-        ("DATABASE_URL", database_url),
-        ("REDIS_URL", valkey_url),
-        ("SESAME_FIELD_KEY", base64.b64encode(b"f" * 32).decode()),
-        ("SESAME_INDEX_KEY", base64.b64encode(b"i" * 32).decode()),
-    ):
-        monkeypatch.setenv(name, value)
-    rates = tmp_path / "rates.json"
-    rates.write_text(json.dumps(RATE_TABLE), encoding="utf-8")
-    words = "add --operator-name Riverside --name Riverside --timezone Asia/Shanghai --currency CNY"
-    options = ["--supply", "5", "--rate-table", str(rates), "--lane", "entry:In", "--json"]
-    made = CliRunner().invoke(place_app, [*words.split(), *options], catch_exceptions=False)
-    return json.loads(made.stdout)["operator_id"]
+def operator_id(tmp_path: Path, command_settings: None) -> str:
+    return add_place(tmp_path, "entry:In")["operator_id"]
 
 
 def set_seller(folder: Path, operator_id: str, **changes: object) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """`sesame place vehicles import` against a real database."""
 
-import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typer.testing import CliRunner
 from parking.kit.errors import InvalidInputError
 from sesame.commands.place import place_app
 from sesame.vehicle_file import VehicleFileError
-from tests.factories.lane_world import RATE_TABLE
+from tests.integration.place_commands import add_place
 
 
 class Register:
@@ -31,22 +30,8 @@ class Register:
 
 
 @pytest.fixture
-def register(
-    tmp_path: Path, database_url: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch
-) -> Register:
-    for name, value in (
-        ("DATABASE_URL", database_url),
-        ("REDIS_URL", valkey_url),
-        ("SESAME_FIELD_KEY", base64.b64encode(b"f" * 32).decode()),
-        ("SESAME_INDEX_KEY", base64.b64encode(b"i" * 32).decode()),
-    ):
-        monkeypatch.setenv(name, value)
-    rates = tmp_path / "rates.json"
-    rates.write_text(json.dumps(RATE_TABLE), encoding="utf-8")
-    words = "add --operator-name Riverside --name Riverside --timezone Asia/Shanghai --currency CNY"
-    options = ["--supply", "5", "--rate-table", str(rates), "--lane", "entry:In", "--json"]
-    made = CliRunner().invoke(place_app, [*words.split(), *options], catch_exceptions=False)
-    return Register(tmp_path, json.loads(made.stdout)["operator_id"])
+def register(tmp_path: Path, command_settings: None) -> Register:
+    return Register(tmp_path, add_place(tmp_path, "entry:In")["operator_id"])
 
 
 def test_a_file_is_imported_whole_and_again_changes_nothing(register: Register) -> None:
