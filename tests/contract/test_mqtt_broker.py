@@ -6,13 +6,13 @@ import signal
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from gate_bridge.agent.errors import BarrierError, JournalFullError, PulseUnknownError
+from gate_bridge.agent.errors import BarrierError, PulseUnknownError
 from gate_bridge.agent.machines.relay import Permit
 from gate_bridge.agent.machines.vzenith_mqtt import VzenithMqttOptions, VzenithMqttRelay
 from gate_bridge.agent.server_time import steady_seconds
@@ -21,10 +21,11 @@ from gate_bridge.agent.site.intake import Intake
 from gate_bridge.agent.site.mqtt_client import MqttLimits
 from gate_bridge.agent.site.settings import BrokerSettings, SiteDevice
 from gate_bridge.drivers.lateness import is_late
-from gate_bridge.drivers.port import CameraRead, DeviceMessage, DeviceSettings
+from gate_bridge.drivers.port import CameraRead, DeviceSettings
 from gate_bridge.drivers.vzenith_mqtt import VzenithCommands, VzenithMqttDriver
 from parking.kit.clock import SystemClock
 from tests.contract.mosquitto import Camera, Mosquitto, needs_mosquitto, until
+from tests.contract.recording_intake import RecordingIntake
 from tests.contract.vzenith_replies import settings_of
 from tests.factories.tls_files import Authority
 
@@ -37,30 +38,6 @@ PATIENT_S = 10.0
 NO_ANSWER_S = 0.4
 # Long enough for the question's answer, waited out in full for the pulse's.
 UNANSWERED_S = 1.5
-
-
-class RecordingIntake(Intake):
-    """Keeps messages in memory; `refusals` of them first find no room."""
-
-    def __init__(self) -> None:
-        self.kept: list[DeviceMessage] = []
-        self.acted: list[UUID] = []
-        self.refusals = 0
-
-    async def keep(self, device_name: str, message: DeviceMessage) -> UUID:
-        assert device_name == "entry-camera"
-        if self.refusals:
-            self.refusals -= 1
-            raise JournalFullError("the disk is full")
-        self.kept.append(message)
-        return uuid4()
-
-    async def act(self, stored_id: UUID) -> bool:
-        self.acted.append(stored_id)
-        return False
-
-    def bodies(self) -> list[bytes]:
-        return [message.body for message in self.kept]
 
 
 @pytest.fixture

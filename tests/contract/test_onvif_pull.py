@@ -5,11 +5,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
-from gate_bridge.agent.errors import JournalFullError
 from gate_bridge.agent.site.intake import Intake
 from gate_bridge.agent.site.onvif_pull import OnvifPull, PullLimits, is_pulled
 from gate_bridge.agent.site.settings import SiteDevice
@@ -20,30 +19,10 @@ from parking.kit.errors import InvalidInputError
 from tests.contract.http_server import listener, serving, url_of
 from tests.contract.mosquitto import until
 from tests.contract.onvif_camera import PASSWORD, USERNAME, OnvifCamera, notification
+from tests.contract.recording_intake import RecordingIntake
 
 LIMITS = PullLimits(wait_s=0, renew_s=0.0, reconnect_s_max=0.02)
 SETUP = ["GetSystemDateAndTime", "CreatePullPointSubscription"]
-
-
-class RecordingIntake(Intake):
-    """Keeps messages in memory; `refusals` of them first find no room."""
-
-    def __init__(self) -> None:
-        self.kept: list[DeviceMessage] = []
-        self.acted: list[UUID] = []
-        self.refusals = 0
-
-    async def keep(self, device_name: str, message: DeviceMessage) -> UUID:
-        assert device_name == "entry-camera"
-        if self.refusals:
-            self.refusals -= 1
-            raise JournalFullError("the disk is full")
-        self.kept.append(message)
-        return uuid4()
-
-    async def act(self, stored_id: UUID) -> bool:
-        self.acted.append(stored_id)
-        return False
 
 
 def device_of(url: str, password: str = PASSWORD, *, pull: bool = True) -> SiteDevice:
