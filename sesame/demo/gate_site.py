@@ -20,6 +20,7 @@ from sesame.process_spec import PrintedLine, ProcessSpec
 # Quicker than a real gate, which lets a short outage pass; slower than a busy machine's database.
 AWAY_S: Final = 3.0
 WAIT_S: Final = 30.0
+_AGENT: Final[Sequence[str]] = (sys.executable, "-m", "sesame", "gate-agent")
 _HEAD: Final = """
 name = "{name}"
 data = "."
@@ -190,9 +191,6 @@ class GateSite:
         file = folder / "site.toml"
         file.write_text(text, encoding="utf-8")
         return file
-
-
-_AGENT: Final[Sequence[str]] = (sys.executable, "-m", "sesame", "gate-agent")
 
 
 def _keep_token(file: Path, lane: TownLane) -> None:

@@ -69,7 +69,8 @@ class DemoInstallation:
     """Everything that runs, for the length of an `async with`.
 
     The children are a stand-in for each provider, `fcm`, `sms`, `api`, `gates`, `recognizer`,
-    `worker`, and one agent for each lane under the lane's key, such as `riverside-entry`.
+    `worker`, one agent for each lane under the lane's key, such as `riverside-entry`, and, where
+    asked for, one for both lanes with devices of their own, `quay`.
 
     Attributes:
         supervisor: Kills, freezes and wakes children by name.
