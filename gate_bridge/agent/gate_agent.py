@@ -89,6 +89,7 @@ class GateAgent:
         self._stack.push_async_callback(self.state.close)
         loops = (
             ("signals", self.state.run),
+            ("look", self.state.look),
             ("connection", self._stay_connected),
             *self._offline.loops(self.state, self._barrier),
         )

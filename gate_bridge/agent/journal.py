@@ -48,6 +48,9 @@ CREATE TABLE IF NOT EXISTS presentation (
     only INTEGER PRIMARY KEY CHECK (only = 1), presentation_id TEXT NOT NULL,
     occupied_at TEXT NOT NULL, event_id TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS last_look (
+    only INTEGER PRIMARY KEY CHECK (only = 1), presentation_id TEXT NOT NULL, at TEXT NOT NULL
+) STRICT;
 """
 
 
@@ -144,6 +147,18 @@ class Journal:
     async def current_car(self) -> CurrentCar | None:
         """Return the car on the loop."""
         return await self._run(self._current_car)
+
+    async def note_look(self, presentation_id: UUID, at: datetime) -> None:
+        """Note that this car was seen to stand there."""
+        values = (str(presentation_id), at.isoformat())
+        statement = "INSERT OR REPLACE INTO last_look VALUES (1, ?, ?)"
+        await self._write(lambda: self._connection.execute(statement, values))
+
+    async def last_look(self, car: CurrentCar) -> datetime:
+        """Return when this car was seen last."""
+        statement = "SELECT at FROM last_look WHERE presentation_id = ?"
+        row = await self._run(lambda: self._one(statement, str(car.presentation_id)))
+        return car.occupied_at if row is None else datetime.fromisoformat(str(row[0]))
 
     async def standing(self) -> tuple[CurrentCar | None, int]:
         """Return the car on the loop and the seq of the next event, of one moment."""

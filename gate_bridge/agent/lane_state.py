@@ -26,6 +26,9 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 FULL_RETRY_S = 1.0
 # A car is through, or has backed out, before so many others were let in after it.
 CAUSES_MAX = 16
+# After a longer absence the car on the loop may be another one.
+AWAY_MAX = timedelta(seconds=30)
+LOOK_EVERY_S = 5.0
 PASSED_UNSEEN = "inferred: it was let through, and had left when the agent came back"
 # A little less than at the bridge: of a car that it finds too old, the agent must think so, too.
 PRESENTATION_AGE_MAX = timedelta(seconds=LIVE_S_MAX - 30)
@@ -81,7 +84,23 @@ class LaneState:
             await self._car_came()
         elif not self._barrier.loop_occupied() and self.car is not None:
             await self._car_left_unseen(self.car)
+        elif self.car is not None and await self._was_away_long(self.car):
+            await self._car_left()
+            await self._car_came()
         self._mark()
+
+    async def look(self) -> None:
+        """Note that the car still stands there, now and again, until cancelled."""
+        while True:
+            await self.occupied.wait()
+            car = self.car
+            try:
+                if car is not None:
+                    await self._journal.note_look(car.presentation_id, self.now())
+            except JournalFullError:
+                # After a restart it counts as another car: that opens for nobody.
+                _log.warning("look_not_noted")
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def run(self) -> None:
         """Turn signals into events until cancelled."""
@@ -219,6 +238,13 @@ class LaneState:
         await self._write(lambda: self._journal.end_presentation(event_id, body))
         self._report({"event": "cleared", "presentation_id": str(car.presentation_id)})
         self._wake(car=True)
+
+    async def _was_away_long(self, car: CurrentCar) -> bool:
+        """Return whether nobody looked for so long that another car may stand there by now.
+
+        What was decided for the one before, or is yet to be paid for it, must not open for it.
+        """
+        return abs(self.now() - await self._journal.last_look(car)) > AWAY_MAX
 
     async def _car_left_unseen(self, car: CurrentCar) -> None:
         """Report a car that left while no agent ran; one that was let through has passed.

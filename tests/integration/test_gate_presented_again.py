@@ -121,3 +121,33 @@ async def test_a_full_disk_delays_the_word_and_does_not_lose_it(
     monkeypatch.setattr(stand.journal, "end_presentation", full_at_first)
     await stand.state.present_again_if_old()
     assert (tries, await stand.told()) == (3, ["0 occupied", "0 cleared", "1 occupied"])
+
+
+@pytest.mark.parametrize(
+    ("away_s", "told"),
+    [
+        (29, ["0 occupied"]),
+        (31, ["0 occupied", "0 cleared", "1 occupied"]),
+        (-31, ["0 occupied", "0 cleared", "1 occupied"]),
+    ],
+)
+async def test_after_a_long_absence_the_car_on_the_loop_counts_as_another(
+    stand: Stand, away_s: int, told: list[str]
+) -> None:
+    # It was looked at until a minute after it came.
+    looking = asyncio.create_task(look_at(stand, CAME + timedelta(minutes=1)))
+    await asyncio.gather(looking, return_exceptions=True)
+    later = ManualClock(CAME + timedelta(minutes=1, seconds=away_s))
+    state = LaneState(stand.journal, stand.barrier, ServerTime(), later, silent)
+    await state.start()
+    assert await stand.told() == told
+    assert state.car is not None
+    assert state.car == await stand.journal.current_car()
+
+
+async def look_at(stand: Stand, at: datetime) -> None:
+    state = LaneState(stand.journal, stand.barrier, ServerTime(), ManualClock(at), silent)
+    state.car = stand.state.car
+    state.occupied.set()
+    async with asyncio.timeout(0.1):
+        await state.look()
