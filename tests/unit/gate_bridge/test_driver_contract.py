@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 import pytest
 
-from gate_bridge.agent.site.makers import device_driver
+from gate_bridge.agent.site.makers import DRIVER_NAMES, FRAMES, device_driver
 from gate_bridge.agent.site.settings import SiteDevice
 from gate_bridge.drivers.port import (
     CameraRead,
@@ -152,6 +152,10 @@ def try_message(name: str, body: bytes, content_type: str = "") -> list[CameraRe
         assert read.captured_at.utcoffset() is not None
         assert read.plate is None or 2 <= len(read.plate) <= TEXT_LENGTH_MAX
     return reads
+
+
+def test_every_driver_is_held_to_the_contract() -> None:
+    assert {*BODIES, FRAMES} == set(DRIVER_NAMES)
 
 
 @pytest.mark.parametrize("name", BODIES)
