@@ -10,8 +10,6 @@ from gate_bridge.drivers.port import CameraRead, CarState, Heading
 BURST_S: Final = 6.0
 # A camera sees a car before its loop does; for longer than a burst the car may have turned away.
 READ_BEFORE_LOOP_S: Final = BURST_S
-# One car needs at least so long to leave a loop to the next.
-CHANGE_S_MIN: Final = 1.0
 # The same plate again within this time is the same visit.
 REPEAT_S: Final = 20.0
 # After the arm rose for one car a lane without a loop does not begin with the next one at once.

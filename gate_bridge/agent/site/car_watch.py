@@ -5,7 +5,6 @@ from typing import Protocol
 
 from gate_bridge.agent.site.car_rules import (
     BURST_S,
-    CHANGE_S_MIN,
     READ_BEFORE_LOOP_S,
     REPEAT_S,
     Sighting,
@@ -99,7 +98,7 @@ class LoopWatch:
         del now_s
         if self._memory.is_repeated(sighting):
             return [ReadIgnored(sighting, Ignoring.REPEATED)]
-        if sighting.is_late or self._is_of_unread_car(sighting):
+        if sighting.is_late or (self._car is not None and self._is_of_unread_car(sighting)):
             return [SeenLate(sighting)]
         return [self._judge(sighting)]
 
@@ -171,11 +170,9 @@ class LoopWatch:
 
     def _is_of_unread_car(self, sighting: Sighting) -> bool:
         """Return whether the read came only after its car had left; it is not the next one's."""
-        car, last = self._car, self._last
-        if car is None or last is None or last.left_s is None:
-            return False
-        # No two cars change places so quickly: the loop lost the one that stands there.
-        return car.began_s - last.left_s >= CHANGE_S_MIN and last.was_unread_at(sighting)
+        # Also where the loop lost one car for a moment: after a standstill of this process two
+        # cars seem to have changed places at once, and a read too few opens for nobody.
+        return self._last is not None and self._last.was_unread_at(sighting)
 
     def _may_be_next(self, sighting: Sighting) -> bool:
         is_last = self._last is not None and self._last.was_just_here(sighting)
