@@ -91,8 +91,12 @@ class UnitOfWork:
         connection = await session.connection()
         return await connection.execute(statement, values or {})
 
-    async def insert_once(self, row: type[Row], values: Mapping[str, Any]) -> bool:
-        """Insert a row, unless its key exists; returns whether it was new."""
+    async def insert_once(self, row: type[Row], values: Mapping[str, Any]) -> None:
+        """Insert a row, unless its key exists."""
+        await self.insert_new(row, values)
+
+    async def insert_new(self, row: type[Row], values: Mapping[str, Any]) -> bool:
+        """Insert a row, unless its key exists; returns whether it did not."""
         table = row.metadata.tables[row.__tablename__]
         return (await self.run(_inserting(table), values)).rowcount == 1
 

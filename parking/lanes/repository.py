@@ -195,7 +195,7 @@ async def find_frame(
 async def insert_once(unit: UnitOfWork, row: Row) -> bool:
     """Insert a row unless its primary key exists; returns whether it was new."""
     table = type(row)
-    return await unit.insert_once(table, {name: getattr(row, name) for name in table.model_fields})
+    return await unit.insert_new(table, {name: getattr(row, name) for name in table.model_fields})
 
 
 async def find_camera_reads(
