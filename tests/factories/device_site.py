@@ -42,6 +42,9 @@ class KeptMessages:
         refuses: What `keep` raises.
         breaks: What `act` raises.
         gate: Where set, `keep` waits for it.
+        waits: Whether `act` waits until the device hangs up.
+        begun: Set once a message is acted on.
+        hung: Set once a device has hung up.
     """
 
     def __init__(self) -> None:
@@ -50,6 +53,9 @@ class KeptMessages:
         self.refuses: Exception | None = None
         self.breaks: Exception | None = None
         self.opens = False
+        self.waits = False
+        self.begun = asyncio.Event()
+        self.hung = asyncio.Event()
         self.gate: asyncio.Event | None = None
         self.waiting = 0
         self.waiting_max = 0
@@ -67,9 +73,16 @@ class KeptMessages:
 
     async def act(self, stored_id: UUID) -> bool:
         self.acted.append(stored_id)
+        self.begun.set()
         if self.breaks is not None:
             raise self.breaks
+        if self.waits:
+            await self.hung.wait()
         return self.opens
+
+    def hung_up(self, stored_id: UUID) -> None:
+        assert stored_id in self.acted
+        self.hung.set()
 
     async def until_waiting(self, count: int) -> None:
         """Return once so many messages wait at the gate."""

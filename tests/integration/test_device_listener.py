@@ -197,6 +197,21 @@ async def test_addresses_and_requests_as_devices_write_them() -> None:
         assert at.intake.bodies == [XML, XML, XML, b"1"]
 
 
+async def test_a_device_that_hangs_up_before_its_answer_is_told_of() -> None:
+    async with site(open_device(driver=SayingDriver())) as at:
+        at.intake.waits = True
+        reader, writer = await asyncio.open_connection("127.0.0.1", at.port)
+        writer.write(b"POST /devices/cam HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1")
+        await writer.drain()
+        async with asyncio.timeout(10):
+            await at.intake.begun.wait()
+            assert not at.intake.hung.is_set()
+            writer.close()
+            await writer.wait_closed()
+            await at.intake.hung.wait()
+        assert await reader.read() == b""
+
+
 async def test_the_answer_is_the_driver_s() -> None:
     async with site(open_device(driver=SayingDriver())) as at:
         assert await at.curl_reply("/devices/cam", body=b"1") == (200, b'{"opens": 0}')

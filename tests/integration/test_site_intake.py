@@ -468,6 +468,28 @@ class TestReplyThatOpens:
             with pytest.raises(BarrierError):
                 await stage.relay.pulse(permit())
 
+    async def test_a_reply_that_nobody_reads_opens_nothing_and_the_next_one_does(
+        self, tmp_path: Path
+    ) -> None:
+        async with lane_stage(tmp_path, reply_opens=True) as stage:
+            body = {"plate": "B777", "read_id": "1", "captured_at": NOW.isoformat()}
+            stored_id = await stage.keep(**body)
+            first = asyncio.create_task(stage.intake.act(stored_id))
+            await until_told(stage, "B777")
+            stage.intake.hung_up(stored_id)
+            with pytest.raises(BarrierError):
+                await stage.relay.pulse(permit())
+            assert await first is False
+            again = asyncio.create_task(stage.intake.act(await stage.keep(**body)))
+            # Gone before anybody looked at what it said.
+            gone = await stage.keep(**body)
+            unheard = asyncio.create_task(stage.intake.act(gone))
+            stage.intake.hung_up(gone)
+            assert await unheard is False
+            await stage.relay.pulse(permit())
+            assert await again is True
+            assert await stage.told() == ["occupied", "B777"]
+
     async def test_a_stranger_to_the_intake_opens_nothing(self, tmp_path: Path) -> None:
         async with lane_stage(tmp_path, reply_opens=True) as stage:
             assert await stage.intake.act(uuid4()) is False

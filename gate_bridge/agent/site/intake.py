@@ -80,6 +80,7 @@ class Intake:
         self._seats: dict[str, Seat] = {}
         self._words = ContactWords(store, clock)
         self._under_way: dict[UUID, KeptMessage] = {}
+        self._hung_up: set[UUID] = set()
         self._acting: set[UUID] = set()
         self._remembered_s: dict[str, float] = {}
         self._tasks: set[asyncio.Task[bool]] = set()
@@ -128,6 +129,18 @@ class Intake:
             return False
         # A device that hangs up must not undo what its message began.
         return await asyncio.shield(work)
+
+    def hung_up(self, stored_id: UUID) -> None:
+        """Note that the device does not wait for the reply any more, so that it opens nothing.
+
+        The order is then refused as one that the machine did not take: another may come for the
+        car, and opens by the next reply.
+        """
+        kept = self._under_way.get(stored_id)
+        seat = None if kept is None else self._seats.get(kept.device)
+        if seat is not None:
+            self._hung_up.add(stored_id)
+            seat.desk.hang_up(stored_id)
 
     async def run(self) -> None:
         """Act on what was left over, now and again, until cancelled."""
@@ -193,6 +206,7 @@ class Intake:
 
     def _let_go(self, kept: KeptMessage) -> None:
         self._under_way.pop(kept.stored_id, None)
+        self._hung_up.discard(kept.stored_id)
         self._acting.discard(kept.stored_id)
 
     async def _work(
@@ -240,7 +254,7 @@ class Intake:
         if is_again and (sighting.is_late or not reply_opens):
             line.health.counts[Ignoring.REPEATED] += 1
             return False
-        if reply_opens:
+        if reply_opens and kept.stored_id not in self._hung_up:
             return await seat.desk.sight_and_wait(sighting, self._reply_window_s)
         await seat.desk.sight(sighting)
         return False

@@ -177,6 +177,12 @@ class LaneDesk:
         finally:
             del self._replies[key]
 
+    def hang_up(self, message_id: UUID) -> None:
+        """Let a reply that nobody waits for open nothing."""
+        reply = self._replies.get(message_id)
+        if reply is not None and not reply.done():
+            reply.set_result(False)
+
     async def record(self, sighting: Sighting) -> None:
         """Record a read that waited here, so that it says nothing of now."""
         async with self._turn:

@@ -58,6 +58,10 @@ class MessageKeeper(Protocol):
         """Do what a message calls for; return whether the arm is to rise by the reply."""
         ...
 
+    def hung_up(self, stored_id: UUID) -> None:
+        """Note that the device does not wait for the reply any more."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerTimes:
@@ -158,7 +162,7 @@ class Listener:
             # Whatever it was, the message is not kept, and the device has to hear of that.
             _log.exception("device_message_not_kept", device=device.name)
             return self._refusal(request, Refused(507, device.name, _RETRY))
-        opens = await self._act(stored_id, device)
+        opens = await self._act(request, stored_id, device)
         reply = _reply(message, device, opens=opens)
         return Response(reply.body, reply.status, media_type=reply.content_type)
 
@@ -191,13 +195,25 @@ class Listener:
             raise _Unread(413)
         return bytes(body)
 
-    async def _act(self, stored_id: UUID, device: ListenedDevice) -> bool:
+    async def _act(self, request: Request, stored_id: UUID, device: ListenedDevice) -> bool:
+        watching: asyncio.Task[None] | None = None
+        if device.driver.reply_opens:
+            watching = asyncio.create_task(self._watch_line(request, stored_id))
         try:
             return await self._intake.act(stored_id)
         except Exception:  # noqa: BLE001 - one request's end; see below
             # The message is kept and is looked at again later: the device need not know.
             _log.exception("device_message_not_acted_on", device=device.name)
             return False
+        finally:
+            if watching is not None:
+                watching.cancel()
+
+    async def _watch_line(self, request: Request, stored_id: UUID) -> None:
+        """Say when the device hangs up: a reply that nobody reads raises no arm."""
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        self._intake.hung_up(stored_id)
 
     async def _refuse(self, request: Request, refused: Refused) -> Response:
         """Refuse after the body has come: many a device reads nothing before it sent it all."""
