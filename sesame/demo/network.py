@@ -45,21 +45,21 @@ class Cable:
         self._is_pulled = False
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._is_pulled:
-            writer.transport.abort()
-            return
+        ends = {writer}
         try:
+            if self._is_pulled:
+                return
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to_port)
-        except OSError:
-            writer.transport.abort()
-            return
-        self._ends |= {writer, far_writer}
-        try:
+            ends.add(far_writer)
+            self._ends |= ends
             await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+        except OSError:
+            # Nobody is at the other end: this one is cut like any other.
+            pass
         finally:
-            for end in (writer, far_writer):
-                self._ends.discard(end)
+            self._ends -= ends
+            for end in ends:
                 end.transport.abort()
 
 

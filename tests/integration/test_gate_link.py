@@ -35,17 +35,18 @@ class Network:
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection to its end."""
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._bridge_port)
-        both = {writer, far_writer}
-        self._writers |= both
+        ends = {writer}
         try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._bridge_port)
+            ends.add(far_writer)
+            self._writers |= ends
             await asyncio.gather(
                 self._pump(reader, far_writer, from_agent=True),
                 self._pump(far_reader, writer, from_agent=False),
             )
         finally:
-            self._writers -= both
-            for each in both:
+            self._writers -= ends
+            for each in ends:
                 each.close()
 
     def cut(self) -> None:

@@ -41,9 +41,11 @@ async def test_a_pulse_without_a_car_moves_nobody() -> None:
 
 async def test_a_pulled_cable_cuts_what_there_is_and_carries_nothing_until_it_is_back() -> None:
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await reader.readline():
-            writer.write(line)
-        writer.close()
+        try:
+            while line := await end_of(reader):
+                writer.write(line)
+        finally:
+            writer.close()
 
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
     async with server:

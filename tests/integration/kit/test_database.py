@@ -247,13 +247,15 @@ async def test_a_pool_that_is_used_up_says_so(
 async def test_server_that_is_starting_up_is_away_and_no_defect(clock: ManualClock) -> None:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # What asks for TLS first, or for a session: the answers of PostgreSQL's own protocol.
-        length = int.from_bytes(await reader.readexactly(4))
-        if await reader.readexactly(length - 4) == TLS_WANTED:
-            writer.write(b"N")
+        try:
             length = int.from_bytes(await reader.readexactly(4))
-            await reader.readexactly(length - 4)
-        writer.write(b"E" + (len(STARTING_UP) + 4).to_bytes(4) + STARTING_UP)
-        writer.close()
+            if await reader.readexactly(length - 4) == TLS_WANTED:
+                writer.write(b"N")
+                length = int.from_bytes(await reader.readexactly(4))
+                await reader.readexactly(length - 4)
+            writer.write(b"E" + (len(STARTING_UP) + 4).to_bytes(4) + STARTING_UP)
+        finally:
+            writer.close()
 
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
