@@ -12,7 +12,7 @@ from typing import Final
 from gate_bridge.drivers.device_options import DeviceOptions
 from gate_bridge.drivers.device_pictures import PICTURES_MAX, base64_picture, picture
 from gate_bridge.drivers.device_times import epoch_time, written_time
-from gate_bridge.drivers.headings import heading_words
+from gate_bridge.drivers.headings import check_camera, heading_words
 from gate_bridge.drivers.json_body import JsonPart, decode_json
 from gate_bridge.drivers.multipart import Part, read_parts
 from gate_bridge.drivers.plain_reply import PlainReply
@@ -32,7 +32,7 @@ from parking.kit.errors import InvalidInputError
 
 CONFIDENCE_FULL: Final = 1.0
 PERCENT: Final = 100.0
-_OPTIONS: Final = ("assumed_confidence", "confidence_full", "headings", "region_of_interest")
+_OPTIONS: Final = ("confidence_full", "region_of_interest")
 _REGIONS_MAX: Final = 16
 _PLATE_NAMES: Final = ("plateUTF8", "plateUnicode", "plateText", "plateASCII")
 _STATES: Final = {
@@ -70,12 +70,9 @@ class AxisDriver(PlainReply):
         Raises:
             InvalidInputError: naming the option.
         """
-        options = DeviceOptions(settings.options)
-        options.only(*_OPTIONS)
-        options.assumed_confidence()
+        options = check_camera(settings, *_OPTIONS)
         options.number("confidence_full", 1, PERCENT)
         options.number("region_of_interest", 0, _REGIONS_MAX)
-        heading_words(options)
 
     def signals(self, message: DeviceMessage, settings: DeviceSettings) -> Sequence[DeviceSignal]:
         """Return what the message says."""

@@ -23,7 +23,7 @@ from gate_bridge.drivers.dahua_events import (
 from gate_bridge.drivers.device_options import DeviceOptions
 from gate_bridge.drivers.device_pictures import PICTURES_MAX, base64_picture, picture
 from gate_bridge.drivers.device_times import written_time
-from gate_bridge.drivers.headings import heading_words
+from gate_bridge.drivers.headings import check_camera, heading_words
 from gate_bridge.drivers.json_body import JsonPart, decode_json
 from gate_bridge.drivers.multipart import Part, read_parts
 from gate_bridge.drivers.plate_text import plate_text
@@ -43,7 +43,7 @@ from parking.kit.errors import InvalidInputError
 
 PERCENT: Final = 100.0
 READ_ID_CHARACTERS: Final = 32
-_OPTIONS: Final = ("assumed_confidence", "confidence_full", "headings", "lane")
+_OPTIONS: Final = ("confidence_full", "lane")
 _LANES_MAX: Final = 99
 _PICTURES: Final = (("NormalPic", False), ("VehiclePic", False), ("CutoutPic", True))
 _LIFE: Final = ("Active", "DeviceName", "DeviceModel", "DeviceType")
@@ -62,12 +62,9 @@ class DahuaDriver:
         Raises:
             InvalidInputError: naming the option.
         """
-        options = DeviceOptions(settings.options)
-        options.only(*_OPTIONS)
-        options.assumed_confidence()
+        options = check_camera(settings, *_OPTIONS)
         options.number("confidence_full", 1, CONFIDENCE_FULL)
         options.number("lane", 0, _LANES_MAX)
-        heading_words(options)
 
     def signals(self, message: DeviceMessage, settings: DeviceSettings) -> Sequence[DeviceSignal]:
         """Return what the message says."""

@@ -3,7 +3,7 @@
 from typing import Final
 
 from gate_bridge.drivers.device_options import DeviceOptions
-from gate_bridge.drivers.port import Heading
+from gate_bridge.drivers.port import DeviceSettings, Heading
 from parking.kit.errors import InvalidInputError
 
 FULL_TURN: Final = 360.0
@@ -11,6 +11,35 @@ TOLERANCE_DEGREES: Final = 60.0
 WORDS_MAX: Final = 32
 # An installer's choice of a heading in place of a maker's word.
 DEGREE_OPTIONS: Final = ("towards_degrees", "tolerance_degrees")
+WORD_OPTIONS: Final = ("assumed_confidence", "headings")
+
+
+def check_camera(settings: DeviceSettings, *more: str) -> DeviceOptions:
+    """Return a camera's options; those that cameras have in common were looked through.
+
+    Args:
+        settings: Of the camera.
+        more: The names of its maker's own options, which are still to be looked through.
+
+    Raises:
+        InvalidInputError: naming the option.
+    """
+    options = DeviceOptions(settings.options)
+    options.only(*WORD_OPTIONS, *more)
+    options.assumed_confidence()
+    heading_words(options)
+    return options
+
+
+def check_degrees(settings: DeviceSettings) -> None:
+    """Look through the options of a camera that writes angles, and has no others.
+
+    Raises:
+        InvalidInputError: naming the option.
+    """
+    options = DeviceOptions(settings.options)
+    options.only(*DEGREE_OPTIONS)
+    heading_of_degrees(0, options)
 
 
 def heading_of_degrees(degrees: float | None, options: DeviceOptions) -> Heading:

@@ -11,7 +11,7 @@ from typing import Final, cast
 from gate_bridge.drivers.device_options import DeviceOptions
 from gate_bridge.drivers.device_pictures import PICTURES_MAX, picture
 from gate_bridge.drivers.device_times import written_time
-from gate_bridge.drivers.headings import heading_words
+from gate_bridge.drivers.headings import check_camera, heading_words
 from gate_bridge.drivers.json_body import decode_json
 from gate_bridge.drivers.multipart import Part, read_parts
 from gate_bridge.drivers.plain_reply import PlainReply
@@ -36,7 +36,7 @@ from parking.kit.errors import InvalidInputError
 
 CONFIDENCE_FULL: Final = 100.0
 _ALERT: Final = "EventNotificationAlert"
-_OPTIONS: Final = ("assumed_confidence", "channel", "contacts", "headings", "line")
+_OPTIONS: Final = ("channel", "contacts", "line")
 # "Forward" is a car whose front the camera sees; with `carDirectionType`, 0 drives down in the
 # picture and 1 up.
 _HEADINGS: Final = {"forward": Heading.TOWARDS, "reverse": Heading.AWAY}
@@ -59,13 +59,10 @@ class HikvisionDriver(PlainReply):
         Raises:
             InvalidInputError: naming the option.
         """
-        options = DeviceOptions(settings.options)
-        options.only(*_OPTIONS)
-        options.assumed_confidence()
+        options = check_camera(settings, *_OPTIONS)
         options.choice("contacts", ("", "io"), "")
         for name in ("line", "channel"):
             options.number(name, 0, 999)
-        heading_words(options)
 
     def signals(self, message: DeviceMessage, settings: DeviceSettings) -> Sequence[DeviceSignal]:
         """Return what the message says."""

@@ -10,7 +10,7 @@ from typing import Final, cast
 from gate_bridge.drivers.device_options import DeviceOptions
 from gate_bridge.drivers.device_pictures import base64_picture
 from gate_bridge.drivers.device_times import written_time
-from gate_bridge.drivers.headings import heading_words
+from gate_bridge.drivers.headings import check_camera, heading_words
 from gate_bridge.drivers.json_body import JsonPart
 from gate_bridge.drivers.json_parts import read_webhook
 from gate_bridge.drivers.plain_reply import PlainReply
@@ -26,7 +26,6 @@ from gate_bridge.drivers.port import (
 )
 
 CONFIDENCE_FULL: Final = 100.0
-_OPTIONS: Final = ("assumed_confidence", "headings")
 _HEADINGS: Final = {
     "in": Heading.TOWARDS,
     "approach": Heading.TOWARDS,
@@ -48,10 +47,7 @@ class MilesightDriver(PlainReply):
         Raises:
             InvalidInputError: naming the option.
         """
-        options = DeviceOptions(settings.options)
-        options.only(*_OPTIONS)
-        options.assumed_confidence()
-        heading_words(options)
+        check_camera(settings)
 
     def signals(self, message: DeviceMessage, settings: DeviceSettings) -> Sequence[DeviceSignal]:
         """Return what the message says."""

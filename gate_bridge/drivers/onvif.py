@@ -9,7 +9,7 @@ from typing import Final
 
 from gate_bridge.drivers.device_options import DeviceOptions
 from gate_bridge.drivers.device_times import written_time
-from gate_bridge.drivers.headings import heading_words
+from gate_bridge.drivers.headings import check_camera, heading_words
 from gate_bridge.drivers.json_body import JsonPart
 from gate_bridge.drivers.plain_reply import PlainReply
 from gate_bridge.drivers.plate_text import plate_text
@@ -30,15 +30,7 @@ from parking.kit.errors import InvalidInputError
 NOTIFICATIONS_MAX: Final = 64
 CONFIDENCE_FULL: Final = 100.0
 INPUTS_MAX: Final = 32
-_OPTIONS: Final = (
-    "assumed_confidence",
-    "confidence_full",
-    "confidence_item",
-    "headings",
-    "inputs",
-    "plate_item",
-    "pull",
-)
+_OPTIONS: Final = ("confidence_full", "confidence_item", "inputs", "plate_item", "pull")
 _PLATE_ITEMS: Final = ("PlateNumber", "LicensePlate", "Plate")
 _CONFIDENCE_ITEMS: Final = ("Likelihood", "Confidence", "PlateConfidence")
 _DIRECTION_ITEMS: Final = ("VehicleDirection", "Direction")
@@ -64,11 +56,8 @@ class OnvifDriver(PlainReply):
         Raises:
             InvalidInputError: naming the option.
         """
-        options = DeviceOptions(settings.options)
-        options.only(*_OPTIONS)
+        options = check_camera(settings, *_OPTIONS)
         _scale(options)
-        heading_words(options)
-        options.assumed_confidence()
         options.text("plate_item")
         options.text("confidence_item")
         _inputs(options)

@@ -9,7 +9,7 @@ from typing import Final
 
 from gate_bridge.drivers.device_options import DeviceOptions
 from gate_bridge.drivers.device_times import written_time
-from gate_bridge.drivers.headings import DEGREE_OPTIONS, heading_of_degrees
+from gate_bridge.drivers.headings import check_degrees, heading_of_degrees
 from gate_bridge.drivers.json_body import JsonPart
 from gate_bridge.drivers.json_parts import read_webhook
 from gate_bridge.drivers.plain_reply import PlainReply
@@ -37,9 +37,7 @@ class PlateRecognizerDriver(PlainReply):
         Raises:
             InvalidInputError: naming the option.
         """
-        options = DeviceOptions(settings.options)
-        options.only(*DEGREE_OPTIONS)
-        heading_of_degrees(0, options)
+        check_degrees(settings)
 
     def signals(self, message: DeviceMessage, settings: DeviceSettings) -> Sequence[DeviceSignal]:
         """Return what the message says."""

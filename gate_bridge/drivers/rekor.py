@@ -10,7 +10,7 @@ from typing import Final
 from gate_bridge.drivers.device_options import DeviceOptions
 from gate_bridge.drivers.device_pictures import base64_picture
 from gate_bridge.drivers.device_times import epoch_time
-from gate_bridge.drivers.headings import DEGREE_OPTIONS, heading_of_degrees
+from gate_bridge.drivers.headings import check_degrees, heading_of_degrees
 from gate_bridge.drivers.json_body import JsonPart
 from gate_bridge.drivers.json_parts import read_webhook
 from gate_bridge.drivers.plain_reply import PlainReply
@@ -42,9 +42,7 @@ class RekorDriver(PlainReply):
         Raises:
             InvalidInputError: naming the option.
         """
-        options = DeviceOptions(settings.options)
-        options.only(*DEGREE_OPTIONS)
-        heading_of_degrees(0, options)
+        check_degrees(settings)
 
     def signals(self, message: DeviceMessage, settings: DeviceSettings) -> Sequence[DeviceSignal]:
         """Return what the message says."""
