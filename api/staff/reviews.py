@@ -1,6 +1,6 @@
 """The reviews of what lanes were not sure of: their list, their pictures, and what staff decide."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import strawberry
@@ -26,6 +26,7 @@ from api.types.page import PageInfo, require_page_size
 from parking.flows.reviews import review_decision, review_view
 from parking.flows.reviews.review_decision import Verdict
 from parking.kit.errors import InvalidInputError
+from parking.reviews.models import ReviewActionKind
 from parking.reviews.repository import ReviewFilter
 
 _CURSOR = "MisreadReviewCursor"
@@ -73,27 +74,29 @@ async def correct_reviewed_plate(
 @refusable
 async def confirm_review(info: Info, given: Annotated[ConfirmReviewInput, Given]) -> ReviewClosed:
     """Say that the lane was right."""
-    staff = info.context.staff()
-    review = await review_decision.confirm(
-        info.context.parking,
-        staff.operator_id,
-        _review_id(given.review_id),
-        by=staff.recorded_name,
-        note=given.note,
-    )
-    return ReviewClosed.of(Verdict(review))
+    return await _close(info, given.review_id, ReviewActionKind.CONFIRMED, given.note)
 
 
 @refusable
 async def dismiss_review(info: Info, given: Annotated[DismissReviewInput, Given]) -> ReviewClosed:
     """Say that nothing can be told."""
+    return await _close(info, given.review_id, ReviewActionKind.DISMISSED, given.reason)
+
+
+async def _close(
+    info: Info,
+    review_id: strawberry.ID,
+    kind: Literal[ReviewActionKind.CONFIRMED, ReviewActionKind.DISMISSED],
+    note: str | None,
+) -> ReviewClosed:
     staff = info.context.staff()
-    review = await review_decision.dismiss(
+    review = await review_decision.close(
         info.context.parking,
         staff.operator_id,
-        _review_id(given.review_id),
+        _review_id(review_id),
+        kind,
         by=staff.recorded_name,
-        reason=given.reason,
+        note=note,
     )
     return ReviewClosed.of(Verdict(review))
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
@@ -22,13 +21,6 @@ class ReviewFilter:
 
     place_id: UUID | None = None
     lane_id: UUID | None = None
-
-
-async def insert_once(unit: UnitOfWork, review: MisreadReview) -> bool:
-    """Insert a review unless its id exists; returns whether it was new."""
-    values = {name: getattr(review, name) for name in MisreadReview.model_fields}
-    statement = insert(MisreadReview).values(values).on_conflict_do_nothing()
-    return (await unit.run(statement)).rowcount == 1
 
 
 async def find_review(unit: UnitOfWork, operator_id: UUID, review_id: UUID) -> MisreadReview | None:

@@ -73,7 +73,7 @@ async def add(unit: UnitOfWork, new: NewReview) -> UUID:
         occurred_at=new.occurred_at,
         opened_at=unit.now(),
     )
-    await repository.insert_once(unit, review)
+    await unit.insert_once(MisreadReview, review.model_dump())
     return review_id
 
 

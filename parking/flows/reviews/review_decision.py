@@ -6,7 +6,7 @@ waits at an exit under a plate that nobody has is decided on anew, with the plat
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from parking.events import outbox
@@ -62,23 +62,24 @@ async def claim(
         return await reviews.claim(unit, operator_id, review_id, by)
 
 
-async def confirm(
-    context: ParkingContext, operator_id: UUID, review_id: UUID, *, by: str, note: str | None
+async def close(
+    context: ParkingContext,
+    operator_id: UUID,
+    review_id: UUID,
+    kind: Literal[ReviewActionKind.CONFIRMED, ReviewActionKind.DISMISSED],
+    *,
+    by: str,
+    note: str | None,
 ) -> MisreadReview:
-    """Say that the lane was right; raises as `reviews.take`."""
+    """Close a review that nothing follows from: the lane was right, or nothing can be told.
+
+    Raises:
+        InvalidInputError: nothing can be told, and the note does not say why.
+        ReviewUnknownError, ReviewClosedError, ReviewClaimedError: as `reviews.take`.
+    """
     async with context.database.begin() as unit:
         review = await reviews.take(unit, operator_id, review_id, by)
-        reviews.close(unit, review, ReviewActionKind.CONFIRMED, by, note=note)
-        return review
-
-
-async def dismiss(
-    context: ParkingContext, operator_id: UUID, review_id: UUID, *, by: str, reason: str
-) -> MisreadReview:
-    """Say that nothing can be told, and why; raises as `reviews.take`."""
-    async with context.database.begin() as unit:
-        review = await reviews.take(unit, operator_id, review_id, by)
-        reviews.close(unit, review, ReviewActionKind.DISMISSED, by, note=reason)
+        reviews.close(unit, review, kind, by, note=note)
         return review
 
 
