@@ -69,6 +69,9 @@ async def let_out(
 
 async def _open(unit: UnitOfWork, presentation: Presentation, reason: str, by: str) -> ExitOverride:
     session, bill_id = await _stay(unit, presentation)
+    if session is None:
+        # A stay that has come to another exit since is not this car's: it would keep the gate shut.
+        presentation.session_id = None
     override = ExitOverride(
         operator_id=presentation.operator_id,
         id=presentation.id,

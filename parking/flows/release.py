@@ -22,13 +22,13 @@ async def release(
 
 
 async def has_moved_on(unit: UnitOfWork, presentation: Presentation) -> bool:
-    """Return whether the stay that this lane was opened for has come to another exit since.
+    """Return whether the car that this lane was opened for has driven back or elsewhere since.
 
     Whatever stands here then is another car, or none: one stay opens one exit.
     """
     if presentation.session_id is None:
         return False
     session = await sessions.find_session(unit, presentation.operator_id, presentation.session_id)
-    if session is None or session.exit_presentation_id is None:
+    if session is None:
         return False
     return presentation.id not in {session.entry_presentation_id, session.exit_presentation_id}

@@ -310,7 +310,10 @@ def refunds_within_captures(rows: Rows, books: Mapping[str, Books]) -> Iterator[
 
 
 def one_command_per_exit(rows: Rows) -> Iterator[Broken]:
-    """8: and none when the car is known to be gone: its lane may tell of it later."""
+    """8: and none when the car is known to be gone, or its stay to be over.
+
+    Its own lane may tell of the one later; another lane, an entry or a correction of the other.
+    """
     standing = [row for row in rows.commands if row["state"] != "rejected"]
     counts = Counter(row["presentation_id"] for row in standing)
     for presentation_id, count in counts.items():
@@ -321,7 +324,8 @@ def one_command_per_exit(rows: Rows) -> Iterator[Broken]:
         if known_at is not None and row["issued_at"] > known_at + LOCK_WAIT:
             yield Broken(8, f"order {row['id']} came when the car was gone")
         was_elsewhere = row["exit_presentation_id"] != row["presentation_id"]
-        is_over = row["left_at"] is not None and row["issued_at"] > row["left_at"]
+        over_at = row["over_known_at"]
+        is_over = over_at is not None and row["issued_at"] > over_at + LOCK_WAIT
         if row["direction"] == EXIT and was_elsewhere and is_over:
             yield Broken(8, f"order {row['id']} is for a stay that was over")
 

@@ -13,7 +13,12 @@ from parking.payments import balances
 Row = Mapping[str, Any]
 
 _COMMANDS: Final = """
-SELECT c.*, l.direction, s.left_at, s.exit_presentation_id,
+SELECT c.*, l.direction, s.exit_presentation_id,
+    coalesce((
+        SELECT min(o.occurred_at) FROM outbox o
+        WHERE o.owner_id = s.operator_id AND o.subject_id = s.id
+        AND o.type IN ('SessionEnded', 'SessionCancelled')
+    ), s.left_at) AS over_known_at,
     coalesce((
         SELECT min(e.received_at) FROM lane_events e
         WHERE e.operator_id = p.operator_id AND e.presentation_id = p.id
@@ -33,8 +38,8 @@ class Rows:
 
     Attributes:
         commands: Orders to open, each with its lane's direction, and with when we heard that the
-            car was gone (`clear_known_at`), when the stay was over (`left_at`) and where
-            (`exit_presentation_id`).
+            car was gone (`clear_known_at`) and that the stay was over (`over_known_at`), and with
+            where it left (`exit_presentation_id`).
         stays: With their circumstances.
         coupons: Validations that were kept.
         credit: Each driver's account at each operator.
