@@ -199,6 +199,7 @@ class LaneEventRow(Row, table=True):
     __tablename__ = "lane_events"
     __table_args__ = (
         Index("ix_lane_events_lane", "operator_id", "lane_id", "seq"),
+        Index("ix_lane_events_presentation", "operator_id", "presentation_id", "seq"),
         PARTITIONED,
     )
 

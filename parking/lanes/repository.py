@@ -25,8 +25,6 @@ from parking.lanes.models import (
 )
 
 CAMERA_READS_MAX = 20
-# One car causes a handful of events; its own are among the lane's last ones.
-RECENT_EVENTS_MAX = 50
 # An operator's lanes have a car each; more are from lanes that lost their connection.
 STANDING_MAX = 500
 OVERRIDES_MAX = 100
@@ -80,19 +78,13 @@ _CLEAR_EARLIER = (
     .where(col(Presentation.id) != bindparam("but_id"), col(Presentation.cleared_at).is_(None))
     .values(cleared_at=bindparam("at", type_=Timestamp), state=PresentationState.CLEARED)
 )
-_RECENT = (
-    select(LaneEventRow.presentation_id, LaneEventRow.kind)
-    .where(col(LaneEventRow.operator_id) == bindparam("operator_id"))
-    .where(col(LaneEventRow.lane_id) == bindparam("lane_id"))
-    .order_by(col(LaneEventRow.seq).desc())
-    .limit(RECENT_EVENTS_MAX)
-    .subquery()
-)
 _HAS_EVENT = select(
     exists(
-        select(_RECENT.c.kind)
-        .where(_RECENT.c.presentation_id == bindparam("presentation_id"))
-        .where(_RECENT.c.kind == any_(bindparam("kinds", type_=ARRAY(String))))
+        select(LaneEventRow.id)
+        .where(col(LaneEventRow.operator_id) == bindparam("operator_id"))
+        .where(col(LaneEventRow.presentation_id) == bindparam("presentation_id"))
+        .where(col(LaneEventRow.lane_id) == bindparam("lane_id"))
+        .where(col(LaneEventRow.kind) == any_(bindparam("kinds", type_=ARRAY(String))))
     )
 )
 
@@ -222,7 +214,7 @@ async def find_camera_reads(
 
 
 async def has_event(unit: UnitOfWork, presentation: Presentation, kinds: Collection[str]) -> bool:
-    """Return whether the lane reported one of `kinds` for the car lately."""
+    """Return whether the lane reported one of `kinds` for the car, however long ago."""
     values = {
         "operator_id": presentation.operator_id,
         "lane_id": presentation.lane_id,
