@@ -5,7 +5,7 @@ import json
 import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import typer
 from rich.console import Console
@@ -20,14 +20,11 @@ from sesame.bench.machine import use_cores
 from sesame.bench.money.charge_path import measure_charge, print_charge_path
 from sesame.bench.money.money_bench import EXITS, SEED, MoneyPlan, measure_money, print_money_report
 from sesame.bench.registry import BENCHES, CHARGE, EXIT, GATES, MONEY, TARIFF
-from sesame.bench.standing import STAYS_MAX
 from sesame.bench.tariff_bench import TariffPlan, measure_tariff, print_tariff_report
+from sesame.commands import bench_options as option
 from sesame.commands.migrate import migrate
 
-RATE_PER_S_MAX: Final = 200.0
-EXITS_MAX: Final = 5000
 GATES_COUNT: Final = 3000
-GATES_MAX: Final = 10_000
 CARS_PER_S: Final = 50.0
 CARS: Final = 1000
 OPEN_STAYS: Final = 1_000_000
@@ -47,56 +44,21 @@ class _Report(Protocol):
 
 
 def bench_command(  # noqa: PLR0913 - one for each option
-    name: Annotated[str | None, typer.Argument(help="What to measure; see --list.")] = None,
+    name: option.Name = None,
     *,
-    list_benches: Annotated[bool, typer.Option("--list", help="Say what can be measured.")] = False,
-    rate: Annotated[
-        list[float] | None,
-        typer.Option(
-            min=0.1,
-            max=RATE_PER_S_MAX,
-            help="Exits a second; may be repeated. gates: cars a second.",
-        ),
-    ] = None,
-    exits: Annotated[
-        int | None, typer.Option(min=1, max=EXITS_MAX, help="Cars at each rate, or in all.")
-    ] = None,
-    recognizers: Annotated[
-        int, typer.Option(min=1, max=16, help="Recognition workers; `sesame up` starts one.")
-    ] = 1,
-    cores: Annotated[
-        int | None, typer.Option(min=1, help="Confine everything to this many cores.")
-    ] = None,
-    folder: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True, file_okay=False, help="Where the temporary data goes: on a real disk."
-        ),
-    ] = None,
-    tables: Annotated[
-        Path | None,
-        typer.Option(help="tariff: a JSON file with the rate tables to quote from."),
-    ] = None,
-    open_stays: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=STAYS_MAX,
-            help="tariff: how many open stays to fill a database with; 0: none.",
-        ),
-    ] = OPEN_STAYS,
-    provider: Annotated[
-        list[str] | None,
-        typer.Option(help="money: whose stand-in; may be repeated. All by default."),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="money: the same seed is the same plan.")] = SEED,
-    gates: Annotated[
-        int, typer.Option(min=2, max=GATES_MAX, help="gates: how many, on one bridge.")
-    ] = GATES_COUNT,
-    tls: Annotated[
-        bool, typer.Option("--tls/--plain", help="gates: with certificates, or with tokens.")
-    ] = True,
-    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    list_benches: option.List = False,
+    rate: option.Rate = None,
+    exits: option.Exits = None,
+    recognizers: option.Recognizers = 1,
+    cores: option.Cores = None,
+    folder: option.Folder = None,
+    tables: option.Tables = None,
+    open_stays: option.OpenStays = OPEN_STAYS,
+    provider: option.Provider = None,
+    seed: option.Seed = SEED,
+    gates: option.Gates = GATES_COUNT,
+    tls: option.Tls = True,
+    json_output: option.Json = False,
 ) -> None:
     """Measure a path with real servers and processes; exit code 1 if anything came out wrong."""
     if list_benches or name is None:

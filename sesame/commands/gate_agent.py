@@ -3,8 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Annotated, Final
-from uuid import UUID
+from typing import Final
 
 import typer
 
@@ -15,16 +14,12 @@ from gate_bridge.agent.reports import Report, Reporter
 from gate_bridge.agent.runner import Play, Tally, run_play
 from parking.kit.clock import SystemClock
 from parking.kit.errors import InvalidInputError, ParkingError
+from sesame.commands import gate_agent_options as option
 from sesame.commands.ending import failure, stop_on_signals
 from sesame.commands.gate_agent_enrol import enrol_command
 from sesame.commands.gate_site import check_site_file, serve_site
 
 TOKEN_BYTES_MAX: Final = 4096
-
-PhotoOption = Annotated[
-    list[Path] | None, typer.Option("--photo", help="A picture of the car; may be repeated.")
-]
-
 
 gate_agent_app = typer.Typer(add_completion=False)
 gate_agent_app.command("enrol")(enrol_command)
@@ -34,51 +29,25 @@ gate_agent_app.command("enrol")(enrol_command)
 def gate_agent_command(  # noqa: PLR0913 - one parameter for each option of the command
     context: typer.Context,
     *,
-    url: Annotated[
-        str | None, typer.Option(help="The bridge: wss://host:port, or ws:// on loopback.")
-    ] = None,
-    lane: Annotated[UUID | None, typer.Option(help="The lane's id.")] = None,
-    token_file: Annotated[
-        Path | None, typer.Option(help="File that holds the lane's device token.")
-    ] = None,
-    certificate: Annotated[
-        Path | None, typer.Option(help="The lane's certificate and key, as `enrol` wrote them.")
-    ] = None,
-    journal: Annotated[
-        Path | None, typer.Option(help="SQLite file of this lane; created if missing.")
-    ] = None,
-    photos: Annotated[
-        Path | None, typer.Option(help="Folder of pictures: frames of one car, by name.")
-    ] = None,
-    photo: PhotoOption = None,
-    car_per_photo: Annotated[
-        bool, typer.Option("--car-per-photo", help="Every picture is a car of its own.")
-    ] = False,
-    video: Annotated[Path | None, typer.Option(help="Video, sampled at 5 frames a second.")] = None,
-    seconds_per_car: Annotated[
-        float | None, typer.Option(min=1, help="Cut the video into cars of this length.")
-    ] = None,
-    wait_s: Annotated[
-        float, typer.Option(min=1, help="How long a car waits before it backs out.")
-    ] = 30.0,
-    once: Annotated[bool, typer.Option("--once", help="End after the last car.")] = False,
-    control: Annotated[
-        Path | None, typer.Option(help="Take JSON lines from this socket, or `-` for stdin.")
-    ] = None,
-    tls_ca: Annotated[Path | None, typer.Option(help="CA of the bridge's certificate.")] = None,
-    plain_allowed: Annotated[
-        bool, typer.Option("--plain-allowed", help="Permit ws:// beyond loopback.")
-    ] = False,
-    reconnect_s_max: Annotated[
-        float, typer.Option(min=0.1, help="Longest pause between two tries to connect.")
-    ] = LONGEST_S,
-    site: Annotated[
-        Path | None, typer.Option(help="Serve real lanes, as this file describes them.")
-    ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="With --site: only say what the file sets up.")
-    ] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Report in lines of JSON.")] = False,
+    url: option.Url = None,
+    lane: option.Lane = None,
+    token_file: option.TokenFile = None,
+    certificate: option.Certificate = None,
+    journal: option.Journal = None,
+    photos: option.Photos = None,
+    photo: option.Photo = None,
+    car_per_photo: option.CarPerPhoto = False,
+    video: option.Video = None,
+    seconds_per_car: option.SecondsPerCar = None,
+    wait_s: option.WaitSeconds = 30.0,
+    once: option.Once = False,
+    control: option.Control = None,
+    tls_ca: option.TlsCa = None,
+    plain_allowed: option.PlainAllowed = False,
+    reconnect_s_max: option.ReconnectSecondsMax = LONGEST_S,
+    site: option.Site = None,
+    check: option.Check = False,
+    json_output: option.Json = False,
 ) -> None:
     """Serve the lanes of a site, or play one lane: a simulated barrier that shows your pictures.
 

@@ -1,6 +1,7 @@
 """WeChat Pay on the payer's own phone: codes for openids, orders, and what WeChat pays of them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -26,6 +27,7 @@ from tests.contract.wechat_stage import SUB_MERCHANT, WechatStage
 from tests.contract.wechat_wire import AT, MERCHANT, NOW_S, NUMBER, PRICE, Keys
 from tests.factories.stand_ins import ACCOUNT_SECRET, PAGE_HOST
 
+PREPARED = "wx201410272009395522657a690389285100"
 AGENT = "Mozilla/5.0 (Linux; Android 14) MicroMessenger/8.0.50"
 BACK, STATE = f"https://{PAGE_HOST}/pay/abc", "7d0e6c21"
 SHEET = "/wechat/sheet"
@@ -161,14 +163,33 @@ class TestPayer:
         )
 
 
+def prepared(seen: Seen) -> tuple[int, object]:
+    if seen.target.endswith("/h5"):
+        return 200, {"h5_url": "https://wx.tenpay.com/cgi-bin/x?prepay_id=wx1&package=2"}
+    return 200, {"prepay_id": PREPARED}
+
+
+def assert_signed_by_the_merchant(handover: Mapping[str, str], keys: Keys) -> None:
+    # As openssl sees it: four lines, under the merchant's key.
+    said = dict(handover)
+    signature = said.pop("paySign")
+    package = f"prepay_id={PREPARED}"
+    assert said == {
+        "appId": "wx1",
+        "timeStamp": str(NOW_S),
+        "nonceStr": said["nonceStr"],
+        "package": package,
+        "signType": "RSA",
+    }
+    text = f"wx1\n{NOW_S}\n{said['nonceStr']}\n{package}\n".encode()
+    assert len(said["nonceStr"]) == 32
+    assert keys.ours.has_signed(text, signature, keys.folder)
+    assert not keys.ours.has_signed(text[:-1], signature, keys.folder)
+
+
 class TestRequest:
     async def test_says_what_the_documentation_asks_for(self, wechat_keys: Keys) -> None:
-        def answer(seen: Seen) -> tuple[int, object]:
-            if seen.target.endswith("/h5"):
-                return 200, {"h5_url": "https://wx.tenpay.com/cgi-bin/x?prepay_id=wx1&package=2"}
-            return 200, {"prepay_id": "wx201410272009395522657a690389285100"}
-
-        recorder = Recorder(wechat_keys.theirs, NOW_S, answer=answer)
+        recorder = Recorder(wechat_keys.theirs, NOW_S, answer=prepared)
         order = CheckoutOrder(
             number=NUMBER, amount=PRICE, description="Riverside", return_url=BACK, sent_at=AT
         )
@@ -223,21 +244,7 @@ class TestRequest:
         )
         assert phone.url_until == AT + timedelta(minutes=4, seconds=30)
 
-        # As openssl sees it: four lines, under the merchant's key.
-        said = dict(page.handover or {})
-        signature = said.pop("paySign")
-        package = "prepay_id=wx201410272009395522657a690389285100"
-        assert said == {
-            "appId": "wx1",
-            "timeStamp": str(NOW_S),
-            "nonceStr": said["nonceStr"],
-            "package": package,
-            "signType": "RSA",
-        }
-        text = f"wx1\n{NOW_S}\n{said['nonceStr']}\n{package}\n".encode()
-        assert len(said["nonceStr"]) == 32
-        assert wechat_keys.ours.has_signed(text, signature, wechat_keys.folder)
-        assert not wechat_keys.ours.has_signed(text[:-1], signature, wechat_keys.folder)
+        assert_signed_by_the_merchant(page.handover or {}, wechat_keys)
 
     async def test_needs_to_know_the_payer(self, wechat_stage: WechatStage) -> None:
         order = checkout_order(wechat_stage)

@@ -223,9 +223,21 @@ def hostile(town: Town) -> dict[str, tuple[bytes, dict[str, str]]]:
     genuine = Letter(town.number)
     body = genuine.body()
     headers = genuine.signed(body, town.now_s)
-    twice = json.loads(body)
-    twice["resource"]["ciphertext"] = json.loads(genuine.body())["resource"]["ciphertext"]
-    letters: dict[str, Letter] = {
+    written = {name: (letter, letter.body()) for name, letter in false_letters(town).items()}
+    made = {
+        name: (content, letter.signed(content, town.now_s))
+        for name, (letter, content) in written.items()
+    }
+    nonsense = {
+        name: (content, WECHAT.headers(town.now_s, content))
+        for name, content in signed_nonsense(body).items()
+    }
+    return made | tampered(town, body, headers) | nonsense
+
+
+def false_letters(town: Town) -> dict[str, Letter]:
+    """Return notices that say something untrue, or are not of whom they should be."""
+    return {
         "forged": Letter(town.number, key=STRANGER),
         "a probe": Letter(town.number, prefix=PROBE_PREFIX),
         "an unknown key": Letter(town.number, key=UNKNOWN),
@@ -245,13 +257,18 @@ def hostile(town: Town) -> dict[str, tuple[bytes, dict[str, str]]]:
         "a refund that is a payment": Letter(town.number, event="REFUND.SUCCESS"),
         "a parking that is a payment": Letter(town.number, event="VEHICLE.ENTRANCE_STATE_CHANGE"),
     }
-    made = {
-        name: (content, letter.signed(content, town.now_s))
-        for name, letter in letters.items()
-        for content in [letter.body()]
-    }
-    raw = {
-        "unsigned": (body, dict[str, str]()),
+
+
+def tampered(
+    town: Town, body: bytes, headers: dict[str, str]
+) -> dict[str, tuple[bytes, dict[str, str]]]:
+    """Return a genuine notice with something changed, in it or around it."""
+    twice = json.loads(body)
+    twice["resource"]["ciphertext"] = json.loads(Letter(town.number).body())["resource"][
+        "ciphertext"
+    ]
+    return {
+        "unsigned": (body, {}),
         "spoiled": (body, spoiled(headers)),
         "no nonce": (body, {**headers, "Wechatpay-Nonce": ""}),
         "another nonce": (body, {**headers, "Wechatpay-Nonce": "0" * 32}),
@@ -264,20 +281,18 @@ def hostile(town: Town) -> dict[str, tuple[bytes, dict[str, str]]]:
         "another ciphertext": (json.dumps(twice).encode(), headers),
         "nothing": (b"", headers),
     }
-    signed = {
+
+
+def signed_nonsense(body: bytes) -> dict[str, bytes]:
+    """Return what is no notice, although who signs it holds the right key."""
+    sealed = json.loads(body)["resource"]["ciphertext"].encode()
+    return {
         "signed nothing": b"",
         "signed no JSON": b"\xff\xfe",
         "signed a list": b"[]",
         "signed depth": b"[" * 30_000,
         "signed an empty resource": b'{"id":"1","create_time":"2026-11-27T16:00:01+08:00",'
         b'"event_type":"TRANSACTION.SUCCESS","resource":{}}',
-        "signed short ciphertext": body.replace(
-            json.loads(body)["resource"]["ciphertext"].encode(), b"AAAA"
-        ),
-        "signed long ciphertext": body.replace(
-            json.loads(body)["resource"]["ciphertext"].encode(), b"A" * 60_000
-        ),
+        "signed short ciphertext": body.replace(sealed, b"AAAA"),
+        "signed long ciphertext": body.replace(sealed, b"A" * 60_000),
     }
-    for name, content in signed.items():
-        raw[name] = (content, WECHAT.headers(town.now_s, content))
-    return made | raw
