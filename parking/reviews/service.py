@@ -90,10 +90,19 @@ async def claim(unit: UnitOfWork, operator_id: UUID, review_id: UUID, by: str) -
         ReviewClosedError: it is closed.
         ReviewClaimedError: somebody else has it.
     """
+    review = await hold(unit, operator_id, review_id, by)
+    _note(unit, review, ReviewActionKind.CLAIMED, by)
+    return review
+
+
+async def hold(unit: UnitOfWork, operator_id: UUID, review_id: UUID, by: str) -> MisreadReview:
+    """Keep others from an open review while something of `by` is under way; raises as `claim`.
+
+    It is a claim that nobody asked for, so that it does not stand among what they did.
+    """
     review = await take(unit, operator_id, review_id, by)
     review.claimed_by = by
     review.claimed_until = unit.now() + CLAIM_FOR
-    _note(unit, review, ReviewActionKind.CLAIMED, by)
     return review
 
 
@@ -128,15 +137,25 @@ def close(
     Raises:
         InvalidInputError: the note is too long, or missing where it is needed.
     """
-    if kind == ReviewActionKind.DISMISSED and not (note or "").strip():
-        raise InvalidInputError("reason", f"1 to {NOTE_LENGTH_MAX} characters")
     is_dismissed = kind == ReviewActionKind.DISMISSED
+    if is_dismissed:
+        require_reason(note)
     review.state = ReviewState.DISMISSED if is_dismissed else ReviewState.RESOLVED
     review.closed_by = by
     review.closed_at = unit.now()
     review.claimed_until = None
     unit.session.add(review)
     _note(unit, review, kind, by, plate=plate, note=note)
+
+
+def require_reason(reason: str | None) -> None:
+    """Refuse an empty reason, and one that is too long to be kept.
+
+    Raises:
+        InvalidInputError: it is.
+    """
+    if not 0 < len((reason or "").strip()) <= NOTE_LENGTH_MAX:
+        raise InvalidInputError("reason", f"1 to {NOTE_LENGTH_MAX} characters")
 
 
 def plate_of(unit: UnitOfWork, review: MisreadReview) -> str | None:

@@ -20,7 +20,6 @@ from parking.flows.lane_types import Action, Direction, Lane, ObservationMethod,
 from parking.flows.payments import correction
 from parking.flows.payments.correction import Correction, CorrectionOutcome
 from parking.kit.database import UnitOfWork
-from parking.kit.errors import InvalidInputError
 from parking.kit.ids import new_id
 from parking.lanes import repository as lane_rows
 from parking.lanes import service as lanes
@@ -106,19 +105,20 @@ async def correct_plate(
             it goes back: its own car was not there.
 
     Raises:
-        InvalidInputError: this is no plate, or there is no reason.
+        InvalidInputError: this is no plate, or there is no reason that can be kept.
         CorrectionRefusedError: the stay has a bill or has ended, and is not to be waived; or its
             plate stands open somewhere else at the place.
         ReviewUnknownError, ReviewClosedError, ReviewClaimedError: as `reviews.take`.
     """
     text = normalise_plate(plate)
-    if not reason.strip():
-        raise InvalidInputError("reason", f"1 to {reviews.NOTE_LENGTH_MAX} characters")
+    # Before any money goes back: what is refused afterwards has happened all the same.
+    reviews.require_reason(reason)
     money = None
     if waive:
         money = await _waive(context, operator_id, review_id, by, reason)
     async with context.database.begin() as unit:
         review = await reviews.take(unit, operator_id, review_id, by)
+        await _know_stay(unit, review)
         if not waive and review.session_id is not None:
             await _put_right(context, unit, review, text)
         waits = review.session_id is None and await _ask_again(unit, review, text)
@@ -133,9 +133,11 @@ async def _waive(
     context: ParkingContext, operator_id: UUID, review_id: UUID, by: str, reason: str
 ) -> CorrectionOutcome:
     async with context.database.begin() as unit:
-        review = await reviews.take(unit, operator_id, review_id, by)
-    if review.session_id is None:
-        raise CorrectionRefusedError("waive: the lane took the car for nobody's stay")
+        # Nobody else says that the lane was right while its money goes back.
+        review = await reviews.hold(unit, operator_id, review_id, by)
+        await _know_stay(unit, review)
+        if review.session_id is None:
+            raise CorrectionRefusedError("waive: the lane took the car for nobody's stay")
     return await correction.correct_stay(
         context,
         operator_id,
@@ -145,6 +147,19 @@ async def _waive(
         by=by,
         reason=f"{REFUND_REASON}: {reason}"[: correction.REASON_LENGTH_MAX],
     )
+
+
+async def _know_stay(unit: UnitOfWork, review: MisreadReview) -> None:
+    """Let a doubt from before its car was let in be about the stay that began then."""
+    if review.session_id is not None or review.presentation_id is None:
+        return
+    car = await lane_rows.find_presentation(unit, review.operator_id, review.presentation_id)
+    # A lane may name any car; only its own came in here.
+    if car is None or car.lane_id != review.lane_id:
+        return
+    lane = await _lane(unit, review)
+    if lane.direction == Direction.ENTRY:
+        review.session_id = car.session_id
 
 
 async def _put_right(
