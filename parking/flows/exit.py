@@ -141,14 +141,15 @@ class ExitFlow:
         return await self._let_out(session, command, self._presentation.reason or ZERO_DUE)
 
     async def _find_session(self, lane: Lane, read: PlateRead, plate_index: UUID) -> Session | None:
+        exact = await sessions.lock_open(self._unit, lane.operator_id, lane.place_id, plate_index)
+        if exact is not None:
+            return exact
         text = ReadText(
             read.text,
             tuple(character.probability for character in read.characters),
             tuple((item.text, item.probability) for item in read.alternatives),
         )
-        match = await sessions.match_exit(
-            self._unit, lane.operator_id, lane.place_id, plate_index, text
-        )
+        match = await sessions.match_near(self._unit, lane.operator_id, lane.place_id, text)
         if match is None:
             return None
         session = await sessions.lock_session(self._unit, lane.operator_id, match.session_id)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from parking.kit.database import UnitOfWork
+from parking.kit.database import ConflictError, UnitOfWork
 from parking.kit.ids import derive_id
 from parking.sessions import repository
 from parking.sessions.models import OpenSession, Segment, Session, SessionState
@@ -92,11 +92,18 @@ async def begin(unit: UnitOfWork, arrival: Arrival) -> Session:
 async def lock_open(
     unit: UnitOfWork, operator_id: UUID, place_id: UUID, plate_index: UUID
 ) -> Session | None:
-    """Lock the stay of exactly this plate that has not ended."""
+    """Lock the stay of exactly this plate that has not ended.
+
+    Raises:
+        ConflictError: it ended, or was found to be another plate's, while this waited for it.
+    """
     row = await repository.find_open(unit, operator_id, place_id, plate_index)
     if row is None:
         return None
-    return await repository.lock_session(unit, operator_id, row.session_id)
+    session = await repository.lock_session(unit, operator_id, row.session_id)
+    if session is None or session.left_at is not None or session.plate_index != plate_index:
+        raise ConflictError("session: another change of it came first")
+    return session
 
 
 async def match_exit(
@@ -109,6 +116,13 @@ async def match_exit(
     exact = await repository.find_open(unit, operator_id, place_id, plate_index)
     if exact is not None:
         return Match(exact.session_id, 0.0)
+    return await match_near(unit, operator_id, place_id, read)
+
+
+async def match_near(
+    unit: UnitOfWork, operator_id: UUID, place_id: UUID, read: ReadText
+) -> Match | None:
+    """Return the open session that a read means whose exact plate is not inside, if it is sure."""
     opened = await list_plates(unit, operator_id, place_id)
     return best_match(read, [Candidate(*each) for each in opened])
 

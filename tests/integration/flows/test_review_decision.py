@@ -24,7 +24,7 @@ GUESS = ReadSource(ObservationMethod.ANPR, "weights-1", is_fallback=True)
 
 
 async def correct(world: LaneWorld, review_id: UUID, **given: Any) -> Verdict:  # noqa: ANN401
-    words = {"plate": PLATE, "by": "Ada", "reason": "seen"} | given
+    words: dict[str, Any] = {"plate": PLATE, "by": "Ada", "reason": "seen"} | given
     return await review_decision.correct_plate(
         world.context, world.entry.operator_id, review_id, **words
     )
