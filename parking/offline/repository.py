@@ -1,11 +1,13 @@
 """Every query about offline settings, policies and decisions."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text, update
+from sqlalchemy import select as select_columns
+from sqlalchemy import case, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -36,9 +38,28 @@ _TAKE_DUE = text(
 )
 
 
-async def find_setting(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> OfflineSetting | None:
-    """Return what the operator chose for a lane."""
-    return await unit.session.get(OfflineSetting, (operator_id, lane_id), populate_existing=True)
+@dataclass(frozen=True, slots=True)
+class PolicyStamp:
+    """A lane's newest policy without what it says; see `OfflinePolicy`."""
+
+    version: int
+    issued_at: datetime
+    valid_until: datetime
+    fingerprint: str
+    signing_key: str
+
+
+async def find_settings(
+    unit: UnitOfWork, operator_id: UUID, lane_ids: Collection[UUID]
+) -> dict[UUID, OfflineSetting]:
+    """Return what the operator chose for some lanes, by lane."""
+    statement = (
+        select(OfflineSetting)
+        .where(col(OfflineSetting.operator_id) == operator_id)
+        .where(col(OfflineSetting.lane_id).in_(list(lane_ids)))
+        .execution_options(populate_existing=True)
+    )
+    return {row.lane_id: row for row in await unit.session.exec(statement)}
 
 
 async def store_setting(unit: UnitOfWork, setting: OfflineSetting) -> None:
@@ -54,6 +75,25 @@ async def store_setting(unit: UnitOfWork, setting: OfflineSetting) -> None:
 async def find_policy(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> OfflinePolicy | None:
     """Return a lane's newest policy."""
     return await unit.session.get(OfflinePolicy, (operator_id, lane_id), populate_existing=True)
+
+
+async def find_stamps(
+    unit: UnitOfWork, operator_id: UUID, lane_ids: Collection[UUID]
+) -> dict[UUID, PolicyStamp]:
+    """Return the newest policies of some lanes, by lane."""
+    statement = (
+        select_columns(
+            col(OfflinePolicy.lane_id),
+            col(OfflinePolicy.version),
+            col(OfflinePolicy.issued_at),
+            col(OfflinePolicy.valid_until),
+            col(OfflinePolicy.fingerprint),
+            col(OfflinePolicy.signing_key),
+        )
+        .where(col(OfflinePolicy.operator_id) == operator_id)
+        .where(col(OfflinePolicy.lane_id).in_(list(lane_ids)))
+    )
+    return {lane_id: PolicyStamp(*said) for lane_id, *said in await unit.run(statement)}
 
 
 async def store_policy(unit: UnitOfWork, policy: OfflinePolicy) -> bool:
@@ -84,14 +124,23 @@ async def find_passage(
 async def find_waiting(
     unit: UnitOfWork, operator_id: UUID, place_id: UUID, plate_index: UUID
 ) -> Sequence[OfflinePassage]:
-    """Return the decisions about a plate at a place that belong to no stay yet."""
+    """Return the decisions about a plate at a place that belong to no stay yet.
+
+    Exits that nobody told the entries of stay here for ever, so only the newest of them are looked
+    at, after those that still wait: many of them must not hide what comes now.
+    """
+    is_pending = col(OfflinePassage.state) == PassageState.PENDING
     statement = (
         select(OfflinePassage)
         .where(col(OfflinePassage.operator_id) == operator_id)
         .where(col(OfflinePassage.place_id) == place_id)
         .where(col(OfflinePassage.plate_index) == plate_index)
         .where(col(OfflinePassage.state).in_(OPEN_STATES))
-        .order_by(col(OfflinePassage.came_at))
+        .order_by(
+            is_pending.desc(),
+            case((is_pending, col(OfflinePassage.came_at))),
+            col(OfflinePassage.came_at).desc(),
+        )
         .limit(WAITING_MAX)
         .execution_options(populate_existing=True)
     )
