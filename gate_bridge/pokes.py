@@ -22,7 +22,6 @@ CONNECTED = "LaneConnected"
 
 _WAIT_S = 1.0
 _PAUSE_S = 0.2
-_ANNOUNCE_TIMEOUT_S = 5.0
 
 OnPoke = Callable[[int | None], None]
 """Called with the epoch of a newer connection, or None for a plain poke."""
@@ -84,8 +83,7 @@ class LanePokes:
             messages, self._unannounced = self._unannounced, {}
             await self._follow_all(channels)
             try:
-                async with asyncio.timeout(_ANNOUNCE_TIMEOUT_S):
-                    await self._valkey.publish_all(messages)
+                await self._valkey.publish_all(messages)
             except VALKEY_FAILURES as error:
                 _log.warning("epochs_not_announced", lanes=len(messages), error=repr(error))
 
@@ -101,11 +99,7 @@ class LanePokes:
                 await subscription.remove(*(channels - wanted))
 
     async def deliver(self) -> None:
-        """Deliver pokes until cancelled.
-
-        Beside `tell`, in a task of its own: a task group cancels its tasks once, and the client of
-        Valkey may take that once for a timeout of its own.
-        """
+        """Deliver pokes until cancelled, beside `tell`."""
         while True:
             subscription = self._valkey.subscription()
             try:
