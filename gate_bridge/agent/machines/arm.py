@@ -4,6 +4,7 @@ from gate_bridge.agent.barrier import ArmPosition
 from gate_bridge.agent.machines.contacts import ContactUse
 from gate_bridge.drivers.port import Arm
 
+OFF_REST = frozenset({ArmPosition.MOVING, ArmPosition.UP})
 _REPORTED = {
     Arm.DOWN: ArmPosition.DOWN,
     Arm.MOVING: ArmPosition.MOVING,

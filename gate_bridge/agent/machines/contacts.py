@@ -33,6 +33,9 @@ class ContactUse(StrEnum):
     OPENED_BY_HAND = "opened_by_hand"
 
 
+ARM_USES = frozenset({ContactUse.ARM_UP, ContactUse.ARM_DOWN})
+
+
 @dataclass(frozen=True, slots=True)
 class RelayInput:
     """What one input of the relay itself means.

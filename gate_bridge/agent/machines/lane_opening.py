@@ -44,6 +44,16 @@ class LaneOpening:
     is_lowered: bool = False
     is_obstruction_told: bool = False
 
+    def is_under_way(self) -> bool:
+        """Return whether its car has yet to pass, or its pulse to end."""
+        return self.is_pulsing or not self.is_spent
+
+    def pass_due_s(self, pass_s_max: float) -> float:
+        """Return when a car that left the entry loop must have come to the exit loop."""
+        if self.is_spent or self.is_at_exit or self.left_loop_s is None:
+            return float("inf")
+        return self.left_loop_s + pass_s_max
+
     def backed_out(self) -> list[Feedback]:
         """Return that its car has backed out.
 

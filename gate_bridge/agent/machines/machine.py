@@ -15,6 +15,7 @@ from gate_bridge.agent.errors import BarrierError, PulseUnknownError
 from gate_bridge.agent.machines.contacts import ContactUse, Wiring
 from gate_bridge.agent.machines.passages import Outcome, Passages
 from gate_bridge.agent.machines.relay import Permit, Relay
+from gate_bridge.agent.machines.shared_arm import ArmSide
 from gate_bridge.agent.server_time import steady_seconds
 from gate_bridge.agent.stall import StallWatch
 from gate_bridge.drivers.port import Arm
@@ -39,6 +40,7 @@ class LaneMachine:
         wiring: Which contacts exist, and how long things take.
         steady: Seconds of a clock that only goes forward and counts while the machine sleeps.
         stall: Knows whether this process stood still.
+        side: The lane's right of way at an arm that it shares with another lane.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class LaneMachine:
         wiring: Wiring,
         steady: Callable[[], float] = steady_seconds,
         stall: StallWatch | None = None,
+        side: ArmSide | None = None,
     ) -> None:
         self._relay = relay
         self._wiring = wiring
@@ -59,7 +62,8 @@ class LaneMachine:
         self._looked = asyncio.Event()
         self._heard_s: float | None = None
         self._lowering: asyncio.Task[None] | None = None
-        self._pulsing = asyncio.Lock()
+        self._side = side
+        self._pulsing = asyncio.Lock() if side is None else side.turn
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -68,6 +72,8 @@ class LaneMachine:
         return self._heard_s
 
     async def __aenter__(self) -> Self:
+        if self._side is not None:
+            self._side.join(self._passages, self._tell)
         loops: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("machine_time", self._keep_time),
             ("machine_stall", self._stall.run),
@@ -102,7 +108,12 @@ class LaneMachine:
         self.contact(ContactUse.LOOP, is_on=is_on)
 
     def arm_moved(self, arm: Arm) -> None:
-        """Take in where a barrier says that its arm is."""
+        """Take in where a barrier says that its arm is; not of an arm that two lanes share.
+
+        It does not say for which of them it moves.
+        """
+        if self._side is not None:
+            return
         self._tell(self._passages.arm_moved(arm, self._steady()))
 
     def passed(self) -> None:
@@ -124,8 +135,12 @@ class LaneMachine:
         """
         sighting = self._passages.sightings
         permit = Permit(command_id, deadline_s, self._steady, lambda: self._objection(sighting))
+        # Without the turn, which closing the arm behind the other lane's car needs.
+        await self._wait_for_the_other_lane(permit)
         async with self._pulsing:
             await self._wait_for_the_way(permit)
+            if self._side is not None:
+                self._side.begin()
             self._passages.begin_pulse(command_id, self._steady())
             try:
                 await self._relay.pulse(permit)
@@ -164,18 +179,31 @@ class LaneMachine:
         # What the agent was not told yet, it could not hold against the order.
         if self._loop_changes or self._passages.sightings != sighting:
             return "the car on the loop has changed"
-        return self._passages.objection()
+        return self._other_lane() or self._passages.objection()
+
+    def _other_lane(self) -> str | None:
+        return None if self._side is None else self._side.objection()
+
+    async def _wait_for_the_other_lane(self, permit: Permit) -> None:
+        await self._wait_while(self._is_kept_by_the_other_lane, permit)
 
     async def _wait_for_the_way(self, permit: Permit) -> None:
-        while self._passages.is_way_taken():
-            permit_left_s = permit.left_s()
-            if permit_left_s <= 0:
-                break
+        await self._wait_while(
+            lambda: self._passages.is_way_taken() or self._is_kept_by_the_other_lane(), permit
+        )
+        if self._side is not None:
+            self._side.was_refused = self._is_kept_by_the_other_lane()
+        permit.check()
+
+    def _is_kept_by_the_other_lane(self) -> bool:
+        return self._passages.loop_occupied() and self._other_lane() is not None
+
+    async def _wait_while(self, is_taken: Callable[[], bool], permit: Permit) -> None:
+        while is_taken() and (left_s := permit.left_s()) > 0:
             self._changed.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(min(permit_left_s, _WAY_POLL_S)):
+                async with asyncio.timeout(min(left_s, _WAY_POLL_S)):
                     await self._changed.wait()
-        permit.check()
 
     def _tell(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
@@ -202,7 +230,8 @@ class LaneMachine:
         try:
             async with self._pulsing, asyncio.timeout(LOWER_TIMEOUT_S):
                 # Once more, after the wait: a car may be under the arm by now, or another let in.
-                if self._passages.may_lower():
+                is_ours = self._side is None or self._side.may_lower()
+                if is_ours and self._passages.may_lower():
                     await self._relay.lower()
         except (BarrierError, TimeoutError) as error:
             # The barrier's own timer closes it.

@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 
 from gate_bridge.agent.barrier import ArmPosition, Feedback
 from gate_bridge.agent.machines import reasons
-from gate_bridge.agent.machines.arm import ArmContacts
-from gate_bridge.agent.machines.contacts import ContactUse, Wiring
+from gate_bridge.agent.machines.arm import OFF_REST, ArmContacts
+from gate_bridge.agent.machines.contacts import ARM_USES, ContactUse, Wiring
 from gate_bridge.agent.machines.lane_opening import LaneOpening
 from gate_bridge.agent.machines.obstruction import Obstruction
 from gate_bridge.agent.machines.presence import Presence
@@ -27,8 +27,6 @@ class Order(Enum):
 
 
 Outcome = Feedback | Order
-_ARM_USES = frozenset({ContactUse.ARM_UP, ContactUse.ARM_DOWN})
-_OFF_REST = frozenset({ArmPosition.MOVING, ArmPosition.UP})
 
 
 class Passages:
@@ -38,6 +36,9 @@ class Passages:
 
     Args:
         mint: Makes the cause of an opening that nobody ordered.
+
+    Attributes:
+        sees_exit: Whether an exit loop tells of this lane's cars now.
     """
 
     def __init__(self, wiring: Wiring, now_s: float, mint: Callable[[], UUID] = uuid4) -> None:
@@ -45,7 +46,7 @@ class Passages:
         self._mint = mint
         self._contacts = ArmContacts(wiring.uses)
         self._obstruction = Obstruction(self._contacts, wiring.arm_stuck_s)
-        self._has_exit = ContactUse.EXIT_LOOP in wiring.uses
+        self.sees_exit = ContactUse.EXIT_LOOP in wiring.uses
         self._arm = ArmPosition.UNKNOWN
         self._is_on: dict[ContactUse, bool] = {}
         self._exit_free_s: float | None = None
@@ -58,6 +59,11 @@ class Passages:
     def loop_occupied(self) -> bool:
         """Return whether a car is known to stand on the entry loop."""
         return self._presence.is_told
+
+    @property
+    def opening(self) -> LaneOpening | None:
+        """Return the newest opening, while anything may come of it."""
+        return self._opening
 
     @property
     def sightings(self) -> int:
@@ -98,7 +104,7 @@ class Passages:
 
     def contact(self, use: ContactUse, now_s: float, *, is_on: bool) -> list[Outcome]:
         """Take in what a contact says; the same again changes nothing."""
-        if use in _ARM_USES:
+        if use in ARM_USES:
             self._contacts.contact(use, is_on=is_on)
             return self._arm_to(self._contacts.position(), now_s)
         if use is ContactUse.LOOP:
@@ -136,7 +142,7 @@ class Passages:
         opening = self._opening
         cause = self._mint()
         if opening is None or self._is_done(opening):
-            has_moved = self._arm in _OFF_REST
+            has_moved = self._arm in OFF_REST
             self._opening = LaneOpening(cause, self._presence.current, now_s, has_moved=has_moved)
         return [Feedback(BarrierEventKind.MANUAL_OPEN, operator, reason, cause)]
 
@@ -148,9 +154,9 @@ class Passages:
             command_id,
             self._presence.current,
             now_s,
-            began_at_rest=is_at_rest and self._arm not in _OFF_REST,
+            began_at_rest=is_at_rest and self._arm not in OFF_REST,
             is_pulsing=True,
-            has_moved=self._arm in _OFF_REST,
+            has_moved=self._arm in OFF_REST,
         )
 
     def pulsed(self, *, is_known: bool = True) -> list[Outcome]:
@@ -187,7 +193,7 @@ class Passages:
             self._exit_taken_s = None
             cause = None if opening is None else opening.cause
             outcomes.append(Feedback(BarrierEventKind.OBSTRUCTED, None, reasons.EXIT_TAKEN, cause))
-        if opening is not None and now_s >= self._pass_due_s(opening):
+        if opening is not None and now_s >= opening.pass_due_s(self._wiring.pass_s_max):
             opening.is_spent = True
             outcomes += [*opening.backed_out(), *self._lower()]
         if opening is not None and now_s >= self._fall_due_s(opening):
@@ -201,15 +207,9 @@ class Passages:
             dues.append(self._exit_taken_s + wiring.arm_stuck_s)
         dues += self._obstruction.dues_s(opening, self._arm)
         if opening is not None:
-            later = (self._pass_due_s(opening), self._fall_due_s(opening))
+            later = (opening.pass_due_s(wiring.pass_s_max), self._fall_due_s(opening))
             dues += [due for due in later if due != float("inf")]
         return dues
-
-    def _pass_due_s(self, opening: LaneOpening) -> float:
-        """Return when a car that left the entry loop must have come to the exit loop."""
-        if opening.is_spent or opening.is_at_exit or opening.left_loop_s is None:
-            return float("inf")
-        return opening.left_loop_s + self._wiring.pass_s_max
 
     def _fall_due_s(self, opening: LaneOpening) -> float:
         """Return when an arm that nobody sees must have fallen, or one that is seen has not risen.
@@ -269,17 +269,17 @@ class Passages:
 
     def _follower_left(self, opening: LaneOpening, *, is_at_exit: bool) -> list[Outcome]:
         """Return what it means that a car leaves the loop that nothing was opened for."""
-        if self._has_exit:
+        if self.sees_exit:
             is_close = is_at_exit and not opening.is_spent
             reason = reasons.FOLLOWED_CLOSELY
         else:
-            is_close = self._contacts.exist and self._arm in _OFF_REST
+            is_close = self._contacts.exist and self._arm in OFF_REST
             reason = reasons.FOLLOWED
         return [opening.about(BarrierEventKind.TAILGATE, reason)] if is_close else []
 
     def _infer(self, opening: LaneOpening, now_s: float) -> list[Outcome]:
         """Return what became of a car that left the loop, where nothing sees it pass."""
-        if self._has_exit:
+        if self.sees_exit:
             return []
         opening.is_spent = True
         is_seen_down = self._contacts.exist and self._arm is ArmPosition.DOWN
@@ -326,7 +326,7 @@ class Passages:
     def _lower(self) -> list[Outcome]:
         """Return the order to close, once, when the car is seen to be through."""
         opening = self._opening
-        is_seen = self._has_exit and self._exit_free_s is None
+        is_seen = self.sees_exit and self._exit_free_s is None
         if opening is None or opening.is_lowered or not (is_seen and self.may_lower()):
             return []
         opening.is_lowered = True
@@ -338,8 +338,8 @@ class Passages:
             return []
         self._obstruction.moving_s = now_s if arm is ArmPosition.MOVING else None
         if arm is ArmPosition.DOWN:
-            return self._fell(now_s) if was in _OFF_REST else []
-        if was is ArmPosition.UNKNOWN and arm in _OFF_REST and self._opening is None:
+            return self._fell(now_s) if was in OFF_REST else []
+        if was is ArmPosition.UNKNOWN and arm in OFF_REST and self._opening is None:
             # Found open at the first look: a process before this one may have opened it.
             arrival = self._presence.current
             self._opening = LaneOpening(
@@ -348,7 +348,7 @@ class Passages:
             if self._is_on.get(ContactUse.EXIT_LOOP, False) and not arrival:
                 self._opening.is_at_exit, self._opening.left_loop_s = True, now_s
             return []
-        return self._rose(now_s) if arm in _OFF_REST else []
+        return self._rose(now_s) if arm in OFF_REST else []
 
     def _rose(self, now_s: float) -> list[Outcome]:
         outcomes: list[Outcome] = []
