@@ -1,4 +1,4 @@
-"""A plate of which a lane tells more than can be looked at: what comes now is billed all the same."""
+"""A plate of which lanes told more than can be looked at: what comes now is billed like any."""
 
 from datetime import timedelta
 
