@@ -5,7 +5,8 @@ RTP/JPEG after RFC 2435, interleaved in the RTSP connection after RFC 2326, sect
 
 import asyncio
 import struct
-from collections.abc import AsyncGenerator, Callable
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ WIDTH, HEIGHT = 160, 96
 PAUSE_S = 0.04
 _CLOCK_HZ = 90_000
 _PART_BYTES = 1200
+_READ_BYTES = 65_536
 _SDP = (
     "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=camera\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n"
     "m=video 0 RTP/AVP 26\r\na=control:track\r\n"
@@ -46,6 +48,7 @@ class CameraServer:
         is_refusing: Whether it hangs up on whoever connects.
         clients: How many connected so far.
         lateness_s: By how much the stream's own times run behind, as if they were held up.
+        maker: The command that makes the MJPEG, on its standard output; for each client anew.
         foreign: Of a stream that somebody else makes: its SDP, and where its RTP packets come.
     """
 
@@ -55,6 +58,7 @@ class CameraServer:
     clients: int = 0
     lateness_s: float = 0.0
     foreign: "tuple[str, asyncio.Queue[bytes]] | None" = None
+    maker: Sequence[str] = ()
     port: int = 0
     sequence: int = 0
     writers: dict[asyncio.StreamWriter, "asyncio.Task[None] | None"] = field(
@@ -76,9 +80,10 @@ class CameraServer:
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await _head(reader)
         if request[0].endswith("HTTP/1.1"):
-            kind = b"multipart/x-mixed-replace;boundary=b"
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: " + kind + b"\r\n\r\n")
-            await self._show(writer, self._part)
+            boundary = "ffmpeg" if self.maker else "b"
+            kind = f"multipart/x-mixed-replace;boundary={boundary}"
+            writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode())
+            await (self._relay(writer) if self.maker else self._show(writer, self._part))
             return
         while request:
             self._answer(writer, request)
@@ -95,6 +100,17 @@ class CameraServer:
                 await writer.drain()
             number += 1
             await asyncio.sleep(PAUSE_S)
+
+    async def _relay(self, writer: asyncio.StreamWriter) -> None:
+        process = await asyncio.create_subprocess_exec(*self.maker, stdout=PIPE)
+        assert process.stdout is not None
+        try:
+            while part := await process.stdout.read(_READ_BYTES):
+                writer.write(part)
+                await writer.drain()
+        finally:
+            process.kill()
+            await process.communicate()
 
     async def _forward(self, writer: asyncio.StreamWriter) -> None:
         assert self.foreign is not None

@@ -5,6 +5,7 @@ import os
 import shutil
 import threading
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -212,20 +213,15 @@ async def test_rtp_that_ffmpeg_makes_is_read(codec: str, tmp_path: Path) -> None
         await process.wait()
 
 
-async def test_ffmpeg_s_own_mjpeg_is_read(tmp_path: Path) -> None:
-    ffmpeg = ffmpeg_command()
-    port_holder = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
-    port = port_holder.sockets[0].getsockname()[1]
-    port_holder.close()
-    await port_holder.wait_closed()
+async def test_ffmpeg_s_own_mjpeg_is_read() -> None:
+    # Handed on: ffmpeg cannot say at which port it listens, and a port that was free may be taken.
     source = "color=c=gray:size=160x96:rate=25"
-    words = f"-loglevel error -re -f lavfi -i {source} -f mpjpeg -listen 1 http://127.0.0.1:{port}"
-    process = await asyncio.create_subprocess_exec(ffmpeg, *words.split())
-    stream = CameraStream("north", f"http://127.0.0.1:{port}/", QUICK)
-    stream.start()
-    try:
+    words = f"-loglevel error -re -f lavfi -i {source} -f mpjpeg pipe:1"
+    async with open_camera(CameraServer(maker=(ffmpeg_command(), *words.split()))) as camera:
+        # ffmpeg takes a while to begin, for each connection.
+        options = replace(QUICK, open_timeout_s=20.0, read_timeout_s=20.0)
+        address = ADDRESSES["mjpeg"].format(port=camera.port)
+        stream = CameraStream("north", address, options)
+        stream.start()
         assert await shades(stream, lambda shade: abs(shade - 128) <= 3)
-    finally:
         await stream.close()
-        process.kill()
-        await process.wait()
