@@ -78,9 +78,8 @@ class AgentCalls:
         self._policies = LanePolicies(
             tools.lane_tools.service,
             connected.lane,
-            limits,
             tools.lane_tools.limits,
-            tools.policy_tools,
+            tools.policy_budgets,
         )
         self._call_rate = TokenBucket(limits.calls_per_s, limits.calls_burst)
         self._frame_rate = TokenBucket(limits.frames_per_s, limits.frames_burst)
@@ -92,19 +91,22 @@ class AgentCalls:
         workers = [
             asyncio.create_task(_work_off(self._events)),
             asyncio.create_task(_work_off(self._frames)),
-            asyncio.create_task(self._policies.announce(self._link.calls.send)),
         ]
         try:
-            while True:
-                message = await self._link.receive()
-                try:
-                    await self._dispatch(message, time.monotonic())
-                except WireError as error:
-                    await self._link.refuse(call_of(message).id, error)
+            with self._tools.policy_rounds.over(self._connected.lane, self._link.calls.send):
+                await self._receive()
         finally:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
+
+    async def _receive(self) -> None:
+        while True:
+            message = await self._link.receive()
+            try:
+                await self._dispatch(message, time.monotonic())
+            except WireError as error:
+                await self._link.refuse(call_of(message).id, error)
 
     async def _dispatch(self, message: Call | FrameMessage, received_s: float) -> None:
         call = call_of(message)

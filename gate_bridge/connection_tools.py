@@ -9,7 +9,7 @@ from gate_bridge.lane import Spawn
 from gate_bridge.lane_budgets import LaneBudgets
 from gate_bridge.metrics import BridgeMetrics
 from gate_bridge.pokes import LanePokes
-from gate_bridge.policies import PolicyTools
+from gate_bridge.policy_rounds import PolicyRounds
 from gate_bridge.presentation import LaneTools
 from gate_bridge.registry import LaneRegistry
 from gate_bridge.turns import Turns
@@ -32,6 +32,7 @@ class ConnectionTools:
     metrics: BridgeMetrics
     spawn: Spawn
     greetings: Turns
-    policy_tools: PolicyTools
+    policy_budgets: LaneBudgets
+    policy_rounds: PolicyRounds
     look_at_signs: Callable[[], None]
     identity: GateIdentity | None = None

@@ -1,11 +1,12 @@
 """A domain in memory that keeps the promises of `LaneService`; for tests of the bridge."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from parking.flows.lane_types import (
+    POLICY_LANES_MAX,
     UNTRACKED,
     Action,
     BarrierEvent,
@@ -144,6 +145,14 @@ class FakeLaneService:
         self._maybe_fail()
         policy = self.policies.get(lane.lane_id)
         return 0 if policy is None else policy.version
+
+    async def refresh_policies(self, lanes: Sequence[Lane]) -> Mapping[UUID, int]:
+        """Return the versions of the policies that a test gave some lanes."""
+        self._maybe_fail()
+        if len(lanes) > POLICY_LANES_MAX or len({lane.place_id for lane in lanes}) > 1:
+            raise InvalidInputError("lanes", f"at most {POLICY_LANES_MAX}, of one place")
+        known = {lane.lane_id: self.policies.get(lane.lane_id) for lane in lanes}
+        return {lane_id: 0 if one is None else one.version for lane_id, one in known.items()}
 
     async def policy_part(self, lane: Lane, have_version: int, chunk: int) -> PolicyPart:
         """Return the policy that a test gave the lane, in one part."""

@@ -1,89 +1,41 @@
-"""The policy of one connected lane: told of now and then, and handed over in parts."""
+"""The policy of one connected lane, handed over in parts."""
 
-import asyncio
 import base64
-import random
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-
-import structlog
 
 from gate_bridge.lane_budgets import LaneBudgets
 from gate_bridge.options import ReadingLimits
 from gate_bridge.port import LaneService
 from gate_bridge.retry import call_once
-from gate_bridge.turns import Turns
 from gate_bridge.wire.errors import RateLimitedError
-from gate_bridge.wire.limits import WireLimits
-from gate_bridge.wire.offline import FetchPolicy, FetchPolicyResult, PolicyAvailable
+from gate_bridge.wire.offline import FetchPolicy, FetchPolicyResult
 from parking.flows.lane_types import Lane
 
-_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-_PAUSE_S = 0.1
 # What making a policy anew counts for, in parts.
 REFRESH_PARTS = 10
 
-Tell = Callable[[PolicyAvailable], Awaitable[object]]
 
+class LanePolicies:
+    """What the bridge does about the policy of one connection's lane.
 
-@dataclass(frozen=True, slots=True)
-class PolicyTools:
-    """What the lanes of one bridge process share.
-
-    Attributes:
-        turns: For looking whether a policy is still true.
+    Args:
+        service: Knows the policies.
+        lane: The connection's.
+        limits: How long the domain may take.
         budgets: How many parts each lane may still fetch.
     """
 
-    turns: Turns
-    budgets: LaneBudgets
-
-
-class LanePolicies:
-    """What the bridge does about the policy of one connection's lane."""
-
     def __init__(
-        self,
-        service: LaneService,
-        lane: Lane,
-        wire: WireLimits,
-        limits: ReadingLimits,
-        tools: PolicyTools,
+        self, service: LaneService, lane: Lane, limits: ReadingLimits, budgets: LaneBudgets
     ) -> None:
         self._service = service
         self._lane = lane
-        self._wire = wire
         self._limits = limits
-        self._turns = tools.turns
-        self._budgets = tools.budgets
+        self._budgets = budgets
         self._is_stale = False
 
     def decided(self) -> None:
         """Note that the lane told of a decision: the policy of before does not know it."""
         self._is_stale = True
-
-    async def announce(self, tell: Tell) -> None:
-        """Tell the agent which version there is, now and then, until cancelled.
-
-        At random moments: after a restart every lane comes back at once, and a policy takes work.
-        """
-        longest_s = self._wire.policy_first_s
-        while True:
-            await asyncio.sleep(longest_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
-            longest_s = self._wire.policy_every_s
-            try:
-                async with self._turns.turn():
-                    version = await call_once(
-                        lambda: self._service.refresh_policy(self._lane),
-                        self._limits.service_timeout_s,
-                    )
-                    # With the turn held: between two lanes' policies there are cars to let through.
-                    await asyncio.sleep(_PAUSE_S)
-                if version:
-                    await tell(PolicyAvailable(version=version))
-            except Exception as error:  # noqa: BLE001 - the next turn may succeed; the lane goes on
-                _log.warning("policy_failed", error=repr(error), lane_id=str(self._lane.lane_id))
 
     async def part(self, wanted: FetchPolicy) -> FetchPolicyResult:
         """Return the part that the agent asks for.

@@ -1,6 +1,6 @@
 """What the bridge asks of the domain, and nothing else."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -77,7 +77,21 @@ class LaneService(Protocol):
         ...
 
     async def refresh_policy(self, lane: Lane) -> int:
-        """Bring the lane's policy up to date; return its version, or 0 where it has none."""
+        """Bring the lane's policy up to date; return its version, or 0 where it has none.
+
+        Raises:
+            InvalidInputError: it cannot have one that says what is true.
+        """
+        ...
+
+    async def refresh_policies(self, lanes: Sequence[Lane]) -> Mapping[UUID, int]:
+        """Bring the policies of lanes of one place up to date, at most `POLICY_LANES_MAX`.
+
+        Returns their versions, by lane; 0 where one has none that says what is true.
+
+        Raises:
+            InvalidInputError: too many lanes, or lanes of several places.
+        """
         ...
 
     async def policy_part(self, lane: Lane, have_version: int, chunk: int) -> PolicyPart:

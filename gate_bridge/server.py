@@ -28,7 +28,7 @@ from gate_bridge.loops import Loop, keep_running, stop_task
 from gate_bridge.metrics import BridgeMetrics
 from gate_bridge.options import BridgeOptions
 from gate_bridge.pokes import LanePokes
-from gate_bridge.policies import PolicyTools
+from gate_bridge.policy_rounds import PolicyRounds
 from gate_bridge.port import LaneService
 from gate_bridge.presentation import LaneTools
 from gate_bridge.probes import Probes
@@ -60,7 +60,6 @@ _GREETINGS_AT_ONCE = 5
 _GREETINGS_WAITING_MAX = 400
 # Less than an agent waits: the rest are told to come again, before they give up.
 _GREETING_WAIT_S_MAX = 3.0
-_POLICIES_WAITING_MAX = 100_000
 _DRAIN_S = 5.0
 
 
@@ -101,6 +100,7 @@ class GateBridge:
         self._probe_server: Server | None = None
         self._stack = AsyncExitStack()
         wire = options.wire
+        self._policies = PolicyRounds(service, wire, options.reading.service_timeout_s, self._spawn)
         self._tools = ConnectionTools(
             bridge=self.name,
             clock=clock,
@@ -113,10 +113,8 @@ class GateBridge:
             metrics=metrics,
             spawn=self._spawn,
             greetings=greetings,
-            policy_tools=PolicyTools(
-                Turns(1, _POLICIES_WAITING_MAX),
-                LaneBudgets(wire.policy_parts_per_s, wire.policy_parts_burst),
-            ),
+            policy_budgets=LaneBudgets(wire.policy_parts_per_s, wire.policy_parts_burst),
+            policy_rounds=self._policies,
             look_at_signs=self._signs.look,
             identity=self._identity,
         )
@@ -148,6 +146,7 @@ class GateBridge:
                 "news": self._pokes.tell,
                 "fleet": self._fleet.run,
                 "signs": self._signs.run,
+                "policies": self._policies.run,
             }
             if self._watch is not None:
                 loops["certificates"] = self._watch.run

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from parking.lanes.health import AgentCondition, DeviceSignal, LaneReport
@@ -11,6 +11,7 @@ from parking.lanes.models import CommandState, ObservationMethod, PresentationSt
 from parking.places.models import Direction
 
 __all__ = [
+    "POLICY_LANES_MAX",
     "UNTRACKED",
     "Action",
     "AgentCondition",
@@ -35,6 +36,10 @@ __all__ = [
     "ReadState",
     "TrackedCar",
 ]
+
+
+POLICY_LANES_MAX: Final = 200
+"""How many lanes' policies are looked at with one call."""
 
 
 class Action(StrEnum):

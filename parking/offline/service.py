@@ -1,5 +1,6 @@
 """What an operator lets a gate do without network, within bounds."""
 
+from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
@@ -16,12 +17,32 @@ DEFAULTS: Final = "defaults"
 ENTRY: Final = "entry"
 
 
+async def settings_of(
+    unit: UnitOfWork, operator_id: UUID, directions: Mapping[UUID, str]
+) -> dict[UUID, OfflineSetting]:
+    """Return what holds for some lanes: an entry opens and records, an exit opens for its list.
+
+    Args:
+        unit: The transaction.
+        operator_id: Whose lanes.
+        directions: Of the lanes, by their ids.
+    """
+    chosen = await repository.find_settings(unit, operator_id, directions)
+    return {
+        lane_id: chosen.get(lane_id) or _default(unit, operator_id, lane_id, direction)
+        for lane_id, direction in directions.items()
+    }
+
+
 async def setting_of(
     unit: UnitOfWork, operator_id: UUID, lane_id: UUID, direction: str
 ) -> OfflineSetting:
-    """Return what holds for a lane: an entry opens and records, an exit opens for its list."""
-    chosen = await repository.find_setting(unit, operator_id, lane_id)
-    return chosen or OfflineSetting(
+    """Return what holds for one lane."""
+    return (await settings_of(unit, operator_id, {lane_id: direction}))[lane_id]
+
+
+def _default(unit: UnitOfWork, operator_id: UUID, lane_id: UUID, direction: str) -> OfflineSetting:
+    return OfflineSetting(
         operator_id=operator_id,
         lane_id=lane_id,
         fallback=Fallback.OPEN if direction == ENTRY else Fallback.ASK_STAFF,

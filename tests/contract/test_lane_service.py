@@ -207,6 +207,7 @@ async def test_what_a_gate_decided_by_itself_is_taken_once_and_without_gaps(gate
 
 async def test_a_policy_comes_in_parts_and_not_twice(gate: Gate) -> None:
     for _ in range(2):
+        assert await gate.service.refresh_policies([gate.lane]) == {gate.lane.lane_id: 1}
         assert await gate.service.refresh_policy(gate.lane) == 1
     first = await gate.service.policy_part(gate.lane, 0, 0)
     assert (first.version, first.chunk, first.chunks) == (1, 0, 1)

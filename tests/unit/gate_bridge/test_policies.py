@@ -7,8 +7,7 @@ import pytest
 from gate_bridge.fake_lane_service import FakeLaneService
 from gate_bridge.lane_budgets import LaneBudgets
 from gate_bridge.options import ReadingLimits
-from gate_bridge.policies import REFRESH_PARTS, LanePolicies, PolicyTools
-from gate_bridge.turns import Turns
+from gate_bridge.policies import REFRESH_PARTS, LanePolicies
 from gate_bridge.wire.errors import RateLimitedError
 from gate_bridge.wire.limits import WireLimits
 from gate_bridge.wire.offline import POLICY_CHUNKS_MAX, FetchPolicy
@@ -40,26 +39,26 @@ class CountingService(FakeLaneService):
         return await super().refresh_policy(lane)
 
 
-def policies_of(service: CountingService, lane: Lane, tools: PolicyTools) -> LanePolicies:
-    return LanePolicies(service, lane, WireLimits(), ReadingLimits(), tools)
+def policies_of(service: CountingService, lane: Lane, budgets: LaneBudgets) -> LanePolicies:
+    return LanePolicies(service, lane, ReadingLimits(), budgets)
 
 
 async def test_parts_are_few_also_over_a_new_connection_and_other_lanes_have_their_own() -> None:
-    service, tools = CountingService(), PolicyTools(Turns(1, 10), LaneBudgets(0.001, 3))
+    service, budgets = CountingService(), LaneBudgets(0.001, 3)
     for _ in range(3):
-        await policies_of(service, a_lane(1), tools).part(FIRST)
+        await policies_of(service, a_lane(1), budgets).part(FIRST)
     with pytest.raises(RateLimitedError) as caught:
-        await policies_of(service, a_lane(1), tools).part(FIRST)
+        await policies_of(service, a_lane(1), budgets).part(FIRST)
     assert caught.value.details["field"] == "policy_parts_per_s"
     assert service.parts == 3
-    await policies_of(service, a_lane(2), tools).part(FIRST)
+    await policies_of(service, a_lane(2), budgets).part(FIRST)
     assert service.parts == 4
 
 
 async def test_making_one_anew_after_each_decision_is_bounded() -> None:
     service = CountingService()
-    tools = PolicyTools(Turns(1, 10), LaneBudgets(0.001, 2 * (1 + REFRESH_PARTS)))
-    policies = policies_of(service, a_lane(1), tools)
+    budgets = LaneBudgets(0.001, 2 * (1 + REFRESH_PARTS))
+    policies = policies_of(service, a_lane(1), budgets)
     for _ in range(2):
         policies.decided()
         await policies.part(FIRST)
