@@ -60,6 +60,10 @@ async def move(
     stands = await session_rows.find_pool_id(unit, session.operator_id, session.id)
     if stands is None and not specification_ids:
         return
+    pool = None if stands is None else await repository.find_pool(unit, session.operator_id, stands)
+    if pool is not None and pool.specification_id in specification_ids:
+        # To leave it and come in again might cost it the space that was kept for it.
+        return
     leave(unit, session.operator_id, stands or area_id)
     await session_rows.put_in_pool(unit, session.operator_id, session.id, None)
     enter(unit, session, area_id, specification_ids, is_inside=True)
