@@ -11,6 +11,7 @@ from gate_bridge.id_times import check_times
 from gate_bridge.lane import ConnectedLane
 from gate_bridge.pictures import check_picture
 from gate_bridge.policies import LanePolicies
+from gate_bridge.readiness import ReadinessNotice
 from gate_bridge.renewal import renew
 from gate_bridge.wire import actions
 from gate_bridge.wire.errors import (
@@ -81,6 +82,7 @@ class AgentCalls:
             tools.lane_tools.limits,
             tools.policy_budgets,
         )
+        self._readiness = ReadinessNotice(tools.domain, link.calls.send)
         self._call_rate = TokenBucket(limits.calls_per_s, limits.calls_burst)
         self._frame_rate = TokenBucket(limits.frames_per_s, limits.frames_burst)
         self._events: asyncio.Queue[Job] = asyncio.Queue(limits.calls_in_flight_max)
@@ -125,6 +127,7 @@ class AgentCalls:
                     sent_at=payload.sent_at, server_time=self._tools.clock.now()
                 )
                 await self._link.reply(call.id, result)
+                await self._readiness.heartbeat()
             case actions.Frame() if isinstance(message, FrameMessage):
                 image = message.image
                 budget = self._tools.frame_budgets.of(self._lane_id)

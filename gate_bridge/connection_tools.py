@@ -11,6 +11,7 @@ from gate_bridge.metrics import BridgeMetrics
 from gate_bridge.pokes import LanePokes
 from gate_bridge.policy_rounds import PolicyRounds
 from gate_bridge.presentation import LaneTools
+from gate_bridge.readiness import DomainWatch
 from gate_bridge.registry import LaneRegistry
 from gate_bridge.turns import Turns
 from gate_bridge.wire.limits import WireLimits
@@ -34,5 +35,6 @@ class ConnectionTools:
     greetings: Turns
     policy_budgets: LaneBudgets
     policy_rounds: PolicyRounds
+    domain: DomainWatch
     look_at_signs: Callable[[], None]
     identity: GateIdentity | None = None

@@ -75,15 +75,22 @@ class Delivery:
         self._service = service
         self._limits = limits
         self._sends: dict[UUID, int] = {}
+        self._shown: DisplayText | None = None
         self.accepted = False
         self.is_stale = False
 
     async def show(self, text: DisplayText, *, final: bool = True) -> None:
         """Show a text; a final one tells the agent that no more pictures are needed."""
+        self._shown = text if final else self._shown
         try:
             await self._outlet.send_display(self._presentation_id if final else None, text)
         except (CallUnansweredError, WireError) as error:
             _log.info("display_not_sent", error=str(error), **self._names())
+
+    async def show_again(self) -> None:
+        """Show the last final text once more, in place of what the gate said by itself."""
+        if self._shown is not None:
+            await self.show(self._shown)
 
     async def open(self, command: OpenCommand) -> tuple[PendingCall | None, float]:
         """Send a command; return what to wait for and when it was sent, by the steady clock."""

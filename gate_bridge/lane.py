@@ -173,6 +173,8 @@ class ConnectedLane:
         if self._run is not None and self._run.presentation_id == event.presentation_id:
             # It may stand there still, with an order that is to be sent after all.
             self._run.poke()
+            if event.choice is OfflineChoice.KEEP_CLOSED:
+                self._spawn(self._run.show_again())
 
     def _camera_read(self, event: Observation) -> None:
         run = self._run

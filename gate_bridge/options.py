@@ -77,6 +77,7 @@ class BridgeOptions:
         probe_port: None for none; without TLS the listener of gates answers them as well.
         certificate_look_s: Time between two looks whether connected gates' certificates stand.
         sign_look_s: Time between two looks whether areas are full; shorter than a text is shown.
+        ready_look_s: Time between two looks whether decisions can be taken.
     """
 
     host: str = "127.0.0.1"
@@ -88,6 +89,7 @@ class BridgeOptions:
     probe_port: int | None = None
     certificate_look_s: float = 5.0
     sign_look_s: float = 20.0
+    ready_look_s: float = 2.0
     wire: WireLimits = field(default_factory=WireLimits)
     reading: ReadingLimits = field(default_factory=ReadingLimits)
 

@@ -94,6 +94,10 @@ class PresentationRun:
         """Look for late commands now."""
         self._news.set()
 
+    async def show_again(self) -> None:
+        """Show the answer for the car once more, where there is one."""
+        await self._delivery.show_again()
+
     def end(self, *, car_left: bool) -> None:
         """Stop: the car left, or the connection ended while it still stands there."""
         self._ended = True

@@ -32,6 +32,7 @@ from gate_bridge.policy_rounds import PolicyRounds
 from gate_bridge.port import LaneService
 from gate_bridge.presentation import LaneTools
 from gate_bridge.probes import Probes
+from gate_bridge.readiness import DomainWatch
 from gate_bridge.registry import LaneRegistry
 from gate_bridge.retry import call_once
 from gate_bridge.signs import Signs
@@ -92,6 +93,7 @@ class GateBridge:
         metrics = BridgeMetrics(lambda: len(registry))
         self._fleet = FleetHealth(service, self.name, clock, metrics)
         self._signs = Signs(service, registry.all, options.sign_look_s)
+        self._domain = DomainWatch(service, options.ready_look_s)
         self._probes = Probes(service, self._valkey, metrics)
         greetings = Turns(_GREETINGS_AT_ONCE, _GREETINGS_WAITING_MAX, _GREETING_WAIT_S_MAX)
         self._admission = Admission(service, self._probes, greetings, self._identity)
@@ -115,6 +117,7 @@ class GateBridge:
             greetings=greetings,
             policy_budgets=LaneBudgets(wire.policy_parts_per_s, wire.policy_parts_burst),
             policy_rounds=self._policies,
+            domain=self._domain,
             look_at_signs=self._signs.look,
             identity=self._identity,
         )
@@ -147,6 +150,7 @@ class GateBridge:
                 "fleet": self._fleet.run,
                 "signs": self._signs.run,
                 "policies": self._policies.run,
+                "domain": self._domain.run,
             }
             if self._watch is not None:
                 loops["certificates"] = self._watch.run

@@ -10,6 +10,7 @@ from gate_bridge.agent.errors import BarrierError, PulseUnknownError
 from gate_bridge.agent.guards import Refusal, Situation, refusal
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.lane_state import LaneState
+from gate_bridge.agent.offline.rules import own_command_id
 from gate_bridge.agent.server_time import steady_seconds
 from gate_bridge.wire.actions import CommandStatus, OpenBarrier, OpenBarrierResult
 from gate_bridge.wire.errors import NotReadyError
@@ -71,10 +72,17 @@ class Opening:
         reason = refusal(order, self._situation())
         if reason is not None:
             return await self._finish(order, CommandStatus.REJECTED, reason, repeated=False)
-        if self._lane.opened_for_current():
+        if await self._is_open_for(order):
             return await self._finish(order, CommandStatus.ACCEPTED, ALREADY_OPEN, repeated=False)
         await self._journal.begin_command(order.command_id, order.presentation_id)
         return await self._pulse(order)
+
+    async def _is_open_for(self, order: OpenBarrier) -> bool:
+        """Return whether the arm was raised for this car, be it that it has fallen since."""
+        if self._lane.opened_for_current():
+            return True
+        own = await self._journal.command(own_command_id(order.presentation_id))
+        return own is not None and own.status is CommandStatus.ACCEPTED
 
     async def _pulse(self, order: OpenBarrier) -> OpenBarrierResult:
         # Again, after the wait for the disk: the process may have been frozen meanwhile.

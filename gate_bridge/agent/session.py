@@ -33,7 +33,7 @@ from gate_bridge.wire.errors import (
 from gate_bridge.wire.frames import Call, FrameMessage
 from gate_bridge.wire.limits import WireLimits
 from gate_bridge.wire.link import Link
-from gate_bridge.wire.offline import PolicyAvailable
+from gate_bridge.wire.offline import PolicyAvailable, Readiness
 from parking.kit.errors import ParkingError
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -214,6 +214,10 @@ class BridgeSession:
             case "PolicyAvailable":
                 told = actions.read_payload(PolicyAvailable, message.payload)
                 self._on_policy(told.version)
+                return actions.Empty()
+            case "Readiness":
+                said = actions.read_payload(Readiness, message.payload)
+                self._bridge.says_unable(said.unable_for_s)
                 return actions.Empty()
             case _:
                 raise UnknownActionError(tuple(actions.BRIDGE_CALLS))

@@ -42,6 +42,7 @@ from gate_bridge.wire.offline import (
     FetchPolicyResult,
     OfflineDecision,
     PolicyAvailable,
+    Readiness,
 )
 
 
@@ -323,7 +324,7 @@ AGENT_CALLS: Mapping[str, type[WireModel]] = MappingProxyType(
 """What an agent may call, by the action's name. Frame comes as a binary message only."""
 
 BRIDGE_CALLS: Mapping[str, type[WireModel]] = MappingProxyType(
-    {model.__name__: model for model in (OpenBarrier, Display, PolicyAvailable)}
+    {model.__name__: model for model in (OpenBarrier, Display, PolicyAvailable, Readiness)}
 )
 """What the bridge may call, by the action's name."""
 
@@ -341,6 +342,7 @@ RESULTS: Mapping[str, type[WireModel]] = MappingProxyType(
         "OfflineDecision": Acknowledged,
         "FetchPolicy": FetchPolicyResult,
         "PolicyAvailable": Empty,
+        "Readiness": Empty,
     }
 )
 """The result of each action."""

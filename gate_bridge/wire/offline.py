@@ -13,6 +13,7 @@ from parking.offline.bundle import BUNDLE_BYTES_MAX, MONEY_MAX
 POLICY_CHUNK_BYTES_MAX = 40 * 1024
 POLICY_CHUNKS_MAX = -(-BUNDLE_BYTES_MAX // POLICY_CHUNK_BYTES_MAX)
 CLOCK_UNCERTAINTY_MS_MAX = 7 * 24 * 3600 * 1000
+UNABLE_S_MAX = 7 * 24 * 3600.0
 _CHUNK_CHARACTERS_MAX = -(-POLICY_CHUNK_BYTES_MAX // 3) * 4
 
 ChunkNumber = Annotated[int, Field(ge=0, lt=POLICY_CHUNKS_MAX)]
@@ -42,6 +43,16 @@ class PolicyAvailable(WireModel):
     """The bridge has this version of the lane's policy; an agent with another one fetches it."""
 
     version: Sequence
+
+
+class Readiness(WireModel):
+    """Whether the bridge can decide: told with a heartbeat, while it cannot and when it can again.
+
+    Attributes:
+        unable_for_s: For how long it could not, as far as it knows; None where it can.
+    """
+
+    unable_for_s: Annotated[float, Field(ge=0, le=UNABLE_S_MAX)] | None
 
 
 class FetchPolicy(WireModel):

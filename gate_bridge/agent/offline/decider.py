@@ -25,7 +25,12 @@ from gate_bridge.agent.offline.edge_clock import EdgeClock, EdgeTime
 from gate_bridge.agent.offline.options import OfflineOptions
 from gate_bridge.agent.offline.policy_keeper import PolicyKeeper
 from gate_bridge.agent.offline.reachability import Reachability
-from gate_bridge.agent.offline.rules import Verdict, WaitingCar, decide
+from gate_bridge.agent.offline.rules import (
+    Verdict,
+    WaitingCar,
+    decide,
+    own_command_id,
+)
 from gate_bridge.agent.offline.store import Decided, KnownDecision, OfflineStore
 from gate_bridge.agent.reports import Reporter
 from gate_bridge.agent.seen_car import CarRead, better_read
@@ -33,7 +38,7 @@ from gate_bridge.agent.server_time import steady_seconds
 from gate_bridge.agent.stall import StallWatch
 from gate_bridge.wire.actions import CommandStatus
 from gate_bridge.wire.offline import CLOCK_UNCERTAINTY_MS_MAX, OfflineChoice, OfflineReason
-from parking.kit.ids import derive_id, new_id
+from parking.kit.ids import new_id
 from parking.offline.bundle import PolicyBundle, hash_plate
 from parking.plates.normalise import fold_plate
 
@@ -260,7 +265,7 @@ def _decided(
     plate: str | None,
     now: EdgeTime,
 ) -> Decided:
-    command_id = derive_id(car.presentation_id, "offline") if verdict.is_open else None
+    command_id = own_command_id(car.presentation_id) if verdict.is_open else None
     event_id = new_id(now.at)
     hashed = None if plate is None else hash_plate(policy.hash_key, plate)
     body = {

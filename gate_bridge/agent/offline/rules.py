@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from gate_bridge.wire.offline import OfflineReason
+from parking.kit.ids import derive_id
 from parking.offline.bundle import Fallback, ListedPlate, PolicyBundle, Right
 
 ENTRY = "entry"
@@ -52,6 +54,11 @@ _RIGHTS = {
     Right.NOTHING_DUE: OfflineReason.NOTHING_DUE,
 }
 _OF_ONE_STAY = frozenset({Right.NOTHING_DUE, Right.CREDIT})
+
+
+def own_command_id(presentation_id: UUID) -> UUID:
+    """Return under which order the gate opens by itself for a car: one car has one."""
+    return derive_id(presentation_id, "offline")
 
 
 def decide(policy: PolicyBundle, car: WaitingCar, spent: Spent) -> Verdict:

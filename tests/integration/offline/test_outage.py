@@ -65,10 +65,11 @@ class Town:
         default_factory=dict[UUID, list[dict[str, Any]]]
     )
 
-    def bridge(self) -> GateBridge:
-        options = BridgeOptions(port=self.port, wire=WIRE)
+    def bridge(self, flows: TrustingFlows | None = None) -> GateBridge:
+        options = BridgeOptions(port=self.port, wire=WIRE, ready_look_s=0.05)
+        flows = flows or TrustingFlows(self.world)
         clock = self.world.context.database.clock
-        return GateBridge(TrustingFlows(self.world), self.redis_url, options, clock, lambda _: None)
+        return GateBridge(flows, self.redis_url, options, clock, lambda _: None)
 
     async def lane(
         self, stack: AsyncExitStack, lane: Lane, motion: Motion | None = None

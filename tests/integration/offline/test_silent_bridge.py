@@ -190,3 +190,67 @@ def test_a_connection_that_ends_in_the_silence_goes_on_with_it() -> None:
     assert not bridge.is_lost_for(10)
     assert bridge.is_found_for(60)
     assert not bridge.is_found_for(61)
+
+
+async def all_told(edge: OfflineEdge) -> None:
+    """Let the bridge commit everything that it was told."""
+    edge.bridge.told()
+    await edge.journal.acknowledge(99)
+    edge.bridge.committed()
+
+
+async def test_a_bridge_that_says_that_it_cannot_decide_is_an_outage_for_a_car_it_knows(
+    edge: OfflineEdge,
+) -> None:
+    presentation_id = await edge.comes()
+    await all_told(edge)
+    edge.bridge.says_unable(9.9)
+    await edge.decider.look()
+    assert (edge.barrier.pulses, await edge.decisions()) == ([], [])
+    edge.steady.now_s += 0.2
+    for _ in range(3):
+        await edge.decider.look()
+    assert len(edge.barrier.pulses) == 1
+    assert await edge.decisions() == [("open", "credit")]
+    # The bridge has decided meanwhile; the arm is up, and later it has fallen again.
+    edge.bridge.says_unable(None)
+    assert await ordered(edge, presentation_id) == ("accepted", "already_open")
+    edge.barrier.arm = ArmPosition.DOWN
+    edge.state.opened_by_itself(presentation_id, 0.0)
+    assert await ordered(edge, presentation_id) == ("accepted", "already_open")
+    assert len(edge.barrier.pulses) == 1
+    assert await edge.decisions() == [("open", "credit")]
+
+
+@pytest.mark.parametrize("ends", ["says", "commits"])
+async def test_a_bridge_that_can_decide_again_in_time_keeps_the_car(
+    edge: OfflineEdge, ends: str
+) -> None:
+    presentation_id = await edge.comes()
+    await all_told(edge)
+    edge.bridge.says_unable(9.9)
+    if ends == "says":
+        edge.bridge.says_unable(None)
+    else:
+        edge.bridge.committed()
+    edge.steady.now_s += 3600
+    await edge.decider.look()
+    assert (edge.barrier.pulses, await edge.decisions()) == ([], [])
+    assert await ordered(edge, presentation_id) == ("accepted", None)
+
+
+def test_what_a_bridge_says_of_itself_counts_from_its_hello() -> None:
+    steady = Steady()
+    bridge = Reachability(steady)
+    bridge.found()
+    steady.now_s += 3
+    bridge.says_unable(3600)
+    assert bridge.is_lost_for(3)
+    assert not bridge.is_lost_for(3.1)
+    # The connection ends, too: it goes on from there.
+    steady.now_s += 6
+    bridge.lost()
+    assert bridge.is_lost_for(9)
+    bridge.found()
+    steady.now_s += 60
+    assert not bridge.is_lost_for(0)
