@@ -4,13 +4,20 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapp
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import URL, CursorResult, Executable, Table, bindparam, make_url, text
 from sqlalchemy.dialects.postgresql import Insert, insert
-from sqlalchemy.event import listens_for
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InterfaceError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.event import listen, listens_for
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    InterfaceError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import ORMExecuteState
@@ -32,6 +39,9 @@ STATEMENTS_MAX = 256
 _LOST_RACES = frozenset({"40001", "40P01"})
 # It shuts down, crashed, is starting up, or has no connection left: it will be there again.
 _AWAY = frozenset({"57P01", "57P02", "57P03"})
+# To whoever connects: the database takes nobody in, while somebody restores or moves it. To a
+# statement it says that the statement came too early, which is a defect.
+_CLOSED = "55000"
 # It answers, and cannot do its work until somebody mends it: whatever waits has to wait on, and
 # must not be taken for something that is wrong itself.
 _STUCK = {
@@ -181,6 +191,7 @@ class Database:
             # An error names the statement, and never what somebody wrote: it goes to the log.
             hide_parameters=True,
         )
+        listen(self._engine.sync_engine, "checkout", _require_open)
         self._each_alone = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
@@ -227,6 +238,16 @@ class Database:
         await self._engine.dispose()
 
 
+def _require_open(connection: DBAPIConnection, *_: object) -> None:
+    """Let the pool connect anew in place of a connection that PostgreSQL has closed.
+
+    The driver knows it without asking: after a crash or a failover the first use of each pooled
+    connection would fail instead.
+    """
+    if cast("Any", connection).driver_connection.is_closed():
+        raise DisconnectionError("PostgreSQL closed it")
+
+
 class _Unwritten(Session):
     """A session whose rows hold changes that the database does not have yet."""
 
@@ -254,7 +275,8 @@ def _named_errors() -> Generator[None]:
         why = _why_stuck(state)
         if why is not None:
             raise DatabaseUnavailableError(f"PostgreSQL cannot work: {why}") from error
-        if state not in _AWAY and not error.connection_invalidated:
+        is_closed = state == _CLOSED and error.statement is None
+        if state not in _AWAY and not is_closed and not error.connection_invalidated:
             raise
         raise DatabaseUnavailableError("the connection to PostgreSQL was lost") from error
 

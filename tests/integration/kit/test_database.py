@@ -1,23 +1,26 @@
 """The unit of work on real PostgreSQL: commits, conflicts, lost connections, lock order."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlmodel import select
 
 from parking.drivers.models import SignIn
 from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.crypto import Vault
-from parking.kit.database import ConflictError, Database, DatabaseUnavailableError
+from parking.kit.database import ConflictError, Database, DatabaseUnavailableError, UnitOfWork
 from parking.kit.errors import InvalidInputError
 from parking.kit.ids import new_id
 from parking.kit.locks import LockOrderError, lock
 from parking.kit.partitions import ensure_partitions
 from parking.places.models import Operator
 from parking.sessions.models import Session
+from tests.servers import Administrator
 
 TLS_WANTED = (80877103).to_bytes(4)
 STARTING_UP = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
@@ -106,28 +109,45 @@ async def test_lost_connection_is_named_and_the_next_one_works(database: Databas
     assert await operators(database) == 0
 
 
-@pytest.mark.parametrize("state", ["53100", "53200"], ids=["disk full", "no memory"])
-async def test_server_that_cannot_store_anything_now_is_unavailable(
-    database: Database, state: str
+async def test_no_use_fails_after_the_server_closed_every_connection(
+    database: Database, administrator: Administrator
 ) -> None:
-    with pytest.raises(DatabaseUnavailableError) as caught:
-        async with database.begin() as unit:
-            unit.session.add(Operator(id=new_id(unit.now()), name="A", created_at=unit.now()))
-            await unit.session.flush()
-            await unit.run(
-                text(f"DO $$ BEGIN RAISE EXCEPTION 'told' USING ERRCODE = '{state}'; END $$")
-            )
-    assert caught.value.retryable
+    async with database.begin() as first, database.begin() as second:
+        pooled = [await driver_connection(unit) for unit in (first, second)]
+    pids = [connection.get_server_pid() for connection in pooled]
+    administrator.execute(*(f"SELECT pg_terminate_backend({pid})" for pid in pids))
+    await until(lambda: all(connection.is_closed() for connection in pooled))
+    async with database.begin() as first, database.statements() as second:
+        assert (await first.run(text("SELECT count(*) FROM operators"))).scalar_one() == 0
+        await second.exec(select(Operator))
     assert await operators(database) == 0
 
 
-async def test_server_that_only_reads_after_a_failover_is_unavailable(database: Database) -> None:
+async def driver_connection(unit: UnitOfWork) -> Any:  # noqa: ANN401 - the driver's own
+    connection = await unit.session.connection()
+    return (await connection.get_raw_connection()).driver_connection
+
+
+async def until(is_so: Callable[[], bool], looks_max: int = 1000) -> None:
+    for _ in range(looks_max):
+        if is_so():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not become so")
+
+
+async def test_a_database_that_takes_nobody_in_is_away_and_no_defect(
+    database_url: str, clock: ManualClock, administrator: Administrator
+) -> None:
+    name = database_url.rpartition("/")[2]
+    database = Database(database_url, clock=clock, vault=VAULT)
+    administrator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
     with pytest.raises(DatabaseUnavailableError) as caught:
-        async with database.begin() as unit:
-            await unit.run(text("SET TRANSACTION READ ONLY"))
-            unit.session.add(Operator(id=new_id(unit.now()), name="A", created_at=unit.now()))
+        await operators(database)
     assert caught.value.retryable
+    administrator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     assert await operators(database) == 0
+    await database.close()
 
 
 async def test_server_that_is_not_there_is_unavailable(clock: ManualClock) -> None:
@@ -164,15 +184,20 @@ async def test_a_server_that_cannot_work_is_no_defect_of_what_was_asked(
         DatabaseUnavailableError, match=f"^PostgreSQL cannot work: {told}$"
     ) as caught:
         async with database.begin() as unit:
+            unit.session.add(Operator(id=new_id(unit.now()), name="A", created_at=unit.now()))
             for part in statement.split("|"):
                 await unit.run(text(part))
     assert caught.value.retryable
+    assert await operators(database) == 0
 
 
-async def test_what_is_wrong_with_the_statement_itself_stays_a_defect(database: Database) -> None:
+@pytest.mark.parametrize("statement", ["SELECT 1 / 0", fails_with("55000")])
+async def test_what_is_wrong_with_the_statement_itself_stays_a_defect(
+    database: Database, statement: str
+) -> None:
     with pytest.raises(DBAPIError):
         async with database.begin() as unit:
-            await unit.run(text("SELECT 1 / 0"))
+            await unit.run(text(statement))
 
 
 async def test_locks_go_one_way(database: Database) -> None:
