@@ -21,7 +21,8 @@ from gate_bridge.agent.guards import Situation
 from gate_bridge.agent.health import SelfReport
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.lane_state import LaneState
-from gate_bridge.agent.offline.lane import OfflineLane
+from gate_bridge.agent.lane_work import LaneWork
+from gate_bridge.agent.offline.lane import Loop, OfflineLane
 from gate_bridge.agent.opening import Opening
 from gate_bridge.agent.options import AgentOptions
 from gate_bridge.agent.pushed_pictures import PushedPictures
@@ -74,6 +75,7 @@ class GateAgent:
         self._pushed = pushed or PushedPictures()
         self._server_time = ServerTime()
         self._stack = AsyncExitStack()
+        self._work = LaneWork()
         self._offline = OfflineLane(
             options.lane_id, journal, clock, self._server_time, report, options.offline
         )
@@ -87,15 +89,14 @@ class GateAgent:
         await self._offline.start()
         await self.state.start()
         self._stack.push_async_callback(self.state.close)
-        loops = (
-            ("signals", self.state.run),
+        self._begin(("signals", self.state.run))
+        # After nothing new can begin, and while what the machine says is still heard.
+        self._stack.push_async_callback(self._work.close)
+        self._begin(
             ("look", self.state.look),
             ("connection", self._stay_connected),
-            *self._offline.loops(self.state, self._barrier),
+            *self._offline.loops(self.state, self._barrier, self._work),
         )
-        for name, loop in loops:
-            task = asyncio.create_task(keep_running(name, loop))
-            self._stack.push_async_callback(stop_task, task)
         return self
 
     async def __aexit__(
@@ -105,6 +106,11 @@ class GateAgent:
         traceback: TracebackType | None,
     ) -> None:
         await self._stack.aclose()
+
+    def _begin(self, *loops: Loop) -> None:
+        for name, loop in loops:
+            task = asyncio.create_task(keep_running(name, loop))
+            self._stack.push_async_callback(stop_task, task)
 
     async def has_unsent_events(self) -> bool:
         """Return whether the bridge has yet to commit something."""
@@ -164,6 +170,7 @@ class GateAgent:
             journal=self._journal,
             state=self.state,
             opening=self._opening,
+            work=self._work,
             server_time=self._server_time,
             health=self.health,
             bridge=self._offline.bridge,

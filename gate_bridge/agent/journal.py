@@ -48,9 +48,7 @@ CREATE TABLE IF NOT EXISTS presentation (
     only INTEGER PRIMARY KEY CHECK (only = 1), presentation_id TEXT NOT NULL,
     occupied_at TEXT NOT NULL, event_id TEXT NOT NULL
 ) STRICT;
-CREATE TABLE IF NOT EXISTS last_look (
-    only INTEGER PRIMARY KEY CHECK (only = 1), presentation_id TEXT NOT NULL, at TEXT NOT NULL
-) STRICT;
+DROP TABLE IF EXISTS last_look;
 """
 
 
@@ -148,18 +146,6 @@ class Journal:
         """Return the car on the loop."""
         return await self._run(self._current_car)
 
-    async def note_look(self, presentation_id: UUID, at: datetime) -> None:
-        """Note that this car was seen to stand there."""
-        values = (str(presentation_id), at.isoformat())
-        statement = "INSERT OR REPLACE INTO last_look VALUES (1, ?, ?)"
-        await self._write(lambda: self._connection.execute(statement, values))
-
-    async def last_look(self, car: CurrentCar) -> datetime:
-        """Return when this car was seen last."""
-        statement = "SELECT at FROM last_look WHERE presentation_id = ?"
-        row = await self._run(lambda: self._one(statement, str(car.presentation_id)))
-        return car.occupied_at if row is None else datetime.fromisoformat(str(row[0]))
-
     async def standing(self) -> tuple[CurrentCar | None, int]:
         """Return the car on the loop and the seq of the next event, of one moment."""
         return await self._run(lambda: (self._current_car(), self._next_seq()))
@@ -204,6 +190,14 @@ class Journal:
     async def last_command(self) -> StoredCommand | None:
         """Return the newest order that was carried out, or was about to be."""
         return await self._run(self._last_command)
+
+    async def append_shown(self, command_id: UUID, event_id: UUID, action: str, body: str) -> None:
+        """Queue an event that shows that the pulse of an order arrived, and note that, in one step.
+
+        Raises:
+            JournalFullError: too many events wait.
+        """
+        await self._write(lambda: self._append_shown(command_id, event_id, action, body))
 
     async def begin_command(self, command_id: UUID, presentation_id: UUID) -> None:
         """Note that the barrier is about to be pulsed; the oldest orders are forgotten."""
@@ -344,6 +338,13 @@ class Journal:
             "ORDER BY number DESC LIMIT 1"
         )
         return None if row is None else self._command(UUID(str(row[0])))
+
+    def _append_shown(self, command_id: UUID, event_id: UUID, action: str, body: str) -> None:
+        self._append(event_id, action, body)
+        self._connection.execute(
+            "UPDATE commands SET status = ? WHERE command_id = ? AND status IS NULL",
+            (CommandStatus.ACCEPTED.value, str(command_id)),
+        )
 
     def _begin_command(self, command_id: UUID, presentation_id: UUID) -> None:
         self._connection.execute(

@@ -10,7 +10,7 @@ import structlog
 
 from gate_bridge.agent.barrier import ArmPosition, BarrierPort, Feedback, LoopChange
 from gate_bridge.agent.errors import JournalFullError
-from gate_bridge.agent.journal import CurrentCar, Journal
+from gate_bridge.agent.journal import CurrentCar, Journal, StoredCommand
 from gate_bridge.agent.reports import Reporter
 from gate_bridge.agent.seen_car import CarRead, SeenCar, better_read
 from gate_bridge.agent.server_time import ServerTime, steady_seconds
@@ -26,10 +26,12 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 FULL_RETRY_S = 1.0
 # A car is through, or has backed out, before so many others were let in after it.
 CAUSES_MAX = 16
-# After a longer absence the car on the loop may be another one.
-AWAY_MAX = timedelta(seconds=30)
-LOOK_EVERY_S = 5.0
+# Whether the arm of a car that was not watched is down by now.
+LOOK_EVERY_S = 0.2
 PASSED_UNSEEN = "inferred: it was let through, and had left when the agent came back"
+MAYBE_PASSED = "inferred: it was being let through, and had left when the agent came back"
+# What shows that the pulse arrived, whatever the relay said.
+_ROSE = frozenset({BarrierEventKind.OPENING, BarrierEventKind.OPENED, BarrierEventKind.PASSED})
 # A little less than at the bridge: of a car that it finds too old, the agent must think so, too.
 PRESENTATION_AGE_MAX = timedelta(seconds=LIVE_S_MAX - 30)
 
@@ -66,6 +68,8 @@ class LaneState:
         # One car comes, leaves or is presented anew at a time.
         self._turn = asyncio.Lock()
         self._again: asyncio.Task[None] | None = None
+        # Nobody watched the loop for a while, and the arm may be up for the car that stood there.
+        self._unsure = asyncio.Event()
         self.best_read: CarRead | None = None
         self.car: CurrentCar | None = None
         self.changed = asyncio.Event()
@@ -74,32 +78,30 @@ class LaneState:
         self.free = asyncio.Event()
 
     async def start(self) -> None:
-        """Compare the journal with the loop: the process may have been away for long."""
+        """Compare the journal with the loop.
+
+        Nobody watched it since the process before this one ended, however short that was. So a
+        car that stands there may be another one than the journal says, and is presented anew:
+        what was decided for the one before must not open for it.
+        """
         self.car = await self._journal.current_car()
-        if self._barrier.position() is not ArmPosition.DOWN:
-            last = await self._journal.last_command()
-            if last is not None:
-                self._raised_for = (last.presentation_id, last.command_id)
+        last = await self._journal.last_command()
+        if last is not None and self._barrier.position() is not ArmPosition.DOWN:
+            self._raised_for = (last.presentation_id, last.command_id)
         if self._barrier.loop_occupied() and self.car is None:
             await self._car_came()
         elif not self._barrier.loop_occupied() and self.car is not None:
-            await self._car_left_unseen(self.car)
-        elif self.car is not None and await self._was_away_long(self.car):
-            await self._car_left()
-            await self._car_came()
+            await self._car_left_unseen(self.car, last)
+        elif self.car is not None:
+            self._unsure.set()
+            await self._present_again_if_unsure()
         self._mark()
 
     async def look(self) -> None:
-        """Note that the car still stands there, now and again, until cancelled."""
+        """Present anew, once its arm is down, a car that was not watched; until cancelled."""
         while True:
-            await self.occupied.wait()
-            car = self.car
-            try:
-                if car is not None:
-                    await self._journal.note_look(car.presentation_id, self.now())
-            except JournalFullError:
-                # After a restart it counts as another car: that opens for nobody.
-                _log.warning("look_not_noted")
+            await self._unsure.wait()
+            await self._present_again_if_unsure()
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def run(self) -> None:
@@ -152,6 +154,10 @@ class LaneState:
         self._again = asyncio.create_task(self._present_again_if_old())
         await asyncio.shield(self._again)
 
+    def may_be_other(self) -> bool:
+        """Return whether the car on the loop may be another one than its presentation says."""
+        return self._unsure.is_set()
+
     async def close(self) -> None:
         """Stop in the middle, as a kill would."""
         if self._again is not None:
@@ -164,14 +170,25 @@ class LaneState:
                 return
             if abs(now - car.occupied_at) <= PRESENTATION_AGE_MAX or self.opened_for_current():
                 return
-            # First of all: from here on every order for the old presentation is refused.
-            self.car = None
-            event_id, state = new_id(now), PresentationState.CLEARED
-            body = _presentation(event_id, car.presentation_id, state, now)
-            await self._write(lambda: self._journal.end_presentation(event_id, body))
-            await self._car_came()
-            if not self._barrier.loop_occupied():
-                await self._car_left()
+            await self._present_again(car, now)
+
+    async def _present_again_if_unsure(self) -> None:
+        async with self._turn:
+            car = self.car
+            if car is None:
+                self._unsure.clear()
+            elif not self.opened_for_current():
+                await self._present_again(car, self.now())
+
+    async def _present_again(self, car: CurrentCar, now: datetime) -> None:
+        # First of all: from here on every order for the old presentation is refused.
+        self.car = None
+        event_id, state = new_id(now), PresentationState.CLEARED
+        body = _presentation(event_id, car.presentation_id, state, now)
+        await self._write(lambda: self._journal.end_presentation(event_id, body))
+        await self._car_came()
+        if not self._barrier.loop_occupied():
+            await self._car_left()
 
     async def observe(self, seen: SeenCar) -> None:
         """Queue the camera's own read of the car on the loop."""
@@ -223,6 +240,7 @@ class LaneState:
         await self._write(lambda: self._journal.begin_presentation(car, body))
         self.best_read = None
         self.car = car
+        self._unsure.clear()
         self._report({"event": "presented", "presentation_id": str(car.presentation_id)})
         self._wake(car=True)
 
@@ -239,29 +257,19 @@ class LaneState:
         self._report({"event": "cleared", "presentation_id": str(car.presentation_id)})
         self._wake(car=True)
 
-    async def _was_away_long(self, car: CurrentCar) -> bool:
-        """Return whether nobody looked for so long that another car may stand there by now.
-
-        What was decided for the one before, or is yet to be paid for it, must not open for it.
-        """
-        return abs(self.now() - await self._journal.last_look(car)) > AWAY_MAX
-
-    async def _car_left_unseen(self, car: CurrentCar) -> None:
+    async def _car_left_unseen(self, car: CurrentCar, last: StoredCommand | None) -> None:
         """Report a car that left while no agent ran; one that was let through has passed.
 
         Where its arm is still up, the machine sees what became of it. A car that is wrongly said
         to have passed gets out of no gate by it: its stay has ended, and the exit knows it not.
         """
-        last = await self._journal.last_command()
         await self._car_left()
         is_over = self._barrier.position() not in {ArmPosition.UP, ArmPosition.MOVING}
         if last is None or last.presentation_id != car.presentation_id or not is_over:
             return
-        if last.status is CommandStatus.ACCEPTED:
-            self.raising(last.presentation_id, last.command_id)
-            await self.take(
-                Feedback(BarrierEventKind.PASSED, reason=PASSED_UNSEEN, cause=last.command_id)
-            )
+        self.raising(last.presentation_id, last.command_id)
+        reason = PASSED_UNSEEN if last.status is CommandStatus.ACCEPTED else MAYBE_PASSED
+        await self.take(Feedback(BarrierEventKind.PASSED, reason=reason, cause=last.command_id))
 
     async def _barrier_event(self, feedback: Feedback, kind: BarrierEventKind) -> None:
         if kind is BarrierEventKind.MANUAL_OPEN:
@@ -279,7 +287,13 @@ class LaneState:
             operator=feedback.operator,
             reason=feedback.reason,
         )
-        await self._write(lambda: self._journal.append(event_id, "BarrierEvent", body))
+        if kind in _ROSE and command_id is not None:
+            shown = command_id
+            await self._write(
+                lambda: self._journal.append_shown(shown, event_id, "BarrierEvent", body)
+            )
+        else:
+            await self._write(lambda: self._journal.append(event_id, "BarrierEvent", body))
         if kind is BarrierEventKind.CLOSED and whose == self._raised_for:
             self._raised_for = None
             self._let_in = None

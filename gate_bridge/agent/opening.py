@@ -24,8 +24,9 @@ class Opening:
     """Guards, journal and relay, in the order that makes a repeated order harmless.
 
     "About to pulse" is written before the pulse and the result after it. A process killed in
-    between finds the first without the second: it pulses again only while the arm is down, for
-    the same car, and within the order's time.
+    between leaves the first without the second: such an order pulses again only while the arm is
+    down, for a car that was watched since, and within the order's time. Whose car has gone is
+    neither carried out nor refused: nobody can say whether it was let through.
 
     Args:
         situation: What the edge knows at the moment of the call.
@@ -69,11 +70,16 @@ class Opening:
         if stored is not None and self._barrier.position() is not ArmPosition.DOWN:
             # Killed between pulse and result: the arm shows that the pulse arrived.
             return await self._finish(order, CommandStatus.ACCEPTED, None, repeated=True)
-        reason = refusal(order, self._situation())
+        situation = self._situation()
+        if stored is not None and situation.presentation_id != order.presentation_id:
+            # Its car may have driven through: nobody can say, and nothing may open for it again.
+            raise _unknown("expected an order whose car still stands there")
+        reason = refusal(order, situation)
+        if reason is None and await self._is_open_for(order):
+            return await self._finish(order, CommandStatus.ACCEPTED, ALREADY_OPEN, repeated=False)
+        reason = reason or self._doubt()
         if reason is not None:
             return await self._finish(order, CommandStatus.REJECTED, reason, repeated=False)
-        if await self._is_open_for(order):
-            return await self._finish(order, CommandStatus.ACCEPTED, ALREADY_OPEN, repeated=False)
         await self._journal.begin_command(order.command_id, order.presentation_id)
         return await self._pulse(order)
 
@@ -89,7 +95,7 @@ class Opening:
         # The clock first: a freeze between the two must make the deadline earlier, not later.
         now_s = self._steady()
         situation = self._situation()
-        reason = refusal(order, situation)
+        reason = refusal(order, situation) or self._doubt()
         if reason is None and not self._barrier.loop_occupied():
             reason = Refusal.NO_PRESENTATION
         if reason is not None:
@@ -99,9 +105,7 @@ class Opening:
             await self._barrier.pulse(order.command_id, now_s + _left_s(order, situation))
         except PulseUnknownError as error:
             _log.warning("pulse_unknown", error=str(error))
-            raise NotReadyError(
-                "command_id: the relay did not say whether it was pulsed", {"field": "command_id"}
-            ) from error
+            raise _unknown("the relay did not say whether it was pulsed") from error
         except BarrierError as error:
             _log.warning("barrier_failed", error=str(error))
             self._lane.not_raised(order.command_id)
@@ -110,6 +114,9 @@ class Opening:
             )
         return await self._finish(order, CommandStatus.ACCEPTED, None, repeated=False)
 
+    def _doubt(self) -> Refusal | None:
+        return Refusal.OTHER_PRESENTATION if self._lane.may_be_other() else None
+
     async def _finish(
         self, order: OpenBarrier, status: CommandStatus, reason: str | None, *, repeated: bool
     ) -> OpenBarrierResult:
@@ -117,6 +124,10 @@ class Opening:
         return OpenBarrierResult(
             command_id=order.command_id, status=status, reason=reason, repeated=repeated
         )
+
+
+def _unknown(why: str) -> NotReadyError:
+    return NotReadyError(f"command_id: {why}", {"field": "command_id"})
 
 
 def _left_s(order: OpenBarrier, situation: Situation) -> float:

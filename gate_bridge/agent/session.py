@@ -14,6 +14,7 @@ from gate_bridge.agent.guards import Situation
 from gate_bridge.agent.health import SelfReport
 from gate_bridge.agent.journal import Journal, StoredEvent
 from gate_bridge.agent.lane_state import LaneState
+from gate_bridge.agent.lane_work import LaneWork
 from gate_bridge.agent.offline.reachability import Reachability
 from gate_bridge.agent.opening import Opening
 from gate_bridge.agent.reports import Reporter
@@ -67,6 +68,7 @@ class BridgeSession:
         journal: Journal,
         state: LaneState,
         opening: Callable[[Callable[[], Situation]], Opening],
+        work: LaneWork,
         server_time: ServerTime,
         health: SelfReport,
         bridge: Reachability,
@@ -79,6 +81,7 @@ class BridgeSession:
         self._journal = journal
         self._state = state
         self._opening = opening(self.situation)
+        self._work = work
         self._server_time = server_time
         self._health = health
         self._bridge = bridge
@@ -102,11 +105,15 @@ class BridgeSession:
         """
         # Another bridge may have another clock; what it says is measured again.
         self._server_time.forget()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._serve_orders())
-            await self._hello()
-            group.create_task(self._beat())
-            group.create_task(self._send_events())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._serve_orders())
+                await self._hello()
+                group.create_task(self._beat())
+                group.create_task(self._send_events())
+        finally:
+            # An order of this connection that the relay was not told of yet is stale now.
+            self._epoch = None
 
     def situation(self) -> Situation:
         """Return what the guards need to know at this moment."""
@@ -231,6 +238,10 @@ class BridgeSession:
             raise NotReadyError("action: expected the answer to Hello first") from None
 
     async def _open(self, order: actions.OpenBarrier) -> actions.OpenBarrierResult:
+        # A connection that ends in the middle of a pulse must not end the pulse.
+        return await self._work.end(self._carry_out(order))
+
+    async def _carry_out(self, order: actions.OpenBarrier) -> actions.OpenBarrierResult:
         result = await self._opening.carry_out(order)
         if result.status is actions.CommandStatus.ACCEPTED:
             self._on_answer(order.presentation_id)

@@ -219,13 +219,17 @@ async def test_a_passage_is_told_of_the_order_that_it_follows_from(edge: Edge) -
         # The machine sees what becomes of it.
         (CommandStatus.ACCEPTED, ArmPosition.UP, []),
         (CommandStatus.REJECTED, ArmPosition.DOWN, []),
+        # Killed in the middle of its pulse.
+        (None, ArmPosition.DOWN, ["passed"]),
     ],
 )
 async def test_a_car_that_was_let_through_has_passed_when_the_agent_comes_back(
-    edge: Edge, status: CommandStatus, arm: ArmPosition, kinds: list[str]
+    edge: Edge, status: CommandStatus | None, arm: ArmPosition, kinds: list[str]
 ) -> None:
     order = edge.order
-    await edge.journal.finish_command(order.command_id, order.presentation_id, status, None)
+    await edge.journal.begin_command(order.command_id, order.presentation_id)
+    if status is not None:
+        await edge.journal.finish_command(order.command_id, order.presentation_id, status, None)
     edge.barrier.occupied, edge.barrier.arm = False, arm
     later = LaneState(edge.journal, edge.barrier, ServerTime(), ManualClock(ISSUED), silent)
     await later.start()
@@ -251,5 +255,42 @@ async def test_after_a_kill_an_arm_that_is_down_is_pulsed_if_the_guards_hold(edg
     assert await edge.obey() == ("accepted", None, False)
     edge.barrier.arm = ArmPosition.DOWN
     edge.situations = [other]
-    assert await edge.obey(stale) == ("rejected", "other_presentation", False)
+    # Its car has gone, and may have been let through: neither carried out nor refused.
+    with pytest.raises(NotReadyError):
+        await edge.obey(stale)
+    stored = await edge.journal.command(stale.command_id)
+    assert stored is not None
+    assert stored.status is None
     assert edge.barrier.pulses == [UUID(int=1)]
+
+
+@pytest.mark.parametrize("presentation_id", [None, new_id(ISSUED)], ids=["nobody", "next car"])
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        (BarrierEventKind.OPENING, ("accepted", None, True)),
+        (BarrierEventKind.OPENED, ("accepted", None, True)),
+        (BarrierEventKind.PASSED, ("accepted", None, True)),
+        # These say nothing of the pulse.
+        (BarrierEventKind.BACKED_OUT, None),
+        (BarrierEventKind.OBSTRUCTED, None),
+    ],
+)
+async def test_an_order_whose_pulse_was_interrupted_opens_for_no_car_after_its_own(
+    edge: Edge,
+    presentation_id: UUID | None,
+    kind: BarrierEventKind,
+    answer: tuple[str, None, bool] | None,
+) -> None:
+    order = edge.order
+    await edge.journal.begin_command(order.command_id, order.presentation_id)
+    edge.state.raising(order.presentation_id, order.command_id)
+    await edge.state.take(Feedback(kind, cause=order.command_id))
+    # Its car has left, and the arm is down again.
+    edge.situations = [replace(edge.situations[0], presentation_id=presentation_id)]
+    if answer is None:
+        with pytest.raises(NotReadyError):
+            await edge.obey()
+    else:
+        assert await edge.obey() == answer
+    assert edge.barrier.pulses == []

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import orjson
 import pytest
@@ -12,11 +13,16 @@ import pytest
 from gate_bridge.agent import lane_state as lane_state_module
 from gate_bridge.agent.barrier import ArmPosition, Feedback, LoopChange
 from gate_bridge.agent.errors import JournalFullError
+from gate_bridge.agent.guards import Situation
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.lane_state import LaneState
+from gate_bridge.agent.opening import Opening
 from gate_bridge.agent.reports import silent
 from gate_bridge.agent.server_time import ServerTime
+from gate_bridge.loops import stop_task
+from gate_bridge.wire.actions import CommandStatus, OpenBarrier
 from parking.kit.clock import ManualClock
+from tests.integration.gate_stage import eventually
 
 CAME = datetime(2026, 3, 1, 8, tzinfo=UTC)
 LATER = CAME + timedelta(minutes=10)
@@ -27,12 +33,13 @@ class LoopFlag:
 
     def __init__(self) -> None:
         self.occupied = True
+        self.arm = ArmPosition.DOWN
 
     async def pulse(self, command_id: object, deadline_s: float) -> None:
         raise NotImplementedError
 
     def position(self) -> ArmPosition:
-        return ArmPosition.DOWN
+        return self.arm
 
     def loop_occupied(self) -> bool:
         return self.occupied
@@ -48,6 +55,10 @@ class Stand:
     journal: Journal
     barrier: LoopFlag
     state: LaneState
+
+    def again(self, at: datetime) -> LaneState:
+        """What the next process has of the lane."""
+        return LaneState(self.journal, self.barrier, ServerTime(), ManualClock(at), silent)
 
     async def told(self) -> list[str]:
         """What the journal holds of cars: each by its number."""
@@ -123,31 +134,76 @@ async def test_a_full_disk_delays_the_word_and_does_not_lose_it(
     assert (tries, await stand.told()) == (3, ["0 occupied", "0 cleared", "1 occupied"])
 
 
-@pytest.mark.parametrize(
-    ("away_s", "told"),
-    [
-        (29, ["0 occupied"]),
-        (31, ["0 occupied", "0 cleared", "1 occupied"]),
-        (-31, ["0 occupied", "0 cleared", "1 occupied"]),
-    ],
-)
-async def test_after_a_long_absence_the_car_on_the_loop_counts_as_another(
-    stand: Stand, away_s: int, told: list[str]
+@pytest.mark.parametrize("away_s", [0, 1, 29, 31, -31])
+async def test_after_any_restart_the_car_on_the_loop_counts_as_another(
+    stand: Stand, away_s: int
 ) -> None:
-    # It was looked at until a minute after it came.
-    looking = asyncio.create_task(look_at(stand, CAME + timedelta(minutes=1)))
-    await asyncio.gather(looking, return_exceptions=True)
-    later = ManualClock(CAME + timedelta(minutes=1, seconds=away_s))
-    state = LaneState(stand.journal, stand.barrier, ServerTime(), later, silent)
-    await state.start()
-    assert await stand.told() == told
-    assert state.car is not None
-    assert state.car == await stand.journal.current_car()
+    later = stand.again(CAME + timedelta(minutes=1, seconds=away_s))
+    await later.start()
+    assert await stand.told() == ["0 occupied", "0 cleared", "1 occupied"]
+    assert later.car is not None
+    assert later.car == await stand.journal.current_car()
+    assert not later.may_be_other()
 
 
-async def look_at(stand: Stand, at: datetime) -> None:
-    state = LaneState(stand.journal, stand.barrier, ServerTime(), ManualClock(at), silent)
-    state.car = stand.state.car
-    state.occupied.set()
-    async with asyncio.timeout(0.1):
-        await state.look()
+@pytest.mark.parametrize("arm", [ArmPosition.UP, ArmPosition.MOVING, ArmPosition.UNKNOWN])
+@pytest.mark.parametrize("status", [CommandStatus.ACCEPTED, None])
+async def test_a_car_whose_arm_may_be_up_after_a_restart_counts_as_another_once_it_is_down(
+    stand: Stand, arm: ArmPosition, status: CommandStatus | None
+) -> None:
+    car = stand.state.car
+    assert car is not None
+    await stand.journal.begin_command(UUID(int=1), car.presentation_id)
+    if status is not None:
+        await stand.journal.finish_command(UUID(int=1), car.presentation_id, status, None)
+    stand.barrier.arm = arm
+    later = stand.again(CAME)
+    await later.start()
+    looking = asyncio.create_task(later.look())
+    try:
+        await asyncio.sleep(0.01)
+        # It may drive through just now: its passage is told of it.
+        assert await stand.told() == ["0 occupied"]
+        assert later.car == car
+        # Whatever is ordered for it meanwhile needs no pulse.
+        assert (later.opened_for_current(), later.may_be_other()) == (True, True)
+        stand.barrier.arm = ArmPosition.DOWN
+        assert not later.opened_for_current()
+        await eventually(lambda: not later.may_be_other())
+    finally:
+        await stop_task(looking)
+    assert await stand.told() == ["0 occupied", "0 cleared", "1 occupied"]
+
+
+async def test_a_car_whose_arm_is_up_for_the_one_before_counts_as_another_at_once(
+    stand: Stand,
+) -> None:
+    await stand.journal.finish_command(UUID(int=1), UUID(int=2), CommandStatus.ACCEPTED, None)
+    stand.barrier.arm = ArmPosition.UP
+    later = stand.again(CAME)
+    await later.start()
+    assert await stand.told() == ["0 occupied", "0 cleared", "1 occupied"]
+
+
+async def test_no_order_opens_for_a_car_that_may_be_another(stand: Stand) -> None:
+    car = stand.state.car
+    assert car is not None
+    await stand.journal.finish_command(
+        UUID(int=1), car.presentation_id, CommandStatus.ACCEPTED, None
+    )
+    stand.barrier.arm = ArmPosition.UP
+    later = stand.again(CAME)
+    await later.start()
+    stand.barrier.arm = ArmPosition.DOWN
+    situation = Situation(7, car.presentation_id, CAME, CAME)
+    opening = Opening(stand.journal, stand.barrier, lambda: situation, later)
+    result = await opening.carry_out(
+        OpenBarrier(
+            command_id=UUID(int=3),
+            presentation_id=car.presentation_id,
+            session_epoch=7,
+            issued_at=CAME,
+            ttl_ms=5000,
+        )
+    )
+    assert (result.status, result.reason) == (CommandStatus.REJECTED, "other_presentation")

@@ -4,14 +4,15 @@ No bridge is of use while none can be reached, and while the one that is connect
 
 Order matters, as it does for orders of the bridge: the decision, its event, what it risks and
 "about to pulse" are one transaction; then the relay is pulsed; then the result is written. A
-process that was killed in between finds the decision, and pulses only while the arm is down, for
-the same car, and only once. A connection that comes back meanwhile finds the arm's turn taken: the
-order that it brings is answered `already_open`.
+process that was killed in between finds the decision, and does not pulse for it again: nobody
+watched the loop meanwhile, and the car that stands there is presented and decided on anew. A
+connection that comes back meanwhile finds the arm's turn taken: the order that it brings is
+answered `already_open`. A pulse that has begun ends, whatever becomes of whoever asked for it.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import orjson
@@ -21,6 +22,7 @@ from gate_bridge.agent.barrier import ArmPosition, BarrierPort
 from gate_bridge.agent.errors import BarrierError, JournalFullError, PulseUnknownError
 from gate_bridge.agent.journal import CurrentCar, Journal
 from gate_bridge.agent.lane_state import LaneState
+from gate_bridge.agent.lane_work import LaneWork
 from gate_bridge.agent.offline.edge_clock import EdgeClock, EdgeTime
 from gate_bridge.agent.offline.options import OfflineOptions
 from gate_bridge.agent.offline.policy_keeper import PolicyKeeper
@@ -31,7 +33,7 @@ from gate_bridge.agent.offline.rules import (
     decide,
     own_command_id,
 )
-from gate_bridge.agent.offline.store import Decided, KnownDecision, OfflineStore
+from gate_bridge.agent.offline.store import Decided, OfflineStore
 from gate_bridge.agent.reports import Reporter
 from gate_bridge.agent.seen_car import CarRead, better_read
 from gate_bridge.agent.server_time import steady_seconds
@@ -62,6 +64,7 @@ class OfflineParts:
     barrier: BarrierPort
     clock: EdgeClock
     bridge: Reachability
+    work: LaneWork = field(default_factory=LaneWork)
 
 
 class OfflineDecider:
@@ -86,6 +89,7 @@ class OfflineDecider:
         self._barrier = parts.barrier
         self._clock = parts.clock
         self._bridge = parts.bridge
+        self._work = parts.work
         self._report = report
         self._options = options
         self._steady = steady
@@ -114,22 +118,21 @@ class OfflineDecider:
             return
         if not await self._is_left_alone(car) or self._state.opened_for_current():
             return
-        known = await self._store.decision_of(car.presentation_id)
-        if known is not None:
-            async with self._state.pulsing:
-                await self._go_on(car, known)
+        if await self._store.decision_of(car.presentation_id) is not None:
+            await self._work.end(self._go_on(car))
             return
         read = await self._read(car)
         if read is None and not self._has_waited(car):
             return
-        async with self._state.pulsing:
-            await self._decide(car, read)
+        await self._work.end(self._decide(car, read))
 
     async def _is_left_alone(self, car: CurrentCar) -> bool:
         """Return whether no bridge can decide on the car, and none could for a while."""
         if self._came is None or self._came[0] != car.presentation_id:
             self._came = (car.presentation_id, self._steady())
         if self._stall is not None and self._stall.is_settling():
+            return False
+        if self._state.may_be_other() or self._work.is_closing:
             return False
         away_s = self._options.away_s
         if self._bridge.is_lost_for(away_s):
@@ -163,6 +166,10 @@ class OfflineDecider:
         return best
 
     async def _decide(self, car: CurrentCar, read: CarRead | None) -> None:
+        async with self._state.pulsing:
+            await self._decide_in_turn(car, read)
+
+    async def _decide_in_turn(self, car: CurrentCar, read: CarRead | None) -> None:
         # Again, after the wait for the turn: the bridge may be back, and the car away.
         if not await self._is_left_alone(car) or self._state.car is not car:
             return
@@ -195,15 +202,21 @@ class OfflineDecider:
             was_let_out = await self._store.was_let_out(hashed, policy.version)
         return WaitingCar(plate, now.at if now.is_usable else None, was_let_out)
 
-    async def _go_on(self, car: CurrentCar, known: KnownDecision) -> None:
-        """Finish what a process began that was killed after it decided."""
-        if self._state.car is not car or known.command_id is None or known.status is not None:
+    async def _go_on(self, car: CurrentCar) -> None:
+        """Settle what was decided before, without another pulse.
+
+        Whether the relay was pulsed then only the arm can tell. It may be slow to rise, so that
+        an arm that is down is no proof that it was not.
+        """
+        async with self._state.pulsing:
+            # Now, after the wait for the turn: an order of the bridge may have been before.
+            known = await self._store.decision_of(car.presentation_id)
+            if known is None or self._state.car is not car:
+                return
+            is_raised = self._barrier.position() is not ArmPosition.DOWN
+            if is_raised and known.command_id is not None and known.status is None:
+                await self._finish(car, known.command_id, CommandStatus.ACCEPTED, None)
             self._settled = car.presentation_id
-        elif self._barrier.position() is not ArmPosition.DOWN:
-            # The arm shows that the pulse arrived.
-            await self._finish(car, known.command_id, CommandStatus.ACCEPTED, None)
-        else:
-            await self._pulse(car, known.command_id)
 
     async def _pulse(self, car: CurrentCar, command_id: UUID) -> None:
         self._settled = car.presentation_id

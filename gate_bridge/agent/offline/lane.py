@@ -9,6 +9,7 @@ from gate_bridge.agent.barrier import BarrierPort
 from gate_bridge.agent.errors import JournalFullError
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.lane_state import LaneState
+from gate_bridge.agent.lane_work import LaneWork
 from gate_bridge.agent.offline.decider import OfflineDecider, OfflineParts
 from gate_bridge.agent.offline.edge_clock import EdgeClock
 from gate_bridge.agent.offline.options import OfflineOptions
@@ -56,10 +57,10 @@ class OfflineLane:
         self.clock.anchor = await self._store.anchor()
         await self.keeper.start()
 
-    def loops(self, state: LaneState, barrier: BarrierPort) -> Sequence[Loop]:
+    def loops(self, state: LaneState, barrier: BarrierPort, work: LaneWork) -> Sequence[Loop]:
         """Return what runs as long as the agent does."""
         parts = OfflineParts(
-            self._journal, self._store, self.keeper, state, barrier, self.clock, self.bridge
+            self._journal, self._store, self.keeper, state, barrier, self.clock, self.bridge, work
         )
         stall = StallWatch()
         decider = OfflineDecider(parts, self._report, self._options, stall=stall)

@@ -20,7 +20,8 @@ from gate_bridge.agent.journal import Append
 from gate_bridge.agent.offline.rules import Spent, Verdict
 from gate_bridge.agent.offline.store import Decided
 from gate_bridge.agent.opening import Opening
-from gate_bridge.wire.actions import OpenBarrier
+from gate_bridge.agent.seen_car import SeenCar
+from gate_bridge.wire.actions import CommandStatus, OpenBarrier
 from gate_bridge.wire.fields import WireModel
 from gate_bridge.wire.offline import FetchPolicy, FetchPolicyResult, OfflineReason
 from parking.kit.ids import new_id
@@ -36,6 +37,7 @@ from tests.integration.offline.edge_stage import (
 )
 
 ResultT = TypeVar("ResultT", bound=WireModel)
+PASS_LIST = policy({PLATE: listed(Right.PASS)})
 OPEN_LIST = policy({PLATE: listed(Right.CREDIT, risk_minor=1500, limit_minor=1500)})
 
 
@@ -149,12 +151,12 @@ async def test_an_order_that_was_carried_out_leaves_nothing_to_decide(edge: Offl
 
 
 @pytest.mark.parametrize("arm", [ArmPosition.DOWN, ArmPosition.UP])
-async def test_a_kill_between_decision_and_pulse_is_finished_once(
+async def test_a_kill_between_decision_and_pulse_opens_for_nobody_whom_no_camera_has_read_since(
     tmp_path: Path, arm: ArmPosition
 ) -> None:
     barrier, steady = FlagBarrier(), Steady()
     async with open_edge(tmp_path / "j.sqlite", barrier, steady) as edge:
-        await edge.takes(OPEN_LIST)
+        await edge.takes(PASS_LIST)
         await edge.hears()
         await edge.comes()
         barrier.kills = True
@@ -167,10 +169,58 @@ async def test_a_kill_between_decision_and_pulse_is_finished_once(
             steady.now_s += 60
             for _ in range(3):
                 await edge.decider.look()
-            assert await edge.decisions() == [("open", "credit")]
-            spent = await edge.store.spent()
-            assert (spent.cars, spent.amount_minor) == (1, 1500)
+            assert await edge.decisions() == [("open", "pass")]
+    assert barrier.pulses == []
+    async with open_edge(tmp_path / "j.sqlite", barrier, steady) as edge:
+        steady.now_s += 60
+        await edge.state.observe(SeenCar(plate=PLATE, confidence=0.97, source="camera-1"))
+        for _ in range(3):
+            await edge.decider.look()
+    # The arm that is up may be up for this very car.
     assert len(barrier.pulses) == (1 if arm is ArmPosition.DOWN else 0)
+
+
+async def test_after_a_kill_nobody_is_let_out_again_on_the_same_stay(tmp_path: Path) -> None:
+    barrier, steady = FlagBarrier(), Steady()
+    async with open_edge(tmp_path / "j.sqlite", barrier, steady) as edge:
+        await edge.takes(OPEN_LIST)
+        await edge.hears()
+        await edge.comes()
+        barrier.kills = True
+        with pytest.raises(KilledError):
+            await edge.decider.look()
+    barrier.kills = False
+    async with open_edge(tmp_path / "j.sqlite", barrier, steady) as edge:
+        steady.now_s += 60
+        await edge.state.observe(SeenCar(plate=PLATE, confidence=0.97, source="camera-1"))
+        await edge.decider.look()
+        assert await edge.decisions() == [("open", "credit"), ("keep_closed", "ask_staff")]
+        spent = await edge.store.spent()
+        assert (spent.cars, spent.amount_minor) == (1, 1500)
+    assert barrier.pulses == []
+
+
+async def test_a_relay_slower_than_the_arm_is_not_pulsed_again_for_an_earlier_decision(
+    edge: OfflineEdge,
+) -> None:
+    presentation_id = await edge.comes()
+    barrier = edge.barrier
+    barrier.held, barrier.moves = asyncio.Event(), False
+    looking = asyncio.create_task(edge.decider.look())
+    for _ in range(500):
+        if barrier.pulses:
+            break
+        await asyncio.sleep(0.01)
+    # Another one that finds the decision before its pulse has a result, as after a kill.
+    again = asyncio.create_task(edge.make_decider().look())
+    await asyncio.wait([again], timeout=0.05)
+    barrier.held.set()
+    await asyncio.gather(looking, again)
+    assert barrier.position() is ArmPosition.DOWN
+    assert len(barrier.pulses) == 1
+    known = await edge.store.decision_of(presentation_id)
+    assert known is not None
+    assert known.status is CommandStatus.ACCEPTED
 
 
 async def test_an_arm_that_rose_meanwhile_is_not_pulsed_after_a_kill(tmp_path: Path) -> None:
