@@ -62,8 +62,13 @@ class Match:
 
 def best_match(read: ReadText, candidates: Iterable[Candidate]) -> Match | None:
     """Return the open session that the read means, or None where that is not sure."""
+    offered = set(_offered(read))
+    certainties = _certainties(read)
+    # Thousands of plates are gone through while other lanes wait: most of them by a glance.
     ranked = sorted(
-        ((distance(read, candidate.text), candidate.session_id) for candidate in candidates),
+        (distance(read, candidate.text), candidate.session_id)
+        for candidate in candidates
+        if candidate.text in offered or _is_near(read.text, certainties, candidate.text)
     )
     if not ranked or ranked[0][0] > DISTANCE_MAX:
         return None
@@ -77,12 +82,28 @@ def distance(read: ReadText, plate: str) -> float:
     """Return how far the read is from the plate: 0 is equal, 1 is one clear difference."""
     if read.text == plate:
         return 0.0
-    offered = any(
-        text == plate and probability >= ALTERNATIVE_PROBABILITY_MIN
-        for text, probability in read.alternatives
-    )
     edited = _edit_distance(read.text, _certainties(read), plate)
-    return min(edited, CONFUSION_COST) if offered else edited
+    return min(edited, CONFUSION_COST) if plate in _offered(read) else edited
+
+
+def _offered(read: ReadText) -> list[str]:
+    return [text for text, chance in read.alternatives if chance >= ALTERNATIVE_PROBABILITY_MIN]
+
+
+def _is_near(read: str, certainties: Sequence[float], plate: str) -> bool:
+    """Return whether a plate is nearer than by a missing character.
+
+    What is not is no match, and too far away to be a rival of one.
+    """
+    if len(read) != len(plate):
+        return False
+    apart = 0.0
+    for left, right, certainty in zip(read, plate, certainties, strict=True):
+        if left != right:
+            apart += _substitution_cost(left, right) * max(certainty, CERTAINTY_MIN)
+            if apart >= GAP_COST:
+                return False
+    return True
 
 
 def _certainties(read: ReadText) -> Sequence[float]:

@@ -3,10 +3,11 @@
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from parking.sessions.rules import Candidate, ReadText, best_match, distance
+from parking.sessions import rules
+from parking.sessions.rules import Candidate, Match, ReadText, best_match, distance
 
 PLATES = st.text("ABCDEFGHJKLMNPQRSTUVWXYZ0123456789", min_size=4, max_size=8)
 
@@ -73,3 +74,33 @@ def test_order_of_candidates_does_not_matter(read: str, plates: list[str]) -> No
     assert best_match(ReadText(read), ordered) == best_match(
         ReadText(read), sorted(ordered, key=lambda item: item.text)
     )
+
+
+def compared_with_all(read: ReadText, known: list[Candidate]) -> Match | None:
+    """Return what the rule says where every plate is compared to the end."""
+    ranked = sorted((distance(read, one.text), one.session_id) for one in known)
+    if not ranked or ranked[0][0] > rules.DISTANCE_MAX:
+        return None
+    best, session_id = ranked[0]
+    has_rival = len(ranked) > 1 and ranked[1][0] - best < rules.MARGIN_MIN
+    return None if best > 0 and has_rival else Match(session_id, best)
+
+
+# Few letters that are taken for each other, so that near plates, gaps and ties are frequent.
+NEAR = st.one_of(*[st.text("08BK", min_size=3, max_size=3)] * 3, st.text("08BK", max_size=4))
+CHANCES = st.sampled_from((0.4, 0.55, 0.7, 1.0))
+READS = st.builds(
+    ReadText,
+    NEAR,
+    st.lists(CHANCES, min_size=3, max_size=3).map(tuple),
+    st.lists(st.tuples(NEAR, st.sampled_from((0.01, 0.02, 0.5))), max_size=2).map(tuple),
+)
+
+
+@settings(max_examples=150)
+@given(READS, st.lists(NEAR, unique=True, min_size=2, max_size=5))
+@example(ReadText("京A88731", (), (("沪C5", 0.5),)), ["沪C5", "京A8873"])
+@example(ReadText("8K8", (1.0, 0.55, 1.0)), ["8B8", "BB8"])
+def test_a_glance_leaves_out_nobody_who_matters(read: ReadText, plates: list[str]) -> None:
+    known = candidates(*plates)
+    assert best_match(read, known) == compared_with_all(read, known)
