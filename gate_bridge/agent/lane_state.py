@@ -158,6 +158,10 @@ class LaneState:
         """Return whether the car on the loop may be another one than its presentation says."""
         return self._unsure.is_set()
 
+    def present_again(self) -> None:
+        """Give the car that stands there a new presentation, on which the bridge decides anew."""
+        self._unsure.set()
+
     async def close(self) -> None:
         """Stop in the middle, as a kill would."""
         if self._again is not None:

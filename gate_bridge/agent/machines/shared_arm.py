@@ -357,6 +357,9 @@ class SharedArm:
 
 def mirrored(wiring: Wiring) -> Wiring:
     """Return the wiring as it is for the lane that leads the other way."""
+    if ContactUse.EXIT_LOOP not in wiring.uses:
+        # Cameras say when a car is there, each for its own lane.
+        return wiring
     uses = frozenset(_MIRRORED.get(use, use) for use in wiring.uses)
     return replace(
         wiring,

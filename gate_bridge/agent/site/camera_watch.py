@@ -24,7 +24,7 @@ from gate_bridge.agent.site.car_steps import (
     SeenLate,
     Step,
 )
-from gate_bridge.agent.site.car_watch import WatchedCar
+from gate_bridge.agent.site.car_watch import IsElsewhere, WatchedCar, nowhere_else
 from gate_bridge.agent.site.read_memory import ReadMemory
 from gate_bridge.drivers.port import CarState, Heading
 
@@ -34,9 +34,11 @@ class CameraWatch:
 
     Args:
         stay_s: How long a car that is not read again is taken to stand there.
+        is_elsewhere: Whether a read is of the other lane's car.
     """
 
-    def __init__(self, stay_s: float = STAY_S) -> None:
+    def __init__(self, stay_s: float = STAY_S, is_elsewhere: IsElsewhere = nowhere_else) -> None:
+        self._is_elsewhere = is_elsewhere
         self._memory = ReadMemory()
         self._stay_s = stay_s
         self._car: WatchedCar | None = None
@@ -95,6 +97,24 @@ class CameraWatch:
             return self._leave(Leaving.NOT_SEEN, now_s)
         return []
 
+    def has(self, sighting: Sighting) -> bool:
+        """Return whether the read is of the car that is there."""
+        return self._car is not None and self._car.is_in(sighting)
+
+    def had(self, sighting: Sighting) -> bool:
+        """Return whether the read is of the car that is there, or that just drove through.
+
+        A car without a plate may be the one that drives through.
+        """
+        car, last = self._car, self._last
+        if sighting.plate is None:
+            is_passing = car is not None and car.raised_s is not None
+            left_s = None if last is None else last.left_s
+            return is_passing or (
+                left_s is not None and sighting.seen_s - left_s <= REOPEN_COOLDOWN_S
+            )
+        return self.has(sighting) or (last is not None and last.is_tail_in(sighting))
+
     def _after_raise(self, raised_s: float, now_s: float) -> list[Step]:
         if now_s - raised_s >= PASSAGE_S:
             return self._leave(Leaving.PASSED, now_s)
@@ -131,6 +151,8 @@ class CameraWatch:
             return Ignoring.AWAY
         if sighting.read.state is CarState.LOST:
             return Ignoring.LEFT_ALREADY
+        if self._is_elsewhere(sighting):
+            return Ignoring.OTHER_LANE
         if self._memory.is_parked(sighting) and sighting.read.heading is not Heading.TOWARDS:
             return Ignoring.PARKED
         return Ignoring.LEFT_ALREADY if self._is_last_car(sighting) else None

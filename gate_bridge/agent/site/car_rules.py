@@ -1,6 +1,7 @@
 """When two reads are of one car, and which of several cars is the one in the lane. Pure."""
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -31,6 +32,9 @@ PARKED_FORGOTTEN_S: Final = 300.0
 SURE_CONFIDENCE: Final = 0.9
 # Two characters of a plate may be misread between two readings of one car.
 MISREAD_CHARACTERS: Final = 2
+
+TURNED: Final = MappingProxyType({Heading.TOWARDS: Heading.AWAY, Heading.AWAY: Heading.TOWARDS})
+"""How a car moves, as a camera that looks the other way sees it."""
 
 # Read off the car's own front; no country gives these alone as a plate.
 _BADGES: Final = frozenset(

@@ -27,6 +27,8 @@ class Ignoring(StrEnum):
     PARKED = "parked"
     LEFT_ALREADY = "left_already"
     WAITS = "waits"
+    OTHER_LANE = "other_lane"
+    NO_HEADING = "no_heading"
 
 
 @dataclass(frozen=True, slots=True)

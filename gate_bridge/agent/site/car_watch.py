@@ -1,13 +1,16 @@
 """Camera reads, and what they mean in a lane with a loop of its own."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from gate_bridge.agent.site.car_rules import (
     BURST_S,
+    MISREAD_CHARACTERS,
     READ_BEFORE_LOOP_S,
     REPEAT_S,
     Sighting,
+    distance,
     fits_better,
     is_better,
     is_same_car,
@@ -15,6 +18,15 @@ from gate_bridge.agent.site.car_rules import (
 from gate_bridge.agent.site.car_steps import CarSeen, Ignoring, ReadIgnored, SeenLate, Step
 from gate_bridge.agent.site.read_memory import ReadMemory
 from gate_bridge.drivers.port import Heading
+
+IsElsewhere = Callable[[Sighting], bool]
+"""Whether a read is of a car of the other lane that uses the same arm."""
+
+
+def nowhere_else(sighting: Sighting) -> bool:
+    """Return that no other lane uses the arm."""
+    del sighting
+    return False
 
 
 class CarWatch(Protocol):
@@ -41,6 +53,14 @@ class CarWatch(Protocol):
 
     def tick(self, now_s: float) -> list[Step]:
         """Take in that time goes by."""
+        ...
+
+    def has(self, sighting: Sighting) -> bool:
+        """Return whether the read is of the car that is there."""
+        ...
+
+    def had(self, sighting: Sighting) -> bool:
+        """Return whether the read is of the car that is there, or that just drove through."""
         ...
 
 
@@ -84,11 +104,27 @@ class WatchedCar:
             and sighting.seen_s - self.left_s <= REPEAT_S
         )
 
+    def is_in(self, sighting: Sighting) -> bool:
+        """Return whether the read is of this car, as far as its plate says."""
+        if sighting.plate is None:
+            return False
+        if sighting.plate in self.plates or self.raised_s is None:
+            return sighting.plate in self.plates
+        # Read from behind while it drives through.
+        return any(distance(sighting.plate, plate) <= MISREAD_CHARACTERS for plate in self.plates)
+
+    def is_tail_in(self, sighting: Sighting) -> bool:
+        """Return whether the read is of this car, which drove through to the other lane."""
+        # Whatever its heading: one camera for both lanes sees it go where the other lane leads.
+        is_recent = self.left_s is not None and sighting.seen_s - self.left_s <= REPEAT_S
+        return is_recent and self.is_in(sighting)
+
 
 class LoopWatch:
     """Cars by a physical loop: it says when a car is there, and cameras say which."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_elsewhere: IsElsewhere = nowhere_else) -> None:
+        self._is_elsewhere = is_elsewhere
         self._memory = ReadMemory()
         self._car: WatchedCar | None = None
         self._last: WatchedCar | None = None
@@ -98,6 +134,9 @@ class LoopWatch:
         del now_s
         if self._memory.is_repeated(sighting):
             return [ReadIgnored(sighting, Ignoring.REPEATED)]
+        is_own = sighting.is_late or self.has(sighting)
+        if not is_own and self._is_elsewhere(sighting):
+            return [ReadIgnored(sighting, Ignoring.OTHER_LANE)]
         if sighting.is_late or (self._car is not None and self._is_of_unread_car(sighting)):
             return [SeenLate(sighting)]
         return [self._judge(sighting)]
@@ -133,6 +172,14 @@ class LoopWatch:
         """Take in nothing: the loop says when the car is gone."""
         del now_s
         return []
+
+    def has(self, sighting: Sighting) -> bool:
+        """Return whether the read is of the car on the loop."""
+        return self._car is not None and self._car.is_in(sighting)
+
+    def had(self, sighting: Sighting) -> bool:
+        """Return whether the read is of the car on the loop, or that just drove through."""
+        return self.has(sighting) or (self._last is not None and self._last.is_tail_in(sighting))
 
     def _judge(self, sighting: Sighting) -> Step:
         car = self._car
@@ -177,7 +224,8 @@ class LoopWatch:
     def _may_be_next(self, sighting: Sighting) -> bool:
         is_last = self._last is not None and self._last.was_just_here(sighting)
         is_before = self._is_of_unread_car(sighting)
-        return not (is_last or is_before or self._memory.is_parked(sighting))
+        is_other = self._is_elsewhere(sighting) or self._memory.is_parked(sighting)
+        return not (is_last or is_before or is_other)
 
     def _is_last_car(self, sighting: Sighting) -> bool:
         last = self._last

@@ -31,11 +31,15 @@ def _lane(site: Site, lane: LaneSettings) -> Iterator[str]:
         yield f"  a car is there: from its read on, for at most {lane.stay_s:g} s without another"
     at = f" at {lane.barrier.url}" if lane.barrier.url else ""
     by = f" of {lane.barrier.device}" if lane.barrier.device else ""
+    if lane.shares:
+        yield f"  shares the arm of {lane.shares}, the other way round: one car at a time"
     yield f"  the arm rises by: {lane.barrier.driver}{by}{at}"
     yield f"  known of the arm: {_arm(lane)}"
     for device in site.devices:
         if device.lane_id == lane.lane_id:
             yield f"  {_device(site, device)}"
+        elif device.away_lane_id == lane.lane_id:
+            yield f"  {device.name}, for cars that it sees drive away"
 
 
 def _arm(lane: LaneSettings) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from gate_bridge.agent.server_time import steady_seconds
-from gate_bridge.agent.site.car_rules import Sighting
+from gate_bridge.agent.site.car_rules import TURNED, Sighting
 from gate_bridge.agent.site.device_clock import LIVE_S_MAX, DeviceClock
 from gate_bridge.agent.site.message_store import KeptMessage
 from gate_bridge.agent.site.seldom_log import SeldomLog
@@ -18,7 +18,6 @@ from gate_bridge.agent.site.settings import SiteDevice
 from gate_bridge.drivers.port import (
     CameraRead,
     DeviceSignal,
-    Heading,
     KeepAlive,
     NotAnprError,
     PushDriver,
@@ -30,8 +29,6 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 # Larger bodies hold pictures, whose decoding would hold up every lane of the process.
 READ_AT_ONCE_BYTES: Final = 64 * 1024
 WHY_CHARACTERS_MAX: Final = 100
-
-_TURNED: Final = {Heading.TOWARDS: Heading.AWAY, Heading.AWAY: Heading.TOWARDS}
 
 
 class UnreadableError(ParkingError):
@@ -165,4 +162,4 @@ class DeviceLine:
     def _turned(self, read: CameraRead) -> CameraRead:
         if not self.device.sees_rear:
             return read
-        return replace(read, heading=_TURNED.get(read.heading, read.heading))
+        return replace(read, heading=TURNED.get(read.heading, read.heading))

@@ -8,6 +8,7 @@ from typing import Final
 
 from gate_bridge.agent.errors import BrokerAwayError
 from gate_bridge.agent.machines.relay import Relay
+from gate_bridge.agent.machines.shared_arm import SharedArm
 from gate_bridge.agent.machines.vzenith_mqtt import Commander, ReplyCheck
 from gate_bridge.agent.reports import Reporter
 from gate_bridge.agent.site.barriers import lane_relay
@@ -25,6 +26,7 @@ from gate_bridge.agent.site.message_store import MessageStore
 from gate_bridge.agent.site.mqtt_client import check_address
 from gate_bridge.agent.site.onvif_pull import OnvifPull, check_pulled, is_pulled
 from gate_bridge.agent.site.settings import LaneSettings, ListenerSettings, Site, SiteDevice
+from gate_bridge.agent.site.shared_place import SharedPlace, places_at
 from gate_bridge.drivers.digest import DigestAlgorithm
 from gate_bridge.drivers.port import PushDriver
 from gate_bridge.loops import keep_running, stop_task
@@ -77,7 +79,12 @@ class SiteHost:
             lines = await self._lines(store)
             intake = Intake(store, lines, self._clock, self._reply_window_s)
             brokers = self._brokers(intake)
-            lanes = [self._lane(lane, lines, intake, brokers) for lane in self._site.lanes]
+            arms = self._arms(brokers)
+            for arm in arms.values():
+                running = asyncio.create_task(keep_running("shared_arm", arm.run))
+                stack.push_async_callback(stop_task, running)
+            places = self._places(arms)
+            lanes = [self._lane(lane, lines, intake, brokers, places) for lane in self._site.lanes]
             for host in lanes:
                 stack.push_async_callback(stop_task, asyncio.create_task(host.run()))
             await _all_tried(lanes)
@@ -122,22 +129,50 @@ class SiteHost:
         lines: Mapping[str, DeviceLine],
         intake: Intake,
         brokers: Mapping[str, Broker],
+        places: Mapping[str, SharedPlace],
     ) -> LaneHost:
-        own = {name: line for name, line in lines.items() if line.device.lane_id == lane.lane_id}
+        own = {
+            name: line
+            for name, line in lines.items()
+            if lane.lane_id in {line.device.lane_id, line.device.away_lane_id}
+        }
+        place = places.get(lane.name)
         return LaneHost(
             lane,
             self._site.bridge,
             own,
             intake,
-            open_relay=lambda: relay_of(self._site, lane, brokers, self._clock),
+            open_relay=lambda: (
+                relay_of(self._site, lane, brokers, self._clock) if place is None else place.side
+            ),
             streams={
                 device.name: device.stream
                 for device in self._site.devices
-                if device.stream and device.lane_id == lane.lane_id
+                if device.stream and lane.lane_id in {device.lane_id, device.away_lane_id}
             },
             clock=self._clock,
             report=self._report,
+            place=place,
         )
+
+    def _arms(self, brokers: Mapping[str, Broker]) -> dict[str, SharedArm]:
+        """Return the arms that two lanes share, by the name of the lane that is the second one."""
+        lanes = {lane.name: lane for lane in self._site.lanes}
+        return {
+            lane.name: SharedArm(
+                relay_of(self._site, lanes[lane.shares], brokers, self._clock),
+                lanes[lane.shares].wiring,
+            )
+            for lane in self._site.lanes
+            if lane.shares is not None
+        }
+
+    def _places(self, arms: Mapping[str, SharedArm]) -> dict[str, SharedPlace]:
+        places: dict[str, SharedPlace] = {}
+        for lane in self._site.lanes:
+            if lane.shares is not None:
+                places[lane.shares], places[lane.name] = places_at(arms[lane.name])
+        return places
 
     def _listener(self, intake: Intake) -> Listener:
         is_asked = self._site.listener is not None and self._site.listener.client_ca is not None

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -10,13 +9,15 @@ from uuid import UUID
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from gate_bridge.agent.errors import DeviceUnknownError
+from gate_bridge.agent.errors import DeviceUnknownError, LaneStuckError
 from gate_bridge.agent.server_time import steady_seconds
+from gate_bridge.agent.site.both_ways import Seat, seats_of
+from gate_bridge.agent.site.car_rules import Sighting
 from gate_bridge.agent.site.car_steps import Ignoring
-from gate_bridge.agent.site.contact_words import ContactWords, InputMeaning
+from gate_bridge.agent.site.contact_words import ContactWords
 from gate_bridge.agent.site.device_clock import LIVE_S_MAX
 from gate_bridge.agent.site.device_line import DeviceLine, UnreadableError
-from gate_bridge.agent.site.lane_desk import REPLY_WINDOW_S, LaneDesk, Machine
+from gate_bridge.agent.site.lane_desk import REPLY_WINDOW_S
 from gate_bridge.agent.site.message_store import KeptMessage, MessageStore
 from gate_bridge.drivers.port import (
     ArmSignal,
@@ -37,21 +38,6 @@ RETRY_S: Final = 5.0
 FORGOTTEN_AFTER: Final = timedelta(seconds=30)
 # A clock that drifts by less is not written down anew.
 CLOCK_STEP_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """A device's place at a lane.
-
-    Attributes:
-        inputs: What its inputs mean, by their numbers.
-        lane: The lane's name, for the log.
-    """
-
-    desk: LaneDesk
-    machine: Machine
-    inputs: Mapping[int, InputMeaning]
-    lane: str
 
 
 class Intake:
@@ -78,6 +64,7 @@ class Intake:
         self._reply_window_s = reply_window_s
         self._steady = steady
         self._seats: dict[str, Seat] = {}
+        self._away_seats: dict[str, Seat] = {}
         self._words = ContactWords(store, clock)
         self._under_way: dict[UUID, KeptMessage] = {}
         self._hung_up: set[UUID] = set()
@@ -88,6 +75,14 @@ class Intake:
     def seat(self, name: str, seat: Seat) -> None:
         """Give a device its place at a lane that runs."""
         self._seats[name] = seat
+
+    def seat_away(self, name: str, seat: Seat) -> None:
+        """Give a device its place at the lane of the cars that it sees drive away."""
+        self._away_seats[name] = seat
+
+    def unseat_away(self, name: str) -> None:
+        """Take it away: that lane ended."""
+        self._away_seats.pop(name, None)
 
     async def restore_inputs(self, name: str, seat: Seat) -> None:
         """Tell a lane that begins what a device's contacts said last."""
@@ -244,6 +239,9 @@ class Intake:
         self, line: DeviceLine, seat: Seat, kept: KeptMessage, read: CameraRead, *, is_replay: bool
     ) -> bool:
         sighting = line.sighting(read, kept, self._clock.now(), self._steady(), is_replay=is_replay)
+        if line.device.away_lane_id is not None:
+            await self._see_both_ways(line, seat, sighting, is_replay=is_replay)
+            return False
         if is_replay:
             # Past the watch, which may have met it before the lane's journal failed.
             await seat.desk.record(sighting)
@@ -258,6 +256,28 @@ class Intake:
             return await seat.desk.sight_and_wait(sighting, self._reply_window_s)
         await seat.desk.sight(sighting)
         return False
+
+    async def _see_both_ways(
+        self, line: DeviceLine, seat: Seat, sighting: Sighting, *, is_replay: bool
+    ) -> None:
+        """Let a read be of the lane whose car it is, of one camera for both directions.
+
+        Raises:
+            LaneStuckError: the lane of the cars that drive away does not run.
+        """
+        away = self._away_seats.get(line.device.name)
+        if away is None:
+            raise LaneStuckError
+        found = seats_of(sighting, seat, away)
+        if is_replay:
+            place, turned = found[0] if found else (seat, sighting)
+            await place.desk.record(turned)
+            return
+        if not found:
+            line.health.counts[Ignoring.NO_HEADING] += 1
+            line.leads_nowhere(Ignoring.NO_HEADING)
+        for place, turned in found:
+            await place.desk.sight(turned)
 
     async def _remember_clock(self, line: DeviceLine) -> None:
         ahead_s, name = line.health.clock_ahead_s, line.device.name

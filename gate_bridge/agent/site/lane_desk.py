@@ -96,6 +96,9 @@ class LaneDesk:
         relay: The relay that opens by our reply; None for every other.
         count: Is told the device and what became of a read.
         steady: Seconds of a clock that only goes forward.
+
+    Attributes:
+        has_loop: As given.
     """
 
     def __init__(
@@ -114,7 +117,7 @@ class LaneDesk:
         self._lane = lane
         self._machine = machine
         self._pushed = pushed
-        self._has_loop = has_loop
+        self.has_loop = has_loop
         self._relay = relay
         self._count = count
         self._steady = steady
@@ -177,6 +180,15 @@ class LaneDesk:
         finally:
             del self._replies[key]
 
+    @property
+    def has_car(self) -> bool:
+        """Return whether a car stands in the lane."""
+        return self._known is not None
+
+    def has(self, sighting: Sighting) -> bool:
+        """Return whether a read is of the car that stands in the lane."""
+        return self._watch.has(sighting)
+
     def hang_up(self, message_id: UUID) -> None:
         """Let a reply that nobody waits for open nothing."""
         reply = self._replies.get(message_id)
@@ -212,7 +224,7 @@ class LaneDesk:
 
     def _presented(self, presentation_id: UUID) -> list[Step]:
         was_known, self._known = self._known, presentation_id
-        if not self._has_loop and was_known in {None, presentation_id}:
+        if not self.has_loop and was_known in {None, presentation_id}:
             # The watch itself let it come.
             return []
         return self._watch.loop(is_on=True, now_s=self._steady())

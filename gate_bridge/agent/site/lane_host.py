@@ -12,21 +12,25 @@ from gate_bridge.agent.displays.displays import open_display
 from gate_bridge.agent.frames.camera_stream import CameraStream
 from gate_bridge.agent.gate_agent import GateAgent
 from gate_bridge.agent.journal import Journal
+from gate_bridge.agent.lane_state import LaneState
 from gate_bridge.agent.machines.machine import LaneMachine
 from gate_bridge.agent.machines.relay import Relay
+from gate_bridge.agent.machines.shared_arm import ArmSide
 from gate_bridge.agent.pushed_pictures import PushedPictures
 from gate_bridge.agent.reports import Report, Reporter
 from gate_bridge.agent.server_time import steady_seconds
+from gate_bridge.agent.site.both_ways import Seat
 from gate_bridge.agent.site.camera_watch import CameraWatch
 from gate_bridge.agent.site.car_steps import Ignoring
-from gate_bridge.agent.site.car_watch import LoopWatch
+from gate_bridge.agent.site.car_watch import CarWatch, LoopWatch, nowhere_else
 from gate_bridge.agent.site.contact_words import InputMeaning
 from gate_bridge.agent.site.device_line import DeviceLine
 from gate_bridge.agent.site.identity import agent_options
-from gate_bridge.agent.site.intake import Intake, Seat
+from gate_bridge.agent.site.intake import Intake
 from gate_bridge.agent.site.lane_desk import LaneDesk
 from gate_bridge.agent.site.reply_relay import ReplyRelay
 from gate_bridge.agent.site.settings import BridgeSettings, LaneSettings, LoopKind
+from gate_bridge.agent.site.shared_place import SharedPlace
 from gate_bridge.loops import keep_running, stop_task
 from gate_bridge.wire.actions import DeviceHealth
 from gate_bridge.wire.limits import CLOCK_OFFSET_MS_MAX
@@ -47,10 +51,11 @@ class LaneHost:
         lines: The lane's own devices, by name.
         open_relay: Makes what raises the arm, anew at every start.
         streams: Cameras that show pictures: names and addresses. The first is looked at.
+        place: At an arm that another lane uses, too; None for an arm of the lane's own.
         report: Is told what happens, with the lane's name.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a lane, each one of a kind
         self,
         lane: LaneSettings,
         bridge: BridgeSettings,
@@ -61,6 +66,7 @@ class LaneHost:
         streams: Mapping[str, str],
         clock: Clock,
         report: Reporter,
+        place: SharedPlace | None = None,
     ) -> None:
         self._lane = lane
         self._bridge = bridge
@@ -70,6 +76,7 @@ class LaneHost:
         self._streams = streams
         self._clock = clock
         self._tell = report
+        self._place = place
         self.tried = asyncio.Event()
 
     async def run(self) -> None:
@@ -97,7 +104,8 @@ class LaneHost:
             journal = await Journal.open(lane.journal)
             stack.push_async_callback(journal.close)
             relay = self._open_relay()
-            machine, pushed = LaneMachine(relay, lane.wiring), PushedPictures()
+            side = None if self._place is None else self._place.side
+            machine, pushed = LaneMachine(relay, lane.wiring, side=side), PushedPictures()
 
             board = None if lane.display is None else open_display(lane.display)
             if board is not None:
@@ -124,7 +132,7 @@ class LaneHost:
                 pushed=pushed,
             )
             desk = LaneDesk(
-                LoopWatch() if lane.loop is LoopKind.CONTACT else CameraWatch(lane.stay_s),
+                self._watch(),
                 agent.state,
                 machine,
                 pushed,
@@ -145,12 +153,34 @@ class LaneHost:
             desk.begin()
             following = asyncio.create_task(keep_running("desk", desk.run))
             stack.push_async_callback(stop_task, following)
+            if side is not None:
+                asking = asyncio.create_task(_ask_again(side, agent.state))
+                stack.push_async_callback(stop_task, asking)
             for name, seat in seats.items():
-                self._intake.seat(name, seat)
-                stack.callback(self._intake.unseat, name)
+                self._take_seat(name, seat, stack)
             self.tried.set()
             self._report({"event": "lane_runs", "loop": lane.loop.value})
             await asyncio.Event().wait()
+
+    def _watch(self) -> CarWatch:
+        place = self._place
+        is_elsewhere = nowhere_else if place is None else place.is_elsewhere
+        watch = (
+            LoopWatch(is_elsewhere)
+            if self._lane.loop is LoopKind.CONTACT
+            else CameraWatch(self._lane.stay_s, is_elsewhere)
+        )
+        if place is not None:
+            place.watch = watch
+        return watch
+
+    def _take_seat(self, name: str, seat: Seat, stack: AsyncExitStack) -> None:
+        if self._lines[name].device.away_lane_id == self._lane.lane_id:
+            self._intake.seat_away(name, seat)
+            stack.callback(self._intake.unseat_away, name)
+        else:
+            self._intake.seat(name, seat)
+            stack.callback(self._intake.unseat, name)
 
     def _stream(self) -> CameraStream | None:
         return next((CameraStream(name, url) for name, url in self._streams.items()), None)
@@ -180,6 +210,14 @@ class LaneHost:
 
     def _report(self, record: Report) -> None:
         self._tell({"lane": self._lane.name, **record})
+
+
+async def _ask_again(side: ArmSide, state: LaneState) -> None:
+    """Let the bridge decide anew on a car whose orders ran out behind the other lane's car."""
+    while True:
+        await side.freed.wait()
+        side.freed.clear()
+        state.present_again()
 
 
 def _milliseconds(seconds: float | None) -> int | None:

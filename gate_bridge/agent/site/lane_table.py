@@ -22,6 +22,7 @@ from gate_bridge.wire.limits import DISPLAY_LINES_MAX
 DEVICE_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,46}[a-z0-9])?")
 INPUT_NUMBER_MAX: Final = 1023
 OFFLINE_S_MAX: Final = 300.0
+SHARED: Final = "shared"
 STAY_S_MIN: Final = 10.0
 STAY_S_MAX: Final = 900.0
 _CONTACT: Final = re.compile(r"(!?)([a-z0-9-]+):(\d{1,4})")
@@ -44,25 +45,25 @@ def read_lane(table: Table, data: Path) -> LaneSettings:
     if bool(token) == (certificate is not None):
         raise table.wrong("certificate", "certificate (and key), or token_file in their place")
     loop = LoopKind(table.choice("loop", tuple(LoopKind)))
-    contacts = _contacts(table.table("contacts"))
-    _check_loop(table, loop, contacts)
-    barrier_table = table.table("barrier")
-    if barrier_table is None:
-        raise table.wrong("barrier", "a table [lane.barrier]")
+    shares = table.text("shares", "") or None
+    contacts = {} if shares else _contacts(table.table("contacts"))
+    if shares is None:
+        _check_loop(table, loop, contacts)
     lane = LaneSettings(
         lane_id=table.identifier("id"),
         name=name,
         journal=table.path("journal") or data / f"{name}.sqlite",
         loop=loop,
-        barrier=_barrier(barrier_table),
+        barrier=BarrierSettings(driver=SHARED) if shares else _barrier(table),
         token=token,
         certificate=certificate,
         key=table.existing("key"),
         contacts={use: item for use, item in contacts.items() if item.device != BARRIER_CONTACTS},
-        wiring=_wiring(table.table("timing"), contacts, loop),
+        wiring=Wiring() if shares else _wiring(table.table("timing"), contacts, loop),
         offline=_offline(table.table("offline")),
         stay_s=table.number("stay_s", STAY_S_MIN, STAY_S_MAX, 120.0),
         display=_display(table.table("display")),
+        shares=shares,
     )
     table.end()
     return lane
@@ -75,7 +76,10 @@ def _check_loop(table: Table, loop: LoopKind, contacts: Mapping[ContactUse, Cont
         raise table.wrong("contacts.loop", 'no input, or loop = "contact"')
 
 
-def _barrier(table: Table) -> BarrierSettings:
+def _barrier(lane: Table) -> BarrierSettings:
+    table = lane.table("barrier")
+    if table is None:
+        raise lane.wrong("barrier", "a table [lane.barrier], or shares = the other lane's name")
     username, password = table.text("username", ""), table.secret("password")
     if bool(username) is not bool(password):
         raise table.wrong("username", "a username with password_file, or neither")

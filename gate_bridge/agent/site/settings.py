@@ -116,6 +116,7 @@ class LaneSettings:
         offline: When it decides by itself; whether it may, its signed policy says.
         stay_s: Without a loop: how long a car that is not read again is taken to be there.
         display: Where drivers read; None for a lane without.
+        shares: Name of the lane whose barrier and contacts this one uses the other way round.
     """
 
     lane_id: UUID
@@ -131,6 +132,7 @@ class LaneSettings:
     offline: OfflineOptions = field(default_factory=OfflineOptions)
     stay_s: float = 120.0
     display: DisplaySettings | None = None
+    shares: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +149,7 @@ class SiteDevice:
         stream: `rtsp://` or `http://` address of its pictures; empty for none. May hold
             credentials, so it is never shown.
         allow_from: Networks that it may post from; none is all.
+        away_lane_id: The lane of cars that it sees drive away, where one arm serves both ways.
         digest: The algorithm of HTTP Digest that it knows, `MD5` or `SHA-256`.
     """
 
@@ -160,6 +163,7 @@ class SiteDevice:
     stream: str = field(default="", repr=False)
     allow_from: tuple[str, ...] = ()
     digest: str = "MD5"
+    away_lane_id: UUID | None = None
 
     @property
     def name(self) -> str:

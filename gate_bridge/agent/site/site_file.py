@@ -19,6 +19,7 @@ from gate_bridge.agent.site.settings import (
     Site,
     SiteDevice,
 )
+from gate_bridge.agent.site.shared_barriers import are_sharing, share_barriers
 from gate_bridge.agent.site.toml_table import Table
 from gate_bridge.agent.site.zones import read_zone
 from gate_bridge.drivers.port import DeviceSettings
@@ -65,6 +66,7 @@ def _site(table: Table, path: Path) -> Site:
     bridge = _bridge(table.table("bridge") or _needed(table, "bridge"))
     lanes = [read_lane(lane, data) for lane in table.tables("lane", LANES_MAX)]
     brokers = [_broker(broker) for broker in table.tables("broker", BROKERS_MAX)]
+    lanes = share_barriers(lanes)
     by_name = {lane.name: lane for lane in lanes}
     devices = [
         _device(device, by_name, {broker.name for broker in brokers})
@@ -127,6 +129,9 @@ def _device(table: Table, lanes: dict[str, LaneSettings], brokers: Collection[st
     lane = lanes.get(table.text("lane"))
     if lane is None:
         raise table.wrong("lane", f"the name of a lane: {', '.join(lanes) or 'there is none'}")
+    away = table.text("lane_away", "")
+    if away and not are_sharing(lanes, lane.name, away):
+        raise table.wrong("lane_away", "the lane that shares its barrier with this one")
     username, password = table.text("username", ""), table.secret("password")
     if bool(username) is not bool(password):
         raise table.wrong("username", "a username with password_file, or neither")
@@ -151,6 +156,7 @@ def _device(table: Table, lanes: dict[str, LaneSettings], brokers: Collection[st
         stream=_stream(table, username, password),
         allow_from=table.texts("allow_from", NETWORKS_MAX),
         digest=table.choice("digest", ("MD5", "SHA-256"), "MD5"),
+        away_lane_id=lanes[away].lane_id if away else None,
     )
     table.end()
     return device
@@ -215,13 +221,15 @@ def _check_lane(site: Site, lane: LaneSettings, where: str) -> None:
             raise InvalidInputError(
                 f"{where}.contacts.{use.value}", f"barrier, or a device of this lane: {sorted(own)}"
             )
-    if lane.barrier.device is not None and lane.barrier.device not in own:
+    if lane.shares is None and lane.barrier.device not in {None, *own}:
         raise InvalidInputError(f"{where}.barrier.device", f"a device of this lane: {sorted(own)}")
 
 
 def _readers(site: Site, lane_id: UUID) -> list[SiteDevice]:
     return [
-        device for device in site.devices if device.lane_id == lane_id and device.driver != FRAMES
+        device
+        for device in site.devices
+        if lane_id in {device.lane_id, device.away_lane_id} and device.driver != FRAMES
     ]
 
 

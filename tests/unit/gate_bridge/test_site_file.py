@@ -13,6 +13,7 @@ from cryptography import x509
 from typer.testing import CliRunner
 
 from gate_bridge.agent.machines.contacts import ContactUse, RelayInput, Wiring
+from gate_bridge.agent.machines.shared_arm import mirrored
 from gate_bridge.agent.site.barriers import BARRIER_DRIVERS
 from gate_bridge.agent.site.description import describe
 from gate_bridge.agent.site.host import check_site
@@ -326,3 +327,71 @@ def test_the_command_says_what_a_file_sets_up_or_which_key_is_wrong(site_path: P
     wrong = CliRunner().invoke(gate_agent_app, arguments)
     assert (wrong.exit_code, wrong.stdout) == (1, "")
     assert "site.toml: listener.port: expected a whole number from 0 to 65535" in wrong.stderr
+
+
+SHARED = f"""
+[[lane]]
+id = "{OTHER_LANE}"
+name = "exit"
+loop = "contact"
+token_file = "secret"
+shares = "entry"
+"""
+ALONE = SITE.replace('exit_loop = "front:1"', 'exit_loop = "barrier:3"')
+
+
+def test_two_lanes_share_an_arm_whose_loops_are_the_other_way_round(site_path: Path) -> None:
+    site_path.write_text(ALONE.replace('sees = "rear"', 'lane_away = "exit"') + SHARED)
+    site = read_site(site_path)
+    entry, exit_lane = site.lanes
+    assert (exit_lane.shares, exit_lane.barrier) == ("entry", entry.barrier)
+    assert exit_lane.wiring == mirrored(entry.wiring)
+    assert exit_lane.wiring.inputs[3] == RelayInput(ContactUse.LOOP)
+    assert exit_lane.wiring.inputs[2] == RelayInput(ContactUse.EXIT_LOOP, is_inverted=True)
+    assert exit_lane.wiring.arm_rise_s == 2.0
+    assert site.devices[0].away_lane_id == UUID(OTHER_LANE)
+    assert check_site(site, SystemClock())["front"].name == "hikvision"
+    text = "\n".join(describe(site))
+    assert "shares the arm of entry, the other way round" in text
+    assert "front, for cars that it sees drive away" in text
+
+
+def test_lanes_whose_cameras_stand_in_for_loops_share_an_arm(site_path: Path) -> None:
+    lane = ALONE.replace('loop = "!barrier:2"\nexit_loop = "barrier:3"\n', "")
+    both = lane.replace('sees = "rear"', 'lane_away = "exit"') + SHARED
+    site_path.write_text(both.replace('"contact"', '"camera"'))
+    entry, exit_lane = read_site(site_path).lanes
+    assert exit_lane.wiring == entry.wiring
+    assert exit_lane.wiring.uses == {ContactUse.LOOP}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ('shares = "entry"', 'shares = "gate"', "lane[2].shares"),
+        ('shares = "entry"', 'shares = "exit"', "lane[2].shares"),
+        ('shares = "entry"', 'shares = "entry"\ntiming = { arm_rise_s = 1 }', "lane[2].timing"),
+        ('shares = "entry"', 'shares = "entry"\nbarrier = { driver = "none" }', "lane[2].barrier"),
+        ('exit_loop = "barrier:3"', 'exit_loop = "front:1"', "lane[2].shares"),
+        ('exit_loop = "barrier:3"\n', "", "lane[2].shares"),
+        ('driver = "shelly"', 'driver = "reply"', "lane[2].shares"),
+        ('name = "exit"\nloop = "contact"', 'name = "exit"\nloop = "camera"', "lane[2].loop"),
+        ('sees = "rear"', 'lane_away = "gate"', "device[1].lane_away"),
+        ('sees = "rear"', 'lane_away = "entry"', "device[1].lane_away"),
+    ],
+)  # fmt: skip
+def test_a_lane_that_cannot_share_is_named(site_path: Path, old: str, new: str, field: str) -> None:
+    text = ALONE + SHARED
+    assert old in text
+    site_path.write_text(text.replace(old, new, 1))
+    with pytest.raises(InvalidInputError) as raised:
+        read_site(site_path)
+    assert raised.value.field == f"site.toml: {field}"
+
+
+def test_an_arm_is_shared_by_two_lanes_at_most(site_path: Path) -> None:
+    third = SHARED.replace(OTHER_LANE, OTHER_LANE[:-1] + "2").replace('"exit"', '"third"')
+    site_path.write_text(ALONE + SHARED + third)
+    with pytest.raises(InvalidInputError) as raised:
+        read_site(site_path)
+    assert raised.value.field == "site.toml: lane[2].shares"
