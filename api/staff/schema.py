@@ -12,6 +12,7 @@ from api.staff.claims import ClaimMutations, ClaimQueries
 from api.staff.credit import CreditMutations, CreditQueries
 from api.staff.desk import DeskMutations, DeskQueries
 from api.staff.disputes import DisputeMutations, DisputeQueries
+from api.staff.gates import GateQueries
 from api.staff.invoices import InvoiceMutations, InvoiceQueries
 from api.staff.ledger import LedgerQueries
 from api.staff.money import MoneyMutations, MoneyQueries
@@ -35,6 +36,7 @@ class StaffQuery(
     ClaimQueries,
     CreditQueries,
     DeskQueries,
+    GateQueries,
     LedgerQueries,
     PartnerQueries,
     DisputeQueries,
