@@ -1,6 +1,7 @@
 """Counts of kept and public spaces while corrections, cars and rival bridges come in at once."""
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
 from parking.flows import occupancy_desk
@@ -14,7 +15,10 @@ from parking.flows.lane_types import (
     TrackedCar,
 )
 from parking.lanes.errors import EventOutOfOrderError
+from parking.occupancy import repository as occupancy_rows
+from parking.occupancy.repository import Counted
 from parking.passes.models import RightSpecification
+from tests.factories.blocked import until_blocked
 from tests.factories.lane_world import PLATE, LaneWorld, read_of
 from tests.factories.pass_desk import PassDesk
 
@@ -135,3 +139,103 @@ async def test_two_bridges_that_tell_of_one_car_count_it_once(world: LaneWorld) 
     [pool] = await world.rows("SELECT occupied, below_zero FROM space_pools")
     assert pool == {"occupied": 1, "below_zero": 0}
     assert await world.count("misread_reviews") == 1
+
+
+async def test_who_waits_for_the_last_kept_space_does_not_get_it_after_another(
+    world: LaneWorld,
+) -> None:
+    product = await keep_one_space(world)
+    place = (world.entry.operator_id, world.entry.area_id)
+
+    async def come_second() -> Counted | None:
+        async with world.context.database.begin() as unit:
+            return await occupancy_rows.enter_reserved(unit, *place, [product.id])
+
+    async with world.context.database.begin() as unit:
+        first = await occupancy_rows.enter_reserved(unit, *place, [product.id])
+        late = asyncio.create_task(come_second())
+        await until_blocked(world, late)
+    assert first is not None
+    assert await late is None
+    assert await world.rows(
+        "SELECT occupied FROM space_pools WHERE id = :id", id=first.pool_id
+    ) == [{"occupied": 1}]
+
+
+async def test_a_count_waits_for_the_car_that_is_being_counted(world: LaneWorld) -> None:
+    await world.drive_in(STRANGER)
+    place = (world.entry.operator_id, world.entry.area_id)
+    async with world.context.database.begin() as unit:
+        await occupancy_rows.enter_public(unit, *place, is_inside=True)
+        counting = asyncio.create_task(
+            occupancy_desk.set_count(
+                world.context, *place, occupied=None, by="Ada", reason="counted"
+            )
+        )
+        await until_blocked(world, counting)
+    count = await counting
+    assert (count.occupied_before, count.occupied_after, count.sessions) == (2, 1, 1)
+
+
+async def pool(world: LaneWorld, pool_id: UUID) -> dict[str, Any]:
+    [row] = await world.rows(
+        "SELECT spaces, occupied, is_full, reopen_free FROM space_pools WHERE id = :id", id=pool_id
+    )
+    return row
+
+
+async def fill_up(world: LaneWorld) -> None:
+    """Let the public spaces be full, and the area keep its entries closed."""
+    await world.rows_changed(
+        "UPDATE space_pools SET occupied = spaces, is_full = true, keeps_closed = true"
+        " WHERE specification_id IS NULL"
+    )
+
+
+async def test_a_car_that_is_let_in_stays_in_whatever_spaces_its_right_plate_has(
+    world: LaneWorld,
+) -> None:
+    await keep_one_space(world)
+    await fill_up(world)
+    car = await world.arrive(world.entry)
+    decision = await world.gate.decide(world.entry, car, read_of(PLATE, 0.91), CAMERA)
+    assert decision.action == "open"
+    await better(world, car, STRANGER)
+    pools = await world.rows(
+        "SELECT occupied, spaces, overflowed FROM space_pools ORDER BY specification_id NULLS FIRST"
+    )
+    assert pools == [
+        {"occupied": 5, "spaces": 4, "overflowed": 1},
+        {"occupied": 0, "spaces": 1, "overflowed": 0},
+    ]
+    assert await world.rows("SELECT pool_id FROM open_sessions") == [{"pool_id": None}]
+
+
+async def test_a_car_that_comes_into_a_full_area_without_a_stay_is_counted(
+    world: LaneWorld,
+) -> None:
+    await keep_one_space(world)
+    await fill_up(world)
+    car = await world.arrive(world.entry)
+    await world.barrier(world.entry, car, "manual_open", "passed")
+    assert (await pool(world, world.entry.area_id))["occupied"] == 5
+    assert await world.count("open_sessions") == 0
+
+
+async def test_a_sign_still_goes_out_where_fewer_spaces_are_left_than_it_waited_for(
+    world: LaneWorld,
+) -> None:
+    product = await keep_one_space(world)
+    place = (world.entry.operator_id, world.entry.area_id)
+    await occupancy_desk.set_sign(world.context, *place, keeps_closed=True, reopen_free=3)
+    await occupancy_desk.keep_spaces(world.context, *place, product.id, spaces=4)
+    await world.drive_in(STRANGER)
+    assert await pool(world, place[1]) == {
+        "occupied": 1,
+        "spaces": 1,
+        "is_full": True,
+        "reopen_free": 1,
+    }
+    world.wait(minutes=5)
+    assert (await world.drive_out(STRANGER)).action == "open"
+    assert (await pool(world, place[1]))["is_full"] is False
