@@ -1,7 +1,7 @@
 """The lane's use cases, as the gate bridge calls them."""
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import perf_counter
 from uuid import UUID
 
@@ -31,6 +31,7 @@ from parking.flows.lane_types import (
     OpenCommand,
     PresentationState,
     ReadSource,
+    ReadState,
     TrackedCar,
 )
 from parking.flows.offline.lane_offline import OfflineLane
@@ -38,6 +39,7 @@ from parking.flows.payments.charging import call_provider
 from parking.flows.payments.deadline import GATE_DEADLINE_S, Deadline
 from parking.flows.payments.step import Step
 from parking.flows.release import OPEN_TTL_MS, has_moved_on
+from parking.flows.usual_events import UsualEvents
 from parking.kit.database import ConflictError, UnitOfWork
 from parking.kit.errors import UnavailableError
 from parking.lanes import repository as lane_rows
@@ -54,7 +56,6 @@ CONFLICT_TRIES_MAX = 4
 STEPS_MAX = 12
 # A car that came longer ago than this, by its lane's clock, is taken to have come then.
 PRESENTATION_AGE_MAX = timedelta(minutes=5)
-EVENT_OBSERVATION = "observation"
 
 
 class LaneFlows(OfflineLane):
@@ -63,6 +64,7 @@ class LaneFlows(OfflineLane):
     def __init__(self, context: ParkingContext) -> None:
         super().__init__(context)
         self._database = context.database
+        self._usual = UsualEvents(context.database)
 
     async def authenticate(self, lane_id: UUID, token: str) -> Lane:
         """Return the lane whose device token this is.
@@ -86,6 +88,8 @@ class LaneFlows(OfflineLane):
         self, lane: Lane, event: LaneEvent, presentation_id: UUID, state: PresentationState
     ) -> int:
         """Record that a car came or left; return the lane's last committed seq."""
+        if await self._keep_presented(lane, event, presentation_id, state):
+            return event.seq
         async with self._database.begin() as unit:
             row = self._event_row(unit, lane, event, lanes.EVENT_PRESENTATION, presentation_id)
             row.detail = {"state": state}
@@ -120,9 +124,13 @@ class LaneFlows(OfflineLane):
         car: TrackedCar = UNTRACKED,
     ) -> int:
         """Record that a camera read a plate itself; return the lane's last committed seq."""
+        sealed = reads.seal(self._context.vault, read, source, car)
+        is_news = car.state == ReadState.UPDATED and not car.is_backfill
+        if not is_news and await self._usual.read(lane, event, presentation_id, sealed):
+            return event.seq
         async with self._database.begin() as unit:
-            row = self._event_row(unit, lane, event, EVENT_OBSERVATION, presentation_id)
-            reads.keep(unit, row, read, source, car)
+            row = self._event_row(unit, lane, event, reads.EVENT_OBSERVATION, presentation_id)
+            row.detail, row.read_sealed = sealed.detail, sealed.sealed
             if await lanes.record_event(unit, row) and not car.is_backfill:
                 named = ReadSource(ObservationMethod.CAMERA, source, car.heading)
                 await read_correction.consider(
@@ -132,6 +140,8 @@ class LaneFlows(OfflineLane):
 
     async def record_barrier_event(self, lane: Lane, event: BarrierEvent) -> int:
         """Record physical feedback, which ends a session; return the last committed seq."""
+        if await self._usual.barrier(lane, event):
+            return event.event.seq
         async with self._database.begin() as unit:
             row = self._event_row(unit, lane, event.event, event.kind, event.presentation_id)
             row.command_id = event.command_id
@@ -196,9 +206,7 @@ class LaneFlows(OfflineLane):
         self, lane: Lane, command_id: UUID, status: CommandState, reason: str | None
     ) -> None:
         """Record what the edge answered to a command."""
-        async with self._database.begin() as unit:
-            key = (lane.operator_id, command_id)
-            await lanes.record_answer(unit, key, lane.lane_id, status, reason)
+        await self._usual.answered(lane, command_id, status, reason)
 
     async def pending_commands(self, lane: Lane, presentation_id: UUID) -> Sequence[OpenCommand]:
         """Return the orders that the gate has not answered, or must get anew.
@@ -310,6 +318,14 @@ class LaneFlows(OfflineLane):
             return step
         raise ConflictError("presentation: its payment did not come to rest")
 
+    async def _keep_presented(
+        self, lane: Lane, event: LaneEvent, presentation_id: UUID, state: PresentationState
+    ) -> bool:
+        if state == PresentationState.CLEARED:
+            return await self._usual.left(lane, event, presentation_id)
+        came_at = _came_at(event, self._context.clock.now())
+        return await self._usual.came(lane, event, presentation_id, came_at)
+
     async def _place_car(
         self,
         unit: UnitOfWork,
@@ -329,10 +345,7 @@ class LaneFlows(OfflineLane):
                 lane_id=lane.lane_id,
                 place_id=lane.place_id,
                 state=PresentationState.OCCUPIED,
-                # Money follows from this time, so a lane's wrong clock must not move it far.
-                occupied_at=min(
-                    max(event.occurred_at, unit.now() - PRESENTATION_AGE_MAX), unit.now()
-                ),
+                occupied_at=_came_at(event, unit.now()),
             ),
         )
 
@@ -355,6 +368,11 @@ class LaneFlows(OfflineLane):
             occurred_at=event.occurred_at,
             received_at=unit.now(),
         )
+
+
+def _came_at(event: LaneEvent, now: datetime) -> datetime:
+    """Return when a car came: money follows, so a lane's wrong clock must not move it far."""
+    return min(max(event.occurred_at, now - PRESENTATION_AGE_MAX), now)
 
 
 async def _standing_orders(unit: UnitOfWork, presentation: Presentation) -> list[OpenCommand]:

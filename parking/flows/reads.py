@@ -6,12 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from parking.flows.lane_types import Heading, ObservationMethod, ReadSource, ReadState, TrackedCar
+from parking.kit.crypto import Vault
 from parking.kit.database import UnitOfWork
 from parking.lanes import repository as lane_rows
 from parking.lanes import service as lanes
-from parking.lanes.models import LaneEventRow, Presentation
+from parking.lanes.models import Presentation
 from parking.plates.reads import PlateRead
 
+EVENT_OBSERVATION = "observation"
 READ_CONTEXT = "read"
 # A camera's own read is decided on after a restart only if no picture is needed to believe it.
 CAMERA_CONFIDENCE_MIN = 0.9
@@ -27,10 +29,16 @@ class CameraRead:
     is_backfill: bool
 
 
-def keep(
-    unit: UnitOfWork, row: LaneEventRow, read: PlateRead, source: str, car: TrackedCar
-) -> None:
-    """Write a camera's read into the lane's event, its plate sealed."""
+@dataclass(frozen=True, slots=True)
+class SealedRead:
+    """A read in the form in which a lane's event keeps it."""
+
+    detail: dict[str, Any]
+    sealed: bytes
+
+
+def seal(vault: Vault, read: PlateRead, source: str, car: TrackedCar) -> SealedRead:
+    """Return a camera's read with its plate sealed."""
     detail: dict[str, Any] = {
         "source": source,
         "confidence": read.confidence,
@@ -40,9 +48,8 @@ def keep(
     }
     if car.car_id is not None:
         # Some cameras name a car by its plate.
-        detail["car"] = str(unit.vault.blind_index("camera_car", car.car_id))
-    row.detail = detail
-    row.read_sealed = unit.vault.seal(read.model_dump_json(), context=READ_CONTEXT)
+        detail["car"] = str(vault.blind_index("camera_car", car.car_id))
+    return SealedRead(detail, vault.seal(read.model_dump_json(), context=READ_CONTEXT))
 
 
 async def find_camera_read(

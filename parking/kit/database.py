@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import URL, CursorResult, Executable, Table, bindparam, make_url, text
+from sqlalchemy import Row as ResultRow
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.event import listen, listens_for
@@ -29,6 +30,7 @@ from parking.kit.clock import Clock
 from parking.kit.columns import Row
 from parking.kit.crypto import Vault
 from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
+from parking.kit.one_statement import OneStatement
 
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_S = 10
@@ -228,9 +230,28 @@ class Database:
             ) as session:
                 yield session
 
+    async def run_alone(
+        self, statement: OneStatement, values: Mapping[str, object]
+    ) -> ResultRow[Any]:
+        """Execute a statement that commits by itself; returns its one row.
+
+        It takes one round trip, and a fifth of the processor time of a unit of work: for what
+        every car causes. Errors as in `begin`.
+        """
+        with _named_errors():
+            async with self._each_alone.connect() as connection:
+                return (
+                    await connection.exec_driver_sql(statement.sql, statement.given(values))
+                ).one()
+
     async def tell_events(self, unit: UnitOfWork) -> None:
         """Wake the relay, if a unit of work that has ended wrote events."""
-        if unit.has_events and self.after_events is not None:
+        if unit.has_events:
+            await self.wake_relay()
+
+    async def wake_relay(self) -> None:
+        """Say that a commit carried events."""
+        if self.after_events is not None:
             await self.after_events()
 
     async def close(self) -> None:

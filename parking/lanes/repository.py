@@ -238,11 +238,6 @@ async def find_commands(
     return list(await unit.session.exec(statement))
 
 
-async def lock_command(unit: UnitOfWork, operator_id: UUID, command_id: UUID) -> GateCommand | None:
-    """Lock a command: of two answers to it, the second sees the first."""
-    return await lock(unit, GateCommand, operator_id=operator_id, id=command_id)
-
-
 async def append_event(
     unit: UnitOfWork, event: LaneEventRow, heard_at: datetime | None = None
 ) -> bool:

@@ -68,8 +68,8 @@ async def record_event(unit: UnitOfWork, event: LaneEventRow) -> bool:
     Raises:
         EventOutOfOrderError: an earlier event is missing.
     """
-    heard_at = _heard_at(event)
-    if await repository.append_event(unit, event, heard_at):
+    heard = heard_at(event.kind, event.occurred_at, event.received_at)
+    if await repository.append_event(unit, event, heard):
         return True
     connection = await repository.lock_connection(unit, event.operator_id, event.lane_id)
     last_seq = 0 if connection is None else connection.last_seq
@@ -78,7 +78,7 @@ async def record_event(unit: UnitOfWork, event: LaneEventRow) -> bool:
     if connection is None or event.seq > last_seq + 1:
         raise EventOutOfOrderError(last_seq)
     # The missing one was committed since: with the lock held that is certain.
-    return await repository.append_event(unit, event, heard_at)
+    return await repository.append_event(unit, event, heard)
 
 
 async def not_before(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> datetime | None:
@@ -87,13 +87,14 @@ async def not_before(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> date
     Events are numbered in the order in which they happened. So the car came at the moment that the
     lane last told of while it happened, or later, whatever the lane says of it afterwards.
     """
-    heard_at = await repository.find_heard_at(unit, operator_id, lane_id)
-    return None if heard_at is None else heard_at - LIVE_MAX
+    heard = await repository.find_heard_at(unit, operator_id, lane_id)
+    return None if heard is None else heard - LIVE_MAX
 
 
-def _heard_at(event: LaneEventRow) -> datetime | None:
-    is_live = abs(event.received_at - event.occurred_at) <= LIVE_MAX
-    return event.received_at if is_live and event.kind == EVENT_PRESENTATION else None
+def heard_at(kind: str, occurred_at: datetime, received_at: datetime) -> datetime | None:
+    """Return what an event sets its lane's `heard_at` to; None for one that leaves it."""
+    is_live = abs(received_at - occurred_at) <= LIVE_MAX
+    return received_at if is_live and kind == EVENT_PRESENTATION else None
 
 
 async def occupy(unit: UnitOfWork, presentation: Presentation) -> None:
@@ -229,28 +230,3 @@ async def order_open(
     )
     unit.session.add(command)
     return command
-
-
-async def record_answer(
-    unit: UnitOfWork,
-    command_key: tuple[UUID, UUID],
-    lane_id: UUID,
-    state: CommandState,
-    reason: str | None,
-) -> None:
-    """Record what the lane answered; an acceptance is never taken back.
-
-    Args:
-        unit: The transaction.
-        command_key: Operator and command.
-        lane_id: Who answers; another lane's command is none of its business.
-        state: What became of it.
-        reason: Why it was rejected.
-    """
-    command = await repository.lock_command(unit, *command_key)
-    if command is None or command.lane_id != lane_id or command.state == CommandState.ACCEPTED:
-        return
-    command.state = state
-    command.rejection = reason if state == CommandState.REJECTED else None
-    command.answered_at = unit.now()
-    unit.session.add(command)
