@@ -239,3 +239,34 @@ async def test_a_sign_still_goes_out_where_fewer_spaces_are_left_than_it_waited_
     world.wait(minutes=5)
     assert (await world.drive_out(STRANGER)).action == "open"
     assert (await pool(world, place[1]))["is_full"] is False
+
+
+async def test_a_car_that_comes_waits_for_the_count_that_is_being_set(world: LaneWorld) -> None:
+    await world.drive_in(STRANGER)
+    place = (world.entry.operator_id, world.entry.area_id)
+
+    async def come() -> None:
+        async with world.context.database.begin() as unit:
+            await occupancy_rows.enter_public(unit, *place, is_inside=True)
+
+    async with world.context.database.begin() as unit:
+        [set_now] = await occupancy_rows.lock_pools(unit, *place)
+        coming = asyncio.create_task(come())
+        await until_blocked(world, coming)
+        set_now.occupied = 4
+    await coming
+    assert (await pool(world, place[1]))["occupied"] == 5
+
+
+async def test_a_car_that_was_turned_away_and_left_does_not_come_in_later(
+    world: LaneWorld,
+) -> None:
+    await world.drive_in(STRANGER)
+    await fill_up(world)
+    car = await world.arrive(world.entry)
+    assert (await world.decide(world.entry, car, read_of(PLATE))).reason == "full"
+    await world.clear(world.entry, car)
+    await world.rows_changed("UPDATE space_pools SET occupied = 1, is_full = false")
+    assert await world.gate.pending_commands(world.entry, car) == []
+    assert await world.count("sessions") == 1
+    assert (await pool(world, world.entry.area_id))["occupied"] == 1
