@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from parking.events.types import EventType
-from parking.flows import doubts, occupancy, stay_end
+from parking.flows import doubts, occupancy, passage_count, stay_end
 from parking.flows.lane_types import BarrierEvent, Direction, Lane, LaneEvent
 from parking.flows.payments import debts
 from parking.kit.database import UnitOfWork
@@ -44,7 +44,7 @@ async def _follow_stay(unit: UnitOfWork, lane: Lane, event: BarrierEvent) -> boo
     if presentation is None or presentation.lane_id != lane.lane_id:
         return False
     if presentation.session_id is None:
-        return await _note_unbilled(unit, presentation, event)
+        return await _note_unbilled(unit, lane, presentation, event)
     session = await sessions.lock_session(unit, lane.operator_id, presentation.session_id)
     if session is None:
         return False
@@ -89,7 +89,9 @@ async def clear(unit: UnitOfWork, lane: Lane, event: LaneEvent, presentation_id:
         await _cancel(unit, session, presentation, event.occurred_at)
 
 
-async def _note_unbilled(unit: UnitOfWork, presentation: Presentation, event: BarrierEvent) -> bool:
+async def _note_unbilled(
+    unit: UnitOfWork, lane: Lane, presentation: Presentation, event: BarrierEvent
+) -> bool:
     """Remember what a car did whose gate opened by itself, and whose stay is not known yet.
 
     Returns whether it is such a car.
@@ -97,8 +99,10 @@ async def _note_unbilled(unit: UnitOfWork, presentation: Presentation, event: Ba
     at = min(event.event.occurred_at, unit.now())
     if event.kind == PASSED:
         key = (presentation.operator_id, presentation.id)
-        is_known = await offline.note_motion(unit, *key, passed_at=at)
-        return is_known or await offline.let_through_by_hand(unit, *key, passed_at=at)
+        if await offline.note_motion(unit, *key, passed_at=at):
+            await passage_count.count_passed(unit, lane, presentation.id)
+            return True
+        return await offline.let_through_by_hand(unit, *key, passed_at=at)
     if event.kind == BACKED_OUT:
         await offline.note_motion(
             unit, presentation.operator_id, presentation.id, is_withdrawn=True

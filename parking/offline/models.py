@@ -91,6 +91,7 @@ class OfflinePassage(Row, table=True):
         passed_at: When the car was through; None until it was, or where nobody saw it.
         review: Why a person should look; None for no reason.
         next_try_at: When to look again; None where there is nothing left to do.
+        is_counted: Whether its area counted it although it belongs to no stay.
     """
 
     __tablename__ = "offline_passages"
@@ -127,3 +128,4 @@ class OfflinePassage(Row, table=True):
     passed_at: datetime | None = Field(default=None, sa_type=Timestamp)
     review: str | None = None
     next_try_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    is_counted: bool = False

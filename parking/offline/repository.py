@@ -194,6 +194,23 @@ async def note_motion(
     return (await unit.run(statement)).rowcount > 0
 
 
+async def take_uncounted(unit: UnitOfWork, operator_id: UUID, presentation_id: UUID) -> bool:
+    """Mark a car that has passed and belongs to no stay as counted; returns whether it was not."""
+    statement = (
+        update(OfflinePassage)
+        .where(col(OfflinePassage.operator_id) == operator_id)
+        .where(col(OfflinePassage.presentation_id) == presentation_id)
+        .where(col(OfflinePassage.state) == PassageState.UNMATCHED)
+        # Without a plate it is counted as it passes, like any car of which nothing is known.
+        .where(col(OfflinePassage.plate_index).is_not(None))
+        .where(col(OfflinePassage.passed_at).is_not(None))
+        .where(col(OfflinePassage.is_counted).is_(False))
+        .values(is_counted=True)
+        .execution_options(synchronize_session=False)
+    )
+    return (await unit.run(statement)).rowcount > 0
+
+
 async def let_through_by_hand(
     unit: UnitOfWork, operator_id: UUID, presentation_id: UUID, *, passed_at: datetime
 ) -> bool:

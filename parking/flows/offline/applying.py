@@ -7,7 +7,7 @@ is due is owed and collected as after any departure on credit; nothing is charge
 from datetime import timedelta
 from typing import Final
 
-from parking.flows import doubts, entry, passage, reads
+from parking.flows import doubts, entry, passage, passage_count, reads
 from parking.flows.adoption import adopt
 from parking.flows.bills import live_bill
 from parking.flows.bills.billing import current_bill
@@ -73,7 +73,7 @@ async def apply(context: ParkingContext, unit: UnitOfWork, waiting: OfflinePassa
     if found is None:
         return False
     read, camera = found
-    lane = await _lane(unit, item)
+    lane = await find_lane(unit, item)
     if lane is None:
         return False
     # Money follows from this time; while it was live nobody knew how long the lane was away.
@@ -81,7 +81,7 @@ async def apply(context: ParkingContext, unit: UnitOfWork, waiting: OfflinePassa
     if lane.direction == Direction.ENTRY:
         session = await _enter(context, unit, lane, presentation, item, read)
     else:
-        session = await _leave(unit, presentation, item)
+        session = await _leave(unit, lane, presentation, item)
     if session is None:
         return False
     lanes.decide(unit, presentation, action=Action.OPEN, reason=OFFLINE)
@@ -108,6 +108,8 @@ async def _enter(
         return await sessions.lock_session(unit, item.operator_id, presentation.session_id)
     if await _is_covered(unit, item):
         item.state, item.review, item.next_try_at = PassageState.UNMATCHED, OVERLAPS, None
+        await unit.session.flush()
+        await passage_count.count_passed(unit, lane, presentation.id)
         await doubts.note_offline(unit, item, read)
         return None
     index = plates.plate_index(unit.vault, read.text)
@@ -129,11 +131,12 @@ async def _is_covered(unit: UnitOfWork, item: OfflinePassage) -> bool:
 
 
 async def _leave(
-    unit: UnitOfWork, presentation: Presentation, item: OfflinePassage
+    unit: UnitOfWork, lane: Lane, presentation: Presentation, item: OfflinePassage
 ) -> Session | None:
     session = await _stay(unit, presentation, item)
     if session is None:
         return None
+    passage_count.take_back(unit, lane, item)
     was_open = presentation.action == Action.OPEN and presentation.session_id == session.id
     if not was_open:
         await adopt(unit, session, presentation)
@@ -177,7 +180,8 @@ async def _bill(
         await debts.let_go(unit, session, locked)
 
 
-async def _lane(unit: UnitOfWork, item: OfflinePassage) -> Lane | None:
+async def find_lane(unit: UnitOfWork, item: OfflinePassage) -> Lane | None:
+    """Return the lane that decided."""
     row = await places.find_lane(unit, item.operator_id, item.lane_id)
     if row is None:
         return None

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 
-from parking.flows import doubts
+from parking.flows import doubts, passage_count
 from parking.flows.context import ParkingContext
 from parking.flows.lane_types import Direction, Lane, OfflineDecision
 from parking.flows.offline import applying
@@ -211,6 +211,8 @@ async def _give_up(context: ParkingContext, due: OfflinePassage) -> None:
     the right entry might have come from another lane.
     """
     async with context.database.begin() as unit:
+        # Whoever carries the decision out, or tells that its car has passed, holds this as well.
+        await lane_rows.lock_presentation(unit, due.operator_id, due.presentation_id)
         item = await repository.find_passage(unit, due.operator_id, due.id)
         if item is None or item.state != PassageState.PENDING or item.direction != Direction.EXIT:
             return
@@ -237,6 +239,10 @@ async def _give_up(context: ParkingContext, due: OfflinePassage) -> None:
         if stay is None or stay.entered_at > item.came_at:
             item.state, item.review, item.next_try_at = PassageState.UNMATCHED, NO_SESSION, None
             await doubts.note_offline(unit, item, None if found is None else found[0])
+            await unit.session.flush()
+            lane = await applying.find_lane(unit, item)
+            if lane is not None:
+                await passage_count.count_passed(unit, lane, item.presentation_id)
             return
         item.plate_index, item.review = stay.plate_index, MISREAD
         await doubts.note_offline(unit, item, None if found is None else found[0])
