@@ -18,10 +18,17 @@ class ArmPosition(StrEnum):
 
 
 class LoopChange(StrEnum):
-    """What the entry loop reports."""
+    """What the entry loop reports.
+
+    Attributes:
+        OCCUPIED: A car came.
+        CLEARED: It left, or nobody knows any more whether it stands there.
+        UNWATCHED: Nobody watched for a while, and the arm may be up for the car that stood there.
+    """
 
     OCCUPIED = "loop_occupied"
     CLEARED = "loop_cleared"
+    UNWATCHED = "loop_unwatched"
 
 
 @dataclass(frozen=True, slots=True)

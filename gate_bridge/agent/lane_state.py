@@ -70,6 +70,7 @@ class LaneState:
         self._again: asyncio.Task[None] | None = None
         # Nobody watched the loop for a while, and the arm may be up for the car that stood there.
         self._unsure = asyncio.Event()
+        self._is_track_lost = False
         self.best_read: CarRead | None = None
         self.car: CurrentCar | None = None
         self.changed = asyncio.Event()
@@ -182,6 +183,9 @@ class LaneState:
             if car is None:
                 self._unsure.clear()
             elif not self.opened_for_current():
+                if self._is_track_lost:
+                    # What was read of the car of before is not said again of this one.
+                    self._report({"event": "cleared", "presentation_id": str(car.presentation_id)})
                 await self._present_again(car, self.now())
 
     async def _present_again(self, car: CurrentCar, now: datetime) -> None:
@@ -232,6 +236,10 @@ class LaneState:
             case LoopChange.CLEARED:
                 async with self._turn:
                     await self._car_left()
+            case LoopChange.UNWATCHED:
+                self._is_track_lost = self.car is not None
+                self._unsure.set()
+                await self._present_again_if_unsure()
             case BarrierEventKind():
                 await self._barrier_event(feedback, feedback.kind)
 
@@ -245,6 +253,7 @@ class LaneState:
         self.best_read = None
         self.car = car
         self._unsure.clear()
+        self._is_track_lost = False
         self._report({"event": "presented", "presentation_id": str(car.presentation_id)})
         self._wake(car=True)
 

@@ -37,17 +37,19 @@ class StallWatch:
         # The first half is for whoever runs before the beat does, right after a thaw.
         return now_s - self._beat_s > STALL_S_MAX or now_s < self._settled_s
 
-    async def run(self) -> None:
-        """Beat until cancelled."""
+    async def run(self, on_stall: Callable[[], None] = lambda: None) -> None:
+        """Beat until cancelled; say when the process has stood still."""
         while True:
-            self.beat()
+            if self.beat():
+                on_stall()
             await asyncio.sleep(BEAT_S)
 
-    def beat(self) -> None:
-        """Take in that the loop turns."""
+    def beat(self) -> bool:
+        """Take in that the loop turns; return whether it stood still."""
         now_s = self._steady()
         stood_s = now_s - self._beat_s
         if stood_s > STALL_S_MAX:
             _log.warning("stood_still", seconds=round(stood_s, 1))
             self._settled_s = now_s + SETTLE_S
         self._beat_s = now_s
+        return stood_s > STALL_S_MAX

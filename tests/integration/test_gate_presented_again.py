@@ -55,6 +55,7 @@ class Stand:
     journal: Journal
     barrier: LoopFlag
     state: LaneState
+    reports: list[str]
 
     def again(self, at: datetime) -> LaneState:
         """What the next process has of the lane."""
@@ -72,10 +73,13 @@ async def stand(tmp_path: Path) -> AsyncGenerator[Stand]:
     journal = await Journal.open(tmp_path / "j.sqlite")
     barrier = LoopFlag()
     server_time = ServerTime(lambda: 0.0)
-    state = LaneState(journal, barrier, server_time, ManualClock(CAME), silent)
+    reports: list[str] = []
+    state = LaneState(
+        journal, barrier, server_time, ManualClock(CAME), lambda said: reports.append(said["event"])
+    )
     await state.start()
     server_time.sample(0.0, 0.0, LATER)
-    yield Stand(journal, barrier, state)
+    yield Stand(journal, barrier, state, reports)
     await state.close()
     await journal.close()
 
@@ -207,3 +211,24 @@ async def test_no_order_opens_for_a_car_that_may_be_another(stand: Stand) -> Non
         )
     )
     assert (result.status, result.reason) == (CommandStatus.REJECTED, "other_presentation")
+
+
+@pytest.mark.parametrize("arm", [ArmPosition.DOWN, ArmPosition.UP])
+async def test_a_car_that_nobody_watched_for_a_while_counts_as_another_once_its_arm_is_down(
+    stand: Stand, arm: ArmPosition
+) -> None:
+    car = stand.state.car
+    assert car is not None
+    stand.state.raising(car.presentation_id, UUID(int=1))
+    stand.barrier.arm = arm
+    await stand.state.take(Feedback(LoopChange.UNWATCHED))
+    assert stand.state.may_be_other() == (arm is ArmPosition.UP)
+    if arm is ArmPosition.UP:
+        assert await stand.told() == ["0 occupied"]
+        stand.barrier.arm = ArmPosition.DOWN
+        looking = asyncio.create_task(stand.state.look())
+        await eventually(lambda: not stand.state.may_be_other())
+        await stop_task(looking)
+    assert await stand.told() == ["0 occupied", "0 cleared", "1 occupied"]
+    # Who follows the reports must not take what was read of the one for a read of the other.
+    assert stand.reports == ["presented", "cleared", "presented"]

@@ -61,6 +61,8 @@ class LaneMachine:
         self._changed = asyncio.Event()
         self._looked = asyncio.Event()
         self._heard_s: float | None = None
+        self._is_loop_by_reads = False
+        self._is_doubt_told = False
         self._lowering: asyncio.Task[None] | None = None
         self._side = side
         self._pulsing = asyncio.Lock() if side is None else side.turn
@@ -76,7 +78,7 @@ class LaneMachine:
             self._side.join(self._passages, self._tell)
         loops: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("machine_time", self._keep_time),
-            ("machine_stall", self._stall.run),
+            ("machine_stall", lambda: self._stall.run(self._stood_still)),
         ]
         if self._relay.has_inputs:
             loops.append(("machine_inputs", self._watch))
@@ -104,7 +106,8 @@ class LaneMachine:
         self._tell(self._passages.contact(use, self._steady(), is_on=is_on))
 
     def car_on_loop(self, *, is_on: bool) -> None:
-        """Take in that a car came onto the entry loop, or left it."""
+        """Take in that a car came or left, by what cameras read: there is no loop."""
+        self._is_loop_by_reads = True
         self.contact(ContactUse.LOOP, is_on=is_on)
 
     def arm_moved(self, arm: Arm) -> None:
@@ -247,11 +250,13 @@ class LaneMachine:
             now_s = self._steady()
             self._tell(self._passages.tick(now_s))
             if self._is_blind(now_s):
-                self._tell(self._passages.lose_sight())
+                self._lose_track(is_known=self._is_doubt_told)
 
     def _next_due_s(self) -> float | None:
         dues = [self._passages.due_s()]
-        if self._heard_s is not None and self._passages.loop_occupied() and self._has_own_loop():
+        is_doubted = self._is_doubt_told and self._is_letting_through()
+        is_watched = self._passages.loop_occupied() and self._has_own_loop() and not is_doubted
+        if self._heard_s is not None and is_watched:
             dues.append(self._heard_s + self._wiring.blind_s_max)
         return min((due for due in dues if due is not None), default=None)
 
@@ -260,6 +265,41 @@ class LaneMachine:
             self._has_own_loop()
             and self._heard_s is not None
             and now_s >= self._heard_s + self._wiring.blind_s_max
+        )
+
+    def _stood_still(self) -> None:
+        """Take in that this process stood still: what its devices told meanwhile may be lost."""
+        if self._is_loop_by_reads and self._is_letting_through():
+            # Its arm needs no further pulse, and the time that a passage takes ends its stay.
+            return
+        was_there = self._passages.loop_occupied()
+        self._lose_track()
+        if was_there and not (self._has_own_loop() or self._is_loop_by_reads):
+            # Whoever reports this loop says it only when it changes.
+            self.contact(ContactUse.LOOP, is_on=True)
+
+    def _lose_track(self, *, is_known: bool = False) -> None:
+        """Note that nobody watched the loop: who stands there may be another car.
+
+        One that the arm is up for may be driving. It stays the lane's car, so that its passage is
+        told of it, and the agent presents it anew when the arm is down.
+
+        Args:
+            is_known: Whether the agent was told already, if it had to be.
+        """
+        self._is_doubt_told = self._is_letting_through()
+        if not self._is_doubt_told:
+            self._tell(self._passages.lose_sight())
+        elif not is_known:
+            self._tell([Feedback(LoopChange.UNWATCHED)])
+
+    def _is_letting_through(self) -> bool:
+        opening = self._passages.opening
+        return (
+            self._passages.loop_occupied()
+            and opening is not None
+            and opening.is_under_way()
+            and opening.left_loop_s is None
         )
 
     def _has_own_loop(self) -> bool:
@@ -280,7 +320,11 @@ class LaneMachine:
             await asyncio.sleep(full_jitter_s(tries, WATCH_PAUSE_S_MAX))
 
     def _input(self, number: int, is_on: bool) -> None:  # noqa: FBT001 - as relays tell it
-        self._heard_s = self._steady()
+        now_s = self._steady()
+        if self._is_blind(now_s):
+            # Cars may have changed places between two looks.
+            self._lose_track()
+        self._heard_s = now_s
         self._looked.set()
         item = self._wiring.inputs.get(number)
         if item is not None:

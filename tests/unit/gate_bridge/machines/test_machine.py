@@ -280,3 +280,49 @@ async def test_a_relay_that_is_away_does_not_keep_the_agent_from_starting(
         with pytest.raises(BarrierError):
             await lane.pulse()
     assert lane.relay.pulses == []
+
+
+async def test_cars_may_change_places_between_two_looks_at_the_loop() -> None:
+    lane = Lane(wired(), has_inputs=True)
+    lane.relay.inputs = {0: True, 3: True}
+    async with lane.machine:
+        await lane.told("loop_occupied")
+        # The next look comes late, and finds the loop as it was: with another car, perhaps.
+        lane.steady.now_s += 3.0
+        await lane.told("loop_cleared", "loop_occupied")
+    assert lane.relay.pulses == []
+
+
+async def test_after_a_standstill_the_car_on_a_loop_that_a_device_reports_is_another(
+    at_loop: Lane,
+) -> None:
+    at_loop.freezing.now_s += 3.0
+    await at_loop.told("loop_cleared", "loop_occupied")
+
+
+async def test_after_a_standstill_a_car_that_only_cameras_know_of_has_to_be_read_again() -> None:
+    lane = Lane(Wiring(uses=frozenset({ContactUse.LOOP})))
+    async with lane.machine:
+        lane.machine.car_on_loop(is_on=True)
+        await lane.told("loop_occupied")
+        lane.freezing.now_s += 3.0
+        await lane.told("loop_cleared")
+        assert not lane.machine.loop_occupied()
+        lane.machine.car_on_loop(is_on=True)
+        await lane.told("loop_occupied")
+
+
+async def test_a_car_that_drives_through_while_nobody_watches_keeps_its_presentation(
+    at_loop: Lane,
+) -> None:
+    await at_loop.pulse()
+    at_loop.contacts("arm_down- arm_up+")
+    await at_loop.told("opening", "opened")
+    at_loop.freezing.now_s += 3.0
+    await at_loop.told("loop_unwatched")
+    at_loop.contacts("exit_loop+ loop- exit_loop-")
+    await at_loop.told("loop_cleared")
+    at_loop.steady.now_s += 1.0
+    at_loop.contacts("opened_by_hand-")
+    feedback = await at_loop.machine.next_feedback()
+    assert (feedback.kind, feedback.cause) == (BarrierEventKind.PASSED, FIRST)
