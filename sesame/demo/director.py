@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from parking.kit.errors import ParkingError
@@ -78,7 +79,7 @@ async def play_round(stage: Stage, on_step: StepListener, on_outcome: OutcomeLis
     began_at = stage.town.context.clock.now()
     # What earlier rounds asked the stand-ins to play must not reach this one.
     await asyncio.gather(*(desk.play(clear=True) for desk in stage.town.desks.values()))
-    before = await stage.witness.books()
+    before = await stage.witness.books(began_at)
 
     async def play(scenario: Scenario) -> Outcome:
         outcome = await _play(stage, scenario, on_step)
@@ -86,7 +87,7 @@ async def play_round(stage: Stage, on_step: StepListener, on_outcome: OutcomeLis
         return outcome
 
     outcomes = await asyncio.gather(*(play(scenario) for scenario in SCENARIOS))
-    books = await _settled(stage, before)
+    books = await _settled(stage, before, began_at)
     days = await compare_days(stage.town, began_at)
     return Round(tuple(outcomes), books, tuple(days), round(time.monotonic() - began_s, 2))
 
@@ -115,11 +116,11 @@ async def _play(stage: Stage, scenario: Scenario, on_step: StepListener) -> Outc
     )
 
 
-async def _settled(stage: Stage, before: Books) -> Books:
+async def _settled(stage: Stage, before: Books, began_at: datetime) -> Books:
     """Return what the round moved, once ledger and providers agree or time is over."""
     for _ in range(BOOKS_LOOKS_MAX):
-        moved = (await stage.witness.books()).since(before)
+        moved = (await stage.witness.books(began_at)).since(before)
         if agree(moved):
             return moved
         await asyncio.sleep(BOOKS_LOOK_S)
-    return (await stage.witness.books()).since(before)
+    return (await stage.witness.books(began_at)).since(before)

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from sqlalchemy import text
+
 from parking.flows.context import ParkingContext
 from parking.flows.fleet.reading import read_fleet
 from parking.kit.ids import derive_id
@@ -28,6 +30,15 @@ from sesame.demo.town import TownPlace
 
 PUSH_LOOKS_MAX: Final = 150
 LOOK_S: Final = 0.1
+# By bill, as the ledger's transfers name it: an account is a driver's, over all stays.
+_OWED_BEFORE: Final = text(
+    "SELECT t.currency,"
+    " coalesce(sum(t.amount_minor) FILTER (WHERE t.debit_account LIKE 'receivable%'), 0)"
+    " - coalesce(sum(t.amount_minor) FILTER (WHERE t.credit_account LIKE 'receivable%'), 0) AS owed"
+    " FROM ledger_transfers t JOIN bills b ON b.operator_id = t.operator_id AND b.id = t.bill_id"
+    " JOIN sessions s ON s.operator_id = b.operator_id AND s.id = b.session_id"
+    " WHERE t.operator_id = :operator_id AND s.entered_at < :began_at GROUP BY t.currency"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,7 @@ class Books:
     """Money at one moment, over all operators; by currency.
 
     Attributes:
-        receivable: What drivers owe.
+        receivable: What drivers owe, but for stays that began before the time asked for.
         held: What the ledger says that each provider holds; by provider first.
         captured: What each provider says that it holds.
         between: What operators hold for each other.
@@ -58,14 +69,31 @@ class Books:
     ledger_sum: dict[str, int]
 
     def since(self, earlier: "Books") -> "Books":
-        """Return how much each figure grew; the ledger's sum stays as it is."""
+        """Return how much each figure grew; the ledger's sum stays as it is.
+
+        A payment that the ledger had not heard of at that time, and has by now, does not count: a
+        run that was broken off leaves some.
+        """
+        held = {
+            name: _with(
+                self.held.get(name, {}),
+                _made_good(earlier.ahead_of(name), self.ahead_of(name)),
+            )
+            for name in self.held.keys() | self.captured.keys()
+        }
         return Books(
             receivable=_less(self.receivable, earlier.receivable),
-            held=_less_each(self.held, earlier.held),
+            held=_less_each(held, earlier.held),
             captured=_less_each(self.captured, earlier.captured),
             between=_less(self.between, earlier.between),
             ledger_sum=self.ledger_sum,
         )
+
+    def ahead_of(self, provider: str) -> dict[str, int]:
+        """Return how much more the ledger says than the provider, by currency."""
+        held, captured = self.held.get(provider, {}), self.captured.get(provider, {})
+        currencies = held.keys() | captured.keys()
+        return {name: held.get(name, 0) - captured.get(name, 0) for name in currencies}
 
 
 class Witness:
@@ -171,13 +199,22 @@ class Witness:
             await asyncio.sleep(LOOK_S)
         return sorted(found)
 
-    async def books(self) -> Books:
-        """Return the ledger beside the providers' books."""
+    async def books(self, began_at: datetime | None = None) -> Books:
+        """Return the ledger beside the providers' books.
+
+        Args:
+            began_at: Stays before it count as nobody's debt: cars that a broken-off run left
+                inside are billed when they come again, and nobody is there to pay.
+        """
         receivable, everything, between = Counter[str](), Counter[str](), Counter[str]()
         held = {ledger.provider_of(name): Counter[str]() for name in self._desks}
         partners = {ledger.partner_of(operator_id) for operator_id in self._operator_ids}
         async with self._context.database.begin() as unit:
             for operator_id in self._operator_ids:
+                if began_at is not None:
+                    values = {"operator_id": operator_id, "began_at": began_at}
+                    for row in await unit.run(_OWED_BEFORE, values):
+                        receivable[row.currency] -= int(row.owed)
                 for (account, currency), balance in (
                     await balances.balances(unit, operator_id)
                 ).items():
@@ -189,12 +226,25 @@ class Witness:
                     elif account in partners:
                         between[currency] += max(balance, 0)
         return Books(
-            receivable=dict(receivable),
+            receivable={currency: owed for currency, owed in receivable.items() if owed},
             held={name: dict(held[ledger.provider_of(name)]) for name in self._desks},
             captured={name: await desk.balances() for name, desk in self._desks.items()},
             between=dict(between),
             ledger_sum=dict(everything),
         )
+
+
+def _made_good(before: dict[str, int], now: dict[str, int]) -> dict[str, int]:
+    """Return how much of what was open before is not any more."""
+    return {name: open_ - _still(open_, now.get(name, 0)) for name, open_ in before.items()}
+
+
+def _still(before: int, now: int) -> int:
+    return max(0, min(before, now)) if before > 0 else min(0, max(before, now))
+
+
+def _with(sums: dict[str, int], more: dict[str, int]) -> dict[str, int]:
+    return {name: sums.get(name, 0) + more.get(name, 0) for name in sums.keys() | more.keys()}
 
 
 def _less(now: dict[str, int], before: dict[str, int]) -> dict[str, int]:

@@ -45,6 +45,44 @@ def test_round_counts_only_what_it_moved() -> None:
     assert after.since(before) == Books({}, grown, grown, {}, {"CNY": 0})
 
 
+def of_money(owed: int, held: int, captured: int) -> Books:
+    return Books({"CNY": owed}, {"etc": {"CNY": held}}, {"etc": {"CNY": captured}}, {}, {"CNY": 0})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "moved"),
+    [
+        # A payment that the ledger hears of in this round; a refund that it hears of.
+        (of_money(0, 0, 40), of_money(0, 40, 65), (0, 25)),
+        (of_money(0, 100, 60), of_money(0, 60, 60), (0, 0)),
+        # And a pass that nobody paid for, then and now.
+        (of_money(50, 0, 0), of_money(50, 25, 25), (0, 25)),
+    ],
+)
+def test_what_an_earlier_run_left_open_is_not_of_this_round(
+    before: Books, after: Books, moved: tuple[int, int]
+) -> None:
+    found = after.since(before)
+    assert agree(found)
+    captured = found.captured.get("etc", {}).get("CNY", 0)
+    assert (found.receivable.get("CNY", 0), captured) == moved
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        # The round's own faults, beside what was open before or on top of it.
+        (of_money(0, 0, 0), of_money(0, 0, 65)),
+        (of_money(0, 0, 40), of_money(0, 0, 65)),
+        (of_money(0, 0, 40), of_money(0, 105, 65)),
+        (of_money(50, 0, 0), of_money(51, 25, 25)),
+        (of_money(0, 10, 10), of_money(0, 11, 10)),
+    ],
+)
+def test_what_this_round_leaves_open_is_seen_beside_it(before: Books, after: Books) -> None:
+    assert not agree(after.since(before))
+
+
 def test_round_passes_only_with_every_scenario_and_the_books() -> None:
     failed = replace(PASSED, passed=False, reason="no order rejected")
     assert Round((PASSED,), EVEN, (DAY,), 2.0).passed
