@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from parking.flows import occupancy
+from parking.flows.bills.live_bill import circumstances_of
 from parking.flows.continuation import billed_in, continue_stay, may_continue
 from parking.flows.lane_types import Lane
 from parking.flows.passes import pass_coverage
@@ -23,7 +24,7 @@ from parking.sessions import traces
 from parking.sessions.models import Session, SessionState
 from parking.sessions.traces import Traces, VehicleAtPlace
 from parking.tariffs import service as tariffs
-from parking.tariffs.circumstances import Circumstances, Vehicle
+from parking.tariffs.circumstances import NO_CIRCUMSTANCES, Circumstances, Vehicle
 from parking.tariffs.rate_terms import VehicleClass
 
 
@@ -93,7 +94,9 @@ async def change_car(unit: UnitOfWork, lane: Lane, session: Session, car: CarAtE
     session.driver_id = terms.known.driver_id
     if terms.earlier is not None:
         session.rate_table_id = terms.earlier.rate_table_id
-    covered = await _price_by(unit, lane, session, car.zone, terms)
+    # A shop granted it to the car that stands there, whatever plate that was taken for.
+    granted = circumstances_of(session)
+    covered = await _price_by(unit, lane, session, car.zone, terms, granted)
     await occupancy.move(unit, session, lane.area_id, covered.specification_ids)
 
 
@@ -113,11 +116,16 @@ async def _rate_table_id(unit: UnitOfWork, lane: Lane, terms: Terms, at: datetim
 
 
 async def _price_by(
-    unit: UnitOfWork, lane: Lane, session: Session, zone: ZoneInfo, terms: Terms
+    unit: UnitOfWork,
+    lane: Lane,
+    session: Session,
+    zone: ZoneInfo,
+    terms: Terms,
+    granted: Circumstances = NO_CIRCUMSTANCES,
 ) -> Coverage:
     """Write down what the stay's price depends on; returns what its passes cover."""
     covered = await _coverage(unit, lane, session, zone)
-    new = _circumstances(terms.known, terms.left, covered)
+    new = _circumstances(terms.known, terms.left, covered, granted)
     if terms.earlier is not None:
         bills = await payments.find_bills(unit, terms.earlier.operator_id, terms.earlier.id)
         billed_minor = billed_in(bills)
@@ -151,7 +159,9 @@ async def _coverage(unit: UnitOfWork, lane: Lane, session: Session, zone: ZoneIn
     )
 
 
-def _circumstances(known: KnownVehicle, left: Traces, covered: Coverage) -> Circumstances:
+def _circumstances(
+    known: KnownVehicle, left: Traces, covered: Coverage, granted: Circumstances
+) -> Circumstances:
     return Circumstances(
         vehicle=Vehicle(
             vehicle_class=_vehicle_class(known.vehicle_class),
@@ -161,6 +171,8 @@ def _circumstances(known: KnownVehicle, left: Traces, covered: Coverage) -> Circ
         has_pass=covered.has_pass,
         exemptions=covered.exemptions,
         allowances_used_s=left.used_s,
+        merchants=granted.merchants,
+        validations=granted.validations,
     )
 
 

@@ -127,3 +127,13 @@ async def test_such_a_car_that_has_left_is_refused_and_its_doubt_stays_open(
         {"state": "open", "session_id": None}
     ]
     assert await world.count("review_actions") == 0
+
+
+async def test_a_lanes_doubt_about_the_car_of_another_moves_no_stay(world: LaneWorld) -> None:
+    car = await world.arrive(world.second_entry)
+    assert (await world.decide(world.second_entry, car, read_of(WRONG))).action == "open"
+    await world.barrier(world.entry, car, "passed")
+    stays = await world.rows("SELECT state, plate_index, version FROM sessions")
+    verdict = await correct(world, await the_review(world))
+    assert (verdict.review.state, verdict.review.session_id) == ("resolved", None)
+    assert await world.rows("SELECT state, plate_index, version FROM sessions") == stays

@@ -6,7 +6,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from parking.flows.lane_types import ObservationMethod, ReadSource
 from parking.flows.payments import prepay
+from parking.flows.reviews import review_decision
 from parking.flows.validation import StayNamed, ValidatedStay, validate_stay
 from parking.kit.errors import InvalidInputError, ParkingError
 from parking.payments.errors import PaymentInProgressError
@@ -178,3 +180,27 @@ async def test_a_validation_and_a_payment_at_once_do_not_cross(
     else:
         assert (paid.amount.amount_minor, world.provider.captured("CNY")) == (1200, 1200)
     assert (await world.balances())["receivable", "CNY"] == 0
+
+
+async def test_what_a_shop_granted_stays_when_the_plate_is_put_right(
+    world: LaneWorld, paying: UUID
+) -> None:
+    assert paying
+    guess = ReadSource(ObservationMethod.ANPR, "weights-1", is_fallback=True)
+    car = await world.arrive(world.entry)
+    await world.gate.decide(world.entry, car, read_of("沪C55555", 0.7), guess)
+    await world.barrier(world.entry, car, "opened", "passed")
+    await world.clear(world.entry, car)
+    world.wait(minutes=85)
+    [stay] = await world.rows("SELECT id FROM sessions")
+    granted = await validate(world, stay["id"], "loyalty", merchant="Book Shop")
+    # Three half hours at 1 CNY for its customers, less 3 CNY.
+    assert granted.bill.due.amount_minor == 0
+    [review] = await world.rows("SELECT id FROM misread_reviews")
+    await review_decision.correct_plate(
+        world.context, world.entry.operator_id, review["id"], plate=PLATE, by="Ada", reason="seen"
+    )
+    assert (await world.drive_out(PLATE)).reason == "zero_due"
+    assert await world.rows("SELECT total_minor, state FROM bills") == [
+        {"total_minor": 0, "state": "paid"}
+    ]
