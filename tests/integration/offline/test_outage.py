@@ -98,7 +98,7 @@ class Town:
         raise AssertionError(f"{event}: {self.reports[lane.lane_id]}")
 
 
-async def let_exit_open(world: LaneWorld) -> None:
+async def let_exit_open(world: LaneWorld, cars_max: int = 1) -> None:
     async with world.context.database.begin() as unit:
         await service.choose(
             unit,
@@ -107,7 +107,7 @@ async def let_exit_open(world: LaneWorld) -> None:
                 lane_id=world.exit.lane_id,
                 fallback=Fallback.OPEN,
                 valid_hours=24,
-                cars_max=1,
+                cars_max=cars_max,
                 changed_by="Ada",
                 changed_at=world.clock.now(),
             ),
