@@ -89,7 +89,9 @@ class GateConnection:
             greeting = await self._await_hello()
             connected = None if greeting is None else await self._greet(*greeting)
             if connected is not None:
-                await AgentCalls(self, self._link, connected, self._tools, self._shown).serve()
+                calls = AgentCalls(self, self._link, connected, self._tools, self._shown)
+                with self._tools.liveness.over(self._link):
+                    await calls.serve()
         except LinkClosedError as error:
             _log.info("gate_disconnected", code=error.close_code, lane_id=str(self.lane_id))
         finally:

@@ -7,6 +7,7 @@ from gate_bridge.fleet import FleetHealth
 from gate_bridge.identity_port import GateIdentity
 from gate_bridge.lane import Spawn
 from gate_bridge.lane_budgets import LaneBudgets
+from gate_bridge.liveness import Liveness
 from gate_bridge.metrics import BridgeMetrics
 from gate_bridge.pokes import LanePokes
 from gate_bridge.policy_rounds import PolicyRounds
@@ -35,6 +36,7 @@ class ConnectionTools:
     greetings: Turns
     policy_budgets: LaneBudgets
     policy_rounds: PolicyRounds
+    liveness: Liveness
     domain: DomainWatch
     look_at_signs: Callable[[], None]
     identity: GateIdentity | None = None

@@ -24,6 +24,7 @@ from gate_bridge.fleet import FleetHealth
 from gate_bridge.frame_queue import FrameQueue
 from gate_bridge.identity_port import GateIdentity
 from gate_bridge.lane_budgets import LaneBudgets
+from gate_bridge.liveness import Liveness
 from gate_bridge.loops import Loop, keep_running, stop_task
 from gate_bridge.metrics import BridgeMetrics
 from gate_bridge.options import BridgeOptions
@@ -102,6 +103,7 @@ class GateBridge:
         self._probe_server: Server | None = None
         self._stack = AsyncExitStack()
         wire = options.wire
+        self._liveness = Liveness(wire.ping_interval_s, self._spawn)
         self._policies = PolicyRounds(service, wire, options.reading.service_timeout_s, self._spawn)
         self._tools = ConnectionTools(
             bridge=self.name,
@@ -117,6 +119,7 @@ class GateBridge:
             greetings=greetings,
             policy_budgets=LaneBudgets(wire.policy_parts_per_s, wire.policy_parts_burst),
             policy_rounds=self._policies,
+            liveness=self._liveness,
             domain=self._domain,
             look_at_signs=self._signs.look,
             identity=self._identity,
@@ -150,6 +153,7 @@ class GateBridge:
                 "fleet": self._fleet.run,
                 "signs": self._signs.run,
                 "policies": self._policies.run,
+                "liveness": self._liveness.run,
                 "domain": self._domain.run,
             }
             if self._watch is not None:
@@ -191,8 +195,8 @@ class GateBridge:
             server_header=None,
             create_connection=GateSocket,
             open_timeout=_OPEN_TIMEOUT_S,
-            ping_interval=wire.ping_interval_s,
-            ping_timeout=wire.ping_interval_s,
+            # See `Liveness`.
+            ping_interval=None,
             close_timeout=_CLOSE_TIMEOUT_S,
             max_size=wire.message_bytes_max,
             max_queue=_MESSAGES_QUEUED_MAX,

@@ -51,7 +51,8 @@ class WireLimits:
         hello_timeout_s: Time from the upgrade to Hello.
         heartbeat_interval_s: Time between two heartbeats of an agent.
         reply_timeout_s: Time a peer has for answering a call.
-        ping_interval_s: Time between two WebSocket pings, and the time a pong may take.
+        ping_interval_s: Time between two WebSocket pings of an agent, silence after which a bridge
+            sends one, and the time a pong may take.
         policy_first_s: Longest time from Hello to the first word of the offline policy.
         policy_every_s: Longest time between two words of it.
         policy_parts_per_s: Sustained rate of parts of it, over all connections of a lane.

@@ -1,10 +1,12 @@
 """One WebSocket as messages of the gate wire; the same for both ends."""
 
 import asyncio
-from typing import ClassVar
+import time
+from typing import ClassVar, Final
 
 from websockets.asyncio.connection import Connection
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from gate_bridge.wire.calls import OutgoingCalls
 from gate_bridge.wire.closing import GateCloseCode
@@ -23,6 +25,8 @@ from gate_bridge.wire.limits import WireLimits
 from parking.kit.errors import ParkingError
 
 _CLOSE_REASON_CHARACTERS_MAX = 100
+# Less than any limit at which a connection makes its writers wait.
+_UNCROWDED_BYTES: Final = 16 * 1024
 
 
 class LinkClosedError(ParkingError):
@@ -41,12 +45,16 @@ class Link:
 
     Args:
         prefix: First letter of the ids of this end's calls.
+
+    Attributes:
+        heard_s: When the peer sent the last message, by the steady clock.
     """
 
     def __init__(self, socket: Connection, limits: WireLimits, prefix: str) -> None:
         self._socket = socket
         self._limits = limits
         self._malformed = 0
+        self.heard_s = time.monotonic()
         self.calls = OutgoingCalls(self._write, prefix, limits.calls_in_flight_max)
 
     async def receive(self) -> Call | FrameMessage:
@@ -66,6 +74,7 @@ class Link:
                     if told is None
                     else LinkClosedError(told.code, told.reason)
                 ) from error
+            self.heard_s = time.monotonic()
             try:
                 call = await self._decoded(data)
             except WireError as error:
@@ -82,6 +91,18 @@ class Link:
         """Answer a call with a failure."""
         failure = CallFailure(call_id, error.code, error.description, dict(error.details))
         await self._write_if_open(encode_failure(failure))
+
+    async def pong(self) -> None:
+        """Send a ping, and wait for its pong.
+
+        Raises:
+            LinkClosedError: the connection ended.
+        """
+        try:
+            answer = await self._socket.ping()
+            await answer
+        except ConnectionClosed as error:
+            raise LinkClosedError(None) from error
 
     async def close(self, code: GateCloseCode | int, reason: str) -> None:
         """Close; the reason is for people."""
@@ -118,7 +139,19 @@ class Link:
 
     async def _write(self, message: str | bytes) -> None:
         try:
+            if self._is_uncrowded(message):
+                # It does not wait for the peer, so that no timer has to watch it.
+                await self._socket.send(message)
+                return
             async with asyncio.timeout(self._limits.reply_timeout_s):
                 await self._socket.send(message)
         except (ConnectionClosed, TimeoutError) as error:
             raise CallUnansweredError("the connection does not take messages") from error
+
+    def _is_uncrowded(self, message: str | bytes) -> bool:
+        socket = self._socket
+        return (
+            socket.state is State.OPEN
+            # In UTF-8 a character has up to four bytes.
+            and socket.transport.get_write_buffer_size() + 4 * len(message) < _UNCROWDED_BYTES
+        )

@@ -1,7 +1,7 @@
 """How each lane's agent is: written by the bridges, many lanes at a time."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -105,6 +105,12 @@ class LaneReport:
     condition: AgentCondition = AgentCondition()
 
 
+_OF_CONNECTION: Final = tuple(
+    field.name for field in fields(LaneReport) if field.name != "condition"
+)
+_OF_AGENT: Final = tuple(field.name for field in fields(AgentCondition))
+
+
 async def write_reports(unit: UnitOfWork, reports: Sequence[LaneReport]) -> None:
     """Keep reports of different lanes; an older one, or one of an older connection, does nothing.
 
@@ -120,6 +126,6 @@ async def write_reports(unit: UnitOfWork, reports: Sequence[LaneReport]) -> None
 
 
 def _row(report: LaneReport) -> dict[str, object]:
-    row = asdict(report)
-    condition = row.pop("condition")
-    return row | condition
+    # What stays as it is needs no copy: hundreds of lanes are written each second.
+    row = {name: getattr(report, name) for name in _OF_CONNECTION}
+    return row | {name: getattr(report.condition, name) for name in _OF_AGENT}

@@ -7,12 +7,18 @@ from pathlib import Path
 
 import pytest
 from websockets.exceptions import InvalidStatus
+from websockets.frames import CloseCode
+from websockets.protocol import State
 
-from gate_bridge import server
+from gate_bridge import fleet, server
 from gate_bridge.agent.options import AgentOptions
 from gate_bridge.agent.play import SimulatedLane, play_lane
 from gate_bridge.agent.simulation import Motion
+from gate_bridge.liveness import NO_PONG
+from gate_bridge.options import BridgeOptions
 from gate_bridge.turns import TooManyWaitError, Turns
+from gate_bridge.wire.limits import WireLimits
+from gate_bridge.wire.link import Link
 from parking.flows.lane_types import CommandState
 from parking.kit.clock import SystemClock
 from tests.integration.gate_stage import TOKEN, Stage, eventually, open_stage
@@ -173,3 +179,35 @@ async def test_a_bridge_that_has_too_many_waiting_asks_to_come_again(
         assert stage.service.epochs == {}
     answer = refused.value.response
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+
+
+async def test_a_frozen_agent_ends_and_one_that_is_only_silent_stays(
+    valkey_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_CLOSE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(fleet, "LOOK_S", 0.05)
+    asked: list[Link] = []
+    ask = Link.pong
+
+    async def counted(link: Link) -> None:
+        await ask(link)
+        asked.append(link)
+
+    monkeypatch.setattr(Link, "pong", counted)
+    options = BridgeOptions(wire=WireLimits(ping_interval_s=0.2))
+    async with open_stage(valkey_url, tmp_path, options) as stage, stage.connect() as agent:
+        await agent.hello()
+        # It says nothing, and its library answers pings.
+        await eventually(lambda: len(asked) >= 2)
+        assert agent.socket.state is State.OPEN
+        agent.socket.transport.pause_reading()
+        await eventually(lambda: ended_by(stage) is not None)
+        # It takes part in no farewell either.
+        assert ended_by(stage) == CloseCode.ABNORMAL_CLOSURE
+        agent.socket.transport.resume_reading()
+        assert await agent.closed() == NO_PONG
+
+
+def ended_by(stage: Stage) -> int | None:
+    report = stage.service.health.get(stage.lane.lane_id)
+    return None if report is None else report.close_code
