@@ -8,7 +8,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from api.global_ids import encode_id
-from parking.flows.lane_types import FrameUpload, ObservationMethod, ReadSource
+from parking.flows.lane_types import (
+    FrameUpload,
+    Heading,
+    ObservationMethod,
+    ReadSource,
+    ReadState,
+    TrackedCar,
+)
 from parking.kit.ids import new_id
 from tests.factories.api import ApiWorld
 from tests.factories.lane_world import PLATE, LaneWorld, read_of
@@ -235,3 +242,46 @@ async def test_the_list_is_paged_and_filtered(api: ApiWorld, kind: str) -> None:
     assert [node["id"] for node in rest["nodes"]] == [nodes[3]["id"]]
     wanted = {kind: nodes[3][f"{kind}Id"]}
     assert len((await do(api, LIST, ada, **wanted))["nodes"]) == {"place": 4, "lane": 1}[kind]
+
+
+async def test_a_second_doubt_about_a_car_that_is_let_out_charges_nobody_else(
+    api: ApiWorld,
+) -> None:
+    world, ada = api.lanes, staff(api)
+    for plate in (PLATE, "沪C55555"):
+        driver_id, _ = await api.add_driver(plate)
+        await world.permit(driver_id)
+        await world.drive_in(plate)
+        world.wait(minutes=1)
+    world.wait(hours=1)
+    car = await world.arrive(world.exit)
+    await world.decide(world.exit, car, read_of("京D66666", 0.9))
+    better = TrackedCar(Heading.TOWARDS, ReadState.UPDATED, "271")
+    await world.gate.record_observation(
+        world.exit, world.event(world.exit), car, read_of("京D66667"), "camera-1", better
+    )
+    nodes = (await do(api, LIST, ada))["nodes"]
+    ids = {node["kind"]: node["id"] for node in nodes}
+    assert set(ids) == {"NO_SESSION", "CORRECTION_REFUSED"}
+    let_out = await do(api, CORRECT, ada, id=ids["NO_SESSION"], plate=PLATE)
+    assert let_out["laneAction"] == "open"
+    closed = await do(api, CORRECT, ada, id=ids["CORRECTION_REFUSED"], plate="沪C55555")
+    assert (closed["state"], closed["laneAction"]) == ("RESOLVED", None)
+    assert await world.count("bills") == 1
+    assert await world.count("payment_attempts") == 1
+
+
+async def test_of_two_doubts_that_are_put_right_at_once_one_gets_the_plate(api: ApiWorld) -> None:
+    world, ada = api.lanes, staff(api)
+    for plate in ("沪C55555", "京D66666"):
+        await guess_in(world, plate)
+        world.wait(minutes=1)
+    ids = [node["id"] for node in (await do(api, LIST, ada))["nodes"]]
+    outcomes = await asyncio.gather(*(do(api, CORRECT, ada, id=one, plate=PLATE) for one in ids))
+    assert sorted(one["__typename"] for one in outcomes) == ["Refused", "ReviewClosed"]
+    [refused] = [one for one in outcomes if one["__typename"] == "Refused"]
+    assert refused["code"] in {"CONFLICT", "REVIEW_CORRECTION_REFUSED"}
+    open_ids = [node["id"] for node in (await do(api, LIST, ada))["nodes"]]
+    assert open_ids == [ids[outcomes.index(refused)]]
+    assert await world.count("open_sessions") == 2
+    assert await world.count("review_actions") == 1
