@@ -25,7 +25,7 @@ from gate_bridge.wire.actions import CommandStatus, OpenBarrier
 from gate_bridge.wire.fields import WireModel
 from gate_bridge.wire.offline import FetchPolicy, FetchPolicyResult, OfflineReason
 from parking.kit.ids import new_id
-from parking.offline.bundle import Fallback, PolicyRefusedError, Right
+from parking.offline.bundle import Fallback, PolicyBundle, PolicyRefusedError, Right
 from tests.factories.policies import ISSUED, listed, policy, signed
 from tests.integration.offline.edge_stage import (
     PLATE,
@@ -150,20 +150,28 @@ async def test_an_order_that_was_carried_out_leaves_nothing_to_decide(edge: Offl
     assert (edge.barrier.pulses, await edge.decisions()) == ([], [])
 
 
-@pytest.mark.parametrize("arm", [ArmPosition.DOWN, ArmPosition.UP])
-async def test_a_kill_between_decision_and_pulse_opens_for_nobody_whom_no_camera_has_read_since(
-    tmp_path: Path, arm: ArmPosition
+async def killed_before_the_pulse(
+    folder: Path, barrier: FlagBarrier, steady: Steady, bundle: PolicyBundle
 ) -> None:
-    barrier, steady = FlagBarrier(), Steady()
-    async with open_edge(tmp_path / "j.sqlite", barrier, steady) as edge:
-        await edge.takes(PASS_LIST)
+    """Let an agent decide on a car, and end before the relay hears of it."""
+    async with open_edge(folder / "j.sqlite", barrier, steady) as edge:
+        await edge.takes(bundle)
         await edge.hears()
         await edge.comes()
         barrier.kills = True
         with pytest.raises(KilledError):
             await edge.decider.look()
-        assert barrier.pulses == []
-    barrier.kills, barrier.arm = False, arm
+    assert barrier.pulses == []
+    barrier.kills = False
+
+
+@pytest.mark.parametrize("arm", [ArmPosition.DOWN, ArmPosition.UP])
+async def test_a_kill_between_decision_and_pulse_opens_for_nobody_whom_no_camera_has_read_since(
+    tmp_path: Path, arm: ArmPosition
+) -> None:
+    barrier, steady = FlagBarrier(), Steady()
+    await killed_before_the_pulse(tmp_path, barrier, steady, PASS_LIST)
+    barrier.arm = arm
     for _ in range(2):
         async with open_edge(tmp_path / "j.sqlite", barrier, steady) as edge:
             steady.now_s += 60
@@ -182,14 +190,7 @@ async def test_a_kill_between_decision_and_pulse_opens_for_nobody_whom_no_camera
 
 async def test_after_a_kill_nobody_is_let_out_again_on_the_same_stay(tmp_path: Path) -> None:
     barrier, steady = FlagBarrier(), Steady()
-    async with open_edge(tmp_path / "j.sqlite", barrier, steady) as edge:
-        await edge.takes(OPEN_LIST)
-        await edge.hears()
-        await edge.comes()
-        barrier.kills = True
-        with pytest.raises(KilledError):
-            await edge.decider.look()
-    barrier.kills = False
+    await killed_before_the_pulse(tmp_path, barrier, steady, OPEN_LIST)
     async with open_edge(tmp_path / "j.sqlite", barrier, steady) as edge:
         steady.now_s += 60
         await edge.state.observe(SeenCar(plate=PLATE, confidence=0.97, source="camera-1"))
@@ -225,14 +226,7 @@ async def test_a_relay_slower_than_the_arm_is_not_pulsed_again_for_an_earlier_de
 
 async def test_an_arm_that_rose_meanwhile_is_not_pulsed_after_a_kill(tmp_path: Path) -> None:
     barrier, steady = FlagBarrier(), Steady()
-    async with open_edge(tmp_path / "j.sqlite", barrier, steady) as edge:
-        await edge.takes(OPEN_LIST)
-        await edge.hears()
-        await edge.comes()
-        barrier.kills = True
-        with pytest.raises(KilledError):
-            await edge.decider.look()
-    barrier.kills = False
+    await killed_before_the_pulse(tmp_path, barrier, steady, OPEN_LIST)
     async with open_edge(tmp_path / "j.sqlite", barrier, steady) as edge:
         barrier.arm = ArmPosition.MOVING
         steady.now_s += 60
@@ -253,14 +247,8 @@ async def test_a_loop_that_was_freed_before_the_pulse_keeps_the_arm_down(
 
 async def test_a_car_that_left_after_a_kill_is_not_opened_for(tmp_path: Path) -> None:
     barrier, steady = FlagBarrier(), Steady()
-    async with open_edge(tmp_path / "j.sqlite", barrier, steady) as edge:
-        await edge.takes(OPEN_LIST)
-        await edge.hears()
-        await edge.comes()
-        barrier.kills = True
-        with pytest.raises(KilledError):
-            await edge.decider.look()
-    barrier.kills, barrier.occupied = False, False
+    await killed_before_the_pulse(tmp_path, barrier, steady, OPEN_LIST)
+    barrier.occupied = False
     async with open_edge(tmp_path / "j.sqlite", barrier, steady) as edge:
         steady.now_s += 60
         await edge.decider.look()
