@@ -40,6 +40,15 @@ class BridgeMetrics:
             registry=self.registry,
         )
 
+        self.handshakes_refused = Counter(
+            "sesame_gate_handshakes_refused_total",
+            "Connections closed before their TLS handshake: too many were under way.",
+            registry=self.registry,
+        )
+        self.handshakes = Gauge(
+            "sesame_gate_handshakes", "TLS handshakes under way.", registry=self.registry
+        )
+
     def committed(self, event: AgentEvent, now: datetime) -> None:
         """Count an event that was just committed."""
         at = event.captured_at if isinstance(event, Observation) else event.occurred_at

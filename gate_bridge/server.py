@@ -22,6 +22,7 @@ from gate_bridge.connection import GateConnection
 from gate_bridge.connection_tools import ConnectionTools
 from gate_bridge.fleet import FleetHealth
 from gate_bridge.frame_queue import FrameQueue
+from gate_bridge.handshakes import Handshakes, guarded
 from gate_bridge.identity_port import GateIdentity
 from gate_bridge.lane_budgets import LaneBudgets
 from gate_bridge.liveness import Liveness
@@ -52,8 +53,6 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 _BACKLOG = 4096
 _OPEN_TIMEOUT_S = 15.0
 _CLOSE_TIMEOUT_S = 2.0
-# Thousands of gates that come back at once take turns at some hundred handshakes a second.
-_HANDSHAKE_TIMEOUT_S = 30.0
 _TRUSTED_TIMEOUT_S = 10.0
 _WRITE_BYTES_MAX = 2**16
 _MESSAGES_QUEUED_MAX = 4
@@ -95,6 +94,8 @@ class GateBridge:
         self._fleet = FleetHealth(service, self.name, clock, metrics)
         self._signs = Signs(service, registry.all, options.sign_look_s)
         self._domain = DomainWatch(service, options.ready_look_s)
+        self._metrics = metrics
+        self._handshakes: Handshakes | None = None
         self._probes = Probes(service, self._valkey, metrics)
         greetings = Turns(_GREETINGS_AT_ONCE, _GREETINGS_WAITING_MAX, _GREETING_WAIT_S_MAX)
         self._admission = Admission(service, self._probes, greetings, self._identity)
@@ -183,6 +184,10 @@ class GateBridge:
 
     async def _listen(self) -> Server:
         wire = self._options.wire
+        context = await self._tls()
+        if context is not None:
+            self._handshakes = Handshakes(context, self._metrics.handshakes_refused)
+            self._metrics.handshakes.set_function(self._handshakes.__len__)
         return await serve(
             self._handle,
             self._options.host,
@@ -193,7 +198,9 @@ class GateBridge:
             compression=None,
             process_request=self._admission.process_request,
             server_header=None,
-            create_connection=GateSocket,
+            create_connection=(
+                GateSocket if self._handshakes is None else guarded(self._handshakes)
+            ),
             open_timeout=_OPEN_TIMEOUT_S,
             # See `Liveness`.
             ping_interval=None,
@@ -202,8 +209,6 @@ class GateBridge:
             max_queue=_MESSAGES_QUEUED_MAX,
             write_limit=_WRITE_BYTES_MAX,
             logger=_quiet_logger(),
-            ssl=await self._tls(),
-            ssl_handshake_timeout=_HANDSHAKE_TIMEOUT_S if self._identity else None,
             backlog=_BACKLOG,
         )
 
@@ -257,6 +262,8 @@ class GateBridge:
     async def _close_connections(self) -> None:
         if self._server is not None:
             reason = restart_reason(len(self._tools.registry))
+            if self._handshakes is not None:
+                await self._handshakes.close()
             self._server.close(code=GateCloseCode.RESTART, reason=reason)
             await self._server.wait_closed()
 
