@@ -44,10 +44,11 @@ _AWAY = frozenset({"57P01", "57P02", "57P03"})
 # To whoever connects: the database takes nobody in, while somebody restores or moves it. To a
 # statement it says that the statement came too early, which is a defect.
 _CLOSED = "55000"
+_READ_ONLY = "it is read-only"
 # It answers, and cannot do its work until somebody mends it: whatever waits has to wait on, and
 # must not be taken for something that is wrong itself.
 _STUCK = {
-    "25006": "it is read-only",
+    "25006": _READ_ONLY,
     "42703": "its schema is of another version: sesame migrate",
     "42P01": "its schema is of another version: sesame migrate",
     "53100": "its disk is full",
@@ -90,8 +91,13 @@ class UnitOfWork:
         return self.clock.now()
 
     async def ping(self) -> None:
-        """Make sure that the database answers."""
-        await self.run(text("SELECT 1"))
+        """Make sure that the database answers, and takes what it is told.
+
+        Raises:
+            DatabaseUnavailableError: it does not.
+        """
+        if (await self.run(text("SHOW transaction_read_only"))).scalar() != "off":
+            raise DatabaseUnavailableError(f"PostgreSQL cannot work: {_READ_ONLY}")
 
     async def run(
         self, statement: Executable, values: Mapping[str, object] | None = None

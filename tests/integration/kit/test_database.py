@@ -191,6 +191,18 @@ async def test_a_server_that_cannot_work_is_no_defect_of_what_was_asked(
     assert await operators(database) == 0
 
 
+async def test_a_server_that_takes_nothing_in_is_not_ready(database: Database) -> None:
+    async with database.begin() as unit:
+        await unit.ping()
+    with pytest.raises(
+        DatabaseUnavailableError, match=r"^PostgreSQL cannot work: it is read-only$"
+    ) as caught:
+        async with database.begin() as unit:
+            await unit.run(text("SET TRANSACTION READ ONLY"))
+            await unit.ping()
+    assert caught.value.retryable
+
+
 @pytest.mark.parametrize("statement", ["SELECT 1 / 0", fails_with("55000")])
 async def test_what_is_wrong_with_the_statement_itself_stays_a_defect(
     database: Database, statement: str
