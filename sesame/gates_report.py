@@ -125,12 +125,13 @@ def _mark(lane: LaneStatus) -> Text:
 
 
 def _operator(lane: LaneStatus) -> Text:
-    return Text(lane.operator)
+    return Text(_shown_text(lane.operator))
 
 
 def _name(lane: LaneStatus) -> Text:
     arrow = "▶" if lane.direction == "entry" else "◀"
-    return Text.assemble((lane.place, "bold"), " ", (arrow, "bright_black"), " ", lane.lane)
+    place, name = _shown_text(lane.place), _shown_text(lane.lane)
+    return Text.assemble((place, "bold"), " ", (arrow, "bright_black"), " ", name)
 
 
 def _problem(lane: LaneStatus) -> Text:
@@ -188,23 +189,29 @@ def _barrier(lane: LaneStatus) -> Text:
 
 def _devices(lane: LaneStatus) -> Text:
     told = [f"{device.name} {_signal(device, lane.taken_at)}" for device in lane.condition.devices]
-    return Text(", ".join(told)) if told else _nothing()
+    return Text(_shown_text(", ".join(told))) if told else _nothing()
 
 
 def _policy(lane: LaneStatus) -> Text:
-    return Text(lane.condition.policy_version) if lane.condition.policy_version else _nothing()
+    version = lane.condition.policy_version
+    return Text(_shown_text(version)) if version else _nothing()
 
 
 def _agent(lane: LaneStatus) -> Text:
-    return Text(lane.contact.agent_version) if lane.contact else _nothing()
+    return Text(_shown_text(lane.contact.agent_version)) if lane.contact else _nothing()
 
 
 def _bridge(lane: LaneStatus) -> Text:
-    return Text(lane.contact.bridge, "bright_black") if lane.contact else _nothing()
+    return Text(_shown_text(lane.contact.bridge), "bright_black") if lane.contact else _nothing()
 
 
 def _signal(device: DeviceSignal, taken_at: datetime) -> str:
     return "never" if device.last_signal_at is None else span(taken_at - device.last_signal_at)
+
+
+def _shown_text(text: str) -> str:
+    """Return what a gate or a person wrote, without what moves a terminal or turns its lines."""
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _nothing() -> Text:

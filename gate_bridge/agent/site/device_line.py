@@ -13,7 +13,7 @@ from gate_bridge.agent.server_time import steady_seconds
 from gate_bridge.agent.site.car_rules import TURNED, Sighting
 from gate_bridge.agent.site.device_clock import LIVE_S_MAX, DeviceClock
 from gate_bridge.agent.site.message_store import KeptMessage
-from gate_bridge.agent.site.seldom_log import SeldomLog
+from gate_bridge.agent.site.seldom_log import SeldomLog, printable
 from gate_bridge.agent.site.settings import SiteDevice
 from gate_bridge.drivers.port import (
     CameraRead,
@@ -93,6 +93,18 @@ class DeviceLine:
             name = self.device.name
             _log.info("device_message_unused", device=name, what=what, why=why, before=before)
 
+    def tell(self, event: str, error: str) -> None:
+        """Tell of what is wrong with a message, at once and then once a minute.
+
+        Args:
+            event: Names it in the log; there are few.
+            error: In words; may hold what the device sent, but no plate.
+        """
+        before = self._seldom.due(event)
+        if before is not None:
+            shown = printable(error, WHY_CHARACTERS_MAX)
+            _log.warning(event, device=self.device.name, error=shown, before=before)
+
     async def read(self, kept: KeptMessage) -> Sequence[DeviceSignal]:
         """Return what a message says; a small one does not overtake a large one before it.
 
@@ -111,7 +123,7 @@ class DeviceLine:
             return self._signals(kept)
         except NotAnprError as error:
             self.health.counts["not_anpr"] += 1
-            self.leads_nowhere("not_anpr", str(error)[:WHY_CHARACTERS_MAX])
+            self.leads_nowhere("not_anpr", printable(str(error), WHY_CHARACTERS_MAX))
             raise UnreadableError(f"not anpr: {error}", is_expected=True) from error
         except InvalidInputError as error:
             self.health.counts["unreadable"] += 1
@@ -119,7 +131,8 @@ class DeviceLine:
         except Exception as error:
             # A message that a driver stumbles over must not end the lane.
             self.health.counts["unreadable"] += 1
-            _log.exception("device_message_failed", device=self.device.name)
+            if self._seldom.due("device_message_failed") is not None:
+                _log.exception("device_message_failed", device=self.device.name)
             raise UnreadableError(f"defect: {type(error).__name__}", is_expected=False) from error
 
     def sighting(

@@ -178,11 +178,11 @@ class Intake:
             opens = await self._work(line, seat, kept, is_replay=is_replay)
         except UnreadableError as error:
             if not error.is_expected:
-                _log.warning("device_message_unreadable", device=kept.device, error=str(error))
+                line.tell("device_message_unreadable", str(error))
             opens, reason = False, str(error)
         except ParkingError as error:
             # The lane cannot take it now. It stays kept, and is acted on later, for the record.
-            _log.warning("device_message_waits", device=kept.device, error=str(error))
+            line.tell("device_message_waits", str(error))
             self._let_go(kept)
             return False
         except Exception as error:  # noqa: BLE001 - one message is not to be tried for ever
@@ -194,7 +194,7 @@ class Intake:
             await self._store.done(kept.stored_id, reason)
             await self._remember_clock(line)
         except ParkingError as error:
-            _log.warning("device_message_not_marked", device=kept.device, error=str(error))
+            line.tell("device_message_not_marked", str(error))
         finally:
             self._let_go(kept)
         return opens

@@ -79,7 +79,7 @@ def _check_loop(table: Table, loop: LoopKind, contacts: Mapping[ContactUse, Cont
 def _barrier(lane: Table) -> BarrierSettings:
     table = lane.table("barrier")
     if table is None:
-        raise lane.wrong("barrier", "a table [lane.barrier], or shares = the other lane's name")
+        raise lane.missing("barrier", "a table [lane.barrier], or shares = the other lane's name")
     username, password = table.text("username", ""), table.secret("password")
     if bool(username) is not bool(password):
         raise table.wrong("username", "a username with password_file, or neither")

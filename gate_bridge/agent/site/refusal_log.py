@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from gate_bridge.agent.site.seldom_log import SeldomLog
+from gate_bridge.agent.site.seldom_log import SeldomLog, printable
 
 # A device that is asked for a proof so often, and gives none, has been set up wrong.
 ASKED_IN_VAIN: Final = 10
@@ -52,7 +52,7 @@ class RefusalLog:
             "device_refused",
             device=device_name or None,
             status=status,
-            path=path[:PATH_CHARACTERS_MAX],
+            path=printable(path, PATH_CHARACTERS_MAX),
             peer=peer,
             refused_before=before,
         )

@@ -7,6 +7,11 @@ from typing import Final
 QUIET_S: Final = 60.0
 
 
+def printable(text: str, characters_max: int) -> str:
+    """Return what of a device's text may stand in a log: no terminal is moved by it."""
+    return "".join(char if char.isprintable() else "?" for char in text[:characters_max])
+
+
 class SeldomLog:
     """Says when something is to be told: at the first time at once, then once a minute.
 

@@ -240,4 +240,4 @@ def _unique(table: str, key: str, values: list[str]) -> None:
 
 
 def _needed(table: Table, key: str) -> Table:
-    raise table.wrong(key, f"a table [{key}]")
+    raise table.missing(key, f"a table [{key}]")

@@ -11,6 +11,7 @@ from parking.kit.errors import InvalidInputError
 SECRET_BYTES_MAX: Final = 4096
 TEXT_CHARACTERS_MAX: Final = 1024
 OPTIONS_MAX: Final = 64
+KEYS_NAMED_MAX: Final = 8
 
 
 class Table:
@@ -168,8 +169,17 @@ class Table:
         if key in self._values:
             return self._values[key]
         if default is None:
-            raise self.wrong(key, "a value: it is missing")
+            raise self.missing(key, "a value: it is missing")
         return default
+
+    def missing(self, key: str, expected: str) -> InvalidInputError:
+        """Return the error about a key that is not there, with those that may be meant for it."""
+        return self.wrong(key, f"{expected}{self._instead()}")
+
+    def _instead(self) -> str:
+        """Return which keys there are that nobody has asked for: one of them may be meant."""
+        unread = [key for key in self._values if key not in self._read][:KEYS_NAMED_MAX]
+        return f"; there is {', '.join(unread)}" if unread else ""
 
     def _missing(self, key: str) -> None:
         self._read.add(key)

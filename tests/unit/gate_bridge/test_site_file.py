@@ -395,3 +395,19 @@ def test_an_arm_is_shared_by_two_lanes_at_most(site_path: Path) -> None:
     with pytest.raises(InvalidInputError) as raised:
         read_site(site_path)
     assert raised.value.field == "site.toml: lane[2].shares"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("[bridge]\nurl", "[bridge]\nurn", "a value: it is missing; there is urn"),
+        ("[bridge]", "[brigde]", "a table [bridge]; there is brigde, listener, lane, device"),
+    ],
+)
+def test_a_key_that_is_missing_is_said_with_those_that_may_be_meant_for_it(
+    site_path: Path, old: str, new: str, expected: str
+) -> None:
+    site_path.write_text(SITE.replace(old, new, 1))
+    with pytest.raises(InvalidInputError) as raised:
+        read_site(site_path)
+    assert raised.value.expected == expected
