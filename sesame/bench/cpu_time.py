@@ -27,6 +27,17 @@ def per_exit_ms(
     return {name: (after[name] - before[name]) / max(exits, 1) for name in before if name in after}
 
 
+def cores_used(
+    before: Mapping[str, float], after: Mapping[str, float], seconds: float
+) -> dict[str, float]:
+    """Return how many cores each process had to itself, on average, between two looks."""
+    return {
+        name: (after[name] - before[name]) / 1000 / max(seconds, 1e-6)
+        for name in before
+        if name in after
+    }
+
+
 def _used_ms(process_id: int) -> float:
     try:
         stat = (_PROC / str(process_id) / "stat").read_text(encoding="utf-8")

@@ -85,6 +85,10 @@ class Crowds:
     def __init__(self, children: Sequence[Child]) -> None:
         self._children = children
 
+    def pids(self) -> dict[str, int]:
+        """Return their process ids, by name."""
+        return {f"gates_{number}": one.pid for number, one in enumerate(self._children, 1)}
+
     async def ask(self, order: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Give all of them the same order at the same time."""
         return list(await asyncio.gather(*(one.ask(order) for one in self._children)))

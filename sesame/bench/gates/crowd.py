@@ -62,13 +62,14 @@ class Crowd:
     async def drive(self, order: Mapping[str, Any]) -> Answer:
         """Let cars come at a rate, whatever becomes of the earlier ones."""
         plates: Sequence[str] = order["plates"]
-        results = await _at_rate(
+        results, late_ms = await _at_rate(
             [lambda plate=plate: self._some_gate().open_for(plate) for plate in plates],
             float(order["rate_per_s"]),
         )
         told = [str(result) for result in results if not isinstance(result, float)]
         return {
             "open_ms": [result for result in results if isinstance(result, float)],
+            "late_ms": late_ms,
             "failures": len(told),
             "first_failures": told[:FAILURES_TOLD_MAX],
             "stale_orders": sum(gate.stale_orders for gate in self._gates),
@@ -96,7 +97,7 @@ class Crowd:
     async def echo(self, order: Mapping[str, Any]) -> Answer:
         """Send a text at a rate over connections taken at random, and time its return."""
         calls = [self._echo_once] * int(order["count"])
-        results = await _at_rate(calls, float(order["rate_per_s"]))
+        results, _ = await _at_rate(calls, float(order["rate_per_s"]))
         return {
             "echo_ms": [result for result in results if isinstance(result, float)],
             "failures": sum(not isinstance(result, float) for result in results),
@@ -125,19 +126,28 @@ class Crowd:
 
 async def _at_rate(
     calls: Sequence[Callable[[], Awaitable[float]]], rate_per_s: float
-) -> list[float | str]:
-    """Make a call every `1 / rate_per_s`, without waiting for the earlier ones (an open loop)."""
+) -> tuple[list[float | str], list[float]]:
+    """Make a call every `1 / rate_per_s`, without waiting for the earlier ones (an open loop).
+
+    Returns:
+        What each took, or why it failed; and by how many ms each was made too late, because this
+        process had no time for it.
+    """
     loop = asyncio.get_running_loop()
     started_s = loop.time()
+    late_ms: list[float] = []
 
     async def one(number: int, call: Callable[[], Awaitable[float]]) -> float | str:
-        await asyncio.sleep(max(0.0, started_s + number / rate_per_s - loop.time()))
+        due_s = started_s + number / rate_per_s
+        await asyncio.sleep(max(0.0, due_s - loop.time()))
+        late_ms.append(max(0.0, loop.time() - due_s) * 1000)
         try:
             return await call()
         except FAILURES as error:
             return str(error) or type(error).__name__
 
-    return await asyncio.gather(*(one(number, call) for number, call in enumerate(calls)))
+    results = await asyncio.gather(*(one(number, call) for number, call in enumerate(calls)))
+    return results, late_ms
 
 
 def _address(lane: Mapping[str, Any], orders: Mapping[str, Any]) -> Address:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Final
 from parking.flows.context import ParkingContext
 from parking.flows.fleet.reading import read_fleet
 from parking.flows.fleet.status import LaneState
-from sesame.bench.cpu_time import cpu_times_ms, per_exit_ms
+from sesame.bench.cpu_time import cores_used, cpu_times_ms, per_exit_ms
 from sesame.bench.figures import Spread, spread
 from sesame.bench.gates.children import Crowds, child, crowds, resident_kib
 from sesame.bench.gates.ground import FleetLane, FleetTls, certify_fleet, furnish_fleet
@@ -34,6 +34,8 @@ GATES_OF_ONE_CROWD_MAX: Final = 100
 # For each thousand gates: what was made for their sake is gone, and what stays is counted.
 SETTLE_S: Final = 1.0
 SETTLE_S_MIN: Final = 0.2
+# Times as long as it settles: two heartbeats of each gate.
+IDLE_SETTLES: Final = 7
 WARM_UP_CARS: Final = 40
 CONNECTIONS_MAX: Final = 4
 HEALTH_LOOKS_MAX: Final = 60
@@ -106,6 +108,7 @@ async def measure_gates(plan: GatesPlan, migrate: Migrate, progress: Progress) -
             progress("the bridge is killed; all connect again", plan.gates)
             storm = await _storm(crowd, ground, plan.gates)
             await _settle(plan.gates)
+            idle = await _idle_cores(_processes(crowd, ground), plan.gates)
             opens = await _drive(crowd, ground, plan, progress)
             progress("health", 0)
             connected = await _connected_in_health(ground.context, plan.gates)
@@ -119,6 +122,7 @@ async def measure_gates(plan: GatesPlan, migrate: Migrate, progress: Progress) -
         bare_round_trip=echo,
         connects=connects,
         storm=storm,
+        idle_cores=idle,
         opens=opens,
         connected_in_health=connected,
         seconds=time.monotonic() - started_s,
@@ -217,11 +221,11 @@ async def _drive(crowd: Crowds, ground: _Ground, plan: GatesPlan, progress: Prog
     await crowd.ask_each(_orders(warm_up, plan))
     what = f"{plan.rate_per_s:g} cars a second"
     progress(what, 0)
-    process_ids = {**ground.process_ids, "bridge": ground.supervisor.pid(GATES)}
-    used_before = cpu_times_ms(process_ids)
+    process_ids = _processes(crowd, ground)
+    used_before, started_s = cpu_times_ms(process_ids), time.monotonic()
     plates = [_PLATE.format(WARM_UP_CARS + number) for number in range(plan.cars)]
     answers = await crowd.ask_each(_orders(plates, plan))
-    used = cpu_times_ms(process_ids)
+    used, took_s = cpu_times_ms(process_ids), time.monotonic() - started_s
     progress(what, plan.cars)
     took_ms = [took for answer in answers for took in answer["open_ms"]]
     return Opens(
@@ -230,9 +234,23 @@ async def _drive(crowd: Crowds, ground: _Ground, plan: GatesPlan, progress: Prog
         opened=len(took_ms),
         stale_orders=sum(answer["stale_orders"] for answer in answers),
         round_trip=spread(took_ms),
+        late=spread(late for answer in answers for late in answer["late_ms"]),
+        seconds=took_s,
         cpu_each_ms=per_exit_ms(used_before, used, plan.cars),
         first_failures=tuple(told for answer in answers for told in answer["first_failures"]),
     )
+
+
+def _processes(crowd: Crowds, ground: _Ground) -> dict[str, int]:
+    """Return what takes processor time, by name; the bench itself only waits."""
+    return {**ground.process_ids, "bridge": ground.supervisor.pid(GATES), **crowd.pids()}
+
+
+async def _idle_cores(process_ids: Mapping[str, int], gates: int) -> dict[str, float]:
+    """Return how many cores each process takes while no car comes."""
+    before, started_s = cpu_times_ms(process_ids), time.monotonic()
+    await _settle(IDLE_SETTLES * gates)
+    return cores_used(before, cpu_times_ms(process_ids), time.monotonic() - started_s)
 
 
 def _orders(plates: Sequence[str], plan: GatesPlan) -> list[dict[str, Any]]:

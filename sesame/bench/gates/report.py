@@ -10,6 +10,8 @@ from sesame.bench.figures import Spread
 from sesame.bench.machine import Machine
 
 _KIB_PER_MIB: Final = 1024
+FULL_CORE: Final = 0.9
+_ON_MANY_CORES: Final = frozenset({"postgres"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,9 @@ class Opens:
 
     Attributes:
         round_trip: From the first message of a car's coming to the arrival of the order to open.
+        late: By how much the gates' own processes were behind with a car's coming, in ms: where
+            that is much, they are what is measured.
+        seconds: Until the last car was through.
         cpu_each_ms: Processor time by process, the car's passage included.
     """
 
@@ -89,10 +94,30 @@ class Opens:
     opened: int
     stale_orders: int
     round_trip: Spread | None
+    late: Spread | None
+    seconds: float
     cpu_each_ms: dict[str, float]
     first_failures: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    @property
+    def cores(self) -> dict[str, float]:
+        """How many cores each process had to itself, on average."""
+        per_core_ms = max(self.seconds, 1e-6) * 1000
+        return {name: each * self.cars / per_core_ms for name, each in self.cpu_each_ms.items()}
+
+    def limited_by(self, cores: int) -> str:
+        """Return what had no more to give: a process, on its one core, or the `machine`.
+
+        Args:
+            cores: The machine's.
+        """
+        used = self.cores
+        full = [name for name in used if name not in _ON_MANY_CORES and used[name] >= FULL_CORE]
+        if full:
+            return max(full, key=used.__getitem__)
+        return "machine" if sum(used.values()) >= FULL_CORE * cores else "nothing"
+
+    def to_json(self, cores: int) -> dict[str, Any]:
         """Return the figures."""
         return {
             "rate_per_s": self.rate_per_s,
@@ -100,7 +125,10 @@ class Opens:
             "opened": self.opened,
             "stale_orders": self.stale_orders,
             "round_trip_ms": None if self.round_trip is None else self.round_trip.to_json(),
-            "cpu_per_car_ms": {name: round(used, 2) for name, used in self.cpu_each_ms.items()},
+            "late_ms": None if self.late is None else self.late.to_json(),
+            "cpu_per_car_ms": _rounded(self.cpu_each_ms),
+            "cores_used": _rounded(self.cores),
+            "limited_by": self.limited_by(cores),
             "first_failures": list(self.first_failures),
         }
 
@@ -112,6 +140,7 @@ class GatesReport:
     Attributes:
         bare: The bare peer, with as many connections.
         bare_round_trip: A text there and back, at the same rate.
+        idle_cores: How many cores each process takes while no car comes.
         connected_in_health: Lanes that `sesame gates` shows as connected at the end.
     """
 
@@ -123,6 +152,7 @@ class GatesReport:
     bare_round_trip: Spread | None
     connects: Connects
     storm: Storm
+    idle_cores: dict[str, float]
     opens: Opens
     connected_in_health: int
     seconds: float
@@ -152,7 +182,8 @@ class GatesReport:
             },
             "bridge": self.connects.to_json(),
             "storm": self.storm.to_json(),
-            "open": self.opens.to_json(),
+            "idle_cores": _rounded(self.idle_cores),
+            "open": self.opens.to_json(self.machine.cores),
             "connected_in_health": self.connected_in_health,
             "times_bare": {
                 "memory_per_connection": _ratio(
@@ -190,8 +221,14 @@ def print_gates_report(report: GatesReport, console: Console) -> None:
         f" {report.connected_in_health} lanes connected in the end,"
         f" load before {report.machine.load_before:g}"
     )
+    used = ", ".join(f"{name} {cores:.2f}" for name, cores in report.opens.cores.items())
+    console.print(f"cores used: {used}; limited by {report.opens.limited_by(report.machine.cores)}")
     for failure in report.opens.first_failures:
         console.print(failure, style="red", markup=False)
+
+
+def _rounded(values: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 2) for name, value in values.items()}
 
 
 def _kib(value: float) -> str:
