@@ -10,6 +10,7 @@ import pytest
 
 from parking.flows.lane_types import OpenCommand
 from parking.flows.offline import reconcile
+from parking.flows.payments import checkout
 from parking.plates.service import plate_index
 from tests.factories.lane_world import PLATE, VAULT, LaneWorld, read_of
 from tests.factories.offline_lane import OfflineLaneBox
@@ -177,3 +178,27 @@ async def test_times_that_disagree_with_their_ids_are_refused(stage: Stage) -> N
         )
     assert (answer[0], answer[2], answer[4]["field"]) == (4, "PayloadInvalid", "occupied_at")
     assert stage.service.offline_decisions == []
+
+
+async def test_a_car_that_is_let_out_while_its_page_is_open_owes_nothing_beside_it(
+    world: LaneWorld,
+) -> None:
+    await world.drive_in()
+    world.wait(minutes=31)
+    box = OfflineLaneBox(world, world.exit)
+    at = world.clock.now()
+    presentation_id = box.come(at)
+    await box.send()
+    decision = await world.decide(world.exit, presentation_id, read_of(PLATE))
+    assert decision.display.qr is not None
+    await checkout.start(world.context, decision.display.qr.rsplit("/", 1)[1])
+    box.decide(at + AFTER, presentation_id, PLATE)
+    box.add("opened", at + 2 * AFTER, presentation_id)
+    await box.send()
+    assert await world.rows("SELECT state, total_minor FROM bills") == [
+        {"state": "issued", "total_minor": 1000}
+    ]
+    box.add("passed", at + 3 * AFTER, presentation_id)
+    await box.send()
+    assert [row[0] for row in await facts(world)] == ["left"]
+    assert await world.count("payment_attempts") == 1
