@@ -45,3 +45,19 @@ async def test_exits_that_nobody_told_the_entries_of_hide_no_later_stay(world: L
     assert await world.rows("SELECT state, total_minor FROM bills") == [
         {"state": "owed", "total_minor": 1000}
     ]
+
+
+async def test_an_exit_was_of_no_car_that_came_in_after_it(world: LaneWorld) -> None:
+    leaving = OfflineLaneBox(world, world.exit)
+    leaving.visit("京AB8731", world.clock.now())
+    world.wait(minutes=1)
+    await leaving.send()
+    await world.drive_in(PLATE)
+    world.wait(seconds=rules.SETTLE_AFTER.total_seconds())
+    await reconcile.sweep(world.context)
+    assert await world.rows("SELECT state, review FROM offline_passages") == [
+        {"state": "unmatched", "review": "no_session"}
+    ]
+    assert await world.rows("SELECT state, exit_presentation_id FROM sessions") == [
+        {"state": "active", "exit_presentation_id": None}
+    ]
