@@ -76,8 +76,7 @@ class ConnectedLane:
 
     def resume(self, presentation: CurrentPresentation) -> None:
         """Go on with the car that stood there when the agent connected."""
-        fresh = self._is_live(presentation.occupied_at)
-        self._begin(presentation.presentation_id, resumed=True, fresh=fresh)
+        self._begin(presentation.presentation_id, presentation.occupied_at, resumed=True)
 
     async def record(self, event: AgentEvent) -> int:
         """Commit an event and act on it; return the last committed seq.
@@ -139,21 +138,20 @@ class ConnectedLane:
     def _is_live(self, at: datetime) -> bool:
         return is_live(at, self._clock.now())
 
-    def _begin(self, presentation_id: UUID, *, resumed: bool, fresh: bool) -> None:
+    def _begin(self, presentation_id: UUID, occupied_at: datetime, *, resumed: bool) -> None:
         if self._run is not None:
             if self._run.presentation_id == presentation_id:
                 return
             self._run.end(car_left=True)
         run = PresentationRun(self.lane, presentation_id, self._outlet, self._tools)
         self._run = run
-        self._spawn(run.run(resumed=resumed, fresh=fresh))
+        self._spawn(run.run(resumed=resumed, is_fresh=lambda: self._is_live(occupied_at)))
 
     def _act(self, event: AgentEvent) -> None:
         match event:
             case Presentation(state="occupied"):
                 if event.seq >= self._live_seq_min:
-                    fresh = self._is_live(event.occurred_at)
-                    self._begin(event.presentation_id, resumed=False, fresh=fresh)
+                    self._begin(event.presentation_id, event.occurred_at, resumed=False)
             case Presentation():
                 self._clear(event.presentation_id)
             case Observation():

@@ -6,6 +6,7 @@ completes, and a command that came too late for its car is recorded as refused.
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -104,23 +105,28 @@ class PresentationRun:
         self._car_left = self._car_left or car_left
         self._news.set()
 
-    async def run(self, *, resumed: bool, fresh: bool) -> None:
+    async def run(self, *, resumed: bool, is_fresh: Callable[[], bool]) -> None:
         """Take the presentation from its first frame to an accepted command.
 
         Args:
             resumed: Whether an earlier connection may have decided it already.
-            fresh: Whether it began just now; on an old one only an earlier decision is carried out.
+            is_fresh: Says whether it began not long ago; on an old one only an earlier decision is
+                carried out.
         """
         self._tools.frames.listen(self._lane.lane_id, self.presentation_id, self._on_reply)
         try:
-            await self._take(resumed=resumed, fresh=fresh)
+            while not await self._take(resumed=resumed, fresh=is_fresh()) and self._is_current():
+                # The database may be back by then, and the car stands there still.
+                await self._wait(self._limits.backoff_s_max)
+                resumed = True
         finally:
             # A late reply changes nothing any more: it must not ask the domain for commands.
             self._tools.frames.forget(self._lane.lane_id, self.presentation_id, self._on_reply)
         self._reading.close()
         await self._follow_commands()
 
-    async def _take(self, *, resumed: bool, fresh: bool) -> None:
+    async def _take(self, *, resumed: bool, fresh: bool) -> bool:
+        """Decide, and carry it out; returns False where that failed for a passing reason."""
         try:
             decision = await self._resume() if resumed else None
             if decision is not None:
@@ -131,9 +137,13 @@ class PresentationRun:
                 await self._delivery.show(_FAILED, final=False)
             else:
                 await self._read_and_decide()
-        except Exception:  # noqa: BLE001 - one presentation's defect must not end the connection
+        except Exception as error:  # noqa: BLE001 - a presentation's defect must not end the connection
             _log.exception("presentation_failed", **self._names())
-            await self._delivery.show(_FAILED)
+            is_passing = isinstance(error, ParkingError) and error.retryable
+            # A final one would tell the agent that no more pictures are wanted.
+            await self._delivery.show(_FAILED, final=not is_passing)
+            return not is_passing
+        return True
 
     def _on_reply(self, reply: FrameReply) -> None:
         self._reading.answer(reply, time.monotonic())
