@@ -61,6 +61,7 @@ class LaneState:
         self._report = report
         self._answered: UUID | None = None
         self._let_in: tuple[UUID, float] | None = None
+        self._pulsed: UUID | None = None
         self._raised_for: tuple[UUID | None, UUID | None] | None = None
         self._causes: dict[UUID, tuple[UUID | None, UUID | None]] = {}
         # One pulse at a time, whether the bridge ordered it or the gate decided by itself.
@@ -122,6 +123,14 @@ class LaneState:
         """Note that the arm did not rise after all: whoever comes next is not let in by it."""
         if self._raised_for is not None and self._raised_for[1] == command_id:
             self._raised_for = None
+
+    def pulsed(self, command_id: UUID) -> None:
+        """Note that the relay was pulsed for an order, whatever becomes of writing it down."""
+        self._pulsed = command_id
+
+    def was_pulsed(self, command_id: UUID) -> bool:
+        """Return whether the newest pulse of this process was for this order."""
+        return self._pulsed == command_id
 
     def opened_by_itself(self, presentation_id: UUID, until_s: float) -> None:
         """Note that the gate let this car through by itself; the arm may not have moved yet."""

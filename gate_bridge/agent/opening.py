@@ -67,8 +67,10 @@ class Opening:
                 reason=stored.reason,
                 repeated=True,
             )
-        if stored is not None and self._barrier.position() is not ArmPosition.DOWN:
-            # Killed between pulse and result: the arm shows that the pulse arrived.
+        is_up = self._barrier.position() is not ArmPosition.DOWN
+        if stored is not None and (is_up or self._lane.was_pulsed(order.command_id)):
+            # Killed between pulse and result, and the arm shows that the pulse arrived; or there
+            # was no room for the result.
             return await self._finish(order, CommandStatus.ACCEPTED, None, repeated=True)
         situation = self._situation()
         if stored is not None and situation.presentation_id != order.presentation_id:
@@ -112,6 +114,7 @@ class Opening:
             return await self._finish(
                 order, CommandStatus.REJECTED, Refusal.BARRIER_FAILED, repeated=False
             )
+        self._lane.pulsed(order.command_id)
         return await self._finish(order, CommandStatus.ACCEPTED, None, repeated=False)
 
     def _doubt(self) -> Refusal | None:

@@ -193,11 +193,13 @@ async def lane_stage(
     clock: Clock | None = None,
     reply_window_s: float = 60.0,
     sees_rear: bool = False,
+    machine: FakeMachine | None = None,
 ) -> AsyncGenerator[LaneStage]:
     clock = clock or SystemClock()
     store = await MessageStore.open(folder / "messages.sqlite")
     journal = await Journal.open(folder / "lane.sqlite")
-    machine, pushed, relay = FakeMachine(), PushedPictures(), ReplyRelay()
+    machine = machine or FakeMachine()
+    pushed, relay = PushedPictures(), ReplyRelay()
     reports: list[Report] = []
     server_time = ServerTime()
 

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from gate_bridge.agent.barrier import ArmPosition, Feedback
-from gate_bridge.agent.errors import BarrierError, PulseUnknownError
+from gate_bridge.agent.errors import BarrierError, JournalFullError, PulseUnknownError
 from gate_bridge.agent.guards import Situation
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.lane_state import LaneState
@@ -186,6 +186,23 @@ async def test_after_a_kill_an_arm_that_is_not_down_counts_as_pulsed(
     edge.barrier.arm = arm
     assert await edge.obey() == ("accepted", None, True)
     assert edge.barrier.pulses == []
+
+
+async def test_a_pulse_whose_result_finds_no_room_is_not_repeated(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise JournalFullError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(edge.journal, "finish_command", full)
+        for _ in range(2):
+            with pytest.raises(JournalFullError):
+                await edge.obey()
+            # It rose and fell, and its car still stands there.
+            edge.barrier.arm = ArmPosition.DOWN
+    assert await edge.obey() == ("accepted", None, True)
+    assert edge.barrier.pulses == [UUID(int=1)]
 
 
 async def test_a_passage_is_told_of_the_order_that_it_follows_from(edge: Edge) -> None:
