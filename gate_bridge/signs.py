@@ -7,6 +7,7 @@ before its time on the display ends.
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
+from uuid import UUID
 
 import structlog
 
@@ -54,6 +55,7 @@ class Signs:
         self._bearers = bearers
         self._interval_s = interval_s
         self._news = asyncio.Event()
+        self._full: set[tuple[UUID, UUID]] = set()
 
     def look(self) -> None:
         """Look as soon as may be."""
@@ -69,17 +71,22 @@ class Signs:
                 pass
             self._news.clear()
             try:
-                await self._look()
+                await self.look_once()
             except ParkingError as error:
                 # The next look comes by itself.
                 _log.warning("signs_not_read", error=repr(error))
             await asyncio.sleep(PAUSE_S)
 
-    async def _look(self) -> None:
+    async def look_once(self) -> None:
+        """Read which areas are full, and tell the lanes of those that are or were."""
         entries = [one for one in self._bearers() if one.lane.direction == Direction.ENTRY]
         areas = {(one.lane.operator_id, one.lane.area_id) for one in entries}
         if not areas:
             return
         full = await call_once(lambda: self._service.full_areas(areas), LOOK_TIMEOUT_S)
-        for one in entries:
-            await one.show_sign(is_full=(one.lane.operator_id, one.lane.area_id) in full)
+        was_full, self._full = self._full, full
+        # Thousands of others show nothing, and have nothing to take back.
+        for one in entries if full or was_full else ():
+            area = (one.lane.operator_id, one.lane.area_id)
+            if area in full or area in was_full:
+                await one.show_sign(is_full=area in full)
