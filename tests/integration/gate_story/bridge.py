@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, Self
 from uuid import UUID
 
 import orjson
 from websockets.exceptions import ConnectionClosedError
+from websockets.protocol import State
 
 from parking.kit.ids import new_id
 from tests.factories.policies import ISSUED
@@ -16,8 +18,9 @@ from tests.integration.gate_story.virtual_time import OWNER, VirtualLoop
 
 TTL_MS = 5000
 REPLY_S = 6.0
+FENCE_S = (0.01, 0.01, 0.5, 2.0)
 SENDS_MAX = 4
-ORDERS_MAX = 4
+ORDERS_MAX = 10
 WELCOME = "Y"
 EVENTS = frozenset({"Presentation", "Observation", "BarrierEvent", "OfflineDecision"})
 
@@ -34,24 +37,43 @@ class Order:
     sends: list[str] = field(default_factory=list[str])
 
 
+@dataclass(frozen=True)
+class Taken:
+    """An order at the moment when the agent takes it from its connection."""
+
+    socket: "StorySocket"
+    command_id: UUID
+    epoch: int
+    ends_at: datetime
+    is_late: bool
+
+
 class StorySocket:
     """The agent's end of one connection; messages take their time, and keep their order."""
 
     def __init__(self, network: "Network") -> None:
         self._network = network
         self._inbox: asyncio.Queue[str | None] = asyncio.Queue()
+        # All that the link asks of its transport.
+        self.transport = SimpleNamespace(get_write_buffer_size=lambda: 0)
         self.is_closed = False
         self.epoch: int | None = None
         self.live_seq_min = 0
         self.presentation_id: str | None = None
         self.answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self.free_s = {"in": 0.0, "out": 0.0}
+        self.taken: dict[str, list[Taken]] = {}
+
+    @property
+    def state(self) -> State:
+        return State.CLOSED if self.is_closed else State.OPEN
 
     async def __aenter__(self) -> Self:
         await asyncio.sleep(0.05)
         if not self._network.is_up:
             raise OSError("no network")
         self._network.sockets.append(self)
+        self._network.newest = self
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -66,6 +88,7 @@ class StorySocket:
         message = None if self.is_closed else await self._inbox.get()
         if message is None:
             raise ConnectionClosedError(None, None)
+        self._network.taken(self, message)
         return message
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
@@ -89,40 +112,64 @@ class Network:
     def __init__(self, loop: VirtualLoop, pause_s: Callable[[], float]) -> None:
         self._loop = loop
         self._pause_s = pause_s
-        self._held: list[Callable[[], None]] = []
+        self._held: list[tuple[str, Callable[[], None]]] = []
         self.is_up = True
-        self.is_frozen = False
+        self.frozen: set[str] = set()
         self.sockets: list[StorySocket] = []
+        self.newest: StorySocket | None = None
         self.arrived: Callable[[StorySocket, str], None] = lambda _socket, _message: None
+        self.taken: Callable[[StorySocket, str], None] = lambda _socket, _message: None
 
     def carry(self, socket: StorySocket, way: str, deliver: Callable[[], None]) -> None:
         at_s = max(self._loop.time() + self._pause_s(), socket.free_s[way])
         socket.free_s[way] = at_s
-        self._loop.call_at(at_s, self._come, deliver)
+        self._loop.call_at(at_s, self._come, way, deliver)
 
     def thaw(self) -> None:
-        self.is_frozen = False
+        self.frozen.clear()
         held, self._held = self._held, []
-        for deliver in held:
+        for _, deliver in held:
             deliver()
+
+    def lose(self) -> None:
+        """Lose what is held back, and every connection with it."""
+        self.frozen.clear()
+        self._held.clear()
+        self.drop()
 
     def drop(self) -> None:
         for socket in list(self.sockets):
             socket.cut()
 
-    def _come(self, deliver: Callable[[], None]) -> None:
-        if self.is_frozen:
-            self._held.append(deliver)
+    def _come(self, way: str, deliver: Callable[[], None]) -> None:
+        if way in self.frozen:
+            self._held.append((way, deliver))
         else:
             deliver()
 
 
 class StoryBridge:
-    """Commits events once and in order, and opens for cars with a welcome plate."""
+    """Commits events once and in order, and opens for cars with a welcome plate.
 
-    def __init__(self, loop: VirtualLoop, network: Network) -> None:
+    It is every bridge process: one that holds an older connection learns of a newer one's epoch
+    only after a while.
+
+    Args:
+        fence_s: How long that takes.
+        answered: Is told every answer to an order, as it came off the wire.
+    """
+
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        network: Network,
+        fence_s: Callable[[], float],
+        answered: Callable[[StorySocket, str, dict[str, Any]], None],
+    ) -> None:
         self._loop = loop
         self._network = network
+        self._fence_s = fence_s
+        self._answered = answered
         network.arrived = self._arrived
         self._tasks: set[asyncio.Task[None]] = set()
         self.has_database = True
@@ -131,9 +178,15 @@ class StoryBridge:
         self.orders: dict[str, list[Order]] = {}
         self.settled: set[str] = set()
         self.current: StorySocket | None = None
+        self.sent = self.answers = 0
 
     def now(self) -> datetime:
         return ISSUED + timedelta(seconds=self._loop.time())
+
+    @property
+    def newest(self) -> StorySocket | None:
+        """The connection that the agent made last."""
+        return self._network.newest
 
     def order(self, command_id: UUID) -> Order | None:
         return next(
@@ -151,6 +204,23 @@ class StoryBridge:
         if self.current is not None:
             self.current.deliver(message)
 
+    def resend_newest(self) -> None:
+        """Let the order that was sent last come again."""
+        sent = [one for orders in self.orders.values() for order in orders for one in order.sends]
+        if sent:
+            self.resend(sent[-1])
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the newest connection is greeted and of use."""
+        return self.current is not None and not self.current.is_closed
+
+    def usurp(self) -> None:
+        """Take the lane for a connection that the agent has given up meanwhile."""
+        self.epoch += 1
+        if self.current is not None:
+            self._loop.call_later(self._fence_s(), self.current.cut)
+
     def _arrived(self, socket: StorySocket, message: str) -> None:
         match orjson.loads(message):
             case [2, call_id, action, payload]:
@@ -162,6 +232,9 @@ class StoryBridge:
                 if action in {"Hello", *EVENTS} and not isinstance(answer, str):
                     self._act(socket, str(action), payload)
             case [3, call_id, payload]:
+                if "command_id" in payload:
+                    self.answers += 1
+                    self._answered(socket, str(call_id), payload)
                 future = socket.answers.get(call_id)
                 if future is not None and not future.done():
                     future.set_result(payload)
@@ -204,7 +277,7 @@ class StoryBridge:
     def _hello(self, socket: StorySocket, payload: dict[str, Any]) -> dict[str, Any]:
         self.epoch += 1
         if self.current is not None and self.current is not socket:
-            self.current.cut()
+            self._loop.call_later(self._fence_s(), self.current.cut)
         self.current, socket.epoch = socket, self.epoch
         socket.live_seq_min = max(payload["next_seq"], self._last_seq + 1)
         return {
@@ -278,6 +351,7 @@ class StoryBridge:
         }
         message = orjson.dumps([2, call_id, "OpenBarrier", payload]).decode()
         order.sends.append(message)
+        self.sent += 1
         future: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         socket.answers[call_id] = future
         socket.deliver(message)

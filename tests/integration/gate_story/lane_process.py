@@ -29,12 +29,14 @@ from parking.offline.bundle import Right
 from tests.factories.policies import ISSUED, LANE, listed, policy, signed
 from tests.integration.gate_story.bridge import Network, StorySocket
 from tests.integration.gate_story.street import Street, StreetRelay
-from tests.integration.gate_story.virtual_time import OWNER, VirtualDisk, VirtualLoop
+from tests.integration.gate_story.virtual_time import OWNER, DiskThread, StoryDisk, VirtualLoop
 
 LATE_S = 10.0
-PLATES = tuple(f"{kind}{number}" for kind in ("YB", "YL", "NL", "NB") for number in range(1000))
-LISTED = tuple(plate for plate in PLATES if plate[1] == "L")
-POLICY = signed(policy({plate: listed(Right.PASS) for plate in LISTED[:40]}, hours=72))
+# More cars than ever come in one story.
+NUMBERS = 200
+PLATES = tuple(f"{kind}{number}" for kind in ("YB", "YL", "NL", "NB") for number in range(NUMBERS))
+LISTED = frozenset(plate for plate in PLATES if plate[1] == "L")
+POLICY = signed(policy({plate: listed(Right.PASS) for plate in sorted(LISTED)}, hours=72))
 
 
 class StoryAgent(GateAgent):
@@ -57,9 +59,9 @@ class WallClock:
         return ISSUED + timedelta(seconds=self.loop.time() + self.ahead_s)
 
 
-def empty_disk() -> sqlite3.Connection:
-    """Return what a journal is kept on; it outlives the processes."""
-    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+def empty_disk() -> StoryDisk:
+    """Return what a journal is kept on."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, factory=StoryDisk)
     connection.executescript(journal_module._SCHEMA)  # pyright: ignore[reportPrivateUsage]
     return connection
 
@@ -71,7 +73,7 @@ class LaneProcess:
         self,
         loop: VirtualLoop,
         name: str,
-        connection: sqlite3.Connection,
+        connection: StoryDisk,
         street: Street,
         network: Network,
         *,
@@ -84,9 +86,10 @@ class LaneProcess:
         self.name = name
         self._street = street
         self._relay = StreetRelay(street)
-        self.disk = VirtualDisk(loop, connection, disk_pause_s)
+        self.disk = DiskThread(loop, disk_pause_s)
         journal = Journal(connection, self.disk)
         self._store = OfflineStore(journal)
+        self.clock = WallClock(loop, ahead_s)
         wiring = Wiring(uses=street.uses, is_passage_inferred=True)
         self.machine = LaneMachine(self._relay, wiring)
         self.agent = StoryAgent(
@@ -94,7 +97,7 @@ class LaneProcess:
             journal,
             self.machine,
             lambda: None,
-            WallClock(loop, ahead_s),
+            self.clock,
             self._hear,
         )
         self.agent.network = network
@@ -108,7 +111,7 @@ class LaneProcess:
             count=lambda _device, _what: None,
             steady=loop.time,
         )
-        self.words: asyncio.Queue[tuple[ContactUse, bool]] = asyncio.Queue()
+        self.words: list[tuple[ContactUse, bool]] = []
         self.is_frozen = False
         self.has_failed = False
         self.runs = asyncio.Event()
@@ -124,14 +127,17 @@ class LaneProcess:
         self._street.tell = lambda _use, _is_on: None
         await self._loop.kill(self.name)
 
+    def thaw(self, read_s: float) -> None:
+        """Go on; what the devices told meanwhile is read after a moment."""
+        token = OWNER.set(self.name)
+        self._loop.create_task(self._read_words(read_s))
+        OWNER.reset(token)
+
     def look(self, plate: str, seen_s: float, delay_s: float, read_id: str) -> None:
         """Let the camera's read of a car come in after a while."""
         token = OWNER.set(self.name)
         self._loop.create_task(self._sight(plate, seen_s, delay_s, read_id))
         OWNER.reset(token)
-
-    def open_by_hand(self) -> None:
-        self.machine.opened_by_hand("Lee", "ambulance")
 
     async def _run(self) -> None:
         try:
@@ -150,7 +156,6 @@ class LaneProcess:
             await stack.enter_async_context(self.agent)
             self.desk.begin()
             self._loop.create_task(self.desk.run())
-            self._loop.create_task(self._read_words())
             self.runs.set()
             await asyncio.Event().wait()
 
@@ -164,14 +169,16 @@ class LaneProcess:
             await self._store.save_anchor(Anchor(at, 0.1, now_s, at, read_boot_id()))
 
     def _told(self, use: ContactUse, is_on: bool) -> None:
-        if self.is_frozen or not self.words.empty():
-            self.words.put_nowait((use, is_on))
+        if self.is_frozen:
+            self.words.append((use, is_on))
         else:
             self.machine.contact(use, is_on=is_on)
 
-    async def _read_words(self) -> None:
-        while True:
-            use, is_on = await self.words.get()
+    async def _read_words(self, read_s: float) -> None:
+        await asyncio.sleep(read_s)
+        self.is_frozen = False
+        words, self.words = self.words, []
+        for use, is_on in words:
             self.machine.contact(use, is_on=is_on)
 
     async def _sight(self, plate: str, seen_s: float, delay_s: float, read_id: str) -> None:

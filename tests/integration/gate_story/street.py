@@ -22,11 +22,15 @@ class Visit:
 
     Attributes:
         harmed: How often a pulse for it ended so that nobody could know of it.
+        has_driven: Whether it drove under the arm.
+        life: Which of the street's `lives` it was let in in last.
     """
 
     plate: str
     pulses: list[UUID] = field(default_factory=list[UUID])
     harmed: int = 0
+    has_driven: bool = False
+    life: int = 0
 
 
 @dataclass
@@ -44,6 +48,9 @@ class Faults:
 class Street:
     """What is really there.
 
+    Attributes:
+        lives: How often a process began to watch the lane, or went on after it stood still.
+
     Args:
         on_pulse: Looks at every pulse at the moment when the contact closes.
     """
@@ -52,10 +59,14 @@ class Street:
         self._loop = loop
         self.uses = uses
         self.car: Visit | None = None
+        self.under: Visit | None = None
+        self.visits: list[Visit] = []
+        self.lives = 0
         self.came_s = self.left_s = 0.0
         self.is_up = False
         self.faults = Faults()
         self.on_pulse: Callable[[UUID], None] = lambda _: None
+        self.on_harm: Callable[[UUID, bool], None] = lambda _command, _is_silent: None
         self.tell: Tell = lambda _use, _is_on: None
         self._on: dict[ContactUse, bool] = {ContactUse.ARM_DOWN: True}
         self._fall: asyncio.TimerHandle | None = None
@@ -64,9 +75,17 @@ class Street:
         """What every contact of the lane says now."""
         return [(use, self._on.get(use, False)) for use in sorted(self.uses)]
 
+    @property
+    def is_way_seen_taken(self) -> bool:
+        """Whether the process that runs can know of a car under the arm."""
+        is_seen = ContactUse.EXIT_LOOP in self.uses
+        is_on = self._on.get(ContactUse.EXIT_LOOP, False)
+        return is_seen and self.under is not None and (is_on or self.under.life == self.lives)
+
     def come(self, plate: str) -> Visit:
         assert self.car is None
         self.car = Visit(plate)
+        self.visits.append(self.car)
         self.came_s = self._loop.time()
         self._say(ContactUse.LOOP, is_on=True)
         return self.car
@@ -76,25 +95,42 @@ class Street:
         self.left_s = self._loop.time()
         self._say(ContactUse.LOOP, is_on=False)
 
-    async def drive_through(self) -> None:
-        """Drive under the open arm."""
-        if not self.is_up or self.car is None:
+    async def drive_through(self, gap_s: float = 0.0, stays_s: float = 0.3) -> None:
+        """Drive under the open arm, as far as it is open.
+
+        Args:
+            gap_s: How long it is on neither loop; a shorter car than 0 is on both for a while.
+            stays_s: How long it stays under the arm afterwards.
+        """
+        car = self.car
+        if not self.is_up or car is None or self.under is not None:
             return
-        self._say(ContactUse.EXIT_LOOP, is_on=True)
-        await asyncio.sleep(0.2)
-        self._leave_if_there()
-        await asyncio.sleep(0.3)
+        if gap_s:
+            self._leave(car)
+            await asyncio.sleep(gap_s)
+            self._say(ContactUse.EXIT_LOOP, is_on=True)
+        else:
+            self._say(ContactUse.EXIT_LOOP, is_on=True)
+            await asyncio.sleep(0.2)
+            if self.car is not car:
+                # Meanwhile it has backed out.
+                self._say(ContactUse.EXIT_LOOP, is_on=False)
+                return
+            self._leave(car)
+        await asyncio.sleep(stays_s)
+        car.has_driven = True
+        self.under = None
         self._say(ContactUse.EXIT_LOOP, is_on=False)
 
-    def _leave_if_there(self) -> None:
-        # Meanwhile it may have backed out.
-        if self.car is not None:
-            self.back_out()
+    def _leave(self, car: Visit) -> None:
+        self.under = car
+        self.back_out()
 
     def pulse(self, command_id: UUID) -> None:
         self.on_pulse(command_id)
         if self.car is not None:
             self.car.pulses.append(command_id)
+            self.car.life = self.lives
         if not self.faults.jammed:
             self.raise_arm()
 
@@ -112,6 +148,10 @@ class Street:
             self._say(ContactUse.ARM_UP, is_on=True)
 
     def _fallen(self) -> None:
+        if self.under is not None:
+            # No arm falls on a car.
+            self._fall = self._loop.call_later(1.0, self._fallen)
+            return
         self.is_up = False
         self._say(ContactUse.ARM_UP, is_on=False)
         self._say(ContactUse.ARM_DOWN, is_on=True)
@@ -134,7 +174,7 @@ class StreetRelay:
 
     async def pulse(self, permit: Permit) -> None:
         faults, car = self._street.faults, self._street.car
-        is_known = False
+        is_known = is_silent = False
         try:
             await asyncio.sleep(faults.before_s)
             permit.check()
@@ -149,9 +189,12 @@ class StreetRelay:
                 raise PulseUnknownError("the relay fell silent")
             is_known = True
         except BarrierError as error:
-            is_known = not isinstance(error, PulseUnknownError)
+            is_silent = isinstance(error, PulseUnknownError)
+            is_known = not is_silent
             raise
         finally:
+            if not is_known:
+                self._street.on_harm(permit.command_id, is_silent)
             if not is_known and car is not None:
                 car.harmed += 1
 
