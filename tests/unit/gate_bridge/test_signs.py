@@ -1,6 +1,5 @@
 """Which lanes are told whether there is room: those where it is full, or was."""
 
-from collections.abc import Collection
 from uuid import UUID
 
 from gate_bridge.fake_lane_service import FakeLaneService
@@ -9,7 +8,6 @@ from parking.flows.lane_types import Direction, Lane
 from parking.kit.clock import SystemClock
 
 OPERATOR = UUID(int=1)
-Area = tuple[UUID, UUID]
 
 
 class Bearer:
@@ -23,22 +21,12 @@ class Bearer:
         self.told.append(is_full)
 
 
-class Areas(FakeLaneService):
-    """A domain whose full areas a test says."""
-
-    def __init__(self) -> None:
-        super().__init__(SystemClock())
-        self.full: set[int] = set()
-
-    async def full_areas(self, areas: Collection[Area]) -> set[Area]:
-        return {(operator, area) for operator, area in areas if area.int in self.full}
-
-
 async def test_only_lanes_where_it_is_full_or_was_are_told() -> None:
-    areas, bearers = Areas(), [Bearer(1), Bearer(2), Bearer(2, Direction.EXIT)]
+    areas = FakeLaneService(SystemClock())
+    bearers = [Bearer(1), Bearer(2), Bearer(2, Direction.EXIT)]
     signs = Signs(areas, lambda: bearers, 20.0)
     await signs.look_once()
-    areas.full = {2}
+    areas.full = {(OPERATOR, UUID(int=2))}
     # Again and again: the text is shown for a minute only.
     for _ in range(2):
         await signs.look_once()
