@@ -13,6 +13,7 @@ import structlog
 from arq.cron import cron
 from arq.worker import Worker
 
+from parking.flows import occupancy_recount
 from parking.flows.context import ParkingContext
 from parking.flows.reconciliation import nightly
 from sesame.job_queue import JobWorker, connect_queue, read_job, write_job
@@ -24,6 +25,9 @@ JOBS_AT_ONCE_MAX: Final = 4
 RECONCILE_MINUTES: Final = frozenset({4, 19, 34, 49})
 # As long as a worker holds the day that it compares.
 RECONCILE_TIMEOUT_S: Final = nightly.LEASE.total_seconds()
+# Off the minutes of the other one.
+RECOUNT_MINUTES: Final = frozenset({11, 26, 41, 56})
+RECOUNT_TIMEOUT_S: Final = 600.0
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -41,7 +45,11 @@ class CronTask:
 def cron_tasks(context: ParkingContext) -> list[CronTask]:
     """Return what the workers of an installation do by the clock."""
     reconcile = partial(nightly.reconcile_due, context)
-    return [CronTask("reconciliation", RECONCILE_MINUTES, RECONCILE_TIMEOUT_S, reconcile)]
+    recount = partial(occupancy_recount.recount_due, context)
+    return [
+        CronTask("reconciliation", RECONCILE_MINUTES, RECONCILE_TIMEOUT_S, reconcile),
+        CronTask("recount", RECOUNT_MINUTES, RECOUNT_TIMEOUT_S, recount),
+    ]
 
 
 def cron_worker(url: str, tasks: Sequence[CronTask], *, started: Callable[[], None]) -> JobWorker:

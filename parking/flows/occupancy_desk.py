@@ -20,6 +20,7 @@ from parking.places.models import IdentifiedArea
 from parking.sessions import repository as session_rows
 
 REASON_LENGTH_MAX: Final = 200
+HOUR_MAX: Final = 23
 COUNT_MAX: Final = 100_000
 RECOUNTS_SHOWN_MAX: Final = 20
 
@@ -123,7 +124,7 @@ async def set_count(
         )
         unit.session.add(count)
         pool.occupied = count.occupied_after
-        await _show_anew(unit, pool)
+        await show_anew(unit, pool)
         return count
 
 
@@ -147,7 +148,7 @@ async def set_sign(
             raise InvalidInputError("reopenFree", f"1 to {max(pool.spaces, 1)} spaces")
         pool.keeps_closed = keeps_closed
         pool.reopen_free = reopen_free
-        await _show_anew(unit, pool)
+        await show_anew(unit, pool)
         return pool
 
 
@@ -194,7 +195,7 @@ async def keep_spaces(
         known.spaces = spaces
         known.is_full = known.occupied >= spaces
         unit.session.add(known)
-        await _show_anew(unit, public)
+        await show_anew(unit, public)
         return known
 
 
@@ -206,6 +207,26 @@ async def list_counts(
         return await repository.list_counts(unit, operator_id, pool_id, rows=RECOUNTS_SHOWN_MAX)
 
 
+async def set_recount(
+    context: ParkingContext, operator_id: UUID, area_id: UUID, hour: int | None
+) -> SpacePool:
+    """Say at which hour of the night an area's counts are set to its open stays; None: never.
+
+    Raises:
+        PoolUnknownError: the operator has no such area.
+        InvalidInputError: no hour of a day.
+    """
+    if hour is not None and not 0 <= hour <= HOUR_MAX:
+        raise InvalidInputError("hour", f"0 to {HOUR_MAX}, as the clock at the place says")
+    async with context.database.begin() as unit:
+        pool = await _lock_pool(unit, operator_id, area_id)
+        if pool.specification_id is not None:
+            raise PoolUnknownError("areaId: expected an area of yours")
+        pool.recount_hour = hour
+        unit.session.add(pool)
+        return pool
+
+
 async def _lock_pool(unit: UnitOfWork, operator_id: UUID, pool_id: UUID) -> SpacePool:
     known = await repository.find_pool(unit, operator_id, pool_id)
     area_id = pool_id if known is None else known.area_id
@@ -215,7 +236,7 @@ async def _lock_pool(unit: UnitOfWork, operator_id: UUID, pool_id: UUID) -> Spac
     raise PoolUnknownError("areaId: expected an area of yours")
 
 
-async def _show_anew(unit: UnitOfWork, pool: SpacePool) -> None:
+async def show_anew(unit: UnitOfWork, pool: SpacePool) -> None:
     """Let the sign say what the pool's numbers say now."""
     is_full = pool.occupied >= pool.spaces
     if pool.is_full and not is_full:

@@ -1,6 +1,6 @@
 """How many cars stand where: pools of spaces, each counted in one row, and what was recounted."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
@@ -21,6 +21,9 @@ class SpacePool(Row, table=True):
         keeps_closed: Whether a full sign also keeps cars without a space out.
         below_zero: How often a car left while nobody was counted: the count was too low.
         overflowed: How many cars came in beyond the supply.
+        recount_hour: Of the night at the place, in a public pool: its area's counts are then set
+            to the open stays; None for never.
+        recounted_on: The place's day on which that was done last.
     """
 
     __tablename__ = "space_pools"
@@ -31,6 +34,13 @@ class SpacePool(Row, table=True):
         CheckConstraint("occupied >= 0", name="occupied_not_negative"),
         CheckConstraint("spaces >= 0", name="spaces_not_negative"),
         CheckConstraint("reopen_free > 0", name="reopen_free_positive"),
+        CheckConstraint("recount_hour BETWEEN 0 AND 23", name="recount_hour_of_day"),
+        Index(
+            "ix_space_pools_recount",
+            "operator_id",
+            "id",
+            postgresql_where="recount_hour IS NOT NULL",
+        ),
         Index(
             "uq_space_pools_public",
             "operator_id",
@@ -61,11 +71,13 @@ class SpacePool(Row, table=True):
     keeps_closed: bool = False
     below_zero: int = 0
     overflowed: int = 0
+    recount_hour: int | None = None
+    recounted_on: date | None = None
     counted_at: datetime = Field(sa_type=Timestamp)
 
 
 class OccupancyCount(Row, table=True):
-    """A named person set a pool's count; never changed.
+    """A named person, or the nightly recount, set a pool's count; never changed.
 
     Attributes:
         sessions: How many open stays stood in the pool then.

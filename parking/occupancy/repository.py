@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
@@ -68,6 +69,35 @@ _ENSURE_PUBLIC: Final = text(
     ON CONFLICT DO NOTHING
     """
 )
+# A night whose hour nobody was at work in is made up for soon, or left out.
+_DUE: Final = text(
+    """
+    SELECT pool.operator_id, pool.id, CAST(place.local_at AS date) AS local_day
+    FROM space_pools pool
+    JOIN LATERAL (
+        SELECT CAST(:now AS timestamptz) AT TIME ZONE timezone AS local_at FROM places
+        WHERE operator_id = pool.operator_id AND id = pool.place_id
+    ) place ON true
+    WHERE pool.recount_hour IS NOT NULL
+        AND (pool.operator_id, pool.id) > (:after_operator, :after_id)
+        AND extract(hour FROM place.local_at) - pool.recount_hour BETWEEN 0 AND :late_hours
+        AND (pool.recounted_on IS NULL OR pool.recounted_on < CAST(place.local_at AS date))
+    ORDER BY pool.operator_id, pool.id LIMIT :rows
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DueRecount:
+    """An area whose counts are to be set to its open stays.
+
+    Attributes:
+        local_day: The day at the place.
+    """
+
+    operator_id: UUID
+    area_id: UUID
+    local_day: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +203,29 @@ async def find_full(
         )
         full.update((row[0], row[1]) for row in await unit.session.exec(statement))
     return full
+
+
+async def list_due_recounts(
+    unit: UnitOfWork, *, after: tuple[UUID, UUID], late_hours: int, rows: int
+) -> list[DueRecount]:
+    """Return areas whose hour it is at their place, and that were not recounted today.
+
+    Args:
+        unit: The transaction.
+        after: The operator and the area that the last page ended with.
+        late_hours: How many hours after its own an area may still be recounted.
+        rows: At most so many.
+    """
+    operator_id, area_id = after
+    values = {
+        "now": unit.now(),
+        "after_operator": operator_id,
+        "after_id": area_id,
+        "late_hours": late_hours,
+        "rows": rows,
+    }
+    found = await unit.run(_DUE, values)
+    return [DueRecount(row.operator_id, row.id, row.local_day) for row in found]
 
 
 async def list_counts(

@@ -81,6 +81,26 @@ def sign_command(
     typer.echo("kept closed when full" if keep_closed else "a sign only")
 
 
+@occupancy_app.command("recount")
+def recount_command(
+    area: Annotated[UUID, typer.Argument(help="Id of the area.")],
+    *,
+    operator: Operator,
+    hour: Annotated[int | None, typer.Option(help="Hour of the place's day, 0 to 23.")] = None,
+    never: Annotated[bool, typer.Option("--never", help="Set no count by itself.")] = False,
+) -> None:
+    """Say at which hour of every night an area's counts are set to its open stays."""
+    if (hour is None) != never:
+        raise InvalidInputError("hour", "either --hour or --never")
+    asyncio.run(_recount(Settings(), operator, area, hour))
+    typer.echo("never recounted by itself" if hour is None else f"recounted at {hour:02}:00")
+
+
+async def _recount(settings: Settings, operator_id: UUID, area_id: UUID, hour: int | None) -> None:
+    async with open_context(settings) as context:
+        await occupancy_desk.set_recount(context, operator_id, area_id, hour)
+
+
 async def _show(settings: Settings, operator_id: UUID, place_id: UUID) -> list[dict[str, Any]]:
     async with open_context(settings) as context:
         views = await occupancy_desk.show(context, operator_id, place_id)
@@ -102,6 +122,7 @@ def _rows(view: AreaView) -> list[dict[str, Any]]:
             "keeps_closed": pool.row.keeps_closed,
             "below_zero": pool.row.below_zero,
             "overflowed": pool.row.overflowed,
+            "recount_hour": pool.row.recount_hour,
         }
         for pool in pools
     ]

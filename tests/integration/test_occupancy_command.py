@@ -47,3 +47,18 @@ def test_what_makes_no_sense_is_refused(place: dict[str, Any]) -> None:
         run("occupancy", "set", pool["pool_id"], *owner, "--by-stays", "--by", " ", "--reason", "x")
     with pytest.raises(PoolUnknownError):
         run("occupancy", "set", place["place_id"], *owner, "--by-stays", *why)
+
+
+def test_an_area_is_recounted_at_an_hour_or_never(place: dict[str, Any]) -> None:
+    owner = ("--operator", place["operator_id"])
+    [pool] = run("occupancy", "show", place["place_id"], *owner)["pools"]
+    assert pool["recount_hour"] is None
+    area = pool["pool_id"]
+    assert say("occupancy", "recount", area, *owner, "--hour", "3") == "recounted at 03:00\n"
+    [pool] = run("occupancy", "show", place["place_id"], *owner)["pools"]
+    assert pool["recount_hour"] == 3
+    said = say("occupancy", "recount", area, *owner, "--never")
+    assert said == "never recounted by itself\n"
+    for words in ((), ("--hour", "3", "--never"), ("--hour", "24")):
+        with pytest.raises(InvalidInputError, match=r"^hour"):
+            run("occupancy", "recount", area, *owner, *words)
