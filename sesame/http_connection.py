@@ -25,6 +25,8 @@ class BoundedConnection(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the library's own
         super().__init__(*args, **kwargs)
         self._framing_bytes = 0
+        # The same of the newest read alone.
+        self._read_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as the library does
@@ -40,6 +42,7 @@ class BoundedConnection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read on, unless too much came that is no body."""
         self._framing_bytes += len(data)
+        self._read_bytes = len(data)
         super().data_received(data)
         if self._framing_bytes > FRAMING_BYTES_MAX:
             self._end(_TOO_LARGE)
@@ -51,8 +54,12 @@ class BoundedConnection(HttpToolsProtocol):
         super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:
-        """Begin to count: what came before belongs to an earlier request."""
-        self._framing_bytes = 0
+        """Begin to count: what earlier reads brought belongs to an earlier request.
+
+        Nobody says where in this read the request begins. Of requests that come in one read, what
+        the last one follows is counted to it.
+        """
+        self._framing_bytes = self._read_bytes
         self._expect_request()
         super().on_message_begin()
         names = client_names(self.transport.get_extra_info("peercert"))
@@ -62,6 +69,7 @@ class BoundedConnection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body, which whoever reads it counts."""
         self._framing_bytes -= len(body)
+        self._read_bytes -= len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:

@@ -84,6 +84,17 @@ async def test_a_head_without_an_end_is_not_kept(begun: bytes) -> None:
     assert answer.endswith(b"\r\n\r\nok")
 
 
+@pytest.mark.parametrize(("more", "status"), [(0, b"408"), (1, b"431")])
+async def test_the_first_byte_of_a_head_counts_as_the_last(
+    monkeypatch: pytest.MonkeyPatch, more: int, status: bytes
+) -> None:
+    monkeypatch.setattr(http_connection, "REQUEST_TIMEOUT_S", 0.5)
+    begun = HEAD + b"X-A: "
+    head = begun.ljust(http_connection.FRAMING_BYTES_MAX + more, b"a")
+    async with serve(APP) as address:
+        assert (await say(address, head)).startswith(b"HTTP/1.1 " + status)
+
+
 async def test_small_chunks_and_one_request_after_another_are_no_trouble() -> None:
     chunks = b"".join(b"1\r\n%c\r\n" % one for one in b"hello") + b"0\r\n\r\n"
     chunked = HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks
