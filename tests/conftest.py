@@ -8,12 +8,17 @@ from itertools import count
 from typing import Any, Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sesame.embedded.stack import Stack
 from tests.servers import Administrator, execute, remove_leftovers, throwaway_folder, valkey_client
 
 TEMPLATE: Final = "sesame_template"
 YOUNG_OBJECTS_MAX: Final = 20_000
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile("sesame", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sesame")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -27,7 +27,6 @@ DRAWN = settings(
     # The suite tries the same stories each time; whoever asks for more gets new ones, shortened.
     derandomize=not WANTED,
     phases=(Phase.generate, Phase.shrink) if WANTED else (Phase.generate,),
-    deadline=None,
     database=None,
     suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
 )

@@ -81,7 +81,7 @@ PIECES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(rightful_tables(with_packages=False), entries(), circumstances(), PIECES)
 def test_cutting_a_stay_into_pieces_changes_no_sum(
     table: RateTable, entered_at: datetime, known: Circumstances, pieces: Pieces
@@ -96,7 +96,7 @@ def test_cutting_a_stay_into_pieces_changes_no_sum(
     assert last.billed_before_minor == sum(billed[:-1])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(rightful_tables(with_packages=True), entries(), circumstances(), PIECES)
 def test_no_piece_is_ever_billed_less_than_nothing(
     table: RateTable, entered_at: datetime, known: Circumstances, pieces: Pieces

@@ -61,7 +61,7 @@ def paid_bill(session: Session, amount_minor: int, priced_until: datetime) -> Bi
     )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     rightful_tables(with_packages=True),
     entries(),

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gate_bridge.drivers.axis import AxisDriver
@@ -265,7 +265,6 @@ def test_the_answer_is_a_bare_200() -> None:
 VALUES = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text()
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(event())), VALUES))
 def test_whatever_a_field_holds_is_read_or_refused(changes: dict[str, object]) -> None:
     try:

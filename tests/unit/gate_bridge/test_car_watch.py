@@ -418,7 +418,7 @@ def live(steps: list[Step]) -> list[Step]:
 
 
 class TestWhateverComes:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.lists(sightings, max_size=30), st.sets(st.integers(0, 30)))
     def test_cars_come_and_leave_in_turn_and_reads_belong_to_one_that_is_there(
         self, items: list[Sighting], raised: set[int]
@@ -443,7 +443,7 @@ class TestWhateverComes:
             if index in raised and is_there:
                 watch.raised(item.seen_s)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.lists(sightings, max_size=20), st.data())
     def test_a_read_that_comes_again_changes_nothing(
         self, items: list[Sighting], data: st.DataObject

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gate_bridge.drivers.dahua import DahuaDriver
@@ -391,7 +391,6 @@ def test_the_answer_ends_the_repetition() -> None:
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["PlateNumber", "Confidence", "IsExist", "Region"]), VALUES),
     st.dictionaries(st.sampled_from(["AccurateTime", "SnapTime", "Direction", "LanNo"]), VALUES),
@@ -415,7 +414,6 @@ def test_whatever_a_field_holds_is_read_or_refused(
         assert all(isinstance(each, CameraRead) and 0 <= each.confidence <= 1 for each in found)
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(

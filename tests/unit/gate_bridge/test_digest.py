@@ -3,7 +3,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gate_bridge.drivers import digest
@@ -161,7 +161,6 @@ def test_requests_may_overtake_each_other_but_not_come_twice(device: Device) -> 
     assert {device.answer(count) for count in (*counts, 70)} == {DigestAnswer.STALE}
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 200), max_size=60))
 def test_no_count_is_ever_taken_twice(counts: list[int]) -> None:
     device = Device(DigestChecker(), DigestAlgorithm.MD5)
@@ -274,7 +273,6 @@ def test_a_challenge_says_what_is_offered() -> None:
     assert again.endswith("stale=true")
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200), st.text(max_size=50))
 def test_garbage_is_wrong(header: str, target: str) -> None:
     checker = DigestChecker()

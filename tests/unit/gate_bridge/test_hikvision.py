@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gate_bridge.drivers.hikvision import HikvisionDriver
@@ -381,7 +381,6 @@ def test_the_answer_is_a_bare_200() -> None:
     assert not DRIVER.reply_opens
 
 
-@settings(deadline=None)
 @given(
     st.text(alphabet=st.characters(exclude_categories=["C"], exclude_characters="<&"), max_size=40),
     st.sampled_from(["licensePlate", "confidenceLevel", "line", "direction", "country"]),

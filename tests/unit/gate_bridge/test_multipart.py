@@ -3,7 +3,7 @@ import contextlib
 import time
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gate_bridge.drivers.multipart import (
@@ -228,7 +228,6 @@ def messages(draw: st.DrawFn) -> tuple[bytes, str, list[tuple[str, str, bytes]]]
     return raw + b"--" + boundary.encode() + b"--\r\n", boundary, parts
 
 
-@settings(deadline=None)
 @given(messages())
 def test_every_well_formed_message_is_read_exactly(
     message: tuple[bytes, str, list[tuple[str, str, bytes]]],
@@ -248,7 +247,6 @@ PIECES = b'--b|--|\r\n|\n|\r| |:|--c|x|\x00|\xff|"|;|=|content-disposition: a; f
 NESTED = b"Content-Type: multipart/x;boundary=c\r\n"
 
 
-@settings(deadline=None)
 @given(
     st.binary(max_size=400)
     | st.lists(

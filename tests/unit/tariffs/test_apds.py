@@ -56,7 +56,7 @@ def expressible(draw: st.DrawFn) -> RateTable:
 
 
 @given(expressible())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_is_written_is_read_back_the_same(rate_table: RateTable) -> None:
     written = json.loads(json.dumps(to_apds(rate_table)), parse_float=Decimal)
     assert from_apds(written, timezone=ZONE, tiers="added").table == rate_table

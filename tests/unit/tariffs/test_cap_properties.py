@@ -13,7 +13,7 @@ from tests.unit.tariffs.own_tables import increment, local, parsed, table
 from tests.unit.tariffs.right_strategies import circumstances
 from tests.unit.tariffs.strategies import ZONES, durations, entries, ladders
 
-many = settings(max_examples=50, deadline=None, derandomize=True)
+many = settings(max_examples=50, derandomize=True)
 zones = st.sampled_from(ZONES)
 straddles = st.sampled_from(("restart", "continue"))
 caps_minor = st.integers(0, 2500)

@@ -229,7 +229,7 @@ def _places(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int
         yield from _places(part, (*path, key))
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(st.sampled_from(list(_places(RICH, ()))), JSON)
 def test_whatever_stands_anywhere_is_read_or_refused_by_its_path(
     path: tuple[str | int, ...], value: object

@@ -14,7 +14,7 @@ AT: Final = datetime(2025, 3, 1, tzinfo=UTC)
 
 
 @given(rate_tables(with_packages=True))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_every_finding_is_true(data: dict[str, Any]) -> None:
     rate_table = parsed(data)
     findings = lint(rate_table, AT)

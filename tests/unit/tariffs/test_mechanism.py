@@ -25,7 +25,7 @@ def _both(data: dict[str, Any], entered_at: datetime, left_at: datetime) -> tupl
     return ours, charge(data, entered_at, left_at)[0]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(rate_tables(with_packages=True).map(agreed), entries(), durations(5))
 def test_both_give_the_same_amount(
     data: dict[str, Any], entered_at: datetime, duration: timedelta

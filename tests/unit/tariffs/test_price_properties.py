@@ -12,7 +12,7 @@ from tests.unit.tariffs.strategies import durations, entries, ladders, rate_tabl
 
 SECOND = timedelta(seconds=1)
 # The same examples every time: a failure found here is a failure for everyone.
-many = settings(max_examples=120, deadline=None, derandomize=True)
+many = settings(max_examples=120, derandomize=True)
 few = settings(many, max_examples=60)
 
 

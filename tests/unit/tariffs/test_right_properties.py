@@ -22,7 +22,7 @@ from tests.unit.tariffs.right_strategies import circumstances, rightful_tables
 from tests.unit.tariffs.strategies import durations, entries, ladders
 
 SECOND = timedelta(seconds=1)
-many = settings(max_examples=50, deadline=None, derandomize=True)
+many = settings(max_examples=50, derandomize=True)
 few = settings(many, max_examples=25)
 
 

@@ -66,7 +66,7 @@ class Watched(PassageScript):
         return [item for item in self.outcomes if isinstance(item, Feedback) and item.kind in kinds]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(USES, st.lists(st.sampled_from(STEPS), max_size=40))
 def test_one_opening_lets_one_car_pass(uses: frozenset[ContactUse], steps: list[str]) -> None:
     lane = Watched(uses)
@@ -77,7 +77,7 @@ def test_one_opening_lets_one_car_pass(uses: frozenset[ContactUse], steps: list[
     assert set(caused.values()) <= {1}
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(USES, st.lists(st.sampled_from(STEPS), max_size=40))
 def test_a_car_comes_and_goes_in_turn(uses: frozenset[ContactUse], steps: list[str]) -> None:
     lane = Watched(uses)
@@ -88,7 +88,7 @@ def test_a_car_comes_and_goes_in_turn(uses: frozenset[ContactUse], steps: list[s
     assert told == in_turn[: len(told)]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(USES, st.lists(st.sampled_from(STEPS), max_size=40))
 def test_nothing_is_called_open_that_nobody_sees(
     uses: frozenset[ContactUse], steps: list[str]
@@ -110,7 +110,7 @@ def test_nothing_is_called_open_that_nobody_sees(
     assert all(item.operator and item.reason and item.cause for item in by_hand)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(USES, st.lists(st.sampled_from(STEPS), max_size=40))
 def test_whatever_is_told_has_a_cause_that_was_told(
     uses: frozenset[ContactUse], steps: list[str]
