@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from parking.flows import occupancy
+from parking.flows.arrival_facts import ArrivalFacts
 from parking.flows.bills.live_bill import circumstances_of
 from parking.flows.continuation import billed_in, continue_stay, may_continue
 from parking.flows.lane_types import Lane
@@ -34,14 +35,13 @@ class CarAtEntry:
 
     Attributes:
         presentation: Locked.
-        zone: The place's.
         is_late: Whether it came long ago: its lane had no network.
     """
 
     presentation: Presentation
     plate: str
     plate_index: UUID
-    zone: ZoneInfo
+    facts: ArrivalFacts
     is_late: bool = False
 
 
@@ -63,9 +63,10 @@ async def open_stay(unit: UnitOfWork, lane: Lane, car: CarAtEntry) -> Session:
     entered_at = min(car.presentation.occupied_at, unit.now())
     # What was in force when the car came counts; that of a car that stands there is in force now.
     at = entered_at if car.is_late else unit.now()
-    await set_aside(unit, lane.operator_id, lane.place_id, car.plate_index, at=at)
+    if car.facts.is_inside:
+        await set_aside(unit, lane.operator_id, lane.place_id, car.plate_index, at=at)
     terms = await _terms(unit, lane, car, entered_at)
-    rate_table_id = await _rate_table_id(unit, lane, terms, at)
+    rate_table_id = await _rate_table_id(unit, lane, car.facts, terms, at)
     session = await sessions.begin(
         unit,
         sessions.Arrival(
@@ -79,8 +80,9 @@ async def open_stay(unit: UnitOfWork, lane: Lane, car: CarAtEntry) -> Session:
             rate_table_id=rate_table_id,
             entered_at=entered_at,
         ),
+        may_exist=car.facts.has_stay,
     )
-    covered = await _price_by(unit, lane, session, car.zone, terms)
+    covered = await _price_by(unit, lane, session, car, terms)
     # Counted right before the commit: whoever is no longer let in by then has left nothing.
     occupancy.enter(unit, session, lane.area_id, covered.specification_ids, is_inside=car.is_late)
     return session
@@ -96,35 +98,46 @@ async def change_car(unit: UnitOfWork, lane: Lane, session: Session, car: CarAtE
         session.rate_table_id = terms.earlier.rate_table_id
     # A shop granted it to the car that stands there, whatever plate that was taken for.
     granted = circumstances_of(session)
-    covered = await _price_by(unit, lane, session, car.zone, terms, granted)
+    covered = await _price_by(unit, lane, session, car, terms, granted)
     await occupancy.move(unit, session, lane.area_id, covered.specification_ids)
 
 
 async def _terms(unit: UnitOfWork, lane: Lane, car: CarAtEntry, entered_at: datetime) -> Terms:
-    known = await vehicles.known_vehicle(
-        unit, lane.operator_id, car.plate_index, car.plate, entered_at
-    )
-    vehicle = VehicleAtPlace(lane.operator_id, lane.place_id, car.plate_index)
-    left = await traces.find_traces(unit, vehicle, entered_at)
+    known = vehicles.stranger(car.plate)
+    if car.facts.is_known:
+        known = await vehicles.known_vehicle(
+            unit, lane.operator_id, car.plate_index, car.plate, entered_at
+        )
+    left = Traces(None, {})
+    # A stay that was set aside just now has left some.
+    if car.facts.has_traces or car.facts.is_inside:
+        vehicle = VehicleAtPlace(lane.operator_id, lane.place_id, car.plate_index)
+        left = await traces.find_traces(unit, vehicle, entered_at)
     return Terms(known, left, await _earlier(unit, lane.operator_id, left, entered_at))
 
 
-async def _rate_table_id(unit: UnitOfWork, lane: Lane, terms: Terms, at: datetime) -> UUID:
+async def _rate_table_id(
+    unit: UnitOfWork, lane: Lane, facts: ArrivalFacts, terms: Terms, at: datetime
+) -> UUID:
     if terms.earlier is not None:
         return terms.earlier.rate_table_id
-    return await tariffs.id_in_force(unit, lane.operator_id, lane.place_id, at)
+    return facts.rate_table_id or await tariffs.id_in_force(
+        unit, lane.operator_id, lane.place_id, at
+    )
 
 
 async def _price_by(
     unit: UnitOfWork,
     lane: Lane,
     session: Session,
-    zone: ZoneInfo,
+    car: CarAtEntry,
     terms: Terms,
     granted: Circumstances = NO_CIRCUMSTANCES,
 ) -> Coverage:
     """Write down what the stay's price depends on; returns what its passes cover."""
-    covered = await _coverage(unit, lane, session, zone)
+    covered = Coverage()
+    if car.facts.has_pass:
+        covered = await _coverage(unit, lane, session, ZoneInfo(car.facts.timezone))
     new = _circumstances(terms.known, terms.left, covered, granted)
     if terms.earlier is not None:
         bills = await payments.find_bills(unit, terms.earlier.operator_id, terms.earlier.id)

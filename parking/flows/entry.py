@@ -1,11 +1,10 @@
 """A car at an entry: one transaction from the read to the order to open."""
 
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from parking.drivers import stays
 from parking.events.types import EventType
-from parking.flows import display
+from parking.flows import arrival_facts, display
 from parking.flows.arrival import CarAtEntry, open_stay
 from parking.flows.context import ParkingContext
 from parking.flows.lane_types import Action, Decision, Lane
@@ -15,7 +14,6 @@ from parking.flows.release import release
 from parking.kit.database import UnitOfWork
 from parking.lanes import service as lanes
 from parking.lanes.models import Presentation
-from parking.places import service as places
 from parking.plates import service as plates
 from parking.plates.reads import PlateRead
 from parking.sessions import service as sessions
@@ -40,36 +38,32 @@ async def decide(
     if read.confidence < CONFIDENCE_MIN:
         lanes.decide(unit, presentation, action=Action.REFUSE, reason=PLATE_UNSURE)
         return Decision(Action.REFUSE, PLATE_UNSURE, None, display.refused(PLATE_UNSURE))
-    session = await admit(context, unit, lane, presentation, read.text, plate_index)
+    facts = await arrival_facts.find(unit, lane, presentation.id, plate_index)
+    car = CarAtEntry(presentation, read.text, plate_index, facts)
+    session = await _admit(context, unit, lane, car)
     # Named now, so that the presentation is written once with all that is new.
     presentation.observation_id = lanes.observation_id_of(presentation.id)
     command = await release(unit, session, presentation, reason=ENTERED)
-    return opened(command, ENTERED, await greeting(unit, presentation, read.text))
+    code = await lane_code(unit, presentation, read.text) if facts.is_claimed else None
+    return opened(command, ENTERED, display.welcome(read.text, code))
 
 
-async def admit(
+async def admit_late(
     context: ParkingContext,
     unit: UnitOfWork,
     lane: Lane,
     presentation: Presentation,
     plate: str,
     plate_index: UUID,
-    *,
-    is_late: bool = False,
 ) -> Session:
-    """Open the stay of a car at an entry, and tell of it; the presentation is locked.
+    """Open the stay of a car that came in long ago, by what was in force then, and tell of it."""
+    facts = await arrival_facts.unasked(unit, lane)
+    car = CarAtEntry(presentation, plate, plate_index, facts, is_late=True)
+    return await _admit(context, unit, lane, car)
 
-    Args:
-        context: The domain's surroundings.
-        unit: The transaction.
-        lane: Where it came in.
-        presentation: The car; the stay begins when it came.
-        plate: As it was read.
-        plate_index: Of the plate.
-        is_late: Whether the car came long ago, and what was in force then counts.
-    """
-    place = await places.require_place(unit, lane.operator_id, lane.place_id)
-    car = CarAtEntry(presentation, plate, plate_index, ZoneInfo(place.timezone), is_late)
+
+async def _admit(context: ParkingContext, unit: UnitOfWork, lane: Lane, car: CarAtEntry) -> Session:
+    facts = car.facts
     session = await open_stay(unit, lane, car)
     if session.driver_id is not None:
         await stays.begin_stay(
@@ -79,12 +73,12 @@ async def admit(
             session_id=session.id,
             entered_at=session.entered_at,
         )
-        await announcing.note_entry(context, unit, session, place.currency)
-    presentation.session_id = session.id
+        await announcing.note_entry(context, unit, session, facts.currency)
+    car.presentation.session_id = session.id
     payload = {
-        "place_name": place.name,
-        "timezone": place.timezone,
-        "currency": place.currency,
+        "place_name": facts.place_name,
+        "timezone": facts.timezone,
+        "currency": facts.currency,
         "entered_at": session.entered_at.isoformat(),
     }
     tell(unit, session, EventType.SESSION_ENTERED, payload)

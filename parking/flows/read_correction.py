@@ -6,12 +6,12 @@ in one transaction. Later, and at an exit, where money follows, a person decides
 """
 
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from parking.drivers import stays
 from parking.events.types import EventType
 from parking.flows import doubts, reads
 from parking.flows.arrival import CarAtEntry, change_car
+from parking.flows.arrival_facts import ArrivalFacts
 from parking.flows.context import ParkingContext
 from parking.flows.lane_types import Direction, Heading, Lane, ReadSource, ReadState
 from parking.flows.payments import announcing
@@ -129,7 +129,8 @@ async def correct(
         await stays.give_up_stay(unit, session.driver_id, session.id)
         await announcements.end(unit, session.operator_id, session.id, unit.now())
     index = plates.plate_index(unit.vault, plate)
-    car = CarAtEntry(presentation, plate, index, ZoneInfo(place.timezone))
+    facts = ArrivalFacts(place.name, place.timezone, place.currency)
+    car = CarAtEntry(presentation, plate, index, facts)
     await change_car(unit, lane, session, car)
     if session.driver_id is not None:
         await stays.begin_stay(

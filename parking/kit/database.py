@@ -20,7 +20,7 @@ from sqlalchemy.exc import (
     InterfaceError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.orm import ORMExecuteState
 from sqlmodel import Session, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -103,11 +103,18 @@ class UnitOfWork:
         self, statement: Executable, values: Mapping[str, object] | None = None
     ) -> CursorResult[Any]:
         """Execute a statement in this transaction, after the rows added so far."""
+        return await (await self._connection()).execute(statement, values or {})
+
+    async def ask(self, statement: OneStatement, values: Mapping[str, object]) -> CursorResult[Any]:
+        """Execute a statement of the driver's own form, as `run` does."""
+        connection = await self._connection()
+        return await connection.exec_driver_sql(statement.sql, statement.given(values))
+
+    async def _connection(self) -> AsyncConnection:
         session = self.session
         if session.new or session.dirty or session.deleted:
             await session.flush()
-        connection = await session.connection()
-        return await connection.execute(statement, values or {})
+        return await session.connection()
 
     async def insert_once(self, row: type[Row], values: Mapping[str, Any]) -> None:
         """Insert a row, unless its key exists."""

@@ -97,6 +97,11 @@ class RecordedVehicle:
     recorded_at: datetime
 
 
+def stranger(plate: str) -> KnownVehicle:
+    """Return what is known of a plate that is bound to nobody and that no record names."""
+    return KnownVehicle(None, "car", is_new_energy(fold_plate(plate)), is_resident=False)
+
+
 async def known_vehicle(
     unit: UnitOfWork, operator_id: UUID, plate_index: UUID, plate: str, at: datetime
 ) -> KnownVehicle:

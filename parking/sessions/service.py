@@ -39,15 +39,21 @@ def session_id_of(presentation_id: UUID) -> UUID:
     return derive_id(presentation_id, "session")
 
 
-async def begin(unit: UnitOfWork, arrival: Arrival) -> Session:
+async def begin(unit: UnitOfWork, arrival: Arrival, *, may_exist: bool = True) -> Session:
     """Open the stay that this presentation causes; again returns the same.
 
     An earlier stay of the same plate must have ended: the open one is unique.
+
+    Args:
+        unit: The transaction, which writes the rows with what is added next.
+        arrival: The car.
+        may_exist: Whether to look for the stay first.
     """
     session_id = session_id_of(arrival.presentation_id)
-    known = await repository.lock_session(unit, arrival.operator_id, session_id)
-    if known is not None:
-        return known
+    if may_exist:
+        known = await repository.lock_session(unit, arrival.operator_id, session_id)
+        if known is not None:
+            return known
     sealed = unit.vault.seal(arrival.plate_text, context=PLATE_CONTEXT)
     session = Session(
         operator_id=arrival.operator_id,
@@ -85,7 +91,6 @@ async def begin(unit: UnitOfWork, arrival: Arrival) -> Session:
             started_at=arrival.entered_at,
         )
     )
-    await unit.session.flush()
     return session
 
 

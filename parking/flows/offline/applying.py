@@ -113,7 +113,7 @@ async def _enter(
         await doubts.note_offline(unit, item, read)
         return None
     index = plates.plate_index(unit.vault, read.text)
-    return await entry.admit(context, unit, lane, presentation, read.text, index, is_late=True)
+    return await entry.admit_late(context, unit, lane, presentation, read.text, index)
 
 
 async def _is_covered(unit: UnitOfWork, item: OfflinePassage) -> bool:

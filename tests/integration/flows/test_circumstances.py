@@ -303,17 +303,17 @@ async def test_entry_and_exit_at_once_leave_one_truth(world: LaneWorld, paying: 
     assert world.provider.captured("CNY") == sum(await totals(world))
 
 
-async def test_an_entry_reads_what_it_needs_in_three_statements(world: LaneWorld) -> None:
-    """One for plate and register, one for earlier stays, one for passes."""
+async def test_a_strangers_entry_reads_what_it_needs_in_one_statement(world: LaneWorld) -> None:
+    """The place, its rates, and that there is no record, no earlier stay and no pass."""
     presentation_id = await world.arrive(world.entry)
     with collected(world.context.database) as seen:
         decision = await world.decide(world.entry, presentation_id, read_of(PLATE))
     assert decision.action == "open"
-    for tables in (("vehicle_records", "plate_bindings"), ("allowance_uses", "departures")):
-        [statement] = [text for text in seen if tables[0] in text]
-        assert tables[1] in statement
-    for name in ("assigned_rights", "places.name"):
-        assert len([text for text in seen if name in text]) == 1
+    reads = [text for text in seen if text.lstrip().startswith("SELECT")]
+    assert len(reads) == 2
+    assert "FOR UPDATE" in reads[0]
+    for table in ("places", "vehicle_records", "plate_bindings", "departures", "right_plates"):
+        assert [table in text for text in seen] == [text is reads[1] for text in seen], table
 
 
 async def test_a_list_of_stays_takes_the_same_statements_however_long(

@@ -271,8 +271,8 @@ async def test_counting_adds_no_round_trip_to_an_entry(world: LaneWorld) -> None
     presentation_id = await world.arrive(world.entry)
     with collected(world.context.database) as seen:
         await world.decide(world.entry, presentation_id, read_of(PLATE))
-    assert len(seen) == 18
-    assert [number for number, text in enumerate(seen) if "space_pools" in text] == [17]
+    assert len(seen) == 10
+    assert [number for number, text in enumerate(seen) if "space_pools" in text] == [9]
     await world.barrier(world.entry, presentation_id, "opened", "passed")
     world.wait(minutes=5)
     leaving = await world.arrive(world.exit)

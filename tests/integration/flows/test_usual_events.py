@@ -1,4 +1,4 @@
-"""The events of a usual car: one statement each, and the same outcome as in a unit of work."""
+"""The events of a usual car: one statement each, with the outcome of a unit of work."""
 
 import asyncio
 import json
@@ -8,10 +8,12 @@ from uuid import UUID
 
 import pytest
 
+from parking.flows import arrival_facts
+from parking.flows.arrival_facts import ArrivalFacts
 from parking.flows.lane import LaneFlows
 from parking.flows.lane_types import BarrierEvent, CommandState, Lane, PresentationState
 from parking.flows.usual_events import UsualEvents
-from parking.kit.database import Database
+from parking.kit.database import Database, UnitOfWork
 from parking.kit.errors import InvalidInputError
 from parking.kit.ids import new_id
 from parking.lanes.errors import EventOutOfOrderError
@@ -72,7 +74,10 @@ async def whole_stay(world: LaneWorld, gate: LaneFlows, plate: str) -> dict[str,
         "events": "SELECT lane_id, kind, command_id, detail, occurred_at, received_at,"
         " read_sealed IS NULL AS is_bare FROM lane_events WHERE presentation_id IN"
         " (SELECT id FROM presentations WHERE session_id = :stay) ORDER BY lane_id, seq",
-        "stay": "SELECT state, version, entered_at, left_at FROM sessions WHERE id = :stay",
+        "stay": "SELECT state, version, entered_at, left_at, rate_table_id, circumstances,"
+        " driver_id FROM sessions WHERE id = :stay",
+        "segments": "SELECT area_id, rate_table_id, started_at, ended_at FROM segments"
+        " WHERE session_id = :stay",
         "cars": "SELECT lane_id, place_id, state, occupied_at, cleared_at, action, reason,"
         " commands, has_newer_read, decided_at FROM presentations WHERE session_id = :stay"
         " ORDER BY lane_id",
@@ -93,6 +98,10 @@ async def test_a_usual_car_is_kept_as_in_a_unit_of_work(
 ) -> None:
     quick = await whole_stay(world, world.gate, PLATE)
     slow_gate = LaneFlows(world.context)
+
+    async def unasked(unit: UnitOfWork, lane: Lane, *_: object) -> ArrivalFacts:
+        return await arrival_facts.unasked(unit, lane)
+
     usual = UsualEvents(world.context.database)
 
     async def nothing(*_: object) -> bool:
@@ -100,6 +109,7 @@ async def test_a_usual_car_is_kept_as_in_a_unit_of_work(
 
     monkeypatch.setattr(usual, "_keep", nothing)
     monkeypatch.setattr(slow_gate, "_usual", usual)
+    monkeypatch.setattr(arrival_facts, "find", unasked)
     slow = await whole_stay(world, slow_gate, OTHER_PLATE)
     assert slow == quick
     assert [event["kind"] for event in quick["events"][:6]] == [
