@@ -9,6 +9,7 @@ import httpx
 import pytest
 import structlog.testing
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from parking.flows import gate_identity
@@ -16,6 +17,7 @@ from parking.gates import service as gates
 from parking.gates.errors import EnrolmentRefusedError, TooManyEnrolmentsError
 from parking.gates.requests import REQUEST_BYTES_MAX
 from parking.gates.rules import CERTIFICATES_PER_DAY_MAX, ENROLMENTS_OPEN_MAX
+from parking.gates.shown import read_shown
 from parking.kit.errors import InvalidInputError
 from tests.factories.api import ApiWorld
 from tests.integration.gate_town import pem_request
@@ -221,6 +223,22 @@ async def test_a_key_that_was_revoked_is_not_certified_again(api: ApiWorld) -> N
     await gate_identity.revoke_lane(api.lanes.context, lane_id, "Lee", "stolen")
     answer = await post(api, await token_of(api), csr=request(key))
     assert (answer.status_code, answer.json()["field"]) == (400, "request")
+
+
+async def test_a_renewed_certificate_that_was_revoked_is_not_given_again(api: ApiWorld) -> None:
+    context, lane_id = api.lanes.context, api.lanes.entry.lane_id
+    body = (await post(api, await token_of(api))).json()
+    first = x509.load_pem_x509_certificate(body["certificate"].encode())
+    shown = read_shown(first.public_bytes(serialization.Encoding.DER))
+    flows = gate_identity.GateIdentityFlows(context)
+    wanted = request().encode()
+    renewed = await flows.renew(shown, wanted)
+    assert await flows.renew(shown, wanted) == renewed
+    [newest, _] = await gate_identity.certificates(context, lane_id)
+    await gate_identity.revoke_serial(context, newest.id, "Lee", "stolen")
+    with pytest.raises(InvalidInputError, match="request"):
+        await flows.renew(shown, wanted)
+    assert await api.lanes.count("gate_certificates") == 2
 
 
 async def test_staff_acts_need_a_lane_a_name_and_a_reason(api: ApiWorld) -> None:

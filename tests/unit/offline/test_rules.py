@@ -84,3 +84,18 @@ def test_an_exit_alone_waits() -> None:
 )
 def test_a_time_is_never_ahead_and_never_long_ago(said: timedelta, believed: timedelta) -> None:
     assert believed_time(ISSUED + said, ISSUED) == ISSUED + believed
+
+
+def test_an_exit_in_the_moment_of_the_entry_ends_its_stay() -> None:
+    leaving = waiting(7, is_entry=False)
+    assert next_passage(leaving.at, [leaving]) == leaving
+
+
+def test_an_entry_in_the_moment_of_the_entry_is_no_second_one() -> None:
+    entry = waiting(7, is_entry=True, is_overdue=True)
+    assert next_passage(entry.at, [entry]) is None
+
+
+def test_no_lane_is_believed_further_back_than_a_journal_may_reach() -> None:
+    said, heard_at = ISSUED - 2 * AGE_MAX, ISSUED - 3 * AGE_MAX
+    assert believed_time(said, ISSUED, heard_at) == ISSUED - AGE_MAX
