@@ -1,11 +1,14 @@
 """Every query about places and lanes."""
 
 from collections.abc import Collection, Sequence
+from typing import Final
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
+from parking.kit.ids import new_id
 from parking.places.models import AccessLane, Direction, IdentifiedArea, Operator, Place
 
 AREA_DEPTH_MAX = 8
@@ -13,6 +16,14 @@ PLACES_READ_MAX = 1000
 OPERATORS_READ_MAX = 10_000
 AREAS_READ_MAX = 5000
 LANES_OF_AREA_MAX = 200
+
+_ADD_SPACES: Final = text(
+    """
+    INSERT INTO spaces (operator_id, id, area_id, label)
+    SELECT :operator_id, space.id, :area_id, CAST(space.number AS text)
+    FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS space (id, number)
+    """
+)
 
 
 async def find_lane(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> AccessLane | None:
@@ -24,6 +35,16 @@ async def find_lane_anywhere(unit: UnitOfWork, lane_id: UUID) -> AccessLane | No
     """Return a lane of whatever operator: for who runs the installation, never for a request."""
     statement = select(AccessLane).where(col(AccessLane.id) == lane_id).limit(1)
     return (await unit.session.exec(statement)).one_or_none()
+
+
+async def add_spaces(unit: UnitOfWork, area: IdentifiedArea) -> None:
+    """Add the spaces of a new area, labelled from 1 on, in one statement."""
+    values = {
+        "operator_id": area.operator_id,
+        "area_id": area.id,
+        "ids": [new_id(unit.now()) for _ in range(area.supply)],
+    }
+    await unit.run(_ADD_SPACES, values)
 
 
 async def find_operator(unit: UnitOfWork, operator_id: UUID) -> Operator | None:

@@ -21,7 +21,6 @@ from parking.places.models import (
     IdentifiedArea,
     Operator,
     Place,
-    Space,
 )
 
 NAME_LENGTH_MAX = 80
@@ -77,7 +76,7 @@ def add_place(
 
 
 def add_area(unit: UnitOfWork, place: Place, *, name: str, supply: int) -> IdentifiedArea:
-    """Add an area with `supply` spaces, labelled from 1 on."""
+    """Add an area with `supply` spaces, labelled from 1 on, which are there from the commit on."""
     if not 0 < supply <= SUPPLY_MAX:
         raise InvalidInputError("supply", f"1 to {SUPPLY_MAX} spaces")
     area = IdentifiedArea(
@@ -88,15 +87,7 @@ def add_area(unit: UnitOfWork, place: Place, *, name: str, supply: int) -> Ident
         supply=supply,
     )
     unit.session.add(area)
-    unit.session.add_all(
-        Space(
-            operator_id=place.operator_id,
-            id=new_id(unit.now()),
-            area_id=area.id,
-            label=str(number),
-        )
-        for number in range(1, supply + 1)
-    )
+    unit.at_end(("spaces", area.id), lambda: repository.add_spaces(unit, area))
     return area
 
 
