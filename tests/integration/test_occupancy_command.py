@@ -61,4 +61,4 @@ def test_an_area_is_recounted_at_an_hour_or_never(place: dict[str, Any]) -> None
     assert said == "never recounted by itself\n"
     for words in ((), ("--hour", "3", "--never"), ("--hour", "24")):
         with pytest.raises(InvalidInputError, match=r"^hour"):
-            run("occupancy", "recount", area, *owner, *words)
+            say("occupancy", "recount", area, *owner, *words)
