@@ -1,7 +1,7 @@
 """Runs one lane of a site: journal, machine, agent and desk."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -109,8 +109,7 @@ class LaneHost:
 
             board = None if lane.display is None else open_display(lane.display)
             if board is not None:
-                showing = asyncio.create_task(keep_running("display", board.run))
-                stack.push_async_callback(stop_task, showing)
+                _run_beside(stack, keep_running("display", board.run))
 
             def hear(record: Report) -> None:
                 desk.hear(record)
@@ -151,11 +150,9 @@ class LaneHost:
             await stack.enter_async_context(machine)
             await stack.enter_async_context(agent)
             desk.begin()
-            following = asyncio.create_task(keep_running("desk", desk.run))
-            stack.push_async_callback(stop_task, following)
+            _run_beside(stack, keep_running("desk", desk.run))
             if side is not None:
-                asking = asyncio.create_task(_ask_again(side, agent.state))
-                stack.push_async_callback(stop_task, asking)
+                _run_beside(stack, _ask_again(side, agent.state))
             for name, seat in seats.items():
                 self._take_seat(name, seat, stack)
             self.tried.set()
@@ -210,6 +207,11 @@ class LaneHost:
 
     def _report(self, record: Report) -> None:
         self._tell({"lane": self._lane.name, **record})
+
+
+def _run_beside(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:
+    """Let something run until the lane ends."""
+    stack.push_async_callback(stop_task, asyncio.create_task(work))
 
 
 async def _ask_again(side: ArmSide, state: LaneState) -> None:
