@@ -10,7 +10,7 @@ WAIT_S = (0.02, 0.2, 1.0, 3.0, 12.0)
 FREEZE_S = 0.3
 STALL_S = 2.2
 # A device that was not heard may take longer than the agent waits for it.
-READ_S = (0.0, 0.1, 0.8, 1.6)
+READ_S = (0.1, 1.6, 1.6)
 # A camera's read of the car before could be taken for one of a car that comes sooner.
 CHANGE_S = 2.5
 STANDS_S = 3.0

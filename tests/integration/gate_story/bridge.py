@@ -156,7 +156,7 @@ class StoryBridge:
 
     Args:
         fence_s: How long that takes.
-        answered: Is told every answer to an order, as it came off the wire.
+        answered: Is told every answer to an order, as it came off the wire; None for a failure.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class StoryBridge:
         loop: VirtualLoop,
         network: Network,
         fence_s: Callable[[], float],
-        answered: Callable[[StorySocket, str, dict[str, Any]], None],
+        answered: Callable[[StorySocket, str, dict[str, Any] | None], None],
     ) -> None:
         self._loop = loop
         self._network = network
@@ -238,9 +238,11 @@ class StoryBridge:
                 future = socket.answers.get(call_id)
                 if future is not None and not future.done():
                     future.set_result(payload)
+            case [4, call_id, *_]:
+                # The outcome is not known, and the order is sent again.
+                self._answered(socket, str(call_id), None)
             case _:
-                # A failure: the outcome is not known, and the order is sent again.
-                pass
+                raise AssertionError(message)
 
     def _answer(  # noqa: PLR0911 - one for each thing that is asked
         self, socket: StorySocket, action: str, payload: dict[str, Any]

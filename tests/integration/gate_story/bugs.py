@@ -43,6 +43,7 @@ BUGS: Final = (
         f"{AGENT}.guards:refusal",
         "if situation.presentation_id != order.presentation_id:",
         "if False:",
+        seed=5,
     ),
     Bug(
         "expired",
@@ -65,7 +66,6 @@ BUGS: Final = (
         f"{AGENT}.opening:Opening._carry_out",
         "if stored is not None and stored.status is not None:",
         "if False:",
-        seed=1,
     ),
     Bug(
         "one_open_one_pass",
@@ -103,7 +103,6 @@ BUGS: Final = (
         f"{AGENT}.session:BridgeSession._is_final",
         "and error.wire_code != StaleEpochError.code",
         "",
-        seed=7,
     ),
     Bug(
         "pulsed_before_it_is_written",
@@ -111,6 +110,7 @@ BUGS: Final = (
         f"{AGENT}.opening:Opening._carry_out",
         "await self._journal.begin_command(order.command_id, order.presentation_id)",
         "pass",
+        seed=15,
     ),
     Bug(
         "full_disk_is_passed_over",
@@ -118,7 +118,6 @@ BUGS: Final = (
         f"{AGENT}.lane_state:LaneState._write",
         "await asyncio.sleep(FULL_RETRY_S)",
         "return",
-        seed=2,
     ),
     Bug(
         "slow_relay_is_not_asked_again",
@@ -133,6 +132,7 @@ BUGS: Final = (
         f"{AGENT}.machines.relay:Permit.check",
         "if self.left_s() <= 0:",
         "if False:",
+        seed=2,
     ),
     Bug(
         "own_clock_believed",
@@ -147,6 +147,7 @@ BUGS: Final = (
         f"{AGENT}.opening:Opening._pulse",
         "except PulseUnknownError as error:",
         "except ZeroDivisionError as error:",
+        seed=4,
     ),
     Bug(
         "restarted_and_not_presented_anew",
@@ -154,6 +155,7 @@ BUGS: Final = (
         f"{AGENT}.lane_state:LaneState.start",
         "self._unsure.set()",
         "return self._mark()",
+        seed=1,
     ),
     Bug(
         "own_decision_is_forgotten",
@@ -162,6 +164,21 @@ BUGS: Final = (
         "return own is not None and own.status is CommandStatus.ACCEPTED",
         "return False",
         seed=9,
+    ),
+    Bug(
+        "thawed_and_not_told",
+        "A process that stood still believes that the car of before still stands there.",
+        f"{AGENT}.machines.machine:LaneMachine._stood_still",
+        "was_there = self._passages.loop_occupied()",
+        "return",
+        seed=1,
+    ),
+    Bug(
+        "nothing_waits_for_the_disk",
+        "What was answered and pulsed is not written yet, and a kill makes it undone.",
+        f"{AGENT}.journal:Journal._write",
+        "await asyncio.shield(self._run(write))",
+        "asyncio.ensure_future(self._run(write))",
     ),
 )
 

@@ -74,9 +74,11 @@ class Judge:
             case _:
                 pass
 
-    def answered(self, socket: StorySocket, call_id: str, answer: dict[str, Any]) -> None:
+    def answered(self, socket: StorySocket, call_id: str, answer: dict[str, Any] | None) -> None:
         """Look at an answer: the first one counts, and says what was done."""
         taken = socket.taken[call_id].pop(0)
+        if answer is None:
+            return
         said = (str(answer["status"]), answer["reason"])
         known = self._answers.setdefault(str(taken.command_id), said)
         if known != said:
