@@ -270,3 +270,14 @@ async def test_a_car_that_was_turned_away_and_left_does_not_come_in_later(
     assert await world.gate.pending_commands(world.entry, car) == []
     assert await world.count("sessions") == 1
     assert (await pool(world, world.entry.area_id))["occupied"] == 1
+
+
+async def test_a_car_that_follows_another_out_is_counted_until_somebody_ends_its_stay(
+    world: LaneWorld,
+) -> None:
+    await world.drive_in(STRANGER)
+    leaving = await world.arrive(world.exit)
+    await world.barrier(world.exit, leaving, "tailgate")
+    assert (await pool(world, world.entry.area_id))["occupied"] == 1
+    await world.barrier(world.entry, leaving, "tailgate")
+    assert (await pool(world, world.entry.area_id))["occupied"] == 2
