@@ -299,10 +299,11 @@ def test_the_site_files_in_the_page_are_read(text: str, tmp_path: Path) -> None:
     for name in re.findall(r'= "([\w/-]+\.(?:pem|password|token))"', text):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("secret-of-the-example\n")
-    [lane_id] = re.findall(r'id = "([0-9a-f-]+)"', text)
-    [folder] = re.findall(r'certificate = "(\w+)/gate\.pem"', text)
+    lanes = re.findall(r'id = "([0-9a-f-]+)"', text)
+    folders = re.findall(r'certificate = "(\w+)/gate\.pem"', text)
     authority = Authority(tmp_path, "authority")
-    authority.issue("gate", lane_name(lane_id), folder=tmp_path / folder)
+    for lane_id, folder in zip(lanes, folders, strict=True):
+        authority.issue("gate", lane_name(lane_id), folder=tmp_path / folder)
     path = tmp_path / "site.toml"
     path.write_text(text)
     check_site(read_site(path), SystemClock())
@@ -313,7 +314,7 @@ def test_the_page_names_every_driver_contact_and_time() -> None:
     names = [*BARRIER_DRIVERS, *DRIVER_NAMES, *ContactUse, *(item.name for item in fields(Wiring))]
     told = {"uses", "inputs"}
     assert [name for name in names if f"`{name}`" not in page and name not in told] == []
-    assert len(EXAMPLES) == 4
+    assert len(EXAMPLES) == 5
 
 
 def test_the_command_says_what_a_file_sets_up_or_which_key_is_wrong(site_path: Path) -> None:
