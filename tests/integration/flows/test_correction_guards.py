@@ -16,6 +16,7 @@ from parking.flows.lane_types import (
 from parking.flows.reviews import review_decision
 from parking.reviews.errors import CorrectionRefusedError
 from tests.factories.lane_world import PLATE, LaneWorld, read_of
+from tests.factories.pass_desk import PassDesk
 
 WRONG = "京A88781"
 CAMERA = ReadSource(ObservationMethod.CAMERA, "camera-1")
@@ -131,3 +132,22 @@ async def test_a_stay_that_continues_an_earlier_one_is_not_corrected(world: Lane
         'UPDATE sessions SET circumstances = circumstances || \'{"continues_from": "2026"}\''
     )
     await refused(world, review_id, "continues_earlier_stay")
+
+
+async def test_a_pass_covers_its_own_car_after_another_one_was_taken_for_it(
+    world: LaneWorld,
+) -> None:
+    desk = PassDesk(world)
+    product = await desk.add_product(spaces=1)
+    await desk.buy(await desk.buyer(PLATE), product)
+    other = await world.arrive(world.entry)
+    await world.gate.decide(world.entry, other, read_of(PLATE, 0.91), CAMERA)
+    await correct(world, world.entry, other, WRONG, 0.99)
+    assert await doubts(world) == [("corrected", None)]
+    await world.barrier(world.entry, other, "opened", "passed")
+    await world.clear(world.entry, other)
+    world.wait(minutes=1)
+    await world.drive_in(PLATE)
+    world.wait(hours=1)
+    assert (await world.drive_out(PLATE)).reason == "zero_due"
+    assert (await world.drive_out(WRONG)).action == "pay"
