@@ -25,6 +25,7 @@ class Acts:
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
         self.dice = lane.dice
+        self.looked_at: set[str] = set()
         self._drives: set[asyncio.Task[None]] = set()
 
     @property
@@ -62,6 +63,7 @@ class Acts:
         car, process = self.lane.street.car, self.lane.running
         if car is None or process is None:
             return
+        self.looked_at.add(car.plate)
         read_id = self.dice.choose(("1", "2"))
         process.look(car.plate, self.lane.loop.time(), delay_s, f"{car.plate} {read_id}")
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from tests.integration.gate_story.acts import CHANGE_S, STANDS_S, Acts
+from tests.integration.gate_story.bridge import WELCOME
 from tests.integration.gate_story.street import STAYS_UP_S, Faults, Visit
 
 SEND_S = 3.0
@@ -145,7 +146,7 @@ class Plots:
         if car is None or not await self.acts.until(lambda: bool(car.pulses), SEND_S):
             return
         await asyncio.sleep(0.5)
-        self.acts.drive_off(self.dice.choose((0.0, 3.0, 3.0)), self.dice.choose((0.3, 4.0, 14.0)))
+        self.acts.drive_off(self.dice.choose((0.0, 6.0, 6.0)), self.dice.choose((0.3, 4.0, 14.0)))
         if not await self.acts.until(lambda: self.lane.street.car is None, 1.0):
             return
         if self.dice.weigh(((False, 2), (True, 1))):
@@ -157,7 +158,7 @@ class Plots:
             self.lane.street.come(f"YB{self.lane.next_number()}")
             await asyncio.sleep(self.dice.choose((0.1, 0.5)))
             self.acts.look(0.1)
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(SEND_S)
         if self.dice.choose((True, False)):
             await self.acts.drive()
 
@@ -177,9 +178,7 @@ class Plots:
         self._connect()
         await lane.supervise()
         car = lane.street.car
-        if car is not None and any(
-            order.plate == car.plate for orders in lane.bridge.orders.values() for order in orders
-        ):
+        if car is not None and (car.plate in self.acts.looked_at or car.plate[0] != WELCOME):
             await (self.acts.drive if lane.street.is_up else self._back_out)()
             await self.acts.until(lambda: self.acts.may_come, CHANGE_S)
         if self.acts.may_come:
