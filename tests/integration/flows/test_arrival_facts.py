@@ -111,6 +111,22 @@ async def test_the_stay_that_a_car_caused_is_named(world: LaneWorld) -> None:
     assert await world.rows("SELECT id FROM sessions") == [{"id": session_id_of(car)}]
 
 
+async def test_a_stay_that_is_set_aside_leaves_what_it_took(world: LaneWorld) -> None:
+    """It was not there when the facts were asked for: the entry itself made it."""
+    lane, hour = world.entry, {"name": "hour", "minutes": 60, "per": "calendar_day"}
+    async with world.context.database.begin() as unit:
+        body = RATE_TABLE | {"allowances": [hour]}
+        await tariffs.publish(unit, lane.operator_id, lane.place_id, currency="CNY", body=body)
+    world.wait(seconds=1)
+    await world.drive_in()
+    world.wait(minutes=40)
+    await world.drive_in()
+    stays = await world.rows("SELECT state, circumstances FROM sessions ORDER BY entered_at")
+    assert [stay["state"] for stay in stays] == ["unresolved", "active"]
+    [(name, used)] = stays[1]["circumstances"]["allowances_used_s"].items()
+    assert (name, list(used.values())) == ("hour", [2400])
+
+
 async def test_the_rate_table_is_the_one_in_force(world: LaneWorld) -> None:
     """The newest of those that began at the same moment, and none that begins later."""
     lane = world.entry

@@ -17,6 +17,7 @@ from parking.kit.database import Database, UnitOfWork
 from parking.kit.errors import InvalidInputError
 from parking.kit.ids import new_id
 from parking.lanes.errors import EventOutOfOrderError
+from parking.offline import repository as offline
 from tests.factories.lane_world import PLATE, VAULT, LaneWorld, read_of
 from tests.factories.statements import collected
 
@@ -278,6 +279,27 @@ async def test_a_car_whose_stay_was_cancelled_is_left_to_staff_when_it_passes(
     await world.barrier(world.entry, car, "backed_out", "passed")
     reviews = await world.rows("SELECT kind FROM misread_reviews")
     assert reviews == [{"kind": "undecided_passage"}]
+
+
+@pytest.mark.parametrize("kind", ["entry", "exit"])
+async def test_a_car_without_a_stay_is_not_let_go_by_the_quick_way(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """What its gate decided by itself may still come, and must know that the car went away."""
+    lane = world.entry if kind == "entry" else world.exit
+    car = await world.arrive(lane)
+    told: list[tuple[UUID, bool]] = []
+
+    async def note(
+        _unit: UnitOfWork, _operator_id: UUID, presentation_id: UUID, *, is_withdrawn: bool
+    ) -> bool:
+        told.append((presentation_id, is_withdrawn))
+        return False
+
+    monkeypatch.setattr(offline, "note_motion", note)
+    await world.clear(lane, car)
+    assert told == [(car, True)]
+    assert await world.rows("SELECT state FROM presentations") == [{"state": "cleared"}]
 
 
 async def test_another_lanes_car_and_command_are_left_alone(world: LaneWorld) -> None:
