@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -9,8 +10,11 @@ import pytest
 
 from parking.flows import occupancy_desk
 from parking.flows.occupancy_recount import recount_due
+from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
+from parking.occupancy import repository
 from parking.occupancy.errors import PoolUnknownError
+from parking.occupancy.repository import DueRecount
 from tests.factories.lane_world import LaneWorld
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -91,6 +95,26 @@ async def test_it_is_done_once_a_day_by_one_however_many_ask(world: LaneWorld) -
     wait_until(world, NIGHT)
     assert await recount_due(world.context) == 1
     assert [row[:3] for row in await counts(world)] == [(2, 0, 0), (1, 0, 0)]
+
+
+async def test_who_found_an_area_due_before_another_did_it_leaves_it_alone(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await drift(world, 2)
+    await recounted_at(world, NIGHT)
+    wait_until(world, NIGHT)
+    find = repository.list_due_recounts
+
+    async def find_late(unit: UnitOfWork, **asked: Any) -> list[DueRecount]:  # noqa: ANN401
+        found = await find(unit, **asked)
+        monkeypatch.undo()
+        assert await recount_due(world.context) == 1
+        await drift(world, 1)
+        return found
+
+    monkeypatch.setattr(repository, "list_due_recounts", find_late)
+    assert await recount_due(world.context) == 0
+    assert (await occupied(world), len(await counts(world))) == (1, 1)
 
 
 async def test_a_count_that_is_right_leaves_nothing_in_the_records(world: LaneWorld) -> None:
