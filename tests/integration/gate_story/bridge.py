@@ -121,7 +121,8 @@ class Network:
         self.taken: Callable[[StorySocket, str], None] = lambda _socket, _message: None
 
     def carry(self, socket: StorySocket, way: str, deliver: Callable[[], None]) -> None:
-        at_s = max(self._loop.time() + self._pause_s(), socket.free_s[way])
+        # Timers of one moment come in any order; a connection keeps it.
+        at_s = max(self._loop.time() + self._pause_s(), socket.free_s[way] + 1e-6)
         socket.free_s[way] = at_s
         self._loop.call_at(at_s, self._come, way, deliver)
 
