@@ -17,7 +17,7 @@ from sesame.wiring import open_context
 
 # Thousands of connections are a million objects, and a look through all of them for cycles keeps
 # every car waiting for half a second. Few looks: what ends here mostly ends without one.
-_COLLECTOR_THRESHOLDS: Final = (10_000, 20, 50)
+_COLLECTOR_THRESHOLDS: Final = (5_000, 10, 10)
 
 
 def serve_command(
