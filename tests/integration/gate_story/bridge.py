@@ -73,7 +73,6 @@ class StorySocket:
         if not self._network.is_up:
             raise OSError("no network")
         self._network.sockets.append(self)
-        self._network.newest = self
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -116,7 +115,6 @@ class Network:
         self.is_up = True
         self.frozen: set[str] = set()
         self.sockets: list[StorySocket] = []
-        self.newest: StorySocket | None = None
         self.arrived: Callable[[StorySocket, str], None] = lambda _socket, _message: None
         self.taken: Callable[[StorySocket, str], None] = lambda _socket, _message: None
 
@@ -183,11 +181,6 @@ class StoryBridge:
 
     def now(self) -> datetime:
         return ISSUED + timedelta(seconds=self._loop.time())
-
-    @property
-    def newest(self) -> StorySocket | None:
-        """The connection that the agent made last."""
-        return self._network.newest
 
     def order(self, command_id: UUID) -> Order | None:
         return next(

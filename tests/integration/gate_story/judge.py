@@ -133,10 +133,10 @@ class Judge:
             self._note("the arm rises while the car before is under it")
 
     def _is_ordered_now(self, command_id: UUID) -> bool:
-        now, newest = self._bridge().now(), self._bridge().newest
+        # A pulse that has begun ends, also where its connection does not last for so long.
+        now = self._bridge().now()
         return any(
             taken.command_id == command_id
-            and taken.socket is newest
             and taken.epoch == taken.socket.epoch
             and now <= taken.ends_at
             for taken in self._taken
