@@ -75,7 +75,11 @@ async def stand(tmp_path: Path) -> AsyncGenerator[Stand]:
     server_time = ServerTime(lambda: 0.0)
     reports: list[str] = []
     state = LaneState(
-        journal, barrier, server_time, ManualClock(CAME), lambda said: reports.append(said["event"])
+        journal,
+        barrier,
+        server_time,
+        ManualClock(CAME),
+        lambda said: reports.append(str(said["event"])),
     )
     await state.start()
     server_time.sample(0.0, 0.0, LATER)
