@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from gate_bridge.wire.actions import BarrierEventKind
+
+# The cause of what follows from an opening that an agent before this one began. It is not the
+# newest: by the time that such a signal is taken, the next car may have been let in.
+BEFORE: Final = UUID(int=0)
 
 
 class ArmPosition(StrEnum):
@@ -37,7 +41,8 @@ class Feedback:
 
     Attributes:
         cause: The order that the signal follows from, or an id of the machine's own for an opening
-            without one; None: the newest. A car may still be on its way when the next is let in.
+            without one; `BEFORE`; None: the newest. A car may still be on its way when the next is
+            let in.
     """
 
     kind: BarrierEventKind | LoopChange

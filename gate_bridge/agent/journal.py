@@ -41,6 +41,9 @@ CREATE TABLE IF NOT EXISTS commands (
     number INTEGER PRIMARY KEY, command_id TEXT NOT NULL UNIQUE, presentation_id TEXT NOT NULL,
     status TEXT, reason TEXT
 ) STRICT;
+CREATE TABLE IF NOT EXISTS last_passed (
+    only INTEGER PRIMARY KEY CHECK (only = 1), command_id TEXT NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS origins (
     number INTEGER PRIMARY KEY, origin TEXT NOT NULL UNIQUE
 ) STRICT;
@@ -71,12 +74,14 @@ class StoredCommand:
 
     Attributes:
         status: None while it is unknown whether the barrier was pulsed.
+        has_passed: Whether it was let through by this order that passed last.
     """
 
     command_id: UUID
     presentation_id: UUID
     status: CommandStatus | None
     reason: str | None
+    has_passed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +203,14 @@ class Journal:
             JournalFullError: too many events wait.
         """
         await self._write(lambda: self._append_shown(command_id, event_id, action, body))
+
+    async def append_passed(self, command_id: UUID, event_id: UUID, action: str, body: str) -> None:
+        """Queue that the car of an order has passed, and note that, in one step.
+
+        Raises:
+            JournalFullError: too many events wait.
+        """
+        await self._write(lambda: self._append_passed(command_id, event_id, action, body))
 
     async def begin_command(self, command_id: UUID, presentation_id: UUID) -> None:
         """Note that the barrier is about to be pulsed; the oldest orders are forgotten."""
@@ -323,14 +336,16 @@ class Journal:
 
     def _command(self, command_id: UUID) -> StoredCommand | None:
         row = self._one(
-            "SELECT presentation_id, status, reason FROM commands WHERE command_id = ?",
+            "SELECT presentation_id, status, reason, "
+            "command_id IN (SELECT command_id FROM last_passed) "
+            "FROM commands WHERE command_id = ?",
             str(command_id),
         )
         if row is None:
             return None
         status = None if row[1] is None else CommandStatus(str(row[1]))
         reason = None if row[2] is None else str(row[2])
-        return StoredCommand(command_id, UUID(str(row[0])), status, reason)
+        return StoredCommand(command_id, UUID(str(row[0])), status, reason, bool(row[3]))
 
     def _last_command(self) -> StoredCommand | None:
         row = self._one(
@@ -344,6 +359,12 @@ class Journal:
         self._connection.execute(
             "UPDATE commands SET status = ? WHERE command_id = ? AND status IS NULL",
             (CommandStatus.ACCEPTED.value, str(command_id)),
+        )
+
+    def _append_passed(self, command_id: UUID, event_id: UUID, action: str, body: str) -> None:
+        self._append_shown(command_id, event_id, action, body)
+        self._connection.execute(
+            "INSERT OR REPLACE INTO last_passed VALUES (1, ?)", (str(command_id),)
         )
 
     def _begin_command(self, command_id: UUID, presentation_id: UUID) -> None:

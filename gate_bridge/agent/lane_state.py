@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import orjson
 import structlog
 
-from gate_bridge.agent.barrier import ArmPosition, BarrierPort, Feedback, LoopChange
+from gate_bridge.agent.barrier import BEFORE, ArmPosition, BarrierPort, Feedback, LoopChange
 from gate_bridge.agent.errors import JournalFullError
 from gate_bridge.agent.journal import CurrentCar, Journal, StoredCommand
+from gate_bridge.agent.lane_events import lane_event, presentation
+from gate_bridge.agent.machines import reasons
 from gate_bridge.agent.reports import Reporter
 from gate_bridge.agent.seen_car import CarRead, SeenCar, better_read
 from gate_bridge.agent.server_time import ServerTime, steady_seconds
@@ -64,6 +66,8 @@ class LaneState:
         self._pulsed: UUID | None = None
         self._raised_for: tuple[UUID | None, UUID | None] | None = None
         self._causes: dict[UUID, tuple[UUID | None, UUID | None]] = {}
+        # The order by which a car has passed last.
+        self._passed: UUID | None = None
         # One pulse at a time, whether the bridge ordered it or the gate decided by itself.
         self.pulsing = asyncio.Lock()
         # One car comes, leaves or is presented anew at a time.
@@ -89,7 +93,8 @@ class LaneState:
         self.car = await self._journal.current_car()
         last = await self._journal.last_command()
         if last is not None and self._barrier.position() is not ArmPosition.DOWN:
-            self._raised_for = (last.presentation_id, last.command_id)
+            self._raise(BEFORE, (last.presentation_id, last.command_id))
+            self._passed = last.command_id if last.has_passed else None
         if self._barrier.loop_occupied() and self.car is None:
             await self._car_came()
         elif not self._barrier.loop_occupied() and self.car is not None:
@@ -201,7 +206,7 @@ class LaneState:
         # First of all: from here on every order for the old presentation is refused.
         self.car = None
         event_id, state = new_id(now), PresentationState.CLEARED
-        body = _presentation(event_id, car.presentation_id, state, now)
+        body = presentation(event_id, car.presentation_id, state, now)
         await self._write(lambda: self._journal.end_presentation(event_id, body))
         await self._car_came()
         if not self._barrier.loop_occupied():
@@ -223,7 +228,7 @@ class LaneState:
     async def _observe(self, presentation_id: UUID, seen: SeenCar) -> UUID:
         captured_at = seen.captured_at or self.now()
         event_id = new_id(captured_at)
-        body = _body(
+        body = lane_event(
             event_id=event_id,
             presentation_id=presentation_id,
             captured_at=captured_at,
@@ -257,7 +262,7 @@ class LaneState:
             return
         now = self.now()
         car = CurrentCar(new_id(now), now, new_id(now))
-        body = _presentation(car.event_id, car.presentation_id, PresentationState.OCCUPIED, now)
+        body = presentation(car.event_id, car.presentation_id, PresentationState.OCCUPIED, now)
         await self._write(lambda: self._journal.begin_presentation(car, body))
         self.best_read = None
         self.car = car
@@ -274,7 +279,7 @@ class LaneState:
         self.car = None
         now = self.now()
         event_id = new_id(now)
-        body = _presentation(event_id, car.presentation_id, PresentationState.CLEARED, now)
+        body = presentation(event_id, car.presentation_id, PresentationState.CLEARED, now)
         await self._write(lambda: self._journal.end_presentation(event_id, body))
         self._report({"event": "cleared", "presentation_id": str(car.presentation_id)})
         self._wake(car=True)
@@ -300,7 +305,9 @@ class LaneState:
         event_id = new_id(now)
         whose = self._whose(feedback)
         presentation_id, command_id = whose or (None, None)
-        body = _body(
+        if self._is_second(feedback, command_id):
+            kind, feedback = BarrierEventKind.TAILGATE, replace(feedback, reason=reasons.FOLLOWED)
+        body = lane_event(
             event_id=event_id,
             presentation_id=presentation_id,
             command_id=command_id,
@@ -309,13 +316,9 @@ class LaneState:
             operator=feedback.operator,
             reason=feedback.reason,
         )
-        if kind in _ROSE and command_id is not None:
-            shown = command_id
-            await self._write(
-                lambda: self._journal.append_shown(shown, event_id, "BarrierEvent", body)
-            )
-        else:
-            await self._write(lambda: self._journal.append(event_id, "BarrierEvent", body))
+        await self._write(lambda: self._append(kind, command_id, event_id, body))
+        if kind is BarrierEventKind.PASSED:
+            self._passed = command_id
         if kind is BarrierEventKind.CLOSED and whose == self._raised_for:
             self._raised_for = None
             self._let_in = None
@@ -327,6 +330,24 @@ class LaneState:
             }
         )
         self._wake(car=False)
+
+    def _is_second(self, feedback: Feedback, command_id: UUID | None) -> bool:
+        """Return whether a car passes on an earlier agent's opening, whose own car has passed.
+
+        The machine finds the arm up, and cannot know what happened before.
+        """
+        is_before = feedback.kind is BarrierEventKind.PASSED and feedback.cause == BEFORE
+        return is_before and command_id is not None and command_id == self._passed
+
+    async def _append(
+        self, kind: BarrierEventKind, command_id: UUID | None, event_id: UUID, body: str
+    ) -> None:
+        if kind is BarrierEventKind.PASSED and command_id is not None:
+            await self._journal.append_passed(command_id, event_id, "BarrierEvent", body)
+        elif kind in _ROSE and command_id is not None:
+            await self._journal.append_shown(command_id, event_id, "BarrierEvent", body)
+        else:
+            await self._journal.append(event_id, "BarrierEvent", body)
 
     def _raise(self, cause: UUID | None, whose: tuple[UUID | None, UUID | None]) -> None:
         self._raised_for = whose
@@ -371,18 +392,3 @@ class LaneState:
         )
         present.set()
         absent.clear()
-
-
-def _presentation(
-    event_id: UUID, presentation_id: UUID, state: PresentationState, occurred_at: datetime
-) -> str:
-    return _body(
-        event_id=event_id,
-        presentation_id=presentation_id,
-        state=state.value,
-        occurred_at=occurred_at,
-    )
-
-
-def _body(**fields: object) -> str:
-    return orjson.dumps(fields).decode()

@@ -117,8 +117,15 @@ async def test_orders_are_remembered_and_the_oldest_forgotten(
     assert await journal.last_command() == StoredCommand(
         UUID(int=10), car, CommandStatus.ACCEPTED, None
     )
+    await journal.append_passed(UUID(int=10), UUID(int=5), "BarrierEvent", "{}")
+    assert await journal.last_command() == StoredCommand(
+        UUID(int=10), car, CommandStatus.ACCEPTED, None, has_passed=True
+    )
     await journal.begin_command(UUID(int=12), car)
     assert await journal.command(UUID(int=10)) is None
+    stored = await journal.last_command()
+    assert stored is not None
+    assert not stored.has_passed
 
 
 async def test_a_full_journal_says_so_and_keeps_what_it_has(

@@ -10,11 +10,12 @@ from uuid import UUID
 import orjson
 import pytest
 
-from gate_bridge.agent.barrier import ArmPosition, Feedback
+from gate_bridge.agent.barrier import BEFORE, ArmPosition, Feedback, LoopChange
 from gate_bridge.agent.errors import BarrierError, JournalFullError, PulseUnknownError
 from gate_bridge.agent.guards import Situation
 from gate_bridge.agent.journal import Journal
 from gate_bridge.agent.lane_state import LaneState
+from gate_bridge.agent.machines import reasons
 from gate_bridge.agent.opening import Opening
 from gate_bridge.agent.reports import silent
 from gate_bridge.agent.server_time import ServerTime
@@ -262,6 +263,37 @@ async def test_a_car_that_was_let_through_has_passed_when_the_agent_comes_back(
         assert body["presentation_id"] == str(order.presentation_id)
         assert body["command_id"] == str(order.command_id)
         assert body["reason"].startswith("inferred: ")
+
+
+@pytest.mark.parametrize("has_passed", [False, True])
+async def test_after_a_kill_one_car_has_passed_by_the_order_that_the_arm_is_up_for(
+    edge: Edge, *, has_passed: bool
+) -> None:
+    await edge.obey()
+    first, second = edge.order.presentation_id, new_id(ISSUED)
+    edge.barrier.occupied = False
+    await edge.state.take(Feedback(LoopChange.CLEARED))
+    if has_passed:
+        await edge.state.take(Feedback(BarrierEventKind.PASSED, cause=UUID(int=1)))
+    later = LaneState(edge.journal, edge.barrier, ServerTime(), ManualClock(ISSUED), silent)
+    await later.start()
+    # What the machine says next is taken when the car after it is being let in already.
+    later.raising(second, UUID(int=2))
+    await later.take(Feedback(BarrierEventKind.PASSED, cause=BEFORE))
+    await later.take(Feedback(BarrierEventKind.CLOSED, cause=BEFORE))
+    await later.take(Feedback(BarrierEventKind.PASSED, cause=BEFORE))
+    await later.take(Feedback(BarrierEventKind.PASSED, cause=UUID(int=2)))
+    bodies = [orjson.loads(event.body) for event in await edge.journal.queued(9)]
+    told = [(body["kind"], body["presentation_id"], body["reason"]) for body in bodies[2:]]
+    follower = ("tailgate", str(first), reasons.FOLLOWED)
+    passed = ("passed", str(first), None)
+    assert told == [
+        passed,
+        *([follower] if has_passed else []),
+        ("closed", str(first), None),
+        follower,
+        ("passed", str(second), None),
+    ]
 
 
 async def test_after_a_kill_an_arm_that_is_down_is_pulsed_if_the_guards_hold(edge: Edge) -> None:

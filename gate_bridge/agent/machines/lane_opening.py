@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from gate_bridge.agent.barrier import Feedback
+from gate_bridge.agent.barrier import BEFORE, Feedback
 from gate_bridge.wire.actions import BarrierEventKind
 
 
@@ -12,8 +12,8 @@ class LaneOpening:
     """One opening: one car may pass on it.
 
     Attributes:
-        cause: The order, or an id of the machine's own; None for one that a process before this
-            one began.
+        cause: The order, or an id of the machine's own; `BEFORE` for one that a process before
+            this one began.
         arrival: Number of the car that it is for; 0 for none yet.
         started_s: When the pulse began, by the steady clock.
         is_ordered: Whether an order or a person at the button asked for it.
@@ -29,7 +29,7 @@ class LaneOpening:
         is_obstruction_told: Whether it was reported that something is in the way.
     """
 
-    cause: UUID | None
+    cause: UUID
     arrival: int
     started_s: float
     is_ordered: bool = True
@@ -60,7 +60,7 @@ class LaneOpening:
         Never of an opening that an earlier process began: its order may be of a car that is long
         inside, whose stay it would end.
         """
-        return [] if self.cause is None else [self.about(BarrierEventKind.BACKED_OUT)]
+        return [] if self.cause == BEFORE else [self.about(BarrierEventKind.BACKED_OUT)]
 
     def about(self, kind: BarrierEventKind, reason: str | None = None) -> Feedback:
         """Return a signal about this opening."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from enum import Enum
 from uuid import UUID, uuid4
 
-from gate_bridge.agent.barrier import ArmPosition, Feedback
+from gate_bridge.agent.barrier import BEFORE, ArmPosition, Feedback
 from gate_bridge.agent.machines import reasons
 from gate_bridge.agent.machines.arm import OFF_REST, ArmContacts
 from gate_bridge.agent.machines.contacts import ARM_USES, ContactUse, Wiring
@@ -343,7 +343,7 @@ class Passages:
             # Found open at the first look: a process before this one may have opened it.
             arrival = self._presence.current
             self._opening = LaneOpening(
-                None, arrival, now_s, is_ordered=False, has_moved=True, is_opened=True
+                BEFORE, arrival, now_s, is_ordered=False, has_moved=True, is_opened=True
             )
             if self._is_on.get(ContactUse.EXIT_LOOP, False) and not arrival:
                 self._opening.is_at_exit, self._opening.left_loop_s = True, now_s

@@ -156,6 +156,14 @@ BUGS: Final = (
         seed=2,
     ),
     Bug(
+        "restarted_and_who_passed_is_forgotten",
+        "After a restart with the arm up, the next car passes on the order of the one before.",
+        f"{AGENT}.lane_state:LaneState._is_second",
+        "return is_before and command_id is not None and command_id == self._passed",
+        "return False",
+        seed=12,
+    ),
+    Bug(
         "own_decision_is_forgotten",
         "The gate lets a car in by itself, and the bridge opens for it once more.",
         f"{AGENT}.opening:Opening._is_open_for",

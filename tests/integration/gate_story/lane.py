@@ -29,7 +29,7 @@ class Lane:
     Attributes:
         told: The story's log.
         written: Ids of all events that the journal ever held, in their order.
-        passed: Which process told of a car that passed, and by which order.
+        passed: By which orders cars are said to have passed.
         hands: How many openings by hand the agent must have told of in the end.
     """
 
@@ -49,7 +49,7 @@ class Lane:
         self.street.on_harm = self.judge.harmed
         self.process: LaneProcess | None = None
         self.hands = 0
-        self.passed: list[tuple[int, str | None]] = []
+        self.passed: list[str | None] = []
         self.written: list[str] = []
         self._is_written: set[str] = set()
         self.is_disk_slow = False
@@ -143,7 +143,7 @@ class Lane:
                 self.written.append(event_id)
                 self._written_hands += f'"operator":"{OPERATOR}"' in body
                 if '"kind":"passed"' in body:
-                    self.passed.append((self.street.lives, orjson.loads(body)["command_id"]))
+                    self.passed.append(orjson.loads(body)["command_id"])
 
     def committed_hands(self) -> int:
         """Return how many openings by hand the bridge knows of."""

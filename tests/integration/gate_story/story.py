@@ -151,8 +151,7 @@ class Story:
 
     def _check_passages(self) -> None:
         """One order lets one car pass, and only where one drove."""
-        # A process that finds the arm up cannot know who has passed by then.
-        passed = [told for told in self.lane.passed if told[1] is not None]
+        passed = [command_id for command_id in self.lane.passed if command_id is not None]
         assert len(passed) == len(set(passed)), "two cars passed by one order"
         if ContactUse.EXIT_LOOP not in self.lane.street.uses:
             return

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import count
 from uuid import UUID
 
-from gate_bridge.agent.barrier import Feedback
+from gate_bridge.agent.barrier import BEFORE, Feedback
 from gate_bridge.agent.machines.contacts import ContactUse, Wiring
 from gate_bridge.agent.machines.passages import Outcome, Passages
 from gate_bridge.drivers.port import Arm
@@ -92,5 +92,7 @@ def written(outcome: Outcome) -> str:
     word = _WORDS.get(outcome.kind.value, outcome.kind.value)
     if outcome.cause is None:
         return word
+    if outcome.cause == BEFORE:
+        return f"{word}/before"
     number = outcome.cause.int
     return f"{word}/{number}" if number < 1000 else f"{word}/h{number - 1000}"

@@ -324,20 +324,25 @@ def test_an_arm_that_is_found_open_was_opened_by_an_earlier_process() -> None:
     lane = script(FULL)
     assert lane.play("loop+ down- up+") == ["car"]
     assert lane.passages.position(lane.now_s) is ArmPosition.UP
-    assert lane.play(f"exit+ loop- exit- wait:1 {FALLS}") == ["free", "passed", "lower", "closed"]
+    told = ["free", "passed/before", "lower", "closed/before"]
+    assert lane.play(f"exit+ loop- exit- wait:1 {FALLS}") == told
 
 
 def test_a_car_that_drives_through_during_a_restart_has_passed() -> None:
     lane = script(FULL)
     assert lane.play("loop- exit+ down- up+") == []
-    assert lane.play(f"exit- wait:1 {FALLS}") == ["passed", "lower", "closed"]
+    assert lane.play(f"exit- wait:1 {FALLS}") == [
+        "passed/before",
+        "lower",
+        "closed/before",
+    ]
 
 
 def test_nobody_backs_out_of_an_opening_of_before_the_restart() -> None:
     # Its order may be of a car that is long inside: its stay must not end by it.
     lane = script(FULL)
     lane.play("loop+ down- up+")
-    assert lane.play(f"loop- wait:30 {FALLS}") == ["free", "lower", "closed"]
+    assert lane.play(f"loop- wait:30 {FALLS}") == ["free", "lower", "closed/before"]
 
 
 @pytest.mark.parametrize("uses", [LOOP, ARM])
