@@ -48,6 +48,17 @@ class LaneOpening:
         """Return whether its car has yet to pass, or its pulse to end."""
         return self.is_pulsing or not self.is_spent
 
+    def is_on_its_way(self) -> bool:
+        """Return whether its car has left the entry loop, and has neither passed nor backed out."""
+        return not self.is_spent and (self.is_at_exit or self.left_loop_s is not None)
+
+    def go_on(self, other: "LaneOpening") -> None:
+        """Take over what its car did while `other` was to let it in once more, and did not."""
+        if not self.is_spent:
+            self.left_loop_s = other.left_loop_s
+            self.is_at_exit = self.is_at_exit or other.is_at_exit
+            self.is_spent = other.is_spent
+
     def pass_due_s(self, pass_s_max: float) -> float:
         """Return when a car that left the entry loop must have come to the exit loop."""
         if self.is_spent or self.is_at_exit or self.left_loop_s is None:

@@ -151,7 +151,7 @@ class LaneMachine:
                 self._tell(self._passages.pulsed(is_known=False))
                 raise
             except BarrierError:
-                self._passages.not_pulsed()
+                self._tell(self._passages.not_pulsed(self._steady()))
                 raise
             except BaseException:
                 # Stopped in the middle, or a defect: it may have been pulsed.

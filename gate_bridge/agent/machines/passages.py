@@ -113,8 +113,7 @@ class Passages:
             return []
         self._is_on[use] = is_on
         if use is ContactUse.EXIT_LOOP:
-            self._exit_taken_s = now_s if is_on else None
-            return self._at_exit() if is_on else self._off_exit(now_s)
+            return self._exit(now_s, is_on=is_on)
         if use is ContactUse.OBSTRUCTED:
             self._obstruction.blocked_s = now_s if is_on else None
             blocked = self._obstruction.closing_on(self._opening, self._arm)
@@ -170,9 +169,14 @@ class Passages:
             return [opening.about(BarrierEventKind.PULSED, reason)]
         return self._opened(opening) if self._arm is ArmPosition.UP else []
 
-    def not_pulsed(self) -> None:
-        """Take in that the relay was certainly not pulsed."""
-        self._opening, self._before = self._before, None
+    def not_pulsed(self, now_s: float) -> list[Outcome]:
+        """Take in that the relay was certainly not pulsed: the opening before goes on."""
+        pulsed, self._opening, self._before = self._opening, self._before, None
+        if self._opening is None or pulsed is None:
+            return []
+        self._opening.go_on(pulsed)
+        has_fallen = self._contacts.exist and self._arm is ArmPosition.DOWN
+        return self._fell(now_s) if has_fallen and self._opening.has_moved else []
 
     def lose_sight(self) -> list[Outcome]:
         """Take in that the contacts are not heard of: whoever stands there may be another car."""
@@ -216,10 +220,7 @@ class Passages:
 
         A car on its way is waited for.
         """
-        is_waited_for = not opening.is_spent and (
-            opening.is_at_exit or opening.left_loop_s is not None
-        )
-        if self._contacts.exist or opening.is_pulsing or is_waited_for:
+        if self._contacts.exist or opening.is_pulsing or opening.is_on_its_way():
             return float("inf")
         return opening.started_s + self._wiring.arm_open_s
 
@@ -291,21 +292,18 @@ class Passages:
         reason = reasons.INFERRED_ARM_UP if self._contacts.exist else reasons.INFERRED_PULSED
         return [opening.about(BarrierEventKind.PASSED, reason)]
 
-    def _at_exit(self) -> list[Outcome]:
+    def _exit(self, now_s: float, *, is_on: bool) -> list[Outcome]:
         opening = self._opening
         is_gap = self._exit_free_s is not None
-        self._exit_free_s = None
-        if opening is None or is_gap:
+        self._exit_taken_s = now_s if is_on else None
+        self._exit_free_s = None if is_on else now_s
+        if opening is None or is_gap or not is_on:
             return []
         if not opening.is_spent:
             opening.is_at_exit = True
             return []
         reason = reasons.FOLLOWED if opening.is_at_exit else reasons.AFTER_BACKING_OUT
         return [opening.about(BarrierEventKind.TAILGATE, reason)]
-
-    def _off_exit(self, now_s: float) -> list[Outcome]:
-        self._exit_free_s = now_s
-        return []
 
     def _exit_is_free(self) -> list[Outcome]:
         opening = self._opening

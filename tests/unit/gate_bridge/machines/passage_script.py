@@ -58,8 +58,9 @@ class PassageScript:
                 self._pulse(kind)
             case ["begin"]:
                 passages.begin_pulse(UUID(int=next(self._orders)), self.now_s)
-            case ["done"]:
-                self.outcomes += passages.pulsed()
+            case ["done" | "failed" as end]:
+                ended = passages.pulsed() if end == "done" else passages.not_pulsed(self.now_s)
+                self.outcomes += ended
             case ["blind"]:
                 self.outcomes += passages.lose_sight()
             case ["passed"]:
@@ -74,7 +75,7 @@ class PassageScript:
     def _pulse(self, kind: str) -> None:
         self.passages.begin_pulse(UUID(int=next(self._orders)), self.now_s)
         if kind == "pulse_failed":
-            self.passages.not_pulsed()
+            self.outcomes += self.passages.not_pulsed(self.now_s)
         else:
             self.outcomes += self.passages.pulsed(is_known=kind == "pulse")
 

@@ -424,3 +424,26 @@ def test_an_arm_with_a_lower_contact_only_is_never_called_open() -> None:
     lane = script(LOOP | {ContactUse.ARM_DOWN})
     told = lane.play("down+ loop+ pulse down- wait:20 loop- down+")
     assert told == ["car", "pulsed/1", "opening/1", "free", "passed/1", "closed/1"]
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "told"),
+    [
+        # It backs out, and the arm falls.
+        (f"loop- {FALLS} failed", ["free", "backed_out/1", "closed/1"]),
+        (f"{FALLS} failed loop-", ["closed/1", "free"]),
+        # It drives through.
+        ("loop- exit+ failed exit- wait:1", ["free", "passed/1", "lower"]),
+        (f"loop- exit+ {FALLS} failed exit- wait:1", ["free", "closed/1", "passed/1"]),
+    ],
+)
+def test_what_happens_during_a_pulse_that_fails_is_not_forgotten(
+    meanwhile: str, told: list[str]
+) -> None:
+    lane = script(FULL)
+    # Its car still stands there, and is let in once more.
+    lane.play(f"loop+ pulse {RISES} wait:2 begin")
+    assert lane.play(meanwhile) == told
+    # The next one is not kept waiting for it.
+    lane.play("wait:11 loop+")
+    assert not lane.passages.is_way_taken()
