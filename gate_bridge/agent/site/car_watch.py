@@ -1,8 +1,9 @@
 """Camera reads, and what they mean in a lane with a loop of its own."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from gate_bridge.agent.site.car_rules import (
     BURST_S,
@@ -18,6 +19,9 @@ from gate_bridge.agent.site.car_rules import (
 from gate_bridge.agent.site.car_steps import CarSeen, Ignoring, ReadIgnored, SeenLate, Step
 from gate_bridge.agent.site.read_memory import ReadMemory
 from gate_bridge.drivers.port import Heading
+
+# A read that comes late may be of the car before the last one, where that one was quickly gone.
+LEFT_MAX: Final = 8
 
 IsElsewhere = Callable[[Sighting], bool]
 """Whether a read is of a car of the other lane that uses the same arm."""
@@ -127,7 +131,7 @@ class LoopWatch:
         self._is_elsewhere = is_elsewhere
         self._memory = ReadMemory()
         self._car: WatchedCar | None = None
-        self._last: WatchedCar | None = None
+        self._left: deque[WatchedCar] = deque(maxlen=LEFT_MAX)
 
     def sight(self, sighting: Sighting, now_s: float) -> list[Step]:
         """Take in a camera's read."""
@@ -154,7 +158,8 @@ class LoopWatch:
             self._car.left_s = now_s
             if self._car.raised_s is not None:
                 self._memory.drove_through(frozenset(self._car.plates))
-            self._last, self._car = self._car, None
+            self._left.append(self._car)
+            self._car = None
         return []
 
     def raised(self, now_s: float) -> list[Step]:
@@ -179,7 +184,7 @@ class LoopWatch:
 
     def had(self, sighting: Sighting) -> bool:
         """Return whether the read is of the car on the loop, or that just drove through."""
-        return self.has(sighting) or (self._last is not None and self._last.is_tail_in(sighting))
+        return self.has(sighting) or any(car.is_tail_in(sighting) for car in self._left)
 
     def _judge(self, sighting: Sighting) -> Step:
         car = self._car
@@ -209,7 +214,7 @@ class LoopWatch:
         return ReadIgnored(sighting, Ignoring.WAITS)
 
     def _before_loop(self, sighting: Sighting) -> Step:
-        if self._last is not None and self._last.was_just_here(sighting):
+        if any(car.was_just_here(sighting) for car in self._left):
             return ReadIgnored(sighting, Ignoring.LEFT_ALREADY)
         self._memory.bystander(sighting)
         self._memory.wait(sighting)
@@ -219,21 +224,19 @@ class LoopWatch:
         """Return whether the read came only after its car had left; it is not the next one's."""
         # Also where the loop lost one car for a moment: after a standstill of this process two
         # cars seem to have changed places at once, and a read too few opens for nobody.
-        return self._last is not None and self._last.was_unread_at(sighting)
+        return any(car.was_unread_at(sighting) for car in self._left)
 
     def _may_be_next(self, sighting: Sighting) -> bool:
-        is_last = self._last is not None and self._last.was_just_here(sighting)
+        is_last = any(car.was_just_here(sighting) for car in self._left)
         is_before = self._is_of_unread_car(sighting)
         is_other = self._is_elsewhere(sighting) or self._memory.is_parked(sighting)
         return not (is_last or is_before or is_other)
 
     def _is_last_car(self, sighting: Sighting) -> bool:
-        last = self._last
-        if last is None or not last.was_just_here(sighting):
-            return False
+        just_here = [car for car in self._left if car.was_just_here(sighting)]
         # A car that backed out may come back; one that drove through does not so soon.
-        has_passed = last.raised_s is not None
-        return has_passed or sighting.read.heading is not Heading.TOWARDS
+        has_passed = any(car.raised_s is not None for car in just_here)
+        return has_passed or bool(just_here and sighting.read.heading is not Heading.TOWARDS)
 
 
 def _is_known(sighting: Sighting, best: Sighting | None) -> bool:

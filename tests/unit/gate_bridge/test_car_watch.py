@@ -68,6 +68,21 @@ def sight(watch: CarWatch, sighting: Sighting) -> list[str]:
     return told(watch.sight(sighting, sighting.seen_s))
 
 
+def test_a_read_of_the_car_before_the_last_one_is_not_the_next_ones() -> None:
+    for is_plate_known in (False, True):
+        watch = LoopWatch()
+        watch.loop(is_on=True, now_s=0)
+        if is_plate_known:
+            assert sight(watch, seen("B1", 1, read_id="1")) == ["seen B1"]
+        watch.loop(is_on=False, now_s=3)
+        watch.loop(is_on=True, now_s=5)
+        assert sight(watch, seen("C777", 5.1)) == ["seen C777"]
+        watch.loop(is_on=False, now_s=5.2)
+        # Taken when the first one stood there; it comes when two have left.
+        watch.sight(seen("B1", 2.9, read_id="2"), 7)
+        assert told(watch.loop(is_on=True, now_s=7.7)) == []
+
+
 class TestWithLoop:
     def test_a_read_shortly_before_the_loop_counts_and_an_older_one_does_not(self) -> None:
         watch = LoopWatch()
