@@ -24,6 +24,7 @@ from gate_bridge.agent.site.car_rules import Sighting
 from gate_bridge.agent.site.car_watch import LoopWatch
 from gate_bridge.agent.site.lane_desk import LaneDesk
 from gate_bridge.drivers.port import CameraRead
+from gate_bridge.loops import keep_running
 from parking.kit.errors import ParkingError
 from parking.offline.bundle import Right
 from tests.factories.policies import ISSUED, LANE, listed, policy, signed
@@ -155,7 +156,7 @@ class LaneProcess:
             await stack.enter_async_context(self.machine)
             await stack.enter_async_context(self.agent)
             self.desk.begin()
-            self._loop.create_task(self.desk.run())
+            self._loop.create_task(keep_running("desk", self.desk.run))
             self.runs.set()
             await asyncio.Event().wait()
 
