@@ -4,7 +4,7 @@ What a transaction counts is written right before its commit: a busy area's row 
 that moment only, and no car waits for another one's whole decision.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -87,6 +87,20 @@ def leave(unit: UnitOfWork, operator_id: UUID, pool_id: UUID) -> None:
             await _tell_sign(unit, operator_id, pool_id, counted)
 
     unit.at_end((_POOLS, pool_id), count)
+
+
+def leave_uncounted(
+    unit: UnitOfWork, operator_id: UUID, area_id: UUID, if_nobody: Callable[[], Awaitable[None]]
+) -> None:
+    """Count a car out that has no stay yet; `if_nobody` follows where there is nobody to count."""
+
+    async def count() -> None:
+        if not await repository.lock_occupied(unit, operator_id, area_id):
+            await if_nobody()
+
+    # Of the same key, so that nobody else counts in between.
+    unit.at_end((_POOLS, area_id), count)
+    leave(unit, operator_id, area_id)
 
 
 def enter_uncounted(unit: UnitOfWork, operator_id: UUID, area_id: UUID) -> None:

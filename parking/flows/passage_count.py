@@ -15,8 +15,17 @@ async def count_passed(unit: UnitOfWork, lane: Lane, presentation_id: UUID) -> N
     Where its stay may still be found, nothing is counted yet: the stay will. The presentation must
     be locked.
     """
-    if await repository.take_uncounted(unit, lane.operator_id, presentation_id):
-        _count(unit, lane, is_in=lane.direction == Direction.ENTRY)
+    if not await repository.take_uncounted(unit, lane.operator_id, presentation_id):
+        return
+    if lane.direction == Direction.ENTRY:
+        occupancy.enter_uncounted(unit, lane.operator_id, lane.area_id)
+        return
+
+    async def unmark() -> None:
+        await repository.give_count_back(unit, lane.operator_id, presentation_id)
+
+    # What was not counted must not be taken back when its entry is told of after all.
+    occupancy.leave_uncounted(unit, lane.operator_id, lane.area_id, unmark)
 
 
 def take_back(unit: UnitOfWork, lane: Lane, item: OfflinePassage) -> None:
@@ -24,13 +33,10 @@ def take_back(unit: UnitOfWork, lane: Lane, item: OfflinePassage) -> None:
 
     In this order, so that a count of nothing does not swallow the one and keep the other.
     """
-    if item.is_counted:
-        item.is_counted = False
-        _count(unit, lane, is_in=lane.direction != Direction.ENTRY)
-
-
-def _count(unit: UnitOfWork, lane: Lane, *, is_in: bool) -> None:
-    if is_in:
-        occupancy.enter_uncounted(unit, lane.operator_id, lane.area_id)
-    else:
+    if not item.is_counted:
+        return
+    item.is_counted = False
+    if lane.direction == Direction.ENTRY:
         occupancy.leave(unit, lane.operator_id, lane.area_id)
+    else:
+        occupancy.enter_uncounted(unit, lane.operator_id, lane.area_id)

@@ -146,6 +146,16 @@ async def leave(unit: UnitOfWork, operator_id: UUID, pool_id: UUID) -> Counted |
     return _counted(await unit.run(_LEAVE, values))
 
 
+async def lock_occupied(unit: UnitOfWork, operator_id: UUID, pool_id: UUID) -> int:
+    """Lock a pool as counting does; returns how many are counted there, nobody without a pool."""
+    statement = (
+        select(SpacePool.occupied)
+        .where(col(SpacePool.operator_id) == operator_id, col(SpacePool.id) == pool_id)
+        .with_for_update()
+    )
+    return (await unit.session.exec(statement)).one_or_none() or 0
+
+
 async def find_pool(unit: UnitOfWork, operator_id: UUID, pool_id: UUID) -> SpacePool | None:
     """Return a pool, as it stands now."""
     return await unit.session.get(SpacePool, (operator_id, pool_id), populate_existing=True)

@@ -211,6 +211,17 @@ async def take_uncounted(unit: UnitOfWork, operator_id: UUID, presentation_id: U
     return (await unit.run(statement)).rowcount > 0
 
 
+async def give_count_back(unit: UnitOfWork, operator_id: UUID, presentation_id: UUID) -> None:
+    """Unmark what `take_uncounted` marked: there was nobody to count out."""
+    await unit.run(
+        update(OfflinePassage)
+        .where(col(OfflinePassage.operator_id) == operator_id)
+        .where(col(OfflinePassage.presentation_id) == presentation_id)
+        .values(is_counted=False)
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def let_through_by_hand(
     unit: UnitOfWork, operator_id: UUID, presentation_id: UUID, *, passed_at: datetime
 ) -> bool:

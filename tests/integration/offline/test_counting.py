@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from parking.flows.offline import reconcile
-from tests.factories.lane_world import PLATE, LaneWorld
+from tests.factories.lane_world import PLATE, LaneWorld, read_of
 from tests.factories.offline_lane import OfflineLaneBox
 
 MINUTE = timedelta(minutes=1)
@@ -135,3 +135,22 @@ async def test_a_car_without_a_plate_is_counted_as_it_passes(world: LaneWorld) -
     await reconcile.sweep(world.context)
     assert await count(world) == (0, 0)
     assert await states(world) == [("unmatched", "no_plate", False)]
+
+
+async def test_where_nobody_was_counted_an_entry_that_is_told_of_later_leaves_nobody(
+    world: LaneWorld,
+) -> None:
+    start = world.clock.now()
+    entering = OfflineLaneBox(world, world.second_entry)
+    entering.visit(OTHER, start + MINUTE)
+    world.wait(minutes=30)
+    # The area counts, and counts nobody: its only car backed out again.
+    car = await world.arrive(world.entry)
+    await world.decide(world.entry, car, read_of(PLATE))
+    await world.barrier(world.entry, car, "backed_out")
+    assert await count(world) == (0, 0)
+    await left_without_stay(world, start + 20 * MINUTE)
+    assert await count(world) == (0, 1)
+    await entering.send()
+    assert await count(world) == (0, 1)
+    assert await states(world) == [("applied", None, False), ("applied", "no_session", False)]
