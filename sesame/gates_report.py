@@ -62,8 +62,19 @@ def report(fleet: Fleet, *, only_problems: bool = False) -> dict[str, Any]:
     }
 
 
-def show(fleet: Fleet, width: int, *, only_problems: bool = False) -> RenderableType:
-    """Return the fleet as a table that fits `width` columns, below a line of sums."""
+def show(
+    fleet: Fleet, width: int, *, place: str | None = None, only_problems: bool = False
+) -> RenderableType:
+    """Return the fleet as a table that fits `width` columns, below a line of sums.
+
+    Args:
+        fleet: Everything that was read.
+        width: Of the terminal.
+        place: What was asked for; None for all places.
+        only_problems: Whether to list only lanes with problems.
+    """
+    if not fleet.lanes and place is not None:
+        return Text("No place with lanes has this id, or this in its name.", "bold red")
     if not fleet.lanes:
         return Text("No lane is here. `sesame place add` makes one.", "bright_black")
     parts: list[RenderableType] = [_summary(fleet)]

@@ -34,7 +34,8 @@ def gates_command(
     problems: Annotated[bool, typer.Option("--problems", help="Only lanes with problems.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show it anew until Ctrl-C.")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="End with 1 if a lane has a problem.")
+        bool,
+        typer.Option("--check", help="End with 1 if a lane has a problem, or --place finds none."),
     ] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -54,8 +55,10 @@ def gates_command(
         typer.echo(json.dumps(told, ensure_ascii=False))
     else:
         console = Console()
-        console.print(gates_report.show(fleet, console.width, only_problems=problems))
-    if check and any(lane.problems for lane in fleet.lanes):
+        console.print(gates_report.show(fleet, console.width, place=place, only_problems=problems))
+    # A misspelt place has no problems, and must not look like one that is well.
+    is_missed = place is not None and not fleet.lanes
+    if check and (is_missed or any(lane.problems for lane in fleet.lanes)):
         raise typer.Exit(1)
 
 
@@ -77,7 +80,9 @@ async def _watch(settings: Settings, place: str | None, *, only_problems: bool) 
             while True:
                 try:
                     fleet = await read_fleet(context, place=place)
-                    shown = gates_report.show(fleet, console.width, only_problems=only_problems)
+                    shown = gates_report.show(
+                        fleet, console.width, place=place, only_problems=only_problems
+                    )
                 except UnavailableError as error:
                     # Whoever watches through an outage wants to see its end.
                     shown = Text(str(error), "bold red")

@@ -35,9 +35,11 @@ def show_command(
         return
     for row in rows:
         sign = "  FULL" if row["is_full"] else ""
+        hour = row["recount_hour"]
+        recount = "" if hour is None else f"  recounted at {hour:02}:00"
         typer.echo(
             f"{row['pool_id']}  {row['area']:<16} {row['kept_for'] or 'public':<16} "
-            f"{row['occupied']:>5} of {row['spaces']:<5} {row['sessions']:>5} stays{sign}"
+            f"{row['occupied']:>5} of {row['spaces']:<5} {row['sessions']:>5} stays{sign}{recount}"
         )
     typer.echo(f"{total['occupied']} of {total['spaces']} taken, {total['free']} free")
 
@@ -68,7 +70,7 @@ def set_command(
 
 @occupancy_app.command("sign")
 def sign_command(
-    area: Annotated[UUID, typer.Argument(help="Id of the area.")],
+    area: Annotated[UUID, typer.Argument(help="Id of the area; `show` has it.")],
     *,
     operator: Operator,
     keep_closed: Annotated[
@@ -83,7 +85,7 @@ def sign_command(
 
 @occupancy_app.command("recount")
 def recount_command(
-    area: Annotated[UUID, typer.Argument(help="Id of the area.")],
+    area: Annotated[UUID, typer.Argument(help="Id of the area; `show` has it.")],
     *,
     operator: Operator,
     hour: Annotated[int | None, typer.Option(help="Hour of the place's day, 0 to 23.")] = None,
@@ -112,6 +114,7 @@ def _rows(view: AreaView) -> list[dict[str, Any]]:
     return [
         {
             "pool_id": str(pool.row.id),
+            "area_id": str(view.area.id),
             "area": view.area.name,
             "kept_for": pool.kept_for,
             "spaces": pool.row.spaces,

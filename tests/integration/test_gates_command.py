@@ -118,7 +118,9 @@ def test_the_command_prints_json_and_ends_with_the_verdict(urls: tuple[str, str]
     assert told("--place", "no such place")["lanes"] == []
     assert run().exit_code == 0
     assert run("--check", "--json").exit_code == 1
-    assert run("--check", "--place", "no such place").exit_code == 0
+    missed = run("--check", "--place", "no such place")
+    assert missed.exit_code == 1, "monitoring of a misspelt place must not be content"
+    assert missed.stdout == "No place with lanes has this id, or this in its name.\n"
     place_id = everything["lanes"][0]["place_id"]
     assert told("--place", place_id)["lanes_total"] == 4
 

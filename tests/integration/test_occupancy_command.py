@@ -56,7 +56,8 @@ def test_an_area_is_recounted_at_an_hour_or_never(place: dict[str, Any]) -> None
     area = pool["pool_id"]
     assert say("occupancy", "recount", area, *owner, "--hour", "3") == "recounted at 03:00\n"
     [pool] = run("occupancy", "show", place["place_id"], *owner)["pools"]
-    assert pool["recount_hour"] == 3
+    assert (pool["recount_hour"], pool["area_id"]) == (3, area)
+    assert "  recounted at 03:00\n" in say("occupancy", "show", place["place_id"], *owner)
     said = say("occupancy", "recount", area, *owner, "--never")
     assert said == "never recounted by itself\n"
     for words in ((), ("--hour", "3", "--never"), ("--hour", "24")):

@@ -46,9 +46,9 @@ def read_lane(table: Table, data: Path) -> LaneSettings:
         raise table.wrong("certificate", "certificate (and key), or token_file in their place")
     loop = LoopKind(table.choice("loop", tuple(LoopKind)))
     shares = table.text("shares", "") or None
+    if shares is not None:
+        _check_shares(table, shares)
     contacts = {} if shares else _contacts(table.table("contacts"))
-    if shares is None:
-        _check_loop(table, loop, contacts)
     lane = LaneSettings(
         lane_id=table.identifier("id"),
         name=name,
@@ -66,7 +66,18 @@ def read_lane(table: Table, data: Path) -> LaneSettings:
         shares=shares,
     )
     table.end()
+    if shares is None:
+        # After the other keys: a misspelt "shares" is no missing loop.
+        _check_loop(table, loop, contacts)
     return lane
+
+
+def _check_shares(table: Table, shares: str) -> None:
+    for key in ("barrier", "contacts", "timing"):
+        if table.has(key):
+            raise table.wrong(
+                key, f"nothing here: it stands at {shares}, whose barrier this lane shares"
+            )
 
 
 def _check_loop(table: Table, loop: LoopKind, contacts: Mapping[ContactUse, Contact]) -> None:

@@ -29,7 +29,8 @@ def share_barriers(lanes: Sequence[LaneSettings]) -> list[LaneSettings]:
             continue
         first = by_name.get(lane.shares)
         if first is None or first.shares is not None or shared.count(lane.shares) > 1:
-            expected = "the name of a lane with a barrier of its own, shared by one lane only"
+            own = ", ".join(one.name for one in lanes if one.shares is None) or "there is none"
+            expected = f"a lane with a barrier of its own that no other lane shares: {own}"
             raise InvalidInputError(f"lane[{index}].shares", expected)
         _check(first, lane, index)
         found.append(replace(lane, barrier=first.barrier, wiring=mirrored(first.wiring)))

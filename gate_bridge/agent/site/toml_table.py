@@ -47,6 +47,10 @@ class Table:
             if key not in self._read:
                 raise self.wrong(key, f"one of {', '.join(sorted(self._read))}")
 
+    def has(self, key: str) -> bool:
+        """Return whether the file says something of a key."""
+        return key in self._values
+
     def text(self, key: str, default: str | None = None) -> str:
         """Return a text; without a default it has to be there."""
         value = self._take(key, default)

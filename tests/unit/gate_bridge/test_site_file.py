@@ -373,6 +373,7 @@ def test_lanes_whose_cameras_stand_in_for_loops_share_an_arm(site_path: Path) ->
         ('shares = "entry"', 'shares = "exit"', "lane[2].shares"),
         ('shares = "entry"', 'shares = "entry"\ntiming = { arm_rise_s = 1 }', "lane[2].timing"),
         ('shares = "entry"', 'shares = "entry"\nbarrier = { driver = "none" }', "lane[2].barrier"),
+        ('shares = "entry"', 'shares = "entry"\ncontacts = {}', "lane[2].contacts"),
         ('exit_loop = "barrier:3"', 'exit_loop = "front:1"', "lane[2].shares"),
         ('exit_loop = "barrier:3"\n', "", "lane[2].shares"),
         ('driver = "shelly"', 'driver = "reply"', "lane[2].shares"),
@@ -403,6 +404,14 @@ def test_an_arm_is_shared_by_two_lanes_at_most(site_path: Path) -> None:
     [
         ("[bridge]\nurl", "[bridge]\nurn", "a value: it is missing; there is urn"),
         ("[bridge]", "[brigde]", "a table [bridge]; there is brigde, listener, lane, device"),
+        (
+            "[lane.barrier]",
+            "[lane.barier]",
+            (
+                "a table [lane.barrier], or shares = the other lane's name;"
+                " there is barier, timing, offline"
+            ),
+        ),
     ],
 )
 def test_a_key_that_is_missing_is_said_with_those_that_may_be_meant_for_it(
@@ -412,3 +421,32 @@ def test_a_key_that_is_missing_is_said_with_those_that_may_be_meant_for_it(
     with pytest.raises(InvalidInputError) as raised:
         read_site(site_path)
     assert raised.value.expected == expected
+
+
+@pytest.mark.parametrize(
+    ("new", "field", "expected"),
+    [
+        (
+            'share = "entry"',
+            "lane[2].barrier",
+            "a table [lane.barrier], or shares = the other lane's name; there is share",
+        ),
+        (
+            'shares = "entrance"',
+            "lane[2].shares",
+            "a lane with a barrier of its own that no other lane shares: entry",
+        ),
+        (
+            'shares = "entry"\ntiming = { pass_s_max = 5 }',
+            "lane[2].timing",
+            "nothing here: it stands at entry, whose barrier this lane shares",
+        ),
+    ],
+)
+def test_a_slip_in_a_lane_that_shares_is_told_as_what_it_is(
+    site_path: Path, new: str, field: str, expected: str
+) -> None:
+    site_path.write_text((ALONE + SHARED).replace('shares = "entry"', new, 1))
+    with pytest.raises(InvalidInputError) as raised:
+        read_site(site_path)
+    assert (raised.value.field, raised.value.expected) == (f"site.toml: {field}", expected)
