@@ -11,6 +11,7 @@ from parking.kit.database import UnitOfWork
 from parking.lanes import repository as lane_rows
 from parking.lanes import service as lanes
 from parking.lanes.models import Presentation
+from parking.plates import service as plates
 from parking.plates.reads import PlateRead
 
 EVENT_OBSERVATION = "observation"
@@ -77,7 +78,9 @@ async def newest(
         return read, source
     kept = await _find_kept(unit, presentation.operator_id, presentation.id)
     best = _best([one for one in kept if one.state == ReadState.UPDATED])
-    if best is None or best.read.confidence <= read.confidence:
+    if best is None or not plates.is_plate(best.read.text):
+        return read, source
+    if best.read.confidence <= read.confidence:
         return read, source
     return best.read, best.source
 
@@ -112,7 +115,12 @@ def seen(read: PlateRead, plate_index: UUID, source: ReadSource) -> lanes.SeenPl
 
 def _best(kept: Sequence[CameraRead]) -> CameraRead | None:
     usable = [one for one in kept if not one.is_backfill and one.source.heading != Heading.AWAY]
-    return max(usable, key=lambda one: one.read.confidence, default=None)
+    # Some cameras say in the plate's field, and are sure of it, that they see none.
+    return max(
+        usable,
+        key=lambda one: (plates.is_plate(one.read.text), one.read.confidence),
+        default=None,
+    )
 
 
 async def _find_kept(

@@ -72,6 +72,23 @@ async def test_no_lane_corrects_the_car_of_another(world: LaneWorld, *, is_decid
     assert rows == [{"has_newer_read": False}]
 
 
+async def test_what_is_no_plate_is_not_decided_on_however_sure(world: LaneWorld) -> None:
+    car = await world.arrive(world.entry)
+    await correct(world, world.entry, car, PLATE, 0.95)
+    await correct(world, world.entry, car, "UNKNOWN??", 0.99)
+    decision = await world.gate.decide(world.entry, car, read_of(WRONG, 0.91), CAMERA)
+    assert (decision.action, decision.display.lines[0]) == ("open", PLATE)
+
+
+async def test_what_is_no_plate_hides_no_plate_from_a_restarted_bridge(world: LaneWorld) -> None:
+    car = await world.arrive(world.entry)
+    await correct(world, world.entry, car, PLATE, 0.95)
+    await correct(world, world.entry, car, "---", 0.99)
+    resumed = await world.gate.resume(world.entry, car)
+    assert resumed is not None
+    assert (resumed.action, resumed.display.lines[0]) == ("open", PLATE)
+
+
 async def guess_in(world: LaneWorld) -> UUID:
     """Let a car in as one of WRONG, doubtfully; returns the review."""
     car = await world.arrive(world.entry)
