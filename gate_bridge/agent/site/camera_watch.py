@@ -1,5 +1,7 @@
 """Camera reads in a lane without a loop: they say when a car is there, too."""
 
+from collections import deque
+
 from gate_bridge.agent.site.car_rules import (
     BURST_S,
     PARKED_READS,
@@ -24,7 +26,7 @@ from gate_bridge.agent.site.car_steps import (
     SeenLate,
     Step,
 )
-from gate_bridge.agent.site.car_watch import IsElsewhere, WatchedCar, nowhere_else
+from gate_bridge.agent.site.car_watch import LEFT_MAX, IsElsewhere, WatchedCar, nowhere_else
 from gate_bridge.agent.site.read_memory import ReadMemory
 from gate_bridge.drivers.port import CarState, Heading
 
@@ -42,7 +44,7 @@ class CameraWatch:
         self._memory = ReadMemory()
         self._stay_s = stay_s
         self._car: WatchedCar | None = None
-        self._last: WatchedCar | None = None
+        self._left: deque[WatchedCar] = deque(maxlen=LEFT_MAX)
         self._seen_s = 0.0
         self._reads = 0
         self._raised_s: float | None = None
@@ -106,14 +108,14 @@ class CameraWatch:
 
         A car without a plate may be the one that drives through.
         """
-        car, last = self._car, self._last
         if sighting.plate is None:
-            is_passing = car is not None and car.raised_s is not None
-            left_s = None if last is None else last.left_s
-            return is_passing or (
-                left_s is not None and sighting.seen_s - left_s <= REOPEN_COOLDOWN_S
-            )
-        return self.has(sighting) or (last is not None and last.is_tail_in(sighting))
+            is_passing = self._car is not None and self._car.raised_s is not None
+            return is_passing or self._follows_a_car(sighting)
+        return self.has(sighting) or any(
+            car.is_tail_in(sighting)
+            for car in self._left
+            if car.raised_s is not None or car is self._left[-1]
+        )
 
     def _after_raise(self, raised_s: float, now_s: float) -> list[Step]:
         if now_s - raised_s >= PASSAGE_S:
@@ -161,15 +163,25 @@ class CameraWatch:
         return self._refusal(sighting) is None
 
     def _is_last_car(self, sighting: Sighting) -> bool:
-        last = self._last
-        if last is None or last.left_s is None:
-            return False
         if sighting.plate is None:
             # It may well be the car that just left.
-            return sighting.seen_s - last.left_s <= REOPEN_COOLDOWN_S
-        if not last.was_just_here(sighting):
+            return self._follows_a_car(sighting)
+        return any(self._is_glimpse(sighting, car) for car in self._left)
+
+    def _is_glimpse(self, sighting: Sighting, car: WatchedCar) -> bool:
+        """Return whether the read is of a car that has left, and that did not come back."""
+        if car.left_s is None or not car.was_just_here(sighting):
             return False
-        return last.raised_s is not None or not _is_new_visit(sighting, last.best)
+        if car.raised_s is not None:
+            return True
+        # One that stood back for another is next when that one is gone, read by read.
+        is_of_then = car is self._left[-1] or sighting.seen_s <= car.left_s
+        return is_of_then and not _is_new_visit(sighting, car.best)
+
+    def _follows_a_car(self, sighting: Sighting) -> bool:
+        """Return whether the read was taken when the last car was just gone."""
+        left_s = self._left[-1].left_s if self._left else None
+        return left_s is not None and sighting.seen_s - left_s <= REOPEN_COOLDOWN_S
 
     def _begin_or_wait(self, sighting: Sighting, now_s: float) -> list[Step]:
         if self._cools_down(now_s):
@@ -244,7 +256,8 @@ class CameraWatch:
         self._car.left_s = now_s
         if self._car.raised_s is not None:
             self._memory.drove_through(frozenset(self._car.plates))
-        self._last, self._car = self._car, None
+        self._left.append(self._car)
+        self._car = None
 
 
 def _is_new_visit(sighting: Sighting, before: Sighting | None) -> bool:

@@ -83,6 +83,38 @@ def test_a_read_of_the_car_before_the_last_one_is_not_the_next_ones() -> None:
         assert told(watch.loop(is_on=True, now_s=7.7)) == []
 
 
+def test_without_a_loop_a_read_of_the_car_before_the_last_one_begins_no_car() -> None:
+    watch = CameraWatch()
+    assert sight(watch, seen("B1", 1, read_id="1")) == ["came", "seen B1"]
+    watch.raised(2)
+    assert told(watch.passed(6)) == ["left passed"]
+    assert sight(watch, seen("C777", 8, read_id="2")) == ["came", "seen C777"]
+    watch.raised(9)
+    assert told(watch.passed(13)) == ["left passed"]
+    # Taken when the first one was there; it comes when two have left.
+    assert told(watch.sight(seen("B1", 5.5, read_id="3"), 14.5)) == ["ignored left_already"]
+    assert watch.had(seen("B1", 5.5))
+    # Neither when the first one drove away without having been let in.
+    assert sight(watch, seen("D1", 15, read_id="4")) == ["came", "seen D1"]
+    away = seen("D1", 16, read_id="5", heading=Heading.AWAY)
+    assert sight(watch, away) == ["seen D1", "left away"]
+    assert sight(watch, seen("E555", 17, read_id="6")) == ["came", "seen E555"]
+    watch.raised(18)
+    assert told(watch.passed(22)) == ["left passed"]
+    assert told(watch.sight(seen("D1", 15.5, read_id="7"), 23.5)) == ["ignored left_already"]
+    assert told(watch.tick(24)) == []
+
+
+def test_without_a_loop_a_car_that_stood_back_for_another_is_the_next_one() -> None:
+    watch = CameraWatch()
+    assert sight(watch, seen("AAA111", 0, confidence=0.7)) == ["came", "seen AAA111"]
+    better = seen("BBB222", 1, confidence=0.95)
+    assert sight(watch, better) == ["left better_read", "came", "seen BBB222"]
+    watch.raised(2)
+    assert told(watch.passed(6)) == ["left passed"]
+    assert sight(watch, seen("AAA111", 8, confidence=0.7)) == ["came", "seen AAA111"]
+
+
 class TestWithLoop:
     def test_a_read_shortly_before_the_loop_counts_and_an_older_one_does_not(self) -> None:
         watch = LoopWatch()
