@@ -114,8 +114,7 @@ class GuardedSocket(GateSocket):
         stream.pause_reading()
         peer = stream.get_extra_info("peername")
         address = str(peer[0]) if peer else ""
-        loop = asyncio.get_running_loop()
-        if not self.handshakes.begin(address, lambda: loop.create_task(self._shake(stream))):
+        if not self.handshakes.begin(address, lambda: self._start(stream)):
             stream.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -136,6 +135,12 @@ class GuardedSocket(GateSocket):
         if self._is_made:
             super().connection_lost(exc)
 
+    def _start(self, transport: asyncio.Transport) -> "asyncio.Task[None]":
+        task = asyncio.get_running_loop().create_task(self._shake(transport))
+        # Also of one that gave up its place in the turn in which it came: it never ran.
+        task.add_done_callback(lambda _: None if self._is_made else transport.abort())
+        return task
+
     async def _shake(self, transport: asyncio.Transport) -> None:
         loop = asyncio.get_running_loop()
         securing = loop.create_task(self._secure(transport))
@@ -153,8 +158,6 @@ class GuardedSocket(GateSocket):
             return
         finally:
             securing.cancel()
-            if not self._is_made:
-                transport.abort()
 
     async def _secure(self, transport: asyncio.Transport) -> asyncio.Transport | None:
         return await asyncio.get_running_loop().start_tls(

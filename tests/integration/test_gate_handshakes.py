@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -139,6 +140,24 @@ async def all_gates_come_back_at_once(folder: Path) -> None:
         assert door.refusals() > 0
 
 
+async def a_place_is_given_up_in_the_turn_in_which_it_was_taken(folder: Path) -> None:
+    async with open_door(folder) as door:
+        addresses = [*[HERE] * AT_ONCE, ELSEWHERE]
+        # Without a turn of the loop in between: it finds all of them waiting at once.
+        sockets = [
+            socket.create_connection((HERE, door.port), timeout=5, source_address=(address, 0))
+            for address in addresses
+        ]
+        await eventually(lambda: (len(door.handshakes), door.refusals()) == (AT_ONCE, 1))
+        streams = [await asyncio.open_connection(sock=each) for each in sockets]
+        assert await is_closed(streams[0][0])
+        assert (len(door.handshakes), door.refusals()) == (AT_ONCE, 1)
+        for _, writer in streams:
+            writer.transport.abort()
+        for reader, _ in streams:
+            await is_closed(reader)
+
+
 async def it_ends_with_handshakes_under_way(folder: Path) -> None:
     async with open_door(folder) as door:
         streams = [await door.mute() for _ in range(3)]
@@ -155,6 +174,7 @@ async def it_ends_with_handshakes_under_way(folder: Path) -> None:
     [
         no_more_than_so_many_say_nothing,
         a_place_is_free_again_whoever_gives_up,
+        a_place_is_given_up_in_the_turn_in_which_it_was_taken,
         all_gates_come_back_at_once,
         it_ends_with_handshakes_under_way,
     ],
