@@ -70,6 +70,9 @@ async def record(context: ParkingContext, lane: Lane, decision: OfflineDecision)
         try:
             await _join(context, item)
             await settle(context, item.operator_id, item.place_id, item.plate_index)
+            # A decision with network may have been committed in between: its stay stood in the way.
+            if await _join(context, item):
+                await settle(context, item.operator_id, item.place_id, item.plate_index)
         except ParkingError as error:
             _log.warning("offline.not_settled", passage=str(item.id), error=repr(error))
     return event.seq
@@ -152,14 +155,14 @@ async def _own_car(unit: UnitOfWork, lane: Lane, presentation_id: UUID) -> Prese
     return car
 
 
-async def _join(context: ParkingContext, item: OfflinePassage) -> None:
-    """Let a car that was decided on with network as well keep the stay that it has."""
+async def _join(context: ParkingContext, item: OfflinePassage) -> bool:
+    """Let a car that was decided on with network as well keep its stay; return whether it did."""
     async with context.database.begin() as unit:
         known = await lane_rows.find_presentation(unit, item.operator_id, item.presentation_id)
         if known is None or known.session_id is None:
-            return
+            return False
     async with context.database.begin() as unit:
-        await applying.apply(context, unit, item)
+        return await applying.apply(context, unit, item)
 
 
 async def _step(

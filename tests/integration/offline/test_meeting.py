@@ -5,9 +5,11 @@ from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from parking.flows.context import ParkingContext
 from parking.flows.lane_types import OpenCommand
 from parking.flows.offline import reconcile
 from parking.flows.payments import checkout
@@ -62,6 +64,31 @@ async def test_a_car_that_was_decided_on_first_by_the_bridge_keeps_that_stay(
     assert await world.count("sessions") == 1
     [row] = await world.rows("SELECT state, session_id IS NULL AS nothing FROM offline_passages")
     assert (row["state"], row["nothing"]) == ("applied", False)
+
+
+async def test_a_car_that_the_bridge_decides_on_at_the_same_moment_keeps_that_stay(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = OfflineLaneBox(world, world.entry)
+    at = world.clock.now()
+    presentation_id = box.come(at)
+    await box.send()
+    settle = reconcile.settle
+
+    async def decided_meanwhile(
+        context: ParkingContext, operator_id: UUID, place_id: UUID, plate_index: UUID
+    ) -> int:
+        if not await world.count("sessions"):
+            await world.decide(world.entry, presentation_id, read_of(PLATE))
+        return await settle(context, operator_id, place_id, plate_index)
+
+    monkeypatch.setattr(reconcile, "settle", decided_meanwhile)
+    box.decide(at + AFTER, presentation_id, PLATE)
+    await box.send()
+    [row] = await world.rows(
+        "SELECT p.state, p.session_id = s.id AS same FROM offline_passages p, sessions s"
+    )
+    assert (row["state"], row["same"]) == ("applied", True)
 
 
 async def test_a_car_that_stands_there_still_is_ordered_in_under_one_decision(
