@@ -25,8 +25,9 @@ from gate_bridge.wire.limits import WireLimits
 from parking.kit.errors import ParkingError
 
 _CLOSE_REASON_CHARACTERS_MAX = 100
-# Less than any limit at which a connection makes its writers wait.
-_UNCROWDED_BYTES: Final = 16 * 1024
+# A connection that made its writers wait lets them go on at a quarter of its limit, which is 32 KiB
+# at an agent: below that none waits.
+_UNCROWDED_BYTES: Final = 8 * 1024
 
 
 class LinkClosedError(ParkingError):
