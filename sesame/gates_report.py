@@ -1,11 +1,12 @@
 """What `sesame gates` prints: a table for people, JSON for programs."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -115,20 +116,43 @@ def _table(lanes: tuple[LaneStatus, ...], width: int) -> Table:
         columns |= more if width >= columns_min else {}
     if len({lane.operator_id for lane in lanes}) > 1:
         columns = {"": _mark, "Operator": _operator} | columns
+    cells = {name: [cell(lane) for lane in lanes] for name, cell in columns.items()}
+    widths = _widths(cells, width)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in columns:
-        # What may be long is folded; a figure that is cut off would be another figure.
-        min_width = _FOLDED.get(name)
+    for name, column_width in widths.items():
         table.add_column(
             name,
             overflow="fold",
-            no_wrap=min_width is None,
-            min_width=min_width,
+            no_wrap=name not in _FOLDED,
+            width=column_width,
             justify="right" if name in _RIGHT else "left",
         )
-    for lane in lanes:
-        table.add_row(*(cell(lane) for cell in columns.values()))
+    for row in zip(*(cells[name] for name in widths), strict=True):
+        table.add_row(*row)
     return table
+
+
+def _widths(cells: Mapping[str, Sequence[Text]], width: int) -> dict[str, int]:
+    """Return the columns that fit, each with its width; from the right, others are left out.
+
+    What may be long is folded; a figure that is cut off would be another figure.
+    """
+    wanted = {
+        name: max(cell_len(name), *(cell.cell_len for cell in column))
+        for name, column in cells.items()
+    }
+    found = {name: min(wide, _FOLDED.get(name, wide)) for name, wide in wanted.items()}
+    while len(found) > _COLUMNS_KEPT and _total(found) > width:
+        found.popitem()
+    for _ in range(width - _total(found)):
+        folded = [name for name in found if found[name] < wanted[name]]
+        if folded:
+            found[min(folded, key=found.__getitem__)] += 1
+    return found
+
+
+def _total(widths: Mapping[str, int]) -> int:
+    return sum(widths.values()) + _BETWEEN * len(widths)
 
 
 def _mark(lane: LaneStatus) -> Text:
@@ -254,10 +278,14 @@ _MORE_COLUMNS: Final[dict[int, dict[str, Cell]]] = {
     150: {"Agent": _agent, "Bridge": _bridge},
 }
 _RIGHT: Final = frozenset({"Seen", "Clock", "Queue", "Orders", "Cert."})
+# Blanks and the line between two columns; and the columns that no terminal is too narrow for.
+_BETWEEN: Final = 2
+_COLUMNS_KEPT: Final = 4
+# The least width of what is folded.
 _FOLDED: Final = {
     "Operator": 8,
-    "Lane": 14,
-    "Problem": 15,
+    "Lane": 12,
+    "Problem": 12,
     "Devices": 14,
     "Agent": 10,
     "Bridge": 10,

@@ -29,6 +29,8 @@ def show_command(
 ) -> None:
     """Show supply, occupied and free of each area, beside its open stays."""
     rows = asyncio.run(_show(Settings(), operator, place))
+    if not rows:
+        raise InvalidInputError("place", "the id of a place of this operator")
     total = {name: sum(row[name] for row in rows) for name in ("spaces", "occupied", "free")}
     if json_output:
         typer.echo(json.dumps({"pools": rows, "total": total}))

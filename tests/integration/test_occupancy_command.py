@@ -45,6 +45,8 @@ def test_what_makes_no_sense_is_refused(place: dict[str, Any]) -> None:
             run("occupancy", "set", pool["pool_id"], *owner, *words, *why)
     with pytest.raises(InvalidInputError, match=r"^by"):
         run("occupancy", "set", pool["pool_id"], *owner, "--by-stays", "--by", " ", "--reason", "x")
+    with pytest.raises(InvalidInputError, match=r"^place"):
+        run("occupancy", "show", pool["pool_id"], *owner)
     with pytest.raises(PoolUnknownError):
         run("occupancy", "set", place["place_id"], *owner, "--by-stays", *why)
 

@@ -129,10 +129,14 @@ def _contacts(table: Table | None) -> dict[ContactUse, Contact]:
     if table is None:
         return {}
     contacts: dict[ContactUse, Contact] = {}
+    inputs: dict[tuple[str, int], str] = {}
     for use in ContactUse:
         text = table.text(use.value, "")
         if text:
-            contacts[use] = _contact(table, use.value, text)
+            contact = contacts[use] = _contact(table, use.value, text)
+            named = inputs.setdefault((contact.device, contact.number), use.value)
+            if named != use.value:
+                raise table.wrong(use.value, f"another input than {named}, which has this one")
     table.end()
     return contacts
 

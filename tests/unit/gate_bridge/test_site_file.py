@@ -450,3 +450,11 @@ def test_a_slip_in_a_lane_that_shares_is_told_as_what_it_is(
     with pytest.raises(InvalidInputError) as raised:
         read_site(site_path)
     assert (raised.value.field, raised.value.expected) == (f"site.toml: {field}", expected)
+
+
+def test_an_input_says_one_thing_only(site_path: Path) -> None:
+    site_path.write_text(SITE.replace('exit_loop = "front:1"', 'exit_loop = "barrier:2"'))
+    with pytest.raises(InvalidInputError) as raised:
+        read_site(site_path)
+    assert raised.value.field == "site.toml: lane[1].contacts.exit_loop"
+    assert raised.value.expected == "another input than loop, which has this one"
