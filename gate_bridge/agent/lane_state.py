@@ -169,6 +169,13 @@ class LaneState:
         self._again = asyncio.create_task(self._present_again_if_old())
         await asyncio.shield(self._again)
 
+    def has_waited_too_long(self) -> bool:
+        """Return whether the bridge has not answered for a car, and now takes no decision on it."""
+        car, now = self.car, self._server_time.now()
+        if car is None or now is None or self._answered == car.presentation_id:
+            return False
+        return abs(now - car.occupied_at) > PRESENTATION_AGE_MAX and not self.opened_for_current()
+
     def may_be_other(self) -> bool:
         """Return whether the car on the loop may be another one than its presentation says."""
         return self._unsure.is_set()
@@ -184,12 +191,8 @@ class LaneState:
 
     async def _present_again_if_old(self) -> None:
         async with self._turn:
-            car, now = self.car, self._server_time.now()
-            if car is None or now is None or self._answered == car.presentation_id:
-                return
-            if abs(now - car.occupied_at) <= PRESENTATION_AGE_MAX or self.opened_for_current():
-                return
-            await self._present_again(car, now)
+            if self.car is not None and self.has_waited_too_long():
+                await self._present_again(self.car, self.now())
 
     async def _present_again_if_unsure(self) -> None:
         async with self._turn:

@@ -183,7 +183,9 @@ class BridgeSession:
     async def _beat(self) -> None:
         car_checked = False
         while True:
-            if not car_checked and self._server_time.now() is not None:
+            is_known = self._server_time.now() is not None
+            # Again where nobody has answered for it: this connection may outlast a long outage.
+            if is_known and (not car_checked or self._state.has_waited_too_long()):
                 await self._state.present_again_if_old()
                 car_checked = True
             health = await self._health.look()

@@ -23,7 +23,7 @@ from gate_bridge.server import GateBridge
 from gate_bridge.timings import PresentationTimings
 from gate_bridge.wire.limits import SUBPROTOCOL
 from parking.flows.lane_types import Direction, Lane
-from parking.kit.clock import SystemClock
+from parking.kit.clock import Clock, SystemClock
 from parking.kit.ids import id_time, new_id
 from parking.plates.frame_stream import FRAMES_STREAM, FrameReply, FrameRequest
 from parking.plates.reads import PlateRead
@@ -267,20 +267,22 @@ def frame_header(presentation_id: UUID) -> dict[str, Any]:
 
 @asynccontextmanager
 async def open_stage(
-    redis_url: str, folder: Path, options: BridgeOptions | None = None
+    redis_url: str,
+    folder: Path,
+    options: BridgeOptions | None = None,
+    clock: Clock | None = None,
 ) -> AsyncGenerator[Stage]:
     """Run a bridge with one known lane."""
     lane = make_lane()
-    service = FakeLaneService(SystemClock())
+    clock = clock or SystemClock()
+    service = FakeLaneService(clock)
     service.add_lane(lane, TOKEN)
     timings: list[PresentationTimings] = []
     redis = Redis.from_url(redis_url)  # pyright: ignore[reportUnknownMemberType] - untyped kwargs
     recognizer = Recognizer(redis)
     recognizer.on.set()
     reading = asyncio.create_task(recognizer.run())
-    bridge = GateBridge(
-        service, redis_url, options or BridgeOptions(), SystemClock(), timings.append
-    )
+    bridge = GateBridge(service, redis_url, options or BridgeOptions(), clock, timings.append)
     try:
         async with bridge:
             yield Stage(bridge, service, recognizer, lane, folder, timings)

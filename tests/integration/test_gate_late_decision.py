@@ -1,18 +1,23 @@
 """A database that is away for longer than a decision is tried: it is taken once it is back."""
 
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from gate_bridge.agent import server_time
+from gate_bridge.agent.world import Car
 from gate_bridge.fake_lane_service import FakeLaneService
 from gate_bridge.options import BridgeOptions, ReadingLimits
+from gate_bridge.wire.limits import LIVE_S_MAX, WireLimits
 from parking.flows.lane_types import Decision, Lane, ReadSource
+from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
 from parking.plates.reads import PlateRead
-from tests.integration.gate_stage import RawAgent, Stage, observation, open_stage
+from tests.integration.gate_stage import RawAgent, Stage, eventually, observation, open_stage
 
 QUICK = ReadingLimits(tries_max=2, backoff_s=0.01, backoff_s_max=0.02)
 STAFF = ["Not possible right now", "Please call staff"]
@@ -84,3 +89,27 @@ async def test_a_refusal_for_ever_is_not_tried_again(
         assert (action, shown["presentation_id"]) == ("Display", str(presentation_id))
         await agent.call("Heartbeat", {"sent_at": "2026-11-23T03:28:33Z"})
         assert tries == [presentation_id]
+
+
+async def test_a_car_that_waited_for_too_long_on_one_connection_is_presented_anew(
+    valkey_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The bridge's clock jumps here: what it said before says nothing of the time after.
+    monkeypatch.setattr(server_time, "SAMPLES_MAX", 1)
+    clock = ManualClock(SystemClock().now())
+    options = BridgeOptions(reading=QUICK, wire=WireLimits(heartbeat_interval_s=0.5))
+    async with open_stage(valkey_url, tmp_path, options, clock) as stage:
+        tries = fail(stage.service, UnavailableError("the database is away"), 10**9, monkeypatch)
+        async with stage.play() as lane:
+            await eventually(lambda: bool(stage.reported("connected")))
+            lane.barrier.arrive(Car(pictures=stage.picture()))
+            await eventually(lambda: bool(tries))
+            clock.advance(timedelta(seconds=LIVE_S_MAX + 60))
+            await eventually(lambda: tries[-1] != tries[0])
+            assert lane.barrier.pulses == 0
+            monkeypatch.undo()
+            await eventually(lambda: lane.barrier.pulses == 1)
+            await eventually(lambda: bool(stage.reported("order")))
+        assert {order["presentation_id"] for order in stage.reported("order")} == {str(tries[-1])}
+        assert list(stage.service.decisions) == [tries[-1]]
+        assert len(set(tries)) == 2
