@@ -15,6 +15,7 @@ from gate_bridge.agent import lane_state as lane_state_module
 from gate_bridge.agent.errors import BarrierError, DeviceUnknownError, JournalFullError
 from gate_bridge.agent.site import intake as intake_module
 from gate_bridge.agent.site import message_store as store_module
+from gate_bridge.agent.site.both_ways import Seat
 from gate_bridge.drivers.port import DeviceMessage
 from parking.kit.clock import ManualClock, SystemClock
 from tests.integration.site_stage import LaneStage, lane_stage, permit
@@ -51,6 +52,19 @@ async def test_the_same_bytes_again_change_nothing_even_after_a_restart(tmp_path
         await stage.send(**body)
         assert await stage.told() == ["occupied", "B777", "cleared"]
         assert stage.line.health.counts["repeated"] == 1
+
+
+async def test_the_same_bytes_of_a_camera_for_both_ways_change_nothing_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    body = {"plate": "B777", "heading": "towards", "read_id": "1", "captured_at": NOW.isoformat()}
+    (tmp_path / "out").mkdir()
+    for told in (["occupied", "B777"], ["occupied", "B777", "cleared"]):
+        async with lane_stage(tmp_path) as stage, lane_stage(tmp_path / "out") as out:
+            stage.line.device = replace(stage.line.device, away_lane_id=uuid4())
+            stage.intake.seat_away("camera", Seat(out.desk, out.machine, {}, "out"))
+            await stage.send(**body)
+            assert (await stage.told(), await out.told()) == (told, [])
 
 
 async def test_a_body_without_a_time_is_news_at_every_visit(tmp_path: Path) -> None:

@@ -239,18 +239,19 @@ class Intake:
         self, line: DeviceLine, seat: Seat, kept: KeptMessage, read: CameraRead, *, is_replay: bool
     ) -> bool:
         sighting = line.sighting(read, kept, self._clock.now(), self._steady(), is_replay=is_replay)
-        if line.device.away_lane_id is not None:
+        is_both_ways = line.device.away_lane_id is not None
+        reply_opens = line.driver.reply_opens and not is_both_ways
+        # Bytes without a time of their own are the same at every visit of a car.
+        is_again = kept.is_repeated and read.captured_at != kept.message.received_at
+        if not is_replay and is_again and (sighting.is_late or not reply_opens):
+            line.health.counts[Ignoring.REPEATED] += 1
+            return False
+        if is_both_ways:
             await self._see_both_ways(line, seat, sighting, is_replay=is_replay)
             return False
         if is_replay:
             # Past the watch, which may have met it before the lane's journal failed.
             await seat.desk.record(sighting)
-            return False
-        reply_opens = line.driver.reply_opens
-        # Bytes without a time of their own are the same at every visit of a car.
-        is_again = kept.is_repeated and read.captured_at != kept.message.received_at
-        if is_again and (sighting.is_late or not reply_opens):
-            line.health.counts[Ignoring.REPEATED] += 1
             return False
         if reply_opens and kept.stored_id not in self._hung_up:
             return await seat.desk.sight_and_wait(sighting, self._reply_window_s)
