@@ -189,6 +189,21 @@ async def test_while_a_lane_is_down_its_reads_are_kept_and_told_later(tmp_path: 
         assert await stage.told() == ["late B777"]
 
 
+async def test_a_lane_gets_its_reads_while_the_other_one_of_its_camera_is_down(
+    tmp_path: Path,
+) -> None:
+    async with lane_stage(tmp_path) as stage:
+        stage.line.device = replace(stage.line.device, away_lane_id=uuid4())
+        await stage.send(plate="B777", heading="towards", read_id="1")
+        assert (await stage.told(), await stage.store.waiting()) == (["occupied", "B777"], [])
+        # Of the lane's own car, and of cars that may be the other lane's.
+        await stage.send(plate="B777", confidence=0.99, read_id="2")
+        await stage.send(plate="C333", heading="away", read_id="3")
+        await stage.send(plate="D444", read_id="4")
+        assert await stage.told() == ["occupied", "B777", "B777"]
+        assert len(await stage.store.waiting()) == 2
+
+
 async def test_a_read_that_the_lane_could_not_write_down_is_told_when_it_can(
     tmp_path: Path,
 ) -> None:

@@ -24,6 +24,7 @@ from gate_bridge.drivers.port import (
     CameraRead,
     DeviceMessage,
     DeviceSignal,
+    Heading,
     InputSignal,
     KeepAlive,
 )
@@ -264,12 +265,15 @@ class Intake:
         """Let a read be of the lane whose car it is, of one camera for both directions.
 
         Raises:
-            LaneStuckError: the lane of the cars that drive away does not run.
+            LaneStuckError: the lane of the cars that drive away does not run, and may have to know.
         """
         away = self._away_seats.get(line.device.name)
-        if away is None:
+        if away is not None:
+            found = seats_of(sighting, seat, away)
+        elif sighting.read.heading is Heading.TOWARDS or seat.desk.has(sighting):
+            found = [(seat, sighting)]
+        else:
             raise LaneStuckError
-        found = seats_of(sighting, seat, away)
         if is_replay:
             place, turned = found[0] if found else (seat, sighting)
             await place.desk.record(turned)
