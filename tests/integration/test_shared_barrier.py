@@ -11,9 +11,12 @@ import httpx
 import orjson
 import pytest
 
+from gate_bridge.agent.machines.shared_arm import SharedArm
 from gate_bridge.agent.reports import Report
 from gate_bridge.agent.site import camera_watch as camera_watch_module
+from gate_bridge.agent.site import host as host_module
 from gate_bridge.agent.site.host import SiteHost
+from gate_bridge.agent.site.shared_place import SharedPlace, places_at
 from gate_bridge.agent.site.site_file import read_site
 from parking.flows.lane_types import Action, DisplayText
 from parking.kit.clock import SystemClock
@@ -248,6 +251,24 @@ async def test_one_camera_without_loops_tells_the_lanes_apart_by_the_heading(
         assert (site.decided(), site.logic.pulses) == (["A1111", "B2222"], 2)
         assert len(site.reported("presented", "entry")) == 1
         assert len(site.reported("presented", "exit")) == 1
+
+
+async def test_a_lane_that_ended_keeps_no_car_from_the_other_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: list[SharedPlace] = []
+
+    def noted(arm: SharedArm) -> tuple[SharedPlace, SharedPlace]:
+        places.extend(pair := places_at(arm))
+        return pair
+
+    monkeypatch.setattr(host_module, "places_at", noted)
+    async with small_site(stage, "camera", ONE_CAMERA) as site:
+        await site.read("entry", "A1111", "in")
+        await site.until("order", "entry")
+        assert [place.watch is None for place in places] == [False, False]
+    # Whose car stood there when it ended, nobody knows: it may be the other lane's next one.
+    assert [place.watch is None for place in places] == [True, True]
 
 
 async def test_a_car_that_is_refused_keeps_the_arm_from_nobody(stage: Stage) -> None:

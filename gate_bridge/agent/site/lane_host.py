@@ -131,7 +131,7 @@ class LaneHost:
                 pushed=pushed,
             )
             desk = LaneDesk(
-                self._watch(),
+                self._watch(stack),
                 agent.state,
                 machine,
                 pushed,
@@ -159,7 +159,7 @@ class LaneHost:
             self._report({"event": "lane_runs", "loop": lane.loop.value})
             await asyncio.Event().wait()
 
-    def _watch(self) -> CarWatch:
+    def _watch(self, stack: AsyncExitStack) -> CarWatch:
         place = self._place
         is_elsewhere = nowhere_else if place is None else place.is_elsewhere
         watch = (
@@ -169,6 +169,7 @@ class LaneHost:
         )
         if place is not None:
             place.watch = watch
+            stack.callback(place.leave)
         return watch
 
     def _take_seat(self, name: str, seat: Seat, stack: AsyncExitStack) -> None:

@@ -19,6 +19,10 @@ class SharedPlace:
     other: "SharedPlace" = field(init=False)
     watch: CarWatch | None = None
 
+    def leave(self) -> None:
+        """Take in that the lane ended: its cars are anybody's."""
+        self.watch = None
+
     def is_elsewhere(self, sighting: Sighting) -> bool:
         """Return whether a read is of the other lane's car, or of the tail of it."""
         return self.other.watch is not None and self.other.watch.had(sighting)
