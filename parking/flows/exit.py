@@ -149,11 +149,7 @@ class ExitFlow:
             tuple(character.probability for character in read.characters),
             tuple((item.text, item.probability) for item in read.alternatives),
         )
-        match = await sessions.match_near(self._unit, lane.operator_id, lane.place_id, text)
-        if match is None:
-            return None
-        session = await sessions.lock_session(self._unit, lane.operator_id, match.session_id)
-        return None if session is None or session.left_at is not None else session
+        return await sessions.lock_near(self._unit, lane.operator_id, lane.place_id, text)
 
     async def _is_leaving_elsewhere(self, session: Session) -> bool:
         other_id = session.exit_presentation_id

@@ -9,7 +9,7 @@ from parking.kit.database import ConflictError, UnitOfWork
 from parking.kit.ids import derive_id
 from parking.sessions import repository
 from parking.sessions.models import OpenSession, Segment, Session, SessionState
-from parking.sessions.rules import Candidate, Match, ReadText, best_match
+from parking.sessions.rules import Candidate, Match, ReadText, best_match, distance
 
 PLATE_CONTEXT = "plate"
 
@@ -130,6 +130,25 @@ async def match_near(
     """Return the open session that a read means whose exact plate is not inside, if it is sure."""
     opened = await list_plates(unit, operator_id, place_id)
     return best_match(read, [Candidate(*each) for each in opened])
+
+
+async def lock_near(
+    unit: UnitOfWork, operator_id: UUID, place_id: UUID, read: ReadText
+) -> Session | None:
+    """Lock the stay that `match_near` returns.
+
+    Raises:
+        ConflictError: it ended, or was found to be another plate's, while this waited for it.
+    """
+    match = await match_near(unit, operator_id, place_id, read)
+    if match is None:
+        return None
+    session = await repository.lock_session(unit, operator_id, match.session_id)
+    if session is None or session.left_at is not None:
+        raise ConflictError("session: another change of it came first")
+    if distance(read, plate_of(unit, session)) != match.distance:
+        raise ConflictError("session: it is another plate's by now")
+    return session
 
 
 async def list_plates(

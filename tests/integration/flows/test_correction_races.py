@@ -1,6 +1,6 @@
 """A stay that is found by its plate, and is another car's by the time that it is locked."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 import pytest
@@ -13,6 +13,7 @@ from parking.sessions.models import OpenSession
 from tests.factories.lane_world import PLATE, LaneWorld, read_of
 
 WRONG = "沪C55555"
+NEARLY_WRONG = "沪C5555S"
 GUESS = ReadSource(ObservationMethod.ANPR, "weights-1", is_fallback=True)
 
 
@@ -64,6 +65,33 @@ async def test_an_exit_charges_no_stay_that_was_corrected_while_it_looked(
     leaving = await world.arrive(world.exit)
     between(monkeypatch, staff_correct(world))
     decision = await world.decide(world.exit, leaving, read_of(WRONG))
+    assert (decision.action, decision.reason) == ("refuse", "no_session")
+    assert await world.count("bills") == 0
+    assert await world.count("payment_attempts") == 0
+    assert await world.rows("SELECT state, exit_presentation_id FROM sessions") == [
+        {"state": "active", "exit_presentation_id": None}
+    ]
+
+
+async def test_an_exit_charges_no_stay_that_is_no_longer_like_what_it_read(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.permit(await world.add_driver(PLATE))
+    await guess_in(world)
+    leaving = await world.arrive(world.exit)
+    list_open, acts = session_rows.list_open, [staff_correct(world)]
+
+    async def listed_before(
+        unit: UnitOfWork, operator_id: UUID, place_id: UUID
+    ) -> Sequence[tuple[UUID, bytes]]:
+        found = await list_open(unit, operator_id, place_id)
+        if acts:
+            await acts.pop()()
+        return found
+
+    monkeypatch.setattr(session_rows, "list_open", listed_before)
+    decision = await world.decide(world.exit, leaving, read_of(NEARLY_WRONG))
+    assert not acts
     assert (decision.action, decision.reason) == ("refuse", "no_session")
     assert await world.count("bills") == 0
     assert await world.count("payment_attempts") == 0
