@@ -51,6 +51,9 @@ lock: ## Renew the pinned dependencies (needs uv)
 	uv pip compile -q --universal --python-version 3.11.0 --generate-hashes \
 		--no-header --extra embedded --extra train --constraint requirements/run.txt \
 		pyproject.toml requirements/build.in -o requirements/train.txt
+	uv pip compile -q --universal --python-version 3.11.0 --generate-hashes \
+		--no-header --extra embedded --extra fuzz --constraint requirements/dev.txt \
+		pyproject.toml requirements/build.in -o requirements/fuzz.txt
 
 clean: ## Remove what make and the tools made
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
