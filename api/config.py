@@ -6,7 +6,7 @@ from typing import Final
 
 from parking.drivers.port import SmsSender
 from parking.drivers.texting import SmsPolicy
-from parking.drivers.tokens import TokenIssuer
+from parking.kit.tokens import TokenIssuer
 
 BODY_BYTES_MAX: Final = 64 * 1024
 BODY_TIMEOUT_S: Final = 10.0

@@ -10,13 +10,13 @@ from api.config import ApiConfig
 from api.global_ids import decode_id
 from api.request import open_context
 from api.types.invoice import INVOICE_KIND
-from parking.drivers.errors import TokenExpiredError, TokenRefusedError
 from parking.flows.context import ParkingContext
 from parking.flows.invoices import invoice_files
 from parking.flows.invoices.invoice_files import FileKind, InvoiceFile
 from parking.flows.invoices.invoice_link import read_link_token
 from parking.invoices.errors import InvoiceUnknownError
 from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
+from parking.kit.token_errors import TokenExpiredError, TokenRefusedError
 
 RENDERED_AT_ONCE_MAX: Final = 2
 _MEDIA_TYPES: Final = {FileKind.PDF: "application/pdf", FileKind.XML: "application/xml"}

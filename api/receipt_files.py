@@ -10,11 +10,11 @@ from starlette.responses import JSONResponse, Response
 from api.config import ApiConfig
 from api.global_ids import BILL_KIND, decode_keys
 from api.request import open_context
-from parking.drivers.errors import TokenExpiredError, TokenRefusedError
 from parking.flows.context import ParkingContext
 from parking.flows.proof import bill_view, receipt_links
 from parking.flows.proof.receipts import KEYS_PATH, IssuedReceipt
 from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
+from parking.kit.token_errors import TokenExpiredError, TokenRefusedError
 from parking.payments.errors import (
     BillUnknownError,
     ReceiptNotReadyError,

@@ -8,6 +8,7 @@ import strawberry
 import parking.disputes.errors
 import parking.drivers.errors
 import parking.invoices.errors
+import parking.kit.token_errors
 import parking.occupancy.errors
 import parking.passes.errors
 import parking.payments.errors
@@ -26,6 +27,7 @@ _EXPECTED_MODULES: Final = frozenset(
         parking.disputes.errors,
         parking.drivers.errors,
         parking.invoices.errors,
+        parking.kit.token_errors,
         parking.occupancy.errors,
         parking.passes.errors,
         parking.payments.errors,

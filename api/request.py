@@ -11,10 +11,10 @@ from starlette.requests import HTTPConnection
 from api.config import RECEIPTS_PER_OPERATION_MAX, ApiConfig
 from api.socket_places import SocketPlace
 from parking.drivers import service as drivers
-from parking.drivers.errors import TokenRefusedError
-from parking.drivers.tokens import DriverIdentity, StaffIdentity
 from parking.flows.context import ParkingContext
 from parking.kit.errors import InvalidInputError
+from parking.kit.token_errors import TokenRefusedError
+from parking.kit.tokens import DriverIdentity, StaffIdentity
 
 _BEARER = "bearer "
 

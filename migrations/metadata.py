@@ -12,6 +12,7 @@ import parking.events.models
 import parking.gates.models
 import parking.invoices.models
 import parking.lanes.models
+import parking.notices.models
 import parking.occupancy.models
 import parking.offline.models
 import parking.passes.models
@@ -35,6 +36,7 @@ ROW_MODULES = (
     parking.gates.models,
     parking.invoices.models,
     parking.lanes.models,
+    parking.notices.models,
     parking.occupancy.models,
     parking.offline.models,
     parking.passes.models,

@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from parking.drivers.tokens import TokenIssuer
 from parking.events.bus import Bus, open_valkey
 from parking.flows.context import ParkingContext
 from parking.gates.authority import GateAuthority, read_authority
@@ -14,6 +13,7 @@ from parking.kit.clock import Clock, SystemClock
 from parking.kit.crypto import Vault
 from parking.kit.database import Database
 from parking.kit.errors import InvalidInputError
+from parking.kit.tokens import TokenIssuer
 from parking.payments.receipt import ReceiptSigner
 from parking.payments.receipt_keys import read_private_key, read_public_keys
 from recognition.models import deciding_thresholds

@@ -31,8 +31,8 @@ from api.config import (
 from api.limits import word_error
 from api.request import RequestContext, bearer_token
 from api.socket_places import TRY_AGAIN_LATER, PlacesTakenError, SocketPlaces
-from parking.drivers.errors import TokenRefusedError
 from parking.kit.tasks import end_tasks
+from parking.kit.token_errors import TokenRefusedError
 
 UNAUTHORIZED: Final = 4401
 _MESSAGE_KEY: Final = "type"

@@ -9,12 +9,12 @@ from api.acting import Given, outcome_of, refusable
 from api.global_ids import BILL_KIND, decode_keys, encode_id
 from api.request import Info
 from api.types.money import Money
-from parking.drivers.tokens import StaffIdentity
 from parking.flows import override, standing_cars
 from parking.flows.payments import desk_payment, owed_view, write_off
 from parking.flows.payments.owed_view import OwedView
 from parking.flows.standing_cars import StandingCar
 from parking.kit import money
+from parking.kit.tokens import StaffIdentity
 from parking.lanes.models import ExitOverride
 from parking.payments.errors import BillUnknownError, ExitNotWaitingError
 

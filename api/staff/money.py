@@ -13,7 +13,6 @@ from api.request import Info
 from api.types.money import Money, MoneyInput, required_money
 from api.types.page import PageInfo, require_page_size
 from api.types.refund import REFUND_KIND
-from parking.drivers.tokens import StaffIdentity
 from parking.flows.payments import desk_refund, refund_view
 from parking.flows.payments.correction import (
     Correction,
@@ -23,6 +22,7 @@ from parking.flows.payments.correction import (
 )
 from parking.flows.payments.refund_view import RefundView
 from parking.kit.errors import InvalidInputError
+from parking.kit.tokens import StaffIdentity
 from parking.payments.errors import BillUnknownError, RefundUnknownError
 from parking.payments.models import RefundState
 from parking.tariffs.model_part import validated

@@ -12,9 +12,9 @@ from api.global_ids import BILL_KIND, decode_id, encode_id
 from api.request import Info
 from api.types.money import Money, MoneyInput, MoneySum, required_money
 from api.types.page import PageInfo, require_page_size
-from parking.drivers.tokens import StaffIdentity
 from parking.flows.payments import partner_view
 from parking.flows.payments.partner_view import CollectionView, PartnershipView, SettlementView
+from parking.kit.tokens import StaffIdentity
 from parking.payments.partner_models import CollectionState, PartnershipState
 
 OPERATOR_KIND = "Operator"

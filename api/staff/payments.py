@@ -12,10 +12,10 @@ from api.global_ids import BILL_KIND, decode_id, decode_keys, encode_id
 from api.request import Info
 from api.types.money import Money
 from api.types.page import PageInfo, require_page_size
-from parking.drivers.tokens import StaffIdentity
 from parking.flows.payments import stuck
 from parking.flows.payments.stuck import AttemptView
 from parking.kit.errors import InvalidInputError
+from parking.kit.tokens import StaffIdentity
 from parking.payments.errors import AttemptUnknownError
 from parking.payments.models import AttemptKind, AttemptProblem, AttemptState
 from parking.payments.port import Advance

@@ -8,10 +8,10 @@ from starlette.responses import JSONResponse, Response
 
 from api.config import ApiConfig
 from api.request import open_context
-from parking.drivers.errors import TokenExpiredError, TokenRefusedError
 from parking.flows.context import ParkingContext
 from parking.flows.disputes.dispute_pictures import find_picture
 from parking.kit.errors import UnavailableError
+from parking.kit.token_errors import TokenExpiredError, TokenRefusedError
 
 PATH: Final = "/staff/pictures/{frame}"
 # A picture shows a plate and whoever sits behind it: no cache keeps it, not the browser's either.

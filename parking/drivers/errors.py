@@ -39,21 +39,3 @@ class SignInCodeExpiredError(ParkingError):
 
     def __init__(self) -> None:
         super().__init__("the code can no longer be used; ask for a new one")
-
-
-class TokenRefusedError(ParkingError):
-    """An access or refresh token is forged, of another realm, expired, or of an ended sign-in."""
-
-    code = "UNAUTHENTICATED"
-
-    def __init__(self) -> None:
-        super().__init__("sign in first")
-
-
-class TokenExpiredError(TokenRefusedError):
-    """An access token's time is over; the refresh token brings a new one."""
-
-    code = "TOKEN_EXPIRED"
-
-    def __init__(self) -> None:
-        ParkingError.__init__(self, "the access token has expired; refresh the sign-in")

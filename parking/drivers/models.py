@@ -2,19 +2,21 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
-from parking.kit.columns import Row, Timestamp, text_enum
+from parking.kit.columns import Json, Row, Timestamp, text_enum
 
 
 class TargetKind(StrEnum):
-    """What a push is addressed to: a Firebase installation, or a registration token."""
+    """What a push is addressed to: a Firebase installation, a token, or a browser's endpoint."""
 
     FID = "fid"
     TOKEN = "token"  # noqa: S105 - a kind, not a secret
+    WEB_PUSH = "web_push"
 
 
 class DeliveryState(StrEnum):
@@ -23,6 +25,18 @@ class DeliveryState(StrEnum):
     PENDING = "pending"
     SENT = "sent"
     FAILED = "failed"
+
+
+class CodePurpose(StrEnum):
+    """What a one-time code is good for; it works for nothing else."""
+
+    SIGN_IN = "sign_in"
+    PASSWORD_FREE = "password_free"  # noqa: S105 - a purpose, not a secret
+    END_SIGN_INS = "end_sign_ins"
+    EXPORT_ACCOUNT = "export_account"
+    CHANGE_PHONE_NUMBER = "change_phone_number"
+    DELETE_ACCOUNT = "delete_account"
+    NEW_PHONE_NUMBER = "new_phone_number"
 
 
 class Driver(Row, table=True):
@@ -48,13 +62,34 @@ class PhoneNumber(Row, table=True):
     verified_at: datetime = Field(sa_type=Timestamp)
 
 
+class FirebaseAccount(Row, table=True):
+    """Whose Firebase account it is, found by the blind index of its uid."""
+
+    __tablename__ = "firebase_accounts"
+    __table_args__ = (
+        ForeignKeyConstraint(["driver_id"], ["drivers.id"]),
+        Index("ix_firebase_accounts_driver", "driver_id"),
+    )
+
+    uid_index: UUID = Field(primary_key=True)
+    driver_id: UUID
+    uid_sealed: bytes
+    linked_at: datetime = Field(sa_type=Timestamp)
+
+
 class SignInCode(Row, table=True):
-    """A one-time code that was sent to a number; only its keyed digest is kept."""
+    """A one-time code that was sent to a number; only its keyed digest is kept.
+
+    Attributes:
+        sign_in_id: The only sign-in that may use it; None for a code that signs in.
+    """
 
     __tablename__ = "sign_in_codes"
 
     phone_index: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True)
+    purpose: CodePurpose = Field(default=CodePurpose.SIGN_IN, sa_type=text_enum(CodePurpose))
+    sign_in_id: UUID | None = None
     code_digest: bytes
     attempts: int = 0
     created_at: datetime = Field(sa_type=Timestamp)
@@ -63,7 +98,12 @@ class SignInCode(Row, table=True):
 
 
 class SignIn(Row, table=True):
-    """One signed-in device: a family of rotating refresh tokens, of which the last is valid."""
+    """One signed-in device: a family of rotating refresh tokens, of which the last is valid.
+
+    Attributes:
+        authenticated_at: When the driver last proved who they are, to sign in.
+        confirmed_for: What the driver confirmed since with a code of its own, and nothing else.
+    """
 
     __tablename__ = "sign_ins"
     __table_args__ = (ForeignKeyConstraint(["driver_id"], ["drivers.id"]),)
@@ -73,6 +113,9 @@ class SignIn(Row, table=True):
     refresh_digest: bytes
     device_name: str
     created_at: datetime = Field(sa_type=Timestamp)
+    authenticated_at: datetime = Field(sa_type=Timestamp)
+    confirmed_for: CodePurpose | None = Field(default=None, sa_type=text_enum(CodePurpose))
+    confirmed_at: datetime | None = Field(default=None, sa_type=Timestamp)
     refreshed_at: datetime = Field(sa_type=Timestamp)
     expires_at: datetime = Field(sa_type=Timestamp)
     revoked_at: datetime | None = Field(default=None, sa_type=Timestamp)
@@ -103,6 +146,8 @@ class Device(Row, table=True):
     sign_in_id: UUID | None = None
     target_kind: TargetKind = Field(sa_type=text_enum(TargetKind))
     target: str
+    # What a browser gave with its endpoint: `p256dh` and `auth`, both base64url.
+    push_keys: dict[str, Any] | None = Field(default=None, sa_type=Json)
     platform: str
     registered_at: datetime = Field(sa_type=Timestamp)
     disabled_at: datetime | None = Field(default=None, sa_type=Timestamp)
@@ -115,19 +160,25 @@ class Delivery(Row, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["driver_id"], ["drivers.id"]),
         Index("ix_deliveries_event", "driver_id", "event_id"),
+        Index("ix_deliveries_subject", "operator_id", "subject_id", "driver_id"),
     )
 
     driver_id: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True)
     event_id: UUID
+    operator_id: UUID | None = None
+    subject_id: UUID | None = None
     device_id: UUID | None = None
     channel: str
     template: str
     state: DeliveryState = Field(sa_type=text_enum(DeliveryState))
     attempts: int = 0
     failure: str | None = None
+    # The service's name of the message.
+    reference: str | None = None
     created_at: datetime = Field(sa_type=Timestamp)
     sent_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    acknowledged_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
 class DriverStay(Row, table=True):

@@ -16,18 +16,18 @@ from parking.drivers import events, repository, rules
 from parking.drivers.errors import (
     SignInCodeExpiredError,
     SignInCodeWrongError,
-    TokenRefusedError,
     TooManyRequestsError,
 )
 from parking.drivers.models import Device, PhoneNumber, SignIn, SignInCode, TargetKind
 from parking.drivers.port import SmsMessage, SmsSender
 from parking.drivers.texting import SmsPolicy, textable_phone
-from parking.drivers.tokens import DriverIdentity, RefreshToken, TokenIssuer
 from parking.events import outbox
 from parking.kit.crypto import Vault, same_digest
 from parking.kit.database import Database, UnitOfWork
 from parking.kit.errors import ParkingError
 from parking.kit.ids import new_id
+from parking.kit.token_errors import TokenRefusedError
+from parking.kit.tokens import DriverIdentity, RefreshToken, TokenIssuer
 
 _ANY_SMS: Final = SmsPolicy()
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -139,13 +139,14 @@ async def refresh_sign_in(
     except TokenRefusedError as error:
         return error
     expires_at = unit.now() + rules.SIGN_IN_PERIOD
-    fresh = RefreshToken.mint(unit.vault, token.driver_id, token.sign_in_id)
+    fresh = RefreshToken.mint(unit.vault, token.owner_id, token.sign_in_id)
     renewed = SignIn(
-        driver_id=token.driver_id,
+        driver_id=token.owner_id,
         id=token.sign_in_id,
         refresh_digest=fresh.digest(unit.vault),
         device_name="",
         created_at=unit.now(),
+        authenticated_at=unit.now(),
         refreshed_at=unit.now(),
         expires_at=expires_at,
     )
@@ -153,7 +154,7 @@ async def refresh_sign_in(
     if not await repository.rotate_refresh(
         unit, renewed, old_digest=old_digest, expires_at=expires_at
     ):
-        await _end(unit, token.driver_id, token.sign_in_id, reason="token_reused")
+        await _end(unit, token.owner_id, token.sign_in_id, reason="token_reused")
         return TokenRefusedError()
     return _signed_in(tokens, fresh, expires_at)
 
@@ -282,6 +283,7 @@ def _open_sign_in(
         refresh_digest=refresh.digest(unit.vault),
         device_name=device_name,
         created_at=now,
+        authenticated_at=now,
         refreshed_at=now,
         expires_at=now + rules.SIGN_IN_PERIOD,
     )
@@ -291,9 +293,9 @@ def _open_sign_in(
 
 
 def _signed_in(tokens: TokenIssuer, refresh: RefreshToken, expires_at: datetime) -> SignedIn:
-    access_token, access_expires_at = tokens.issue_driver(refresh.driver_id, refresh.sign_in_id)
+    access_token, access_expires_at = tokens.issue_driver(refresh.owner_id, refresh.sign_in_id)
     return SignedIn(
-        driver_id=refresh.driver_id,
+        driver_id=refresh.owner_id,
         sign_in_id=refresh.sign_in_id,
         access_token=access_token,
         access_expires_at=access_expires_at,

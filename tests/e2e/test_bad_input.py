@@ -17,9 +17,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from gate_bridge.wire.limits import SUBPROTOCOL
-from parking.drivers.tokens import ACCESS_PERIOD, TokenIssuer
 from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.ids import new_id
+from parking.kit.tokens import ACCESS_PERIOD, TokenIssuer
 from tests.e2e.raw_agent import PatientAgent, observation, raw_agent
 from tests.e2e.stage import DEADLINE_S, ENTRY, PICTURES, RAW_ENTRY, Stage
 from tests.integration.gate_stage import frame_header, presentation

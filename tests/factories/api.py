@@ -16,8 +16,8 @@ from api.app import create_app
 from api.config import ApiConfig
 from parking.drivers.models import SignIn
 from parking.drivers.port import RecordingSmsSender
-from parking.drivers.tokens import TokenIssuer
 from parking.kit.ids import new_id
+from parking.kit.tokens import TokenIssuer
 from sesame.commands.api import server_config
 from tests.factories.identity import TOKEN_KEY
 from tests.factories.lane_world import PLATE, LaneWorld, open_lane_world
@@ -91,6 +91,7 @@ class ApiWorld:
                 refresh_digest=b"",
                 device_name="Phone",
                 created_at=clock.now(),
+                authenticated_at=clock.now(),
                 refreshed_at=clock.now(),
                 expires_at=clock.now().replace(year=clock.now().year + 1),
             )

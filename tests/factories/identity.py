@@ -9,12 +9,12 @@ from uuid import UUID
 from parking.drivers.models import Driver
 from parking.drivers.port import RecordingSmsSender
 from parking.drivers.service import SignedIn, request_sign_in_code, sign_in
-from parking.drivers.tokens import TokenIssuer, new_token_key
 from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.crypto import Vault
 from parking.kit.database import Database
 from parking.kit.errors import ParkingError
 from parking.kit.ids import new_id
+from parking.kit.tokens import TokenIssuer, new_token_key
 
 TOKEN_KEY: Final = new_token_key()
 VAULT: Final = Vault(field_key=b"f" * 32, index_key=b"i" * 32)

@@ -20,11 +20,11 @@ from gate_bridge.agent.credentials import AUTHORITY_FILE, GATE_FILE, KEY_KEPT_FI
 from gate_bridge.options import BridgeOptions
 from gate_bridge.server import GateBridge
 from parking.drivers.port import RecordingSmsSender
-from parking.drivers.tokens import TokenIssuer
 from parking.flows.gate_identity import GateIdentityFlows
 from parking.flows.lane import LaneFlows
 from parking.gates.authority import new_authority, pem_of, private_pem
 from parking.kit.errors import InvalidInputError, UnavailableError
+from parking.kit.tokens import TokenIssuer
 from sesame.commands.gate_agent import gate_agent_app
 from sesame.commands.gates import gates_app
 from sesame.settings import Settings

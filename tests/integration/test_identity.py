@@ -12,7 +12,6 @@ from parking.drivers import rules, service
 from parking.drivers.errors import (
     SignInCodeExpiredError,
     SignInCodeWrongError,
-    TokenRefusedError,
     TooManyRequestsError,
 )
 from parking.drivers.models import (
@@ -27,9 +26,10 @@ from parking.drivers.models import (
 from parking.drivers.port import NullSmsSender, SmsNotSentError
 from parking.drivers.service import SignedIn
 from parking.drivers.texting import SmsPolicy
-from parking.drivers.tokens import DriverIdentity, RefreshToken
 from parking.events.models import OutboxRow
 from parking.kit.errors import InvalidInputError
+from parking.kit.token_errors import TokenRefusedError
+from parking.kit.tokens import DriverIdentity, RefreshToken
 from tests.factories.identity import ADDRESS, PHONE, World, open_world
 
 ANY_SMS = SmsPolicy()

@@ -5,9 +5,9 @@ from dataclasses import fields
 import pytest
 
 from api.request import RequestContext
-from parking.drivers.tokens import RefreshToken
 from parking.flows.payments.payer_question import PayerAnswer, PayerQuestion
 from parking.flows.payments.visitor import Visitor
+from parking.kit.tokens import RefreshToken
 from parking.payments.providers.alipay import AlipaySettings
 from parking.payments.providers.gocardless import GoCardlessSettings
 from parking.payments.providers.stripe import StripeSettings

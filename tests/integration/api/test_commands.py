@@ -18,9 +18,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from parking.drivers.tokens import TokenIssuer
 from parking.kit.clock import SystemClock
 from parking.kit.errors import InvalidInputError
+from parking.kit.tokens import TokenIssuer
 from sesame.commands.api import api_command
 from sesame.commands.schema import schema_command
 from sesame.commands.staff import staff_app

@@ -12,9 +12,9 @@ from api.global_ids import encode_id
 from api.schema import make_schema
 from api.staff.schema import make_staff_schema
 from parking.disputes.models import DisputeReason
-from parking.drivers.tokens import ACCESS_PERIOD, STAFF_PERIOD
 from parking.flows.invoices import invoicing
 from parking.invoices.fapiao.fake import FakeFapiaoService
+from parking.kit.tokens import ACCESS_PERIOD, STAFF_PERIOD
 from tests.factories.api import ApiWorld
 from tests.factories.disputes import dispute
 from tests.factories.invoices import BUYER

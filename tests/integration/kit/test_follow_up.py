@@ -251,6 +251,7 @@ async def test_the_lock_order_holds_here_too(database: Database) -> None:
             refresh_digest=b"1",
             device_name="phone",
             created_at=unit.now(),
+            authenticated_at=unit.now(),
             refreshed_at=unit.now(),
             expires_at=unit.now() + timedelta(days=1),
         )

@@ -14,10 +14,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from parking.drivers.errors import TokenExpiredError, TokenRefusedError
 from parking.kit.clock import Clock
 from parking.kit.crypto import Vault, same_digest
 from parking.kit.errors import InvalidInputError
+from parking.kit.token_errors import TokenExpiredError, TokenRefusedError
 
 ALGORITHM: Final = "ES256"
 ISSUER: Final = "sesame"
@@ -156,16 +156,16 @@ class RefreshToken:
     The tag tells an old token of ours, whose reuse ends the sign-in, from a guess, which must not.
     """
 
-    driver_id: UUID
+    owner_id: UUID
     sign_in_id: UUID
     text: str = field(repr=False)
 
     @classmethod
-    def mint(cls, vault: Vault, driver_id: UUID, sign_in_id: UUID) -> "RefreshToken":
+    def mint(cls, vault: Vault, owner_id: UUID, sign_in_id: UUID) -> "RefreshToken":
         """Return a fresh one."""
-        body = driver_id.bytes + sign_in_id.bytes + secrets.token_bytes(_SECRET_BYTES)
+        body = owner_id.bytes + sign_in_id.bytes + secrets.token_bytes(_SECRET_BYTES)
         token = base64.urlsafe_b64encode(body + _tag(vault, body)).decode().rstrip("=")
-        return cls(driver_id, sign_in_id, token)
+        return cls(owner_id, sign_in_id, token)
 
     @classmethod
     def read(cls, vault: Vault, text: str) -> "RefreshToken":

@@ -12,17 +12,17 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from parking.drivers.errors import TokenExpiredError, TokenRefusedError
-from parking.drivers.tokens import (
+from parking.kit.clock import ManualClock
+from parking.kit.crypto import Vault
+from parking.kit.errors import InvalidInputError
+from parking.kit.token_errors import TokenExpiredError, TokenRefusedError
+from parking.kit.tokens import (
     DriverIdentity,
     RefreshToken,
     StaffIdentity,
     TokenIssuer,
     new_token_key,
 )
-from parking.kit.clock import ManualClock
-from parking.kit.crypto import Vault
-from parking.kit.errors import InvalidInputError
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEY = new_token_key()
@@ -138,7 +138,7 @@ def test_a_key_of_another_kind_is_refused_at_start() -> None:
 def test_a_refresh_token_names_its_sign_in_and_is_never_the_same() -> None:
     token = RefreshToken.mint(VAULT, DRIVER, SIGN_IN)
     assert RefreshToken.read(VAULT, token.text) == token
-    assert (token.driver_id, token.sign_in_id) == (DRIVER, SIGN_IN)
+    assert (token.owner_id, token.sign_in_id) == (DRIVER, SIGN_IN)
     again = RefreshToken.mint(VAULT, DRIVER, SIGN_IN)
     assert again.text != token.text
     assert again.digest(VAULT) != token.digest(VAULT)
