@@ -1,14 +1,14 @@
 """notices of drivers, how they want to be told, and what came of each delivery
 
-Revision: 0027, after 0026, 2026-11-23 21:31:00.
+Revision: 0028, after 0027, 2026-11-23 21:31:00.
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0027"
-down_revision = "0026"
+revision = "0028"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 
