@@ -7,6 +7,7 @@ import strawberry
 
 import parking.disputes.errors
 import parking.drivers.errors
+import parking.idempotency.errors
 import parking.invoices.errors
 import parking.kit.token_errors
 import parking.occupancy.errors
@@ -26,6 +27,7 @@ _EXPECTED_MODULES: Final = frozenset(
     for module in (
         parking.disputes.errors,
         parking.drivers.errors,
+        parking.idempotency.errors,
         parking.invoices.errors,
         parking.kit.token_errors,
         parking.occupancy.errors,

@@ -10,6 +10,7 @@ import parking.disputes.models
 import parking.drivers.models
 import parking.events.models
 import parking.gates.models
+import parking.idempotency.models
 import parking.invoices.models
 import parking.lanes.models
 import parking.notices.models
@@ -34,6 +35,7 @@ ROW_MODULES = (
     parking.drivers.models,
     parking.events.models,
     parking.gates.models,
+    parking.idempotency.models,
     parking.invoices.models,
     parking.lanes.models,
     parking.notices.models,
