@@ -27,6 +27,7 @@ import parking.plates.models
 import parking.reconciliation.models
 import parking.reviews.models
 import parking.sessions.models
+import parking.staff.models
 import parking.tariffs.models
 from parking.kit.columns import Json, Timestamp
 
@@ -52,6 +53,7 @@ ROW_MODULES = (
     parking.reconciliation.models,
     parking.reviews.models,
     parking.sessions.models,
+    parking.staff.models,
     parking.tariffs.models,
 )
 

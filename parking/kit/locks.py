@@ -26,6 +26,7 @@ LOCK_ORDER = (
     "mandates",
     "sign_in_codes",
     "sign_ins",
+    "staff_members",
     "notice_books",
 )
 
