@@ -5,9 +5,9 @@ from typing import Final
 import cv2
 import numpy as np
 
+from parking.kit.picture_header import Header, read_header
 from recognition.errors import PictureError
 from recognition.images import Picture, as_picture
-from recognition.picture_header import Header, read_header
 
 PICTURE_BYTES_MAX: Final = 16 * 1024 * 1024
 # Cameras at gates have 2 to 12 megapixels; the largest sensors in use give 5472 x 3648.

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from parking.kit.errors import InvalidInputError
+from parking.kit.picture_header import read_header
 from recognition.errors import PictureError
 from recognition.images import Corners, corners_of_box, extent
-from recognition.picture_header import read_header
 from recognition.pipeline import Recognition, Recognizer
 
 _COLUMNS: Final = ("file", "text")

@@ -41,9 +41,12 @@ class Vault:
 
     def seal(self, text: str, *, context: str) -> bytes:
         """Return `text` sealed for one field; `context` names it and must be given to open it."""
+        return self.seal_bytes(text.encode(), context=context)
+
+    def seal_bytes(self, content: bytes, *, context: str) -> bytes:
+        """Return a picture or file sealed for one field, as `seal` does with text."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        sealed = self._cipher.encrypt(nonce, text.encode(), context.encode())
-        return _KEY_ID + nonce + sealed
+        return _KEY_ID + nonce + self._cipher.encrypt(nonce, content, context.encode())
 
     def open(self, sealed: bytes, *, context: str) -> str:
         """Return what was sealed.
@@ -51,11 +54,18 @@ class Vault:
         Raises:
             SealBrokenError: altered, or sealed with another key or for another context.
         """
+        try:
+            return self.open_bytes(sealed, context=context).decode()
+        except UnicodeDecodeError as error:
+            raise SealBrokenError("sealed: not a text") from error
+
+    def open_bytes(self, sealed: bytes, *, context: str) -> bytes:
+        """Return the picture or file that was sealed; errors as in `open`."""
         if sealed[:1] != _KEY_ID:
             raise SealBrokenError("sealed: expected a value of key 1")
         nonce, body = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         try:
-            return self._cipher.decrypt(nonce, body, context.encode()).decode()
+            return self._cipher.decrypt(nonce, body, context.encode())
         except (InvalidTag, ValueError) as error:
             raise SealBrokenError("sealed: not of this key and context") from error
 

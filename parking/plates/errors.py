@@ -48,6 +48,15 @@ class ClaimInReviewError(ParkingError):
         super().__init__("staff will check the vehicle licence before this plate is bound")
 
 
+class PicturesExhaustedError(ParkingError):
+    """The claim has as many pictures as one may have, or the driver sent many today."""
+
+    code = "TOO_MANY_PICTURES"
+
+    def __init__(self) -> None:
+        super().__init__("no more pictures can be sent for this claim today")
+
+
 class LaneCodeWrongError(ParkingError):
     """No lane shows this code for the plate now.
 

@@ -3,11 +3,13 @@
 from parking.events.envelope import Event
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import derive_id, new_id
-from parking.plates.models import BindingClaim, PlateBinding
+from parking.plates.models import BindingClaim, ClaimRefusal, PlateBinding
 
 PLATE_BOUND = "PlateBound"
 PLATE_UNBOUND = "PlateUnbound"
 PLATE_CLAIM_REFUSED = "PlateClaimRefused"
+PLATE_PAYMENT_PAUSED = "PlatePaymentPaused"
+PLATE_PAYMENT_RESUMED = "PlatePaymentResumed"
 
 
 def plate_bound(binding: PlateBinding) -> Event:
@@ -52,5 +54,26 @@ def plate_claim_refused(unit: UnitOfWork, claim: BindingClaim) -> Event:
         owner_id=claim.driver_id,
         subject_id=claim.id,
         occurred_at=unit.now(),
-        payload={"driver_id": str(claim.driver_id)},
+        payload={
+            "driver_id": str(claim.driver_id),
+            "reason": (claim.refusal or ClaimRefusal.OTHER).value,
+        },
+    )
+
+
+def plate_payment(unit: UnitOfWork, binding: PlateBinding, event_type: str) -> Event:
+    """Automatic payment for a bound plate stops or goes on; nothing says why.
+
+    Args:
+        unit: The transaction.
+        binding: Whose plate it is now.
+        event_type: PLATE_PAYMENT_PAUSED or PLATE_PAYMENT_RESUMED.
+    """
+    return Event(
+        id=new_id(unit.now()),
+        type=event_type,
+        owner_id=binding.driver_id,
+        subject_id=binding.id,
+        occurred_at=unit.now(),
+        payload={"driver_id": str(binding.driver_id)},
     )

@@ -16,6 +16,12 @@ async def active_drivers(unit: UnitOfWork, plate_indexes: Collection[UUID]) -> d
         select(PlateBinding.plate_index, PlateBinding.driver_id)
         .where(col(PlateBinding.plate_index).in_(list(plate_indexes)))
         .where(col(PlateBinding.unbound_at).is_(None))
+        .where(
+            or_(
+                col(PlateBinding.frozen_until).is_(None),
+                col(PlateBinding.frozen_until) <= unit.now(),
+            )
+        )
     )
     return dict((await unit.session.exec(statement)).all())
 

@@ -18,6 +18,7 @@ class Proof(StrEnum):
 
     LANE_CODE = "lane_code"
     VEHICLE_LICENCE = "vehicle_licence"
+    PAYMENT = "payment"
 
 
 class ClaimState(StrEnum):
@@ -28,8 +29,22 @@ class ClaimState(StrEnum):
     REFUSED = "refused"
 
 
+class ClaimRefusal(StrEnum):
+    """Why staff refused a claim: never in words of their own, which might name somebody."""
+
+    UNREADABLE = "unreadable"
+    OTHER_PLATE = "other_plate"
+    NAME_DIFFERS = "name_differs"
+    LICENCE_ENDED = "licence_ended"
+    OTHER = "other"
+
+
 class PlateBinding(Row, table=True):
-    """A plate bound to a driver, from `bound_at` to `unbound_at`; at most one is active."""
+    """A plate bound to a driver, from `bound_at` to `unbound_at`; at most one is active.
+
+    Attributes:
+        frozen_until: Until then gates take the plate for nobody's, unless staff decide before.
+    """
 
     __tablename__ = "plate_bindings"
     __table_args__ = (
@@ -47,6 +62,7 @@ class PlateBinding(Row, table=True):
     proof: Proof = Field(sa_type=text_enum(Proof))
     bound_at: datetime = Field(sa_type=Timestamp)
     unbound_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    frozen_until: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
 class DriverPlate(Row, table=True):
@@ -63,10 +79,24 @@ class DriverPlate(Row, table=True):
 
 
 class BindingClaim(Row, table=True):
-    """A driver's wish to bind a plate, until it is proven, refused or expired."""
+    """A driver's wish to bind a plate, until it is proven, refused or expired.
+
+    Attributes:
+        pictures: How many of the vehicle licence came.
+        review_at: Since when it waits for staff; None while it does not.
+        contested_at: Since when its proof stands against another driver's binding.
+    """
 
     __tablename__ = "binding_claims"
-    __table_args__ = (Index("ix_binding_claims_driver", "driver_id"),)
+    __table_args__ = (
+        Index("ix_binding_claims_driver", "driver_id"),
+        Index(
+            "ix_binding_claims_review",
+            "review_at",
+            "id",
+            postgresql_where="state = 'pending' AND review_at IS NOT NULL",
+        ),
+    )
 
     plate_index: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True)
@@ -78,6 +108,32 @@ class BindingClaim(Row, table=True):
     expires_at: datetime = Field(sa_type=Timestamp)
     decided_at: datetime | None = Field(default=None, sa_type=Timestamp)
     decided_by: str | None = None
+    pictures: int = 0
+    review_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    contested_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    refusal: ClaimRefusal | None = Field(default=None, sa_type=text_enum(ClaimRefusal))
+
+
+class LicencePicture(Row, table=True):
+    """A picture of a vehicle licence, made anew from what the driver sent, and sealed.
+
+    Attributes:
+        ends_at: When its claim ended, or will end at the latest: its period begins there.
+    """
+
+    __tablename__ = "licence_pictures"
+    __table_args__ = (
+        Index("ix_licence_pictures_driver", "driver_id", "uploaded_at"),
+        Index("ix_licence_pictures_ends", "ends_at"),
+    )
+
+    plate_index: UUID = Field(primary_key=True)
+    claim_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    driver_id: UUID
+    picture_sealed: bytes
+    uploaded_at: datetime = Field(sa_type=Timestamp)
+    ends_at: datetime = Field(sa_type=Timestamp)
 
 
 class LaneCode(Row, table=True):

@@ -19,8 +19,13 @@ from parking.plates.models import (
 )
 
 _LOCK_DRIVER = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+# A frozen binding is nobody's at a gate: neither is charged, and neither watches where the car is.
 _ACTIVE_DRIVER = text(
-    "SELECT driver_id FROM plate_bindings WHERE plate_index = :plate_index AND unbound_at IS NULL"
+    """
+    SELECT driver_id FROM plate_bindings
+    WHERE plate_index = :plate_index AND unbound_at IS NULL
+    AND (frozen_until IS NULL OR frozen_until <= :now)
+    """
 )
 _HOLD_BINDING = text(
     """
@@ -148,10 +153,17 @@ async def find_driver_plate(
     return await unit.session.get(DriverPlate, (driver_id, binding_id))
 
 
-async def active_plates(unit: UnitOfWork, driver_id: UUID) -> Sequence[DriverPlate]:
-    """Return the driver's bound plates, oldest binding first."""
+async def active_plates(
+    unit: UnitOfWork, driver_id: UUID
+) -> Sequence[tuple[DriverPlate, datetime | None]]:
+    """Return the driver's bound plates and until when each is frozen, oldest binding first."""
     statement = (
-        select(DriverPlate)
+        select(DriverPlate, PlateBinding.frozen_until)
+        .join(
+            PlateBinding,
+            (col(PlateBinding.plate_index) == col(DriverPlate.plate_index))
+            & (col(PlateBinding.id) == col(DriverPlate.binding_id)),
+        )
         .where(col(DriverPlate.driver_id) == driver_id, col(DriverPlate.unbound_at).is_(None))
         .order_by(col(DriverPlate.bound_at), col(DriverPlate.binding_id))
         .limit(PLATES_READ_MAX)
@@ -190,6 +202,19 @@ async def hold_binding(unit: UnitOfWork, plate_index: UUID, driver_id: UUID) -> 
 
 
 async def active_driver(unit: UnitOfWork, plate_index: UUID) -> UUID | None:
-    """Return whom the plate is bound to; one row of one index, read at every gate."""
-    row = (await unit.run(_ACTIVE_DRIVER, {"plate_index": plate_index})).one_or_none()
+    """Return who the plate's driver is at a gate; one row of one index, read at every gate."""
+    values = {"plate_index": plate_index, "now": unit.now()}
+    row = (await unit.run(_ACTIVE_DRIVER, values)).one_or_none()
     return None if row is None else row.driver_id
+
+
+async def find_active(
+    unit: UnitOfWork, plate_index: UUID, *, is_locked: bool = False
+) -> PlateBinding | None:
+    """Return the plate's active binding, frozen or not."""
+    statement = select(PlateBinding).where(
+        col(PlateBinding.plate_index) == plate_index, col(PlateBinding.unbound_at).is_(None)
+    )
+    if is_locked:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    return (await unit.session.exec(statement)).one_or_none()

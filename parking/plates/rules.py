@@ -10,10 +10,14 @@ from parking.plates.errors import ClaimExpiredError, ClaimInReviewError, ClaimRe
 from parking.plates.models import BindingClaim, ClaimState
 
 CLAIM_PERIOD: Final = timedelta(hours=24)
-# Staff need working days where a driver needs minutes.
-REVIEW_PERIOD: Final = timedelta(days=7)
+# Staff need working days where a driver needs minutes. The same for whatever leads to a review, so
+# that the period says nothing of the cause.
+REVIEW_PERIOD: Final = timedelta(days=30)
 PENDING_CLAIMS_MAX: Final = 5
 CLAIM_ATTEMPTS_MAX: Final = 5
+# Two sides of a licence, and both again.
+PICTURES_PER_CLAIM_MAX: Final = 4
+PICTURES_PER_DAY_MAX: Final = 12
 LANE_CODE_DIGITS: Final = 6
 LANE_CODE_PERIOD: Final = timedelta(minutes=10)
 

@@ -15,7 +15,7 @@ from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError, ParkingError
 from parking.kit.ids import derive_id, new_id
 from parking.kit.locks import lock
-from parking.plates import events, repository, rules
+from parking.plates import contests, events, licences, repository, rules
 from parking.plates.errors import (
     ClaimInReviewError,
     ClaimNotFoundError,
@@ -28,6 +28,7 @@ from parking.plates.errors import (
 )
 from parking.plates.models import (
     BindingClaim,
+    ClaimRefusal,
     ClaimState,
     DriverPlate,
     LaneCode,
@@ -50,15 +51,21 @@ class PlateClaim:
     created_at: datetime
     expires_at: datetime
     in_review: bool
+    pictures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class BoundPlate:
-    """One of a driver's plates, in clear for that driver."""
+    """One of a driver's plates, in clear for that driver.
+
+    Attributes:
+        is_paused: Whether its car pays by hand while staff check something.
+    """
 
     binding_id: UUID
     plate: str
     bound_at: datetime
+    is_paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,8 @@ async def claim_plate(unit: UnitOfWork, driver_id: UUID, plate_text: str) -> Pla
     index = plate_index(unit.vault, plate)
     now = unit.now()
     await repository.lock_claims_of(unit, driver_id)
-    if await repository.active_driver(unit, index) == driver_id:
+    binding = await repository.find_active(unit, index)
+    if binding is not None and binding.driver_id == driver_id:
         raise PlateAlreadyBoundError
     pending = await repository.pending_claims(unit, driver_id, now=now)
     for claim in pending:
@@ -157,7 +165,8 @@ async def confirm_claim(
     """Bind the claimed plate if `code` is the one that a lane shows for it now.
 
     The code proves who stands in the car, not whose it is: a plate with an active binding of
-    another driver is left to staff. Idempotent once confirmed.
+    another driver is left to staff, and nobody is charged for it until they decide. Idempotent
+    once confirmed.
     """
     claim = await repository.lock_claim_of(unit, driver_id, claim_id)
     if claim is None:
@@ -170,11 +179,23 @@ async def confirm_claim(
         return refusal
     claim.attempts += 1
     if not await _use_matching_code(unit, claim.plate_index, code):
-        return LaneCodeWrongError(rules.CLAIM_ATTEMPTS_MAX - claim.attempts)
-    bound = await _bind(unit, claim, Proof.LANE_CODE)
+        left = rules.CLAIM_ATTEMPTS_MAX - claim.attempts
+        if not left:
+            contests.begin_review(claim, now)
+        return LaneCodeWrongError(left)
+    return await prove(unit, claim, Proof.LANE_CODE)
+
+
+async def prove(
+    unit: UnitOfWork, claim: BindingClaim, proof: Proof
+) -> BoundPlate | ClaimInReviewError:
+    """Bind the plate of a locked claim whose driver showed to be in the car; or leave it to staff.
+
+    Returned, not raised: that somebody contests the plate must stay.
+    """
+    bound = await _bind(unit, claim, proof)
     if bound is None:
-        claim.attempts = rules.CLAIM_ATTEMPTS_MAX
-        claim.expires_at = now + rules.REVIEW_PERIOD
+        await contests.contest(unit, claim)
         return ClaimInReviewError()
     return bound
 
@@ -201,7 +222,8 @@ async def approve_claim(
         return before
     if claim.state is not ClaimState.PENDING:
         raise ClaimRefusedError
-    if await repository.active_driver(unit, plate_index) != claim.driver_id:
+    binding = await repository.find_active(unit, plate_index)
+    if binding is not None and binding.driver_id != claim.driver_id:
         ended = await repository.end_binding(unit, plate_index)
         if ended is not None:
             outbox.append(unit, events.plate_unbound(unit, ended, reason="staff"))
@@ -209,13 +231,19 @@ async def approve_claim(
     if bound is None:
         raise PlateBusyError
     claim.decided_by = staff_name[:STAFF_NAME_LENGTH_MAX]
+    await licences.claim_decided(unit, claim)
     return bound
 
 
 async def refuse_claim(
-    unit: UnitOfWork, plate_index: UUID, claim_id: UUID, *, staff_name: str
+    unit: UnitOfWork,
+    plate_index: UUID,
+    claim_id: UUID,
+    *,
+    staff_name: str,
+    refusal: ClaimRefusal = ClaimRefusal.OTHER,
 ) -> None:
-    """Refuse a claim; idempotent.
+    """Refuse a claim; idempotent. A plate that it contested goes on as before.
 
     Raises:
         ClaimNotFoundError: there is no such claim, or it was confirmed before.
@@ -228,6 +256,9 @@ async def refuse_claim(
     claim.state = ClaimState.REFUSED
     claim.decided_at = unit.now()
     claim.decided_by = staff_name[:STAFF_NAME_LENGTH_MAX]
+    claim.refusal = refusal
+    await contests.end_contest(unit, claim)
+    await licences.claim_decided(unit, claim)
     outbox.append(unit, events.plate_claim_refused(unit, claim))
 
 
@@ -246,19 +277,23 @@ async def unbind_plate(unit: UnitOfWork, driver_id: UUID, binding_id: UUID) -> N
 
 
 async def active_binding(unit: UnitOfWork, plate_index: UUID) -> UUID | None:
-    """Return the driver that the plate is bound to, if any."""
+    """Return whom gates take for the plate's driver; None also while its binding is frozen."""
     return await repository.active_driver(unit, plate_index)
 
 
 async def list_plates(unit: UnitOfWork, driver_id: UUID) -> list[BoundPlate]:
     """Return the driver's bound plates, oldest binding first."""
-    return [_bound(unit.vault, row) for row in await repository.active_plates(unit, driver_id)]
+    found = await repository.active_plates(unit, driver_id)
+    return [_bound(unit, row, frozen_until) for row, frozen_until in found]
 
 
 async def find_plate(unit: UnitOfWork, driver_id: UUID, binding_id: UUID) -> BoundPlate | None:
     """Return one of the driver's bound plates."""
     row = await repository.find_driver_plate(unit, driver_id, binding_id)
-    return None if row is None or row.unbound_at is not None else _bound(unit.vault, row)
+    if row is None or row.unbound_at is not None:
+        return None
+    binding = await unit.session.get(PlateBinding, (row.plate_index, binding_id))
+    return _bound(unit, row, None if binding is None else binding.frozen_until)
 
 
 async def hold_plate(unit: UnitOfWork, driver_id: UUID, binding_id: UUID) -> str:
@@ -326,9 +361,13 @@ async def _confirmed_before(unit: UnitOfWork, claim: BindingClaim) -> BoundPlate
     return ClaimRefusedError() if bound is None else bound
 
 
-def _bound(vault: Vault, row: DriverPlate) -> BoundPlate:
-    plate = vault.open(row.plate_sealed, context=PLATE_CONTEXT)
-    return BoundPlate(binding_id=row.binding_id, plate=plate, bound_at=row.bound_at)
+def _bound(unit: UnitOfWork, row: DriverPlate, frozen_until: datetime | None) -> BoundPlate:
+    return BoundPlate(
+        binding_id=row.binding_id,
+        plate=unit.vault.open(row.plate_sealed, context=PLATE_CONTEXT),
+        bound_at=row.bound_at,
+        is_paused=contests.is_frozen(frozen_until, unit.now()),
+    )
 
 
 def _claim(vault: Vault, row: BindingClaim) -> PlateClaim:
@@ -339,4 +378,5 @@ def _claim(vault: Vault, row: BindingClaim) -> PlateClaim:
         created_at=row.created_at,
         expires_at=row.expires_at,
         in_review=row.attempts >= rules.CLAIM_ATTEMPTS_MAX,
+        pictures=row.pictures,
     )

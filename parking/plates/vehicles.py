@@ -36,6 +36,7 @@ _KNOWN = text(
         (
             SELECT driver_id FROM plate_bindings
             WHERE plate_index = :plate_index AND unbound_at IS NULL
+            AND (frozen_until IS NULL OR frozen_until <= :now)
         ) AS driver_id,
         vehicle_records.vehicle_class, vehicle_records.is_ev, vehicle_records.is_resident
     FROM (SELECT 1) AS always
@@ -106,7 +107,7 @@ async def known_vehicle(
     unit: UnitOfWork, operator_id: UUID, plate_index: UUID, plate: str, at: datetime
 ) -> KnownVehicle:
     """Return what is known of a plate at an entry; one statement over two keys."""
-    values = {"operator_id": operator_id, "plate_index": plate_index, "at": at}
+    values = {"operator_id": operator_id, "plate_index": plate_index, "at": at, "now": unit.now()}
     row = (await unit.run(_KNOWN, values)).one()
     is_ev = is_new_energy(fold_plate(plate)) if row.is_ev is None else bool(row.is_ev)
     return KnownVehicle(row.driver_id, row.vehicle_class or "car", is_ev, bool(row.is_resident))

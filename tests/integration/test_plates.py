@@ -227,13 +227,13 @@ async def test_a_bound_plate_is_left_to_staff(world: World, driver: UUID, rival:
     refused = await confirm(world, rival, claimed.claim_id, await shown_code(world))
     assert isinstance(refused, ClaimInReviewError)
     assert str(refused) == "staff will check the vehicle licence before this plate is bound"
-    assert await owner(world) == driver
-    assert await plates(world, rival) == []
-    assert await events(world) == ["PlateBound"]
+    assert await owner(world) is None
+    assert (await plates(world, driver), await plates(world, rival)) == ([PLATE], [])
+    assert await events(world) == ["PlateBound", "PlatePaymentPaused"]
     async with world.database.begin() as unit:
         waiting = await service.list_claims_of_plate(unit, "b sm 1234")
     assert [(one.claim_id, one.in_review) for one in waiting] == [(claimed.claim_id, True)]
-    assert waiting[0].expires_at == world.clock.now() + timedelta(days=7)
+    assert waiting[0].expires_at == world.clock.now() + timedelta(days=30)
 
 
 async def test_a_plate_may_be_bound_again_after_unbinding(
@@ -283,8 +283,12 @@ async def test_two_drivers_confirm_at_the_same_moment(
     losers = [result for result in results if isinstance(result, ParkingError)]
     assert (len(winners), len(losers)) == (1, 1)
     assert type(losers[0]) is (LaneCodeWrongError if same_lane else ClaimInReviewError)
-    assert await owner(world) == (driver, rival)[results.index(winners[0])]
-    assert await events(world) == ["PlateBound"]
+    winner = (driver, rival)[results.index(winners[0])]
+    assert await plates(world, winner) == [PLATE]
+    # Both have shown that they were in the car: until staff decide, gates take it for nobody's.
+    assert await owner(world) == (winner if same_lane else None)
+    paused = [] if same_lane else ["PlatePaymentPaused"]
+    assert await events(world) == ["PlateBound", *paused]
 
 
 async def test_staff_approve_with_the_vehicle_licence(

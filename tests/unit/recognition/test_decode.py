@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parking.kit.picture_header import Header, read_header
 from recognition.decode import PICTURE_BYTES_MAX, PICTURE_SCANS_MAX, decode_picture
 from recognition.errors import PictureError
-from recognition.picture_header import Header, read_header
 
 
 def encoded(extension: str, width_px: int = 64, height_px: int = 48) -> bytes:
