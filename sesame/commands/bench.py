@@ -16,10 +16,12 @@ from sesame.bench.exit_bench import ExitPlan, measure_exits
 from sesame.bench.exit_report import print_report
 from sesame.bench.gates.gates_bench import GatesPlan, measure_gates
 from sesame.bench.gates.report import print_gates_report
+from sesame.bench.graphql.graphql_bench import GraphQLPlan, measure_graphql
+from sesame.bench.graphql.report import print_graphql_report
 from sesame.bench.machine import use_cores
 from sesame.bench.money.charge_path import measure_charge, print_charge_path
 from sesame.bench.money.money_bench import EXITS, SEED, MoneyPlan, measure_money, print_money_report
-from sesame.bench.registry import BENCHES, CHARGE, EXIT, GATES, MONEY, TARIFF
+from sesame.bench.registry import BENCHES, CHARGE, EXIT, GATES, GRAPHQL, MONEY, TARIFF
 from sesame.bench.tariff_bench import TariffPlan, measure_tariff, print_tariff_report
 from sesame.commands import bench_options as option
 from sesame.commands.migrate import migrate
@@ -75,6 +77,8 @@ def bench_command(  # noqa: PLR0913 - one for each option
     elif name == MONEY.name:
         wanted = MoneyPlan(exits=exits or EXITS, providers=provider or (), seed=seed, folder=folder)
         _measure_money(wanted, json_output=json_output)
+    elif name == GRAPHQL.name:
+        _measure_graphql(GraphQLPlan(folder=folder), json_output=json_output)
     elif name == GATES.name:
         per_s = rate[0] if rate else CARS_PER_S
         fleet = GatesPlan(gates, per_s, exits or CARS, is_tls=tls, folder=folder)
@@ -114,6 +118,11 @@ def _measure_gates(plan: GatesPlan, *, json_output: bool) -> None:
     with _ProgressBar(plan.gates + plan.cars, "gates and cars") as progress:
         report = _run(measure_gates(plan, migrate, progress.on_step))
     _tell(report, lambda console: print_gates_report(report, console), json_output=json_output)
+
+
+def _measure_graphql(plan: GraphQLPlan, *, json_output: bool) -> None:
+    report = _run(measure_graphql(plan, migrate, Console(stderr=True).print))
+    _tell(report, lambda console: print_graphql_report(report, console), json_output=json_output)
 
 
 def _run(work: Coroutine[Any, Any, _Found]) -> _Found:

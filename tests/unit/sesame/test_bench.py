@@ -117,10 +117,18 @@ def test_the_list_names_every_bench() -> None:
             "charge: what a charge costs without the provider's time, in ms and in round trips\n"
             "money: 2,000 exits over all providers while everything breaks: are all books right\n"
             "gates: 3,000 gates on one bridge: memory, reconnect storm, 50 cars a second\n"
+            "graphql: one screen of the app: our API, hand-written Python, and others, in one run\n"
         ),
     )
     result = CliRunner().invoke(app, ["bench", "--list", "--json"])
-    assert list(json.loads(result.stdout)) == ["exit", "tariff", "charge", "money", "gates"]
+    assert list(json.loads(result.stdout)) == [
+        "exit",
+        "tariff",
+        "charge",
+        "money",
+        "gates",
+        "graphql",
+    ]
 
 
 def test_a_bench_must_be_named() -> None:
@@ -130,4 +138,6 @@ def test_a_bench_must_be_named() -> None:
 def test_an_unknown_bench_is_refused_by_name() -> None:
     result = CliRunner().invoke(app, ["bench", "entry"])
     assert isinstance(result.exception, InvalidInputError)
-    assert str(result.exception) == "NAME: expected one of exit, tariff, charge, money, gates"
+    assert (
+        str(result.exception) == "NAME: expected one of exit, tariff, charge, money, gates, graphql"
+    )

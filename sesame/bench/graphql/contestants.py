@@ -1,0 +1,124 @@
+"""The servers that are asked the same, each a process of its own on loopback."""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from sesame.bench.graphql.question import JOIN
+from sesame.embedded.folder import DataFolder
+from sesame.installation import Installation
+from sesame.process_spec import ProcessSpec
+from sesame.processes import application_processes
+
+PEERS: Final = Path(__file__).parents[1] / "peers"
+HOST: Final = "127.0.0.1"
+CONNECT_TIMEOUT_S: Final = 2.0
+
+RAW: Final = "raw"
+TRUSTED: Final = "sesame_trusted"
+AD_HOC: Final = "sesame_ad_hoc"
+PLAIN: Final = "strawberry_sqlmodel"
+MERCURIUS: Final = "mercurius"
+POSTGRAPHILE: Final = "postgraphile"
+_API: Final = "api"
+_NEEDS_NODE_22: Final = "needs Node 22 or newer, and shapes its answer by its own rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """Who is asked.
+
+    Attributes:
+        process: Which process answers; two contestants may share one.
+        is_ours: Reads tokens and keeps limits; the others are told whose stays in a header.
+        is_trusted: Is asked by a document's id.
+    """
+
+    name: str
+    process: str
+    port: int
+    is_ours: bool = False
+    is_trusted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Everybody who takes part, and why the others do not.
+
+    Attributes:
+        absent: Why, by name.
+    """
+
+    contestants: tuple[Contestant, ...]
+    processes: tuple[ProcessSpec, ...]
+    absent: Mapping[str, str]
+
+
+def line_up(installation: Installation, folder: DataFolder, manifest: Path) -> Field:
+    """Return who takes part on this machine."""
+    api_port = int(installation.environment["SESAME_API_PORT"])
+    contestants = [
+        Contestant(AD_HOC, _API, api_port, is_ours=True),
+    ]
+    _ = manifest
+    (api,) = (each for each in application_processes(installation) if each.name == _API)
+    processes = [api]
+    modules = {
+        RAW: "sesame.bench.graphql.raw_server",
+        PLAIN: "sesame.bench.graphql.plain_server",
+    }
+    for name, module in modules.items():
+        port = folder.port(f"BENCH_{name.upper()}")
+        argv = (sys.executable, "-m", module, str(port))
+        contestants.append(Contestant(name, name, port))
+        processes.append(_listening(ProcessSpec(name, argv, installation.environment), port))
+    absent = {POSTGRAPHILE: _NEEDS_NODE_22}
+    why = _why_no_node()
+    if why is None:
+        port = folder.port("BENCH_MERCURIUS")
+        contestants.append(Contestant(MERCURIUS, MERCURIUS, port))
+        processes.append(_mercurius(installation, port))
+    else:
+        absent[MERCURIUS] = why
+    return Field(tuple(contestants), tuple(processes), absent)
+
+
+def _mercurius(installation: Installation, port: int) -> ProcessSpec:
+    environment = {
+        **installation.environment,
+        "PORT": str(port),
+        "STATEMENT": JOIN,
+        "NODE_ENV": "production",
+    }
+    argv = (_node() or "node", str(PEERS / "mercurius.js"))
+    return _listening(ProcessSpec(MERCURIUS, argv, environment, folder=PEERS), port)
+
+
+def _listening(spec: ProcessSpec, port: int) -> ProcessSpec:
+    async def listens() -> bool:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                _, writer = await asyncio.open_connection(HOST, port)
+        except (OSError, TimeoutError):
+            return False
+        writer.close()
+        await writer.wait_closed()
+        return True
+
+    return replace(spec, ready=listens)
+
+
+def _node() -> str | None:
+    return shutil.which("node")
+
+
+def _why_no_node() -> str | None:
+    if _node() is None:
+        return "no Node on this machine"
+    if not (PEERS / "node_modules" / "mercurius").is_dir():
+        return "not installed: npm ci --prefix sesame/bench/peers"
+    return None
