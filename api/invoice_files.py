@@ -67,7 +67,7 @@ class InvoiceFileEndpoint:
             driver_id = await context.driver_id()
         except TokenRefusedError:
             # Not a driver's: then it must be a staff token, which opens its operator's invoices.
-            operator_id = context.staff().operator_id
+            operator_id = (await context.check_staff()).operator_id
             return await invoice_files.open_file(self._parking, operator_id, invoice_id, kind)
         return await invoice_files.open_of_driver(self._parking, driver_id, invoice_id, kind)
 

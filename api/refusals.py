@@ -19,6 +19,7 @@ import parking.reconciliation.errors
 import parking.reviews.errors
 import parking.sessions.errors
 import parking.tariffs.errors
+import parking.staff.errors
 from parking.kit.database import ConflictError
 from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
 
@@ -39,6 +40,7 @@ _EXPECTED_MODULES: Final = frozenset(
         parking.reviews.errors,
         parking.sessions.errors,
         parking.tariffs.errors,
+        parking.staff.errors,
     )
 )
 _SNAKE: Final = re.compile(r"_([a-z])")

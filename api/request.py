@@ -14,7 +14,9 @@ from parking.drivers import service as drivers
 from parking.flows.context import ParkingContext
 from parking.kit.errors import InvalidInputError
 from parking.kit.token_errors import TokenRefusedError
-from parking.kit.tokens import DriverIdentity, StaffIdentity
+from parking.kit.tokens import DriverIdentity
+from parking.staff import sign_ins
+from parking.staff.rules import StaffIdentity
 
 _BEARER = "bearer "
 
@@ -42,6 +44,7 @@ class RequestContext:
     receipts: int = 0
     loaders: dict[str, Any] = field(default_factory=dict[str, Any])
     _checked: DriverIdentity | None = None
+    _staff: StaffIdentity | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def for_operation(self) -> "RequestContext":
@@ -83,8 +86,8 @@ class RequestContext:
         if self.receipts > RECEIPTS_PER_OPERATION_MAX:
             raise InvalidInputError("receipt", f"at most {RECEIPTS_PER_OPERATION_MAX} at once")
 
-    def staff(self) -> StaffIdentity:
-        """Return which staff member asks.
+    async def check_staff(self) -> StaffIdentity:
+        """Find out which staff member asks; checked against the database once an operation.
 
         Raises:
             TokenExpiredError: the token's time is over.
@@ -92,10 +95,25 @@ class RequestContext:
         """
         if self.token is None:
             raise TokenRefusedError
-        return self.config.tokens.verify_staff(self.token)
+        return self._staff
 
     async def _check(self) -> DriverIdentity:
-        if self.token is None:
+        async with self._lock:
+            if self._staff is None:
+                if self.token is None:
+                    raise TokenRefusedError
+                token = self.config.tokens.verify_staff(self.token)
+                async with self.parking.database.begin() as unit:
+                    self._staff = await sign_ins.identify(unit, token)
+        return self._staff
+
+    def staff(self) -> StaffIdentity:
+        """Return which staff member asks, once `check_staff` knows: before every root field.
+
+        Raises:
+            TokenRefusedError: nobody was found out.
+        """
+        if self._staff is None:
             raise TokenRefusedError
         identity = self.config.tokens.verify_driver(self.token)
         async with self.parking.database.begin() as unit:

@@ -14,10 +14,10 @@ from parking.flows.payments import desk_payment, owed_view, write_off
 from parking.flows.payments.owed_view import OwedView
 from parking.flows.standing_cars import StandingCar
 from parking.kit import money
-from parking.kit.tokens import StaffIdentity
 from parking.lanes.models import ExitOverride
 from parking.payments.errors import BillUnknownError, ExitNotWaitingError
 
+from parking.staff.rules import StaffIdentity
 LANE_KIND = "AccessLane"
 
 

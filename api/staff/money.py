@@ -22,10 +22,10 @@ from parking.flows.payments.correction import (
 )
 from parking.flows.payments.refund_view import RefundView
 from parking.kit.errors import InvalidInputError
-from parking.kit.tokens import StaffIdentity
 from parking.payments.errors import BillUnknownError, RefundUnknownError
 from parking.payments.models import RefundState
 from parking.tariffs.model_part import validated
+from parking.staff.rules import StaffIdentity
 from parking.tariffs.rules import Vehicle
 
 _CURSOR = "RefundCursor"

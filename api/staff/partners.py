@@ -14,9 +14,9 @@ from api.types.money import Money, MoneyInput, MoneySum, required_money
 from api.types.page import PageInfo, require_page_size
 from parking.flows.payments import partner_view
 from parking.flows.payments.partner_view import CollectionView, PartnershipView, SettlementView
-from parking.kit.tokens import StaffIdentity
 from parking.payments.partner_models import CollectionState, PartnershipState
 
+from parking.staff.rules import StaffIdentity
 OPERATOR_KIND = "Operator"
 _CURSOR = "CollectionCursor"
 

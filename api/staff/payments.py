@@ -15,11 +15,11 @@ from api.types.page import PageInfo, require_page_size
 from parking.flows.payments import stuck
 from parking.flows.payments.stuck import AttemptView
 from parking.kit.errors import InvalidInputError
-from parking.kit.tokens import StaffIdentity
 from parking.payments.errors import AttemptUnknownError
 from parking.payments.models import AttemptKind, AttemptProblem, AttemptState
 from parking.payments.port import Advance
 
+from parking.staff.rules import StaffIdentity
 PAYMENT_KIND = "Payment"
 _CURSOR = "PaymentCursor"
 

@@ -30,7 +30,7 @@ class PictureEndpoint:
     async def answer(self, request: Request) -> Response:
         """Answer with the picture; 401 without a staff token, 404 for every other picture."""
         try:
-            staff = open_context(request, self._context, self._config).staff()
+            staff = await open_context(request, self._context, self._config).check_staff()
         except (TokenExpiredError, TokenRefusedError) as error:
             return JSONResponse({"code": error.code}, 401, _CHALLENGE)
         frame_id = _frame_id(request.path_params["frame"])

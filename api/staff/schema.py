@@ -12,6 +12,7 @@ from api.staff.claims import ClaimMutations, ClaimQueries
 from api.staff.credit import CreditMutations, CreditQueries
 from api.staff.desk import DeskMutations, DeskQueries
 from api.staff.disputes import DisputeMutations, DisputeQueries
+from api.staff.gate import guard
 from api.staff.gates import GateQueries
 from api.staff.invoices import InvoiceMutations, InvoiceQueries
 from api.staff.ledger import LedgerQueries
@@ -73,6 +74,11 @@ class StaffMutation(
     InvoiceMutations,
 ):
     """The writes of the staff's schema."""
+
+
+# Once, whatever schemas are made of them.
+guard(StaffQuery, are_acts=False)
+guard(StaffMutation, are_acts=True)
 
 
 @cache

@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import URL, CursorResult, Executable, Table, bindparam, make_url, text
@@ -156,6 +157,21 @@ class UnitOfWork:
 
 # Built once: a car locks a dozen rows, and to build a statement takes as long as to send it.
 @lru_cache(STATEMENTS_MAX)
+class Witness(Protocol):
+    """Whoever writes into each transaction of what is under way, in the same commit."""
+
+    async def before_commit(self, unit: UnitOfWork) -> None:
+        """Write, as the last statement."""
+        ...
+
+    def after_commit(self) -> None:
+        """Learn that it is stored."""
+        ...
+
+
+witness: ContextVar[Witness | None] = ContextVar("witness", default=None)
+
+
 def _locking(
     row: type[Locked],
     key: tuple[str, ...],
@@ -234,6 +250,11 @@ class Database:
 
         For `parking.kit.follow_up`; errors as in `begin`.
         """
+                seen_by = witness.get()
+                if seen_by is not None:
+                    await seen_by.before_commit(unit)
+            if seen_by is not None:
+                seen_by.after_commit()
         with _named_errors():
             async with AsyncSession(
                 self._each_alone,

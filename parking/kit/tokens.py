@@ -43,17 +43,17 @@ class DriverIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class StaffIdentity:
-    """What a staff token proves until `expires_at`."""
+class StaffToken:
+    """What a staff token proves until `expires_at`: not which roles, which may have changed since.
+
+    Attributes:
+        sign_in_id: None for a token of `sesame staff token`, which is nobody's sign-in.
+    """
 
     operator_id: UUID
     name: str
     expires_at: datetime
-
-    @property
-    def recorded_name(self) -> str:
-        """The name as it is kept beside what they decide: with their operator's id."""
-        return f"{self.operator_id}:{self.name}"
+    sign_in_id: UUID | None = None
 
 
 class TokenIssuer:
@@ -78,8 +78,13 @@ class TokenIssuer:
         return self._issue(DRIVER_REALM, driver_id, ACCESS_PERIOD, {"sid": str(sign_in_id)})
 
     def issue_staff(self, operator_id: UUID, name: str) -> tuple[str, datetime]:
-        """Return a staff token and when it expires."""
+        """Return an administrator's token to set an operator up with, and when it expires."""
         return self._issue(STAFF_REALM, operator_id, STAFF_PERIOD, {"name": name})
+
+    def issue_member(self, operator_id: UUID, name: str, sign_in_id: UUID) -> tuple[str, datetime]:
+        """Return the access token of a member's sign-in, and when it expires."""
+        claims = {"name": name, "sid": str(sign_in_id)}
+        return self._issue(STAFF_REALM, operator_id, ACCESS_PERIOD, claims)
 
     def verify_driver(self, token: str) -> DriverIdentity:
         """Return whose access token it is.
@@ -94,11 +99,13 @@ class TokenIssuer:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise TokenRefusedError from error
 
-    def verify_staff(self, token: str) -> StaffIdentity:
+    def verify_staff(self, token: str) -> StaffToken:
         """Return which operator's staff it is; raises as `verify_driver`."""
         claims, expires_at = self._verify(STAFF_REALM, token)
         try:
-            return StaffIdentity(UUID(claims["sub"]), str(claims["name"]), expires_at)
+            sign_in_id = UUID(claims["sid"]) if "sid" in claims else None
+            operator_id = UUID(claims["sub"])
+            return StaffToken(operator_id, str(claims["name"]), expires_at, sign_in_id)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise TokenRefusedError from error
 
@@ -161,25 +168,27 @@ class RefreshToken:
     text: str = field(repr=False)
 
     @classmethod
-    def mint(cls, vault: Vault, owner_id: UUID, sign_in_id: UUID) -> "RefreshToken":
-        """Return a fresh one."""
+    def mint(
+        cls, vault: Vault, owner_id: UUID, sign_in_id: UUID, *, realm: str = DRIVER_REALM
+    ) -> "RefreshToken":
+        """Return a fresh one; another realm does not take it for its own."""
         body = owner_id.bytes + sign_in_id.bytes + secrets.token_bytes(_SECRET_BYTES)
-        token = base64.urlsafe_b64encode(body + _tag(vault, body)).decode().rstrip("=")
+        token = base64.urlsafe_b64encode(body + _tag(vault, realm, body)).decode().rstrip("=")
         return cls(owner_id, sign_in_id, token)
 
     @classmethod
-    def read(cls, vault: Vault, text: str) -> "RefreshToken":
+    def read(cls, vault: Vault, text: str, *, realm: str = DRIVER_REALM) -> "RefreshToken":
         """Return the token that a client sent.
 
         Raises:
-            TokenRefusedError: we never made it.
+            TokenRefusedError: we never made it for this realm.
         """
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError) as error:
             raise TokenRefusedError from error
         body, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
-        if len(raw) != _REFRESH_BYTES or not same_digest(tag, _tag(vault, body)):
+        if len(raw) != _REFRESH_BYTES or not same_digest(tag, _tag(vault, realm, body)):
             raise TokenRefusedError
         ids = UUID(bytes=body[:_ID_BYTES]), UUID(bytes=body[_ID_BYTES : 2 * _ID_BYTES])
         return cls(*ids, text)
@@ -198,8 +207,10 @@ def new_token_key() -> bytes:
     )
 
 
-def _tag(vault: Vault, body: bytes) -> bytes:
-    return vault.digest("refresh_token.tag", body.hex())[:_TAG_BYTES]
+def _tag(vault: Vault, realm: str, body: bytes) -> bytes:
+    # The drivers' came first and keeps its name: their tokens live for months.
+    kind = "refresh_token.tag" if realm == DRIVER_REALM else f"refresh_token.{realm}.tag"
+    return vault.digest(kind, body.hex())[:_TAG_BYTES]
 
 
 def _read_key(key: bytes) -> ec.EllipticCurvePrivateKey:

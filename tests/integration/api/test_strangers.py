@@ -88,7 +88,9 @@ class Stage:
         """Return what the tables hold, as a hash each."""
         tables = await self.api.lanes.rows(
             "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
-            " AND relnamespace = 'public'::regnamespace ORDER BY relname"
+            " AND relnamespace = 'public'::regnamespace"
+            # What was refused to staff is kept, and nothing else.
+            " AND relname <> 'staff_acts' ORDER BY relname"
         )
         held: dict[str, int] = {}
         for table in tables:

@@ -19,7 +19,7 @@ from parking.kit.token_errors import TokenExpiredError, TokenRefusedError
 from parking.kit.tokens import (
     DriverIdentity,
     RefreshToken,
-    StaffIdentity,
+    StaffToken,
     TokenIssuer,
     new_token_key,
 )
@@ -63,7 +63,7 @@ def test_a_staff_token_proves_operator_and_name_for_twelve_hours() -> None:
     clock = ManualClock(START)
     token, expires_at = issuer(clock).issue_staff(OPERATOR, "Ada")
     assert expires_at == START + timedelta(hours=12)
-    assert issuer(clock).verify_staff(token) == StaffIdentity(OPERATOR, "Ada", expires_at)
+    assert issuer(clock).verify_staff(token) == StaffToken(OPERATOR, "Ada", expires_at)
     clock.advance(timedelta(hours=12))
     with pytest.raises(TokenExpiredError):
         issuer(clock).verify_staff(token)
