@@ -1,37 +1,35 @@
-"""Tells drivers about events: who gets which message, on which devices, and what then."""
+"""Tells drivers about events: the inbox first, then every device, then the number if need be."""
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 import structlog
 from prometheus_client import Counter
 
+from notifications.messages import push_message
 from notifications.push import PushMessage, PushOutcome, PushResult, PushSender
-from notifications.templates import (
-    DEDUCTIONS,
-    DEFAULT_LOCALE,
-    DISPUTES,
-    PASSES,
-    WITH_AMOUNT,
-    Template,
-    Text,
-    render,
-    template_of,
-)
 from parking.drivers import deliveries
-from parking.drivers.deliveries import PendingDelivery, PendingText
+from parking.drivers.deliveries import PendingDelivery, PendingText, Telling
+from parking.drivers.models import TargetKind
 from parking.drivers.port import SmsMessage, SmsNotSentError, SmsSender
 from parking.drivers.texting import SmsPolicy
 from parking.events import outbox
+from parking.events.bus import Bus
 from parking.events.envelope import Event
 from parking.events.relay import Job
-from parking.events.types import PASS_EVENTS, EventType
+from parking.flows.notices.tellings import arguments_of, template_of
+from parking.flows.notices.wording import DEFAULT_LOCALE, Text, render
 from parking.kit.database import Database, UnitOfWork
+from parking.notices import service as notices
+from parking.notices.models import NoticeBook
+from parking.notices.quiet_hours import quiet_hours_of
+from parking.notices.rules import DEDUCTIONS, RULES, NoticeChannel, Template, is_on
+from parking.notices.service import NewNotice
 
 SEND_TIMEOUT_S: Final = 12.0
 # Longer than sending and recording take: no second attempt begins while one is at work.
@@ -41,36 +39,62 @@ RETRY_AFTER_S_MAX: Final = 3600.0
 JITTER: Final = 0.25
 # A deduction that no device took by then, after about a minute, goes out as a text message.
 TEXT_AFTER_ATTEMPTS: Final = 6
+# And one that a device took, but that nobody acknowledged, after this time.
+TEXT_AFTER: Final = timedelta(minutes=5)
 
-# What an event is about, where it is not a stay.
-_SUBJECTS: Final[Mapping[str, str]] = {
-    EventType.INVOICE_ISSUED: "invoice_id",
-    **dict.fromkeys(PASS_EVENTS, "pass_id"),
-}
-_DATA_FIELDS: Final = ("amount_minor", "currency", "pay_url", "direction", "place_id")
 _TEXTS: Final = Counter("sesame_texts", "Text messages by outcome", ["template", "outcome"])
 _PUSHES: Final = Counter("sesame_pushes", "Pushes by outcome", ["template", "outcome"])
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """What one attempt has to send."""
+class Texting:
+    """How deductions are told by text message.
 
-    driver_id: UUID
+    Attributes:
+        policy: Which numbers may be told.
+        after: When a deduction that nobody acknowledged goes out as a text; `None` for never.
+    """
+
+    sender: SmsSender
+    policy: SmsPolicy = field(default_factory=SmsPolicy)
+    after: timedelta | None = TEXT_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What one attempt has to send.
+
+    Attributes:
+        not_before: Where the driver wants to be left alone until then; nothing is sent now.
+    """
+
+    telling: Telling
     template: Template
     text: Text
-    messages: Sequence[tuple[PendingDelivery, PushMessage]]
+    book: NoticeBook
+    messages: Sequence[tuple[PendingDelivery, PushMessage]] = ()
+    not_before: datetime | None = None
+    is_stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """What follows an attempt: a text message now, another attempt later, or nothing more."""
+
+    text: PendingText | None = None
+    until: datetime | None = None
 
 
 class Notifier:
     """The durable consumer of events that drivers are told of.
 
     Args:
-        database: Where events, devices and deliveries are.
-        push: `None` where no push service is configured: nobody is then pushed to.
-        sms: Tells of deductions where no device could be told; `None` without a gateway.
-        sms_policy: Which numbers it may tell.
+        database: Where events, devices, notices and deliveries are.
+        push: To phones; `None` where no push service is configured: none is then pushed to.
+        web_push: To browsers; `None` likewise.
+        texting: Tells of deductions where nobody took or saw the push; `None` without a gateway.
+        bus: Where whoever watches an inbox is poked.
         claim: How long one attempt may work before another may begin.
         draw: Returns a number from 0 to 1, for the jitter of retries.
     """
@@ -80,30 +104,29 @@ class Notifier:
         database: Database,
         push: PushSender | None,
         *,
-        sms: SmsSender | None = None,
-        sms_policy: SmsPolicy = SmsPolicy(),  # noqa: B008 - frozen
+        web_push: PushSender | None = None,
+        texting: Texting | None = None,
+        bus: Bus | None = None,
         claim: timedelta = CLAIM,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
         self._push = push
-        self._sms = sms
-        self._sms_policy = sms_policy
+        self._web_push = web_push
+        self._texting = texting
+        self._bus = bus
         self._claim = claim
         self._draw = draw
 
     def wants(self, event: Event) -> bool:
         """Say whether a driver is to be told of `event`."""
-        template = template_of(event)
-        if template is None or not event.payload.get("driver_id"):
-            return False
-        return self._push is not None or (self._sms is not None and template in DEDUCTIONS)
+        return template_of(event) is not None and bool(event.payload.get("driver_id"))
 
     async def deliver(self, job: Job) -> None:
         """Make one attempt to tell the driver on every device that has not been told.
 
-        A deduction goes to the driver's number where there is no device, all have failed, or they
-        do not answer for long.
+        A deduction goes to the driver's number too where there is no device, all have failed, do
+        not answer for long, or nobody acknowledged what they got.
 
         An attempt that a later one has replaced does nothing. What failed for now is tried again
         by the next attempt; the others are not sent to twice, except where this process dies
@@ -117,54 +140,19 @@ class Notifier:
             if event is None:
                 return
             plan = await self._plan(unit, event)
+        if plan is not None and self._bus is not None:
+            await self._bus.publish([notices.added(plan.telling.driver_id, event.id)])
         results: Sequence[PushResult] = [] if plan is None else await self._send(plan)
         async with self._database.begin() as unit:
+            # The event's row first, as above: two runs of one attempt never wait for each other.
+            await _end_attempt(unit, job, unit.now() + self._claim)
             if plan is not None:
                 await _record(unit, plan, results)
-            pending_text = await self._begin_text(unit, plan, results, job)
-            if pending_text is None:
-                await self._end_attempt(unit, job, self._delay_s(results, job.attempt))
-        if plan is not None and pending_text is not None:
-            await self._tell_by_text(plan, pending_text, job)
-
-    async def _end_attempt(self, unit: UnitOfWork, job: Job, delay_s: float | None) -> None:
-        if delay_s is None:
-            await outbox.mark_done(unit, job.owner_id, job.event_id)
-            return
-        until = unit.now() + timedelta(seconds=delay_s)
-        await outbox.postpone(unit, job.owner_id, job.event_id, attempt=job.attempt, until=until)
-
-    async def _begin_text(
-        self, unit: UnitOfWork, plan: _Plan | None, results: Sequence[PushResult], job: Job
-    ) -> PendingText | None:
-        if self._sms is None or plan is None or plan.template not in DEDUCTIONS:
-            return None
-        is_trying = any(result.outcome == PushOutcome.RETRY for result in results)
-        if is_trying and job.attempt < TEXT_AFTER_ATTEMPTS:
-            return None
-        if await deliveries.was_told(unit, plan.driver_id, job.event_id):
-            return None
-        return await deliveries.begin_text(
-            unit, plan.driver_id, job.event_id, template=plan.template, policy=self._sms_policy
-        )
-
-    async def _tell_by_text(self, plan: _Plan, pending: PendingText, job: Job) -> None:
-        if self._sms is None:
-            raise RuntimeError("a text was begun without a gateway")
-        text = f"{plan.text.title}. {plan.text.body}"
-        result = PushResult(PushOutcome.SENT)
-        try:
-            await self._sms.send(SmsMessage(pending.id, pending.phone_number, text))
-        except SmsNotSentError as error:
-            _log.warning("text_not_sent", delivery_id=str(pending.id), reason=str(error))
-            result = PushResult(PushOutcome.RETRY, failure=error.code)
-        _TEXTS.labels(plan.template, result.outcome).inc()
-        async with self._database.begin() as unit:
-            if result.outcome == PushOutcome.SENT:
-                await deliveries.mark_sent(unit, plan.driver_id, pending.id)
-            else:
-                await deliveries.mark_tried(unit, plan.driver_id, pending.id, result.failure or "")
-            await self._end_attempt(unit, job, self._delay_s([result], job.attempt))
+            following = await self._next(unit, plan, results, job)
+            if following.text is None:
+                await _end_attempt(unit, job, following.until)
+        if plan is not None and following.text is not None:
+            await self._tell_by_text(plan, following.text, job)
 
     async def _plan(self, unit: UnitOfWork, event: Event) -> _Plan | None:
         template = template_of(event)
@@ -174,12 +162,40 @@ class Notifier:
         locale = await deliveries.find_locale(unit, driver_id)
         if locale is None:
             return None
-        text = render(template, event, locale or DEFAULT_LOCALE)
-        pending: Sequence[PendingDelivery] = []
-        if self._push is not None:
-            pending = await deliveries.begin_pushes(unit, driver_id, event.id, template=template)
-        messages = [(one, _message(one, template, event, text)) for one in pending]
-        return _Plan(driver_id, template, text, messages)
+        arguments = arguments_of(event)
+        text = render(template, arguments, event.occurred_at, locale or DEFAULT_LOCALE)
+        new = NewNotice(
+            driver_id=driver_id,
+            event_id=event.id,
+            operator_id=event.owner_id,
+            event_type=event.type,
+            subject_id=event.subject_id,
+            template=template,
+            arguments=arguments,
+            occurred_at=event.occurred_at,
+        )
+        book = await notices.add(unit, new)
+        telling = Telling(driver_id, event.id, event.owner_id, event.subject_id, template)
+        rule, now = RULES[template], unit.now()
+        if rule.stale_after is not None and event.occurred_at + rule.stale_after < now:
+            await deliveries.give_up(unit, telling, deliveries.STALE)
+            return _Plan(telling, template, text, book, is_stale=True)
+        not_before = None if rule.is_urgent else _quiet_until(book, now)
+        if not_before is not None:
+            return _Plan(telling, template, text, book, not_before=not_before)
+        pending = await deliveries.begin_pushes(unit, telling, kinds=self._kinds(book, template))
+        messages = [(one, push_message(one, template, event, text)) for one in pending]
+        return _Plan(telling, template, text, book, messages)
+
+    def _kinds(self, book: NoticeBook, template: Template) -> frozenset[TargetKind]:
+        """Return which targets may be told; a channel that is missing or muted is skipped."""
+        kinds: set[TargetKind] = set()
+        category = RULES[template].category
+        if self._push is not None and is_on(book.muted, category, NoticeChannel.PUSH):
+            kinds |= {TargetKind.FID, TargetKind.TOKEN}
+        if self._web_push is not None and is_on(book.muted, category, NoticeChannel.WEB_PUSH):
+            kinds.add(TargetKind.WEB_PUSH)
+        return frozenset(kinds)
 
     async def _send(self, plan: _Plan) -> Sequence[PushResult]:
         results = await asyncio.gather(*(self._send_one(message) for _, message in plan.messages))
@@ -188,68 +204,115 @@ class Notifier:
         return results
 
     async def _send_one(self, message: PushMessage) -> PushResult:
-        if self._push is None:
+        is_web = message.target_kind == TargetKind.WEB_PUSH
+        sender = self._web_push if is_web else self._push
+        if sender is None:
             raise RuntimeError("a plan was made without a push service")
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
-                return await self._push.send(message)
+                return await sender.send(message)
         except TimeoutError:
             return PushResult(PushOutcome.RETRY, failure="timeout")
 
-    def _delay_s(self, results: Sequence[PushResult], attempt: int) -> float | None:
-        """Return how long the next attempt must wait; `None` if there is nothing left to try."""
+    async def _next(
+        self, unit: UnitOfWork, plan: _Plan | None, results: Sequence[PushResult], job: Job
+    ) -> _Next:
+        if plan is None or plan.is_stale:
+            return _Next()
+        if plan.not_before is not None:
+            return _Next(until=plan.not_before)
+        again = self._again(unit, results, job.attempt)
+        texting = self._texting
+        if texting is None or plan.template not in DEDUCTIONS:
+            return again
+        told_at = await deliveries.first_sent_at(
+            unit, plan.telling.driver_id, plan.telling.event_id
+        )
+        if told_at is not None:
+            return await self._next_of_told(unit, plan, texting, told_at, again)
+        if again.until is not None and job.attempt < TEXT_AFTER_ATTEMPTS:
+            return again
+        text = await deliveries.begin_text(unit, plan.telling, policy=texting.policy)
+        return again if text is None else _Next(text=text)
+
+    async def _next_of_told(
+        self, unit: UnitOfWork, plan: _Plan, texting: Texting, told_at: datetime, again: _Next
+    ) -> _Next:
+        """Return when a deduction that a device took goes out as a text as well, if ever."""
+        category = RULES[plan.template].category
+        if texting.after is None or not is_on(plan.book.muted, category, NoticeChannel.SMS):
+            return again
+        # What was pushed need not wake anybody: the text waits for the end of the quiet hours.
+        due_at = max(told_at + texting.after, _quiet_until(plan.book, unit.now()) or told_at)
+        if unit.now() < due_at and again.until is not None:
+            return again
+        if await self._is_acknowledged(unit, plan.telling):
+            return again
+        if unit.now() < due_at:
+            number = await deliveries.textable_number(unit, plan.telling.driver_id, texting.policy)
+            return again if number is None else _Next(until=due_at)
+        text = await deliveries.begin_text(unit, plan.telling, policy=texting.policy)
+        return again if text is None else _Next(text=text)
+
+    async def _is_acknowledged(self, unit: UnitOfWork, telling: Telling) -> bool:
+        if await notices.is_acknowledged(unit, telling.driver_id, telling.event_id):
+            return True
+        return await deliveries.was_acknowledged(unit, telling.driver_id, telling.event_id)
+
+    async def _tell_by_text(self, plan: _Plan, pending: PendingText, job: Job) -> None:
+        if self._texting is None:
+            raise RuntimeError("a text was begun without a gateway")
+        text = f"{plan.text.title}. {plan.text.body}"
+        result = PushResult(PushOutcome.SENT)
+        try:
+            await self._texting.sender.send(SmsMessage(pending.id, pending.phone_number, text))
+        except SmsNotSentError as error:
+            _log.warning("text_not_sent", delivery_id=str(pending.id), reason=str(error))
+            result = PushResult(PushOutcome.RETRY, failure=error.code)
+        _TEXTS.labels(plan.template, result.outcome).inc()
+        driver_id = plan.telling.driver_id
+        async with self._database.begin() as unit:
+            await _end_attempt(unit, job, self._again(unit, [result], job.attempt).until)
+            if result.outcome == PushOutcome.SENT:
+                await deliveries.mark_sent(unit, driver_id, pending.id)
+            else:
+                await deliveries.mark_tried(unit, driver_id, pending.id, result.failure or "")
+
+    def _again(self, unit: UnitOfWork, results: Sequence[PushResult], attempt: int) -> _Next:
+        """Return when what failed for now is tried again, if anything did."""
         again = [result for result in results if result.outcome == PushOutcome.RETRY]
         if not again:
-            return None
+            return _Next()
         asked_s = max(result.retry_after_s or 0.0 for result in again)
         wait_s = max(min(2.0**attempt, RETRY_S_MAX), min(asked_s, RETRY_AFTER_S_MAX))
         # Only ever later: a service that asked for 30 seconds is not asked again after 29.
-        return wait_s * (1 + JITTER * self._draw())
+        return _Next(until=unit.now() + timedelta(seconds=wait_s * (1 + JITTER * self._draw())))
 
 
-def _group(template: Template) -> str:
-    if template in DISPUTES.values():
-        return "dispute"
-    return "money" if template in WITH_AMOUNT | PASSES else "gate"
+def _quiet_until(book: NoticeBook, now: datetime) -> datetime | None:
+    hours = quiet_hours_of(book)
+    return None if hours is None else hours.until(now)
 
 
-def _message(pending: PendingDelivery, template: Template, event: Event, text: Text) -> PushMessage:
-    group = _group(template)
-    data = {
-        "type": event.type,
-        "event_id": str(event.id),
-        "delivery_id": str(pending.id),
-        "operator_id": str(event.owner_id),
-        _SUBJECTS.get(event.type, "session_id"): str(event.subject_id),
-        "version": str(event.version or 0),
-    }
-    known = {name: event.payload.get(name) for name in _DATA_FIELDS}
-    data |= {name: str(value) for name, value in known.items() if value is not None}
-    return PushMessage(
-        delivery_id=pending.id,
-        target_kind=pending.target_kind,
-        target=pending.target,
-        title=text.title,
-        body=text.body,
-        tag=str(event.id),
-        collapse_key=f"{group}:{event.subject_id}",
-        data=data,
-    )
+async def _end_attempt(unit: UnitOfWork, job: Job, until: datetime | None) -> None:
+    if until is None:
+        await outbox.mark_done(unit, job.owner_id, job.event_id)
+        return
+    await outbox.postpone(unit, job.owner_id, job.event_id, attempt=job.attempt, until=until)
 
 
 async def _record(unit: UnitOfWork, plan: _Plan, results: Sequence[PushResult]) -> None:
+    driver_id = plan.telling.driver_id
     for (pending, _), result in zip(plan.messages, results, strict=True):
         failure = result.failure or ""
         match result.outcome:
             case PushOutcome.SENT:
-                await deliveries.mark_sent(unit, plan.driver_id, pending.id)
+                await deliveries.mark_sent(unit, driver_id, pending.id, result.reference)
             case PushOutcome.RETRY:
-                await deliveries.mark_tried(unit, plan.driver_id, pending.id, failure)
+                await deliveries.mark_tried(unit, driver_id, pending.id, failure)
             case PushOutcome.GONE:
-                await deliveries.mark_failed(unit, plan.driver_id, pending.id, failure)
-                await deliveries.disable_device(
-                    unit, plan.driver_id, pending.device_id, pending.target
-                )
+                await deliveries.mark_failed(unit, driver_id, pending.id, failure)
+                await deliveries.disable_device(unit, driver_id, pending.device_id, pending.target)
             case PushOutcome.REFUSED:
-                await deliveries.mark_failed(unit, plan.driver_id, pending.id, failure)
+                await deliveries.mark_failed(unit, driver_id, pending.id, failure)
                 _log.error("push_refused", delivery_id=str(pending.id), failure=failure)

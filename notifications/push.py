@@ -34,6 +34,7 @@ class PushMessage:
         collapse_key: While the phone is away, only the newest message of a key is kept for it.
             FCM keeps four keys a device, so few messages have a key of their own.
         data: For the app; shown to nobody.
+        keys: What a browser gave with its endpoint: `p256dh` and `auth`.
     """
 
     delivery_id: UUID
@@ -44,6 +45,7 @@ class PushMessage:
     tag: str
     collapse_key: str
     data: Mapping[str, str]
+    keys: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,8 @@ class Settings(BaseSettings):
     sms_countries: str = ""
     # Codes of the whole service; parking.drivers.texting has the default.
     sms_codes_per_hour_max: int | None = Field(default=None, ge=1)
+    # When a deduction that nobody acknowledged goes out as a text message; 0 for never.
+    sms_after_minutes: int = Field(default=5, ge=0, le=1440)
 
     # `console` for people, `json` for one object a line; the command reads it before all else.
     log_format: Literal["console", "json"] = "console"

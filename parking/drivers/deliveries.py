@@ -1,10 +1,12 @@
 """What was sent to a driver: one row for each event and device, and one for a text message."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import ColumnElement, func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -23,10 +25,30 @@ from parking.kit.errors import InvalidInputError
 from parking.kit.ids import derive_id
 
 PUSH = "push"
+WEB_PUSH = "web_push"
 TEXT = "sms"
 FAILURE_LENGTH_MAX = 200
+REFERENCE_LENGTH_MAX = 200
 DEVICE_DISABLED = "device_disabled"
 TOLD_BY_TEXT = "told_by_text"
+STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One event that one driver is told of.
+
+    Attributes:
+        operator_id: Whose event it is; it decides which staff may see what became of it.
+        subject_id: The stay, pass or invoice that it is about.
+        template: The message's kind.
+    """
+
+    driver_id: UUID
+    event_id: UUID
+    operator_id: UUID
+    subject_id: UUID
+    template: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +63,7 @@ class PendingDelivery:
     device_id: UUID
     target_kind: TargetKind
     target: str = field(repr=False)
+    push_keys: dict[str, Any] | None = field(repr=False)
     attempts: int
 
 
@@ -76,73 +99,112 @@ async def active_devices(unit: UnitOfWork, driver_id: UUID) -> Sequence[Device]:
 
 
 async def begin_pushes(
-    unit: UnitOfWork, driver_id: UUID, event_id: UUID, *, template: str
+    unit: UnitOfWork, telling: Telling, *, kinds: Collection[TargetKind]
 ) -> Sequence[PendingDelivery]:
-    """Note that an event goes to each active device; returns those that have not got it yet.
+    """Note that an event goes to each active device of `kinds`; returns those still to be told.
 
     Again for the same event it adds nothing: a row's id derives from event and device.
     """
-    devices = {device.id: device for device in await active_devices(unit, driver_id)}
-    rows = [_delivery(unit, device, event_id, template) for device in devices.values()]
+    active = await active_devices(unit, telling.driver_id)
+    devices = {device.id: device for device in active if device.target_kind in kinds}
+    rows = [_delivery(unit, device, telling) for device in devices.values()]
     if rows:
         values = [row.model_dump() for row in rows]
         await unit.run(insert(Delivery).values(values).on_conflict_do_nothing())
     pending: list[PendingDelivery] = []
-    for row in await _pending(unit, driver_id, event_id):
-        if row.channel != PUSH:
+    for row in await _pending(unit, telling.driver_id, telling.event_id):
+        if row.device_id is None:
             continue
-        device = None if row.device_id is None else devices.get(row.device_id)
+        device = devices.get(row.device_id)
         if device is None:
-            await mark_failed(unit, driver_id, row.id, DEVICE_DISABLED)
+            await mark_failed(unit, telling.driver_id, row.id, DEVICE_DISABLED)
             continue
         pending.append(
-            PendingDelivery(row.id, device.id, device.target_kind, device.target, row.attempts)
+            PendingDelivery(
+                id=row.id,
+                device_id=device.id,
+                target_kind=device.target_kind,
+                target=device.target,
+                push_keys=device.push_keys,
+                attempts=row.attempts,
+            )
         )
     return pending
 
 
 async def begin_text(
-    unit: UnitOfWork, driver_id: UUID, event_id: UUID, *, template: str, policy: SmsPolicy
+    unit: UnitOfWork, telling: Telling, *, policy: SmsPolicy
 ) -> PendingText | None:
-    """Note that an event goes to the driver's number, for no device could be told.
+    """Note that an event goes to the driver's number too.
 
     Pushes that were still tried are given up. Returns `None` if there is nothing to send: the
     number has the message, or there is none that messages may go to.
     """
-    number = await _phone_number(unit, driver_id, policy)
+    number = await textable_number(unit, telling.driver_id, policy)
     if number is None:
         return None
-    text_id = derive_id(event_id, TEXT)
-    row = Delivery(
-        driver_id=driver_id,
-        id=text_id,
-        event_id=event_id,
-        channel=TEXT,
-        template=template,
-        state=DeliveryState.PENDING,
-        created_at=unit.now(),
-    )
+    text_id = derive_id(telling.event_id, TEXT)
+    row = _row(unit, telling, text_id, TEXT)
     await unit.run(insert(Delivery).values(row.model_dump()).on_conflict_do_nothing())
-    pending = await _pending(unit, driver_id, event_id)
+    pending = await _pending(unit, telling.driver_id, telling.event_id)
     for push in pending:
-        if push.channel == PUSH:
-            await mark_failed(unit, driver_id, push.id, TOLD_BY_TEXT)
+        if push.channel != TEXT:
+            await mark_failed(unit, telling.driver_id, push.id, TOLD_BY_TEXT)
     return PendingText(text_id, number) if text_id in {one.id for one in pending} else None
 
 
-async def was_told(unit: UnitOfWork, driver_id: UUID, event_id: UUID) -> bool:
-    """Say whether a message about an event was taken for any device, or for the number."""
+async def give_up(unit: UnitOfWork, telling: Telling, failure: str) -> None:
+    """Send nothing more of an event."""
+    for row in await _pending(unit, telling.driver_id, telling.event_id):
+        await mark_failed(unit, telling.driver_id, row.id, failure)
+
+
+async def of_events(
+    unit: UnitOfWork, driver_id: UUID, event_ids: Collection[UUID]
+) -> Sequence[Delivery]:
+    """Return what was sent to a driver about these events, the oldest first."""
+    statement = (
+        select(Delivery)
+        .where(col(Delivery.driver_id) == driver_id, col(Delivery.event_id).in_(event_ids))
+        .order_by(col(Delivery.created_at), col(Delivery.id))
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def acknowledge(unit: UnitOfWork, driver_id: UUID, delivery_id: UUID) -> UUID | None:
+    """Note that the device has the message; returns the event, None if it is no such delivery."""
+    row = await unit.session.get(Delivery, (driver_id, delivery_id))
+    if row is None:
+        return None
+    row.acknowledged_at = row.acknowledged_at or unit.now()
+    return row.event_id
+
+
+async def was_acknowledged(unit: UnitOfWork, driver_id: UUID, event_id: UUID) -> bool:
+    """Say whether any device confirmed that it has the message about an event."""
     statement = (
         select(Delivery.id)
         .where(col(Delivery.driver_id) == driver_id, col(Delivery.event_id) == event_id)
-        .where(col(Delivery.state) == DeliveryState.SENT)
+        .where(col(Delivery.acknowledged_at).is_not(None))
         .limit(1)
     )
     return (await unit.session.exec(statement)).first() is not None
 
 
-async def mark_sent(unit: UnitOfWork, driver_id: UUID, delivery_id: UUID) -> None:
-    """Note that the service took the message."""
+async def first_sent_at(unit: UnitOfWork, driver_id: UUID, event_id: UUID) -> datetime | None:
+    """Return when a message about an event was first taken for a device or the number."""
+    statement = (
+        select(func.min(Delivery.sent_at))
+        .where(col(Delivery.driver_id) == driver_id, col(Delivery.event_id) == event_id)
+        .where(col(Delivery.state) == DeliveryState.SENT)
+    )
+    return (await unit.session.exec(statement)).one()
+
+
+async def mark_sent(
+    unit: UnitOfWork, driver_id: UUID, delivery_id: UUID, reference: str | None = None
+) -> None:
+    """Note that the service took the message, and what it calls it."""
     await unit.run(
         update(Delivery)
         .where(*_is_pending(driver_id, delivery_id))
@@ -150,6 +212,7 @@ async def mark_sent(unit: UnitOfWork, driver_id: UUID, delivery_id: UUID) -> Non
             state=DeliveryState.SENT,
             attempts=Delivery.attempts + 1,
             failure=None,
+            reference=None if reference is None else reference[:REFERENCE_LENGTH_MAX],
             sent_at=unit.now(),
         )
     )
@@ -187,20 +250,29 @@ async def disable_device(unit: UnitOfWork, driver_id: UUID, device_id: UUID, tar
     )
 
 
-def _delivery(unit: UnitOfWork, device: Device, event_id: UUID, template: str) -> Delivery:
+def _delivery(unit: UnitOfWork, device: Device, telling: Telling) -> Delivery:
+    channel = WEB_PUSH if device.target_kind == TargetKind.WEB_PUSH else PUSH
+    row = _row(unit, telling, derive_id(telling.event_id, f"{PUSH}|{device.id}"), channel)
+    row.device_id = device.id
+    return row
+
+
+def _row(unit: UnitOfWork, telling: Telling, delivery_id: UUID, channel: str) -> Delivery:
     return Delivery(
-        driver_id=device.driver_id,
-        id=derive_id(event_id, f"{PUSH}|{device.id}"),
-        event_id=event_id,
-        device_id=device.id,
-        channel=PUSH,
-        template=template,
+        driver_id=telling.driver_id,
+        id=delivery_id,
+        event_id=telling.event_id,
+        operator_id=telling.operator_id,
+        subject_id=telling.subject_id,
+        channel=channel,
+        template=telling.template,
         state=DeliveryState.PENDING,
         created_at=unit.now(),
     )
 
 
-async def _phone_number(unit: UnitOfWork, driver_id: UUID, policy: SmsPolicy) -> str | None:
+async def textable_number(unit: UnitOfWork, driver_id: UUID, policy: SmsPolicy) -> str | None:
+    """Return the driver's newest number (E.164), if messages may go to it."""
     newest = (
         select(PhoneNumber.phone_sealed)
         .where(col(PhoneNumber.driver_id) == driver_id)

@@ -1,6 +1,6 @@
 """What each message is: its category, and whether it may wait until the quiet hours are over."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -134,3 +134,13 @@ DEDUCTIONS: Final = frozenset(
 
 ALWAYS_TOLD: Final = frozenset({NoticeCategory.BILL, NoticeCategory.SECURITY})
 """What no driver can switch off altogether."""
+
+
+def mute_key(category: NoticeCategory, channel: NoticeChannel) -> str:
+    """Return how a book names a channel that is switched off for a category."""
+    return f"{category}:{channel}"
+
+
+def is_on(muted: Collection[str], category: NoticeCategory, channel: NoticeChannel) -> bool:
+    """Say whether messages of a category may come by a channel."""
+    return mute_key(category, channel) not in muted

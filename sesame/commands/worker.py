@@ -3,13 +3,14 @@
 import asyncio
 import signal
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 import uvloop
 from prometheus_client import start_http_server
 
-from notifications.handlers import Notifier
+from notifications.handlers import Notifier, Texting
 from notifications.push import PushSender
 from parking.events import outbox
 from sesame.cron import cron_tasks
@@ -59,8 +60,8 @@ async def _work(settings: Settings) -> None:
             notifier=Notifier(
                 context.database,
                 _push_sender(settings, stack),
-                sms=await stack.enter_async_context(open_sms(settings)),
-                sms_policy=sms_policy(settings),
+                texting=await _texting(settings, stack),
+                bus=context.bus,
             ),
             periodic=periodic_tasks(context),
             cron=cron_tasks(context),
@@ -71,6 +72,15 @@ async def _work(settings: Settings) -> None:
 async def _retry_parked(settings: Settings) -> int:
     async with open_context(settings) as context, context.database.begin() as unit:
         return await outbox.resume_parked(unit)
+
+
+async def _texting(settings: Settings, stack: AsyncExitStack) -> Texting | None:
+    sender = await stack.enter_async_context(open_sms(settings))
+    if sender is None:
+        return None
+    minutes = settings.sms_after_minutes
+    after = timedelta(minutes=minutes) if minutes else None
+    return Texting(sender, sms_policy(settings), after)
 
 
 def _push_sender(settings: Settings, stack: AsyncExitStack) -> PushSender | None:

@@ -4,13 +4,13 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
-from uuid import UUID
 
 import pytest
 from sqlmodel import select
 
-from notifications.handlers import TEXT_AFTER_ATTEMPTS, Notifier
+from notifications.handlers import TEXT_AFTER, TEXT_AFTER_ATTEMPTS, Notifier, Texting
 from notifications.push import PushOutcome, PushResult, RecordingPushSender
+from parking.drivers import deliveries
 from parking.drivers.models import Delivery, DeliveryState
 from parking.drivers.port import RecordingSmsSender, SmsMessage, SmsNotSentError
 from parking.drivers.texting import SmsPolicy
@@ -20,6 +20,9 @@ from parking.events.relay import Job
 from parking.events.types import EventType
 from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.database import Database
+from parking.notices import preferences
+from parking.notices import service as notices
+from parking.notices.rules import NoticeCategory, NoticeChannel
 from tests.integration.notification_stage import VAULT, add_driver, append, charged
 
 START: Final = SystemClock().now()
@@ -64,7 +67,7 @@ def push() -> RecordingPushSender:
 
 @pytest.fixture
 def notifier(database: Database, push: RecordingPushSender, sms: _Gateway) -> Notifier:
-    return Notifier(database, push, sms=sms, draw=lambda: 0.0)
+    return Notifier(database, push, texting=Texting(sms), draw=lambda: 0.0)
 
 
 async def _deliver(database: Database, notifier: Notifier) -> list[int]:
@@ -97,8 +100,8 @@ async def test_who_has_no_device_is_told_once(
     (message,) = sms.messages
     assert message.phone_number == NUMBER
     assert message.text == (
-        "12.50 CNY paid. Your stay at Seaside is paid. Taken from the payment service, "
-        "2026-03-01 18:30. Not you? Open the app: end the permission and object to the bill."
+        "CN¥12.50 paid. Your stay at Seaside is paid. Taken from the payment service, "
+        "1 Mar 2026 18:30. Not you? Open the app: end the permission and object to the bill."
     )
     assert await _rows(database) == {("sms", DeliveryState.SENT, None)}
     assert await _is_done(database, event)
@@ -122,14 +125,71 @@ async def test_a_refused_push_is_made_good_by_a_text(
 
 
 async def test_one_device_that_took_it_is_enough(
-    database: Database, notifier: Notifier, push: RecordingPushSender, sms: _Gateway
+    database: Database, push: RecordingPushSender, sms: _Gateway
 ) -> None:
+    notifier = Notifier(database, push, texting=Texting(sms, after=None))
     event = charged(START, await add_driver(database, "phone", "tablet", phone_number=NUMBER))
     push.answers = [PushResult(PushOutcome.SENT), REFUSED]
     await append(database, event)
     await _deliver(database, notifier)
     assert sms.messages == []
     assert await _is_done(database, event)
+
+
+@pytest.mark.parametrize("seen", ["nothing", "push", "notice"])
+async def test_what_nobody_acknowledged_goes_out_as_a_text(
+    database: Database, notifier: Notifier, sms: _Gateway, clock: ManualClock, seen: str
+) -> None:
+    driver_id = await add_driver(database, "phone", phone_number=NUMBER)
+    event = charged(START, driver_id)
+    await append(database, event)
+    assert await _deliver(database, notifier) == [1]
+    assert sms.messages == []
+    assert not await _is_done(database, event)
+    async with database.begin() as unit:
+        (row,) = await deliveries.of_events(unit, driver_id, [event.id])
+        if seen == "push":
+            assert await deliveries.acknowledge(unit, driver_id, row.id) == event.id
+        if seen == "notice":
+            notice_id = notices.notice_id_of(event.id)
+            assert await notices.acknowledge(unit, driver_id, [notice_id]) == 1
+    clock.advance(TEXT_AFTER - timedelta(seconds=1))
+    assert await _deliver(database, notifier) == []
+    clock.advance(timedelta(seconds=1))
+    assert await _deliver(database, notifier) == [2]
+    assert [message.phone_number for message in sms.messages] == [NUMBER] * (seen == "nothing")
+    assert await _is_done(database, event)
+    await notifier.deliver(Job(event.owner_id, event.id, 2))
+    assert len(sms.messages) == (seen == "nothing")
+
+
+async def test_who_has_no_number_is_not_waited_for(
+    database: Database, notifier: Notifier, push: RecordingPushSender
+) -> None:
+    event = charged(START, await add_driver(database, "phone"))
+    await append(database, event)
+    await _deliver(database, notifier)
+    assert len(push.messages) == 1
+    assert await _is_done(database, event)
+
+
+async def test_a_driver_who_wants_no_texts_gets_one_only_if_nothing_else_came(
+    database: Database, notifier: Notifier, push: RecordingPushSender, sms: _Gateway
+) -> None:
+    driver_id = await add_driver(database, "phone", phone_number=NUMBER)
+    async with database.begin() as unit:
+        await preferences.set_preference(
+            unit, driver_id, NoticeCategory.BILL, NoticeChannel.SMS, is_on=False
+        )
+    pushed, refused = charged(START, driver_id), charged(START, driver_id)
+    await append(database, pushed)
+    await _deliver(database, notifier)
+    assert sms.messages == []
+    assert await _is_done(database, pushed)
+    push.answers = [REFUSED]
+    await append(database, refused)
+    await _deliver(database, notifier)
+    assert len(sms.messages) == 1
 
 
 async def test_a_service_that_is_down_for_long_is_passed_by(
@@ -176,7 +236,7 @@ async def test_no_text_goes_where_none_may_go(
     database: Database, sms: _Gateway, phone_number: str | None
 ) -> None:
     policy = SmsPolicy(countries=frozenset({"DE"}))
-    notifier = Notifier(database, None, sms=sms, sms_policy=policy)
+    notifier = Notifier(database, None, texting=Texting(sms, policy))
     event = charged(START, await add_driver(database, phone_number=phone_number))
     await append(database, event)
     await _deliver(database, notifier)
@@ -194,6 +254,3 @@ async def test_only_deductions_are_worth_a_text(
     await _deliver(database, notifier)
     assert sms.messages == []
     assert await _is_done(database, due)
-    alone = Notifier(database, None, sms=sms)
-    assert alone.wants(charged(START, UUID(int=1)))
-    assert not alone.wants(due)

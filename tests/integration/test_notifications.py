@@ -12,13 +12,14 @@ from sqlmodel import select
 
 from notifications.handlers import Notifier
 from notifications.push import PushMessage, PushOutcome, PushResult, RecordingPushSender
-from notifications.templates import PayloadError
 from parking.drivers.models import Delivery, DeliveryState, Device
 from parking.events import outbox
 from parking.events.envelope import Event
 from parking.events.relay import Job
+from parking.flows.notices.wording import PayloadError
 from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.database import Database
+from parking.notices.service import notice_id_of
 from tests.integration.notification_stage import OPERATOR, VAULT, add_driver, append, charged
 
 START: Final = SystemClock().now()
@@ -96,9 +97,9 @@ async def test_every_device_is_told_once(
         delivery_id=next(row.id for row in rows if row.id == by_target["phone"].delivery_id),
         target_kind=by_target["phone"].target_kind,
         target="phone",
-        title="12.50 CNY bezahlt",
+        title="12,50\xa0CN¥ bezahlt",
         body="Ihr Aufenthalt (Seaside) ist bezahlt. Abgebucht bei dem Zahlungsdienst, "
-        f"{charged_at:%Y-%m-%d %H:%M}. Nicht von Ihnen? Öffnen Sie die App: Erlaubnis beenden "
+        f"{charged_at:%d.%m.%Y %H:%M}. Nicht von Ihnen? Öffnen Sie die App: Erlaubnis beenden "
         "und der Rechnung widersprechen.",
         tag=str(event.id),
         collapse_key=f"money:{event.subject_id}",
@@ -106,6 +107,7 @@ async def test_every_device_is_told_once(
             "type": "PaymentCharged",
             "event_id": str(event.id),
             "delivery_id": str(by_target["phone"].delivery_id),
+            "notice_id": str(notice_id_of(event.id)),
             "operator_id": str(OPERATOR),
             "session_id": str(event.subject_id),
             "version": "2",
@@ -275,7 +277,8 @@ async def test_a_service_that_never_answers_is_given_up(
 def test_who_wants_what(database: Database, push: RecordingPushSender) -> None:
     told = charged(START, UUID(int=1))
     assert Notifier(database, push).wants(told)
-    assert not Notifier(database, None).wants(told)
+    # The inbox needs no service.
+    assert Notifier(database, None).wants(told)
     assert not Notifier(database, push).wants(charged(START, None))
     assert not Notifier(database, push).wants(_other(START))
 

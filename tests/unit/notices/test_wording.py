@@ -1,28 +1,25 @@
 """What drivers read, in every language."""
 
-import string
-import tomllib
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from fluent.syntax import FluentParser, ast
+from fluent.syntax.visitor import Visitor
 
-import notifications
-from notifications.templates import (
-    LOCALES,
-    PayloadError,
-    Template,
-    Text,
-    render,
-    template_of,
-)
+import parking.flows.notices
 from parking.events.envelope import Event
 from parking.events.types import EventType
+from parking.flows.notices import wording
+from parking.flows.notices.tellings import arguments_of, template_of
+from parking.flows.notices.wording import LOCALES, PayloadError, Text
+from parking.notices.rules import RULES, Template
 
 AT = datetime(2026, 3, 1, 16, 5, tzinfo=UTC)
-TEXTS = Path(notifications.__file__).parent / "texts"
+TEXTS = Path(parking.flows.notices.__file__).parent / "texts"
 PAYLOAD: dict[str, Any] = {
     "driver_id": str(UUID(int=1)),
     "place_name": "Seaside",
@@ -37,35 +34,14 @@ PAYLOAD: dict[str, Any] = {
     "ended_at": "2026-03-08T16:00:00+00:00",
     "direction": "exit",
 }
-PERMITTED = {
-    Template.SESSION_ENTERED: {"place", "time"},
-    Template.BILL_DUE: {"place", "amount"},
-    Template.PAYMENT_CHARGED: {"place", "amount"},
-    Template.PAYMENT_REFUSED: {"place", "amount"},
-    Template.PAYMENT_REFUNDED: {"place", "amount"},
-    Template.PAYMENT_CHARGED_BACK: {"place", "amount"},
-    Template.CHARGEBACK_REVERSED: {"place", "amount"},
-    Template.PASS_CHARGED_BACK: {"amount"},
-    Template.PASS_REFUNDED: {"amount"},
-    Template.BILL_CORRECTED: {"place", "amount", "before"},
-    Template.DISPUTE_REFUNDED: {"place"},
-    Template.DISPUTE_ACCEPTED: {"place"},
-    Template.DISPUTE_REJECTED: {"place"},
-    Template.PASS_CHARGED: {"name", "amount"},
-    Template.PASS_PURCHASED: {"name", "amount", "day"},
-    Template.PASS_PURCHASE_FAILED: {"name"},
-    Template.PASS_RENEWAL_UPCOMING: {"name", "amount", "day"},
-    Template.PASS_RENEWED: {"name", "amount", "day"},
-    Template.PASS_RENEWAL_FAILED: {"name", "amount", "day"},
-    Template.PASS_LAPSED: {"name"},
-    Template.PASS_CANCELLED: {"name", "day"},
-    Template.GATE_OPENED_ENTRY: {"place"},
-    Template.GATE_OPENED_EXIT: {"place"},
-}
 
 
 def _event(event_type: str = EventType.PAYMENT_CHARGED, **changes: object) -> Event:
     return Event(UUID(int=2), event_type, UUID(int=3), UUID(int=4), AT, PAYLOAD | changes)
+
+
+def render(template: Template, event: Event, locale: str) -> Text:
+    return wording.render(template, arguments_of(event), event.occurred_at, locale)
 
 
 @pytest.mark.parametrize(
@@ -107,24 +83,24 @@ def test_which_message_tells_of_an_event(event: Event, template: Template | None
 @pytest.mark.parametrize(
     ("locale", "title"),
     [
-        ("en", "Bill corrected: 12.50 CNY"),
-        ("de", "Rechnung korrigiert: 12.50 CNY"),
-        ("zh", "账单已更正 12.50 CNY"),
+        ("en", "Bill corrected: CN¥12.50"),
+        ("de", "Rechnung korrigiert: 12,50\xa0CN¥"),
+        ("zh", "账单已更正 ¥12.50"),
     ],
 )
 def test_a_correction_names_both_amounts(locale: str, title: str) -> None:
     text = render(Template.BILL_CORRECTED, _event(EventType.BILL_CORRECTED), locale)
     assert text.title == title
-    assert "20.00 CNY" in text.body
+    assert re.search("20[.,]00", text.body)
 
 
 def test_a_pass_tells_its_last_day_in_the_places_zone() -> None:
     # It ends at local midnight: the day before is the last one.
     text = render(Template.PASS_CANCELLED, _event(EventType.PASS_CANCELLED), "en")
-    assert text == Text("Your pass is cancelled", "Office is valid until 2026-03-08.")
+    assert text == Text("Your pass is cancelled", "Office is valid until 8 Mar 2026.")
     upcoming = render(Template.PASS_RENEWAL_UPCOMING, _event(pass_name=None), "de")
-    assert upcoming.body.startswith("die Dauerkarte läuft bis 2026-03-02 und verlängert sich dann")
-    assert "12.50 CNY" in upcoming.body
+    assert upcoming.body.startswith("die Dauerkarte läuft bis 02.03.2026 und verlängert sich dann")
+    assert "12,50\xa0CN¥" in upcoming.body
     with pytest.raises(PayloadError):
         render(Template.PASS_RENEWED, _event(paid_until=None), "zh")
 
@@ -132,12 +108,12 @@ def test_a_pass_tells_its_last_day_in_the_places_zone() -> None:
 @pytest.mark.parametrize(
     ("locale", "title"),
     [
-        ("en", "12.50 CNY paid"),
-        ("de-AT", "12.50 CNY bezahlt"),
-        ("zh_Hans_CN", "已支付 12.50 CNY"),
-        ("ZH", "已支付 12.50 CNY"),
-        ("fr", "12.50 CNY paid"),
-        ("", "12.50 CNY paid"),
+        ("en", "CN¥12.50 paid"),
+        ("de-AT", "12,50\xa0CN¥ bezahlt"),
+        ("zh_Hans_CN", "已支付 ¥12.50"),
+        ("ZH", "已支付 ¥12.50"),
+        ("fr", "CN¥12.50 paid"),
+        ("", "CN¥12.50 paid"),
     ],
 )
 def test_the_language_is_the_drivers(locale: str, title: str) -> None:
@@ -155,11 +131,21 @@ def test_times_are_told_in_the_places_zone() -> None:
     assert "16:05" in render(Template.SESSION_ENTERED, nowhere, "en").body
 
 
-@pytest.mark.parametrize("currency", ["JPY", "KWD"])
-def test_amounts_have_the_digits_of_their_currency(currency: str) -> None:
-    event = _event(EventType.BILL_DUE, currency=currency)
-    expected = {"JPY": "1250 JPY due", "KWD": "1.250 KWD due"}[currency]
-    assert render(Template.BILL_DUE, event, "en").title == expected
+@pytest.mark.parametrize(
+    ("currency", "titles"),
+    [
+        ("CNY", ("CN¥1,234.50 due", "1.234,50\xa0CN¥ offen", "待支付 ¥1,234.50")),
+        ("EUR", ("€1,234.50 due", "1.234,50\xa0€ offen", "待支付 €1,234.50")),
+        ("JPY", ("JP¥123,450 due", "123.450\xa0¥ offen", "待支付 JP¥123,450")),
+        ("KWD", ("KWD\xa0123.450 due", "123,450\xa0KWD offen", "待支付 KWD\xa0123.450")),
+    ],
+)
+def test_amounts_are_written_as_each_language_writes_them(
+    currency: str, titles: tuple[str, str, str]
+) -> None:
+    event = _event(EventType.BILL_DUE, currency=currency, amount_minor=123450)
+    written = tuple(render(Template.BILL_DUE, event, locale).title for locale in ("en", "de", "zh"))
+    assert written == titles
 
 
 def test_a_place_without_a_name_is_a_car_park() -> None:
@@ -204,19 +190,51 @@ def test_a_time_that_cannot_be_read_is_not_told(changes: dict[str, object]) -> N
         render(Template.SESSION_ENTERED, _event(EventType.SESSION_ENTERED, **changes), "en")
 
 
+class _Names(Visitor):
+    """Collects what a text is filled with."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def visit_VariableReference(self, node: ast.VariableReference) -> None:  # noqa: N802 - its name
+        self.names.add(node.id.name)
+
+
+def _names_of(locale: str) -> dict[str, set[str]]:
+    """Return what each text of a language is filled with, by `message.attribute`."""
+    parsed = FluentParser().parse((TEXTS / f"{locale}.ftl").read_text("utf-8"))
+    found: dict[str, set[str]] = {}
+    for entry in parsed.body:
+        if isinstance(entry, (ast.Comment, ast.GroupComment, ast.ResourceComment)):
+            continue
+        assert isinstance(entry, ast.Message), entry
+        parts = {"": entry.value} | {part.id.name: part.value for part in entry.attributes}
+        for name, pattern in parts.items():
+            if pattern is not None:
+                visitor = _Names()
+                visitor.visit(pattern)
+                found[f"{entry.id.name}.{name}".rstrip(".")] = visitor.names
+    return found
+
+
 @pytest.mark.parametrize("locale", LOCALES)
-def test_every_language_has_every_text_and_only_known_names(locale: str) -> None:
-    texts: dict[str, Any] = tomllib.loads((TEXTS / f"{locale}.toml").read_text("utf-8"))
-    assert set(texts) == {"deduction", "pass", "place", *Template}
-    for template, permitted in PERMITTED.items():
-        assert set(texts[template]) == {"title", "body"}
-        joined = texts[template]["title"] + texts[template]["body"]
-        used = {name for _, name, _, _ in string.Formatter().parse(joined) if name is not None}
-        assert used <= permitted
+def test_every_language_has_every_text_with_the_same_arguments(locale: str) -> None:
+    texts = _names_of(locale)
+    messages = {
+        f"{template.replace('_', '-')}.{part}"
+        for template in Template
+        for part in ("title", "body")
+    }
+    assert set(texts) == {"deduction", "unnamed-pass", "unnamed-place", *messages}
+    assert texts == _names_of("en")
 
 
 def test_there_is_no_text_file_that_nobody_reads() -> None:
-    assert {path.stem for path in TEXTS.glob("*.toml")} == set(LOCALES)
+    assert {path.name for path in TEXTS.iterdir()} == {f"{locale}.ftl" for locale in LOCALES}
+
+
+def test_every_message_has_its_rule() -> None:
+    assert set(RULES) == set(Template)
 
 
 @pytest.mark.parametrize("template", Template)
@@ -232,14 +250,14 @@ def test_no_message_tells_a_plate(template: Template, locale: str) -> None:
         (
             "en",
             (
-                "Your stay at Seaside is paid. Taken from WeChat Pay, 2026-03-02 00:05. "
+                "Your stay at Seaside is paid. Taken from WeChat Pay, 2 Mar 2026 00:05. "
                 "Not you? Open the app: end the permission and object to the bill."
             ),
         ),
         (
             "de",
             (
-                "Ihr Aufenthalt (Seaside) ist bezahlt. Abgebucht bei WeChat Pay, 2026-03-02 00:05. "
+                "Ihr Aufenthalt (Seaside) ist bezahlt. Abgebucht bei WeChat Pay, 02.03.2026 00:05. "
                 "Nicht von Ihnen? Öffnen Sie die App: Erlaubnis beenden und der Rechnung "
                 "widersprechen."
             ),
@@ -259,6 +277,7 @@ def test_every_message_about_money_taken_says_from_where(kind: str) -> None:
     for locale in LOCALES:
         body = render(template, event, locale).body
         assert "Stripe" in body
-        assert "2026-03-02 00:05" in body
+        day = {"en": "2 Mar 2026", "de": "02.03.2026", "zh": "2026年3月2日"}[locale]
+        assert f"{day} 00:05" in body
     free = _event(EventType(kind))
     assert "Taken from" not in render(template, free, "en").body

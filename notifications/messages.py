@@ -1,0 +1,56 @@
+"""The message that one device gets about an event."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from notifications.push import PushMessage
+from parking.drivers.deliveries import PendingDelivery
+from parking.events.envelope import Event
+from parking.events.types import PASS_EVENTS, EventType
+from parking.flows.notices.wording import Text
+from parking.notices.rules import RULES, NoticeCategory, Template
+from parking.notices.service import notice_id_of
+
+# What an event is about, where it is not a stay.
+_SUBJECTS: Final[Mapping[str, str]] = {
+    EventType.INVOICE_ISSUED: "invoice_id",
+    **dict.fromkeys(PASS_EVENTS, "pass_id"),
+}
+_DATA_FIELDS: Final = ("amount_minor", "currency", "pay_url", "direction", "place_id")
+# FCM keeps four collapse keys a device, so that few categories have one of their own.
+_GROUPS: Final[Mapping[NoticeCategory, str]] = {
+    NoticeCategory.STAY: "gate",
+    NoticeCategory.BILL: "money",
+    NoticeCategory.PASS: "money",
+    NoticeCategory.INVOICE: "money",
+    NoticeCategory.DISPUTE: "dispute",
+    NoticeCategory.SECURITY: "security",
+}
+
+
+def push_message(
+    pending: PendingDelivery, template: Template, event: Event, text: Text
+) -> PushMessage:
+    """Return what is sent to one device; its data name what the app acknowledges and opens."""
+    data = {
+        "type": event.type,
+        "event_id": str(event.id),
+        "delivery_id": str(pending.id),
+        "notice_id": str(notice_id_of(event.id)),
+        "operator_id": str(event.owner_id),
+        _SUBJECTS.get(event.type, "session_id"): str(event.subject_id),
+        "version": str(event.version or 0),
+    }
+    known = {name: event.payload.get(name) for name in _DATA_FIELDS}
+    data |= {name: str(value) for name, value in known.items() if value is not None}
+    return PushMessage(
+        delivery_id=pending.id,
+        target_kind=pending.target_kind,
+        target=pending.target,
+        keys=pending.push_keys,
+        title=text.title,
+        body=text.body,
+        tag=str(event.id),
+        collapse_key=f"{_GROUPS[RULES[template].category]}:{event.subject_id}",
+        data=data,
+    )
