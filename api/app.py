@@ -14,8 +14,9 @@ from api.callbacks import CallbackEndpoint
 from api.config import READINESS_TIMEOUT_S, ApiConfig
 from api.gate_enrolment import PATH as ENROL_PATH
 from api.gate_enrolment import GateEnrolmentEndpoint
+from api.graphql.engine import Engine
 from api.graphql.http import GraphQLEndpoint
-from api.graphql.websocket import SubscriptionEndpoint
+from api.graphql.websocket import SocketEndpoint
 from api.headers import SecurityHeaders
 from api.invoice_files import InvoiceFileEndpoint
 from api.lingering import LingerOnTooLarge
@@ -36,17 +37,18 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
     """Return the application; the caller closes the context after it."""
     open_request = partial(open_context, parking=context, config=config)
-    schema = make_schema(development=config.development)
-    staff_schema = make_staff_schema(development=config.development)
-    sockets = SubscriptionEndpoint(schema, open_request)
+    is_open = config.development
+    engine = Engine(make_schema(development=is_open), development=is_open)
+    staff_engine = Engine(make_staff_schema(development=is_open), development=is_open)
+    drivers = GraphQLEndpoint(engine, open_request, takes_get=is_open)
+    staff = GraphQLEndpoint(staff_engine, open_request, takes_get=is_open)
+    sockets = SocketEndpoint(engine, open_request)
     receipts = ReceiptFileEndpoint(context, config)
     metrics = Metrics()
     metrics.sockets.set_function(lambda: sockets.places.sockets)
     routes = [
-        Route("/graphql", GraphQLEndpoint(schema, open_request).answer, methods=["POST"]),
-        Route(
-            "/staff/graphql", GraphQLEndpoint(staff_schema, open_request).answer, methods=["POST"]
-        ),
+        Route("/graphql", drivers.answer, methods=drivers.methods),
+        Route("/staff/graphql", staff.answer, methods=staff.methods),
         Route(pictures.PATH, pictures.PictureEndpoint(context, config).answer),
         Route("/callbacks/{provider}", CallbackEndpoint(context).answer, methods=["POST"]),
         Route(ENROL_PATH, GateEnrolmentEndpoint(context).answer, methods=["POST"]),

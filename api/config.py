@@ -13,9 +13,15 @@ BODY_TIMEOUT_S: Final = 10.0
 QUERY_TOKENS_MAX: Final = 1000
 QUERY_DEPTH_MAX: Final = 10
 QUERY_ALIASES_MAX: Final = 15
+QUERY_NESTING_MAX: Final = 80
+QUERY_DIRECTIVES_MAX: Final = 30
+QUERY_REPEATS_MAX: Final = 20
+# See api.document_cost.
+OPERATION_POINTS_MAX: Final = 20_000
 # graphql-core's own rules may repeat one complaint for each of a thousand fields.
 ERRORS_MAX: Final = 5
 DOCUMENTS_CACHED_MAX: Final = 256
+DOCUMENTS_CACHED_BYTES_MAX: Final = 64 * 1024 * 1024
 OPERATION_TIMEOUT_S: Final = 20.0
 READINESS_TIMEOUT_S: Final = 2.0
 

@@ -1,102 +1,135 @@
-"""How deep a document goes and how many aliases it has, counted in linear time."""
+"""What an operation may cost, in points, before it runs.
 
-from dataclasses import dataclass
-from typing import Final
+An object is a point, a write or a subscription ten; what a page or a list holds counts as often
+as the page has places, or LIST_ITEMS_ASSUMED times.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
 
 from graphql import (
-    ASTValidationRule,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
-    GraphQLError,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    IntValueNode,
     OperationDefinitionNode,
-    SelectionNode,
+    OperationType,
     SelectionSetNode,
+    VariableNode,
+    get_named_type,
+    is_composite_type,
 )
 from graphql.language import InlineFragmentNode
-from graphql.validation import ASTValidationContext
 
-from api.config import QUERY_ALIASES_MAX, QUERY_DEPTH_MAX
+from api.config import PAGE_SIZE_MAX
 
-_INTROSPECTION: Final = "__"
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a selection costs with every fragment written out.
-
-    Attributes:
-        depth: Levels of fields below the first; introspection has a rule of its own.
-        aliases: Aliases, each as often as its fragment is used.
-    """
-
-    depth: int = 0
-    aliases: int = 0
+ACT_POINTS: Final = 10
+LIST_ITEMS_ASSUMED: Final = 5
+_PAGE: Final = "first"
+_NO_VARIABLES: Final[Mapping[str, Any]] = {}
 
 
 class CostMeter:
-    """Measures the operations of one document.
+    """Counts the points of one operation of a valid document.
 
-    Sixty fragments that each use the next one twice write out to 2^60 selections, and validation
-    holds up every other request: each fragment is therefore measured once.
+    Attributes:
+        depends: Whether a variable decided: then each request is counted anew.
     """
 
-    def __init__(self, document: DocumentNode) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        variables: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.depends = False
+        self._schema = schema
+        self._variables = variables or _NO_VARIABLES
+        self._defaults: dict[str, int] = {}
         self._fragments = {
             node.name.value: node
             for node in document.definitions
             if isinstance(node, FragmentDefinitionNode)
         }
-        self._known: dict[str, Cost] = {}
+        # By page size too: a fragment on a connection costs what its page holds.
+        self._known: dict[tuple[str, int], int] = {}
 
-    def measure(self, selected: SelectionSetNode | None) -> Cost:
-        """Return what the selections between one pair of braces cost."""
-        costs = [self._of(node) for node in selected.selections] if selected else []
-        return Cost(
-            depth=max((cost.depth for cost in costs), default=0),
-            aliases=sum(cost.aliases for cost in costs),
+    def points(self, operation: OperationDefinitionNode) -> int:
+        """Return what the operation costs."""
+        for variable in operation.variable_definitions or ():
+            if isinstance(variable.default_value, IntValueNode):
+                self._defaults[variable.variable.name.value] = int(variable.default_value.value)
+        root = self._schema.get_root_type(operation.operation)
+        inside = self._inside(operation.selection_set, root, LIST_ITEMS_ASSUMED)
+        if operation.operation is OperationType.QUERY:
+            return inside
+        return inside + ACT_POINTS * len(operation.selection_set.selections)
+
+    def _inside(
+        self, selected: SelectionSetNode, parent: GraphQLNamedType | None, items: int
+    ) -> int:
+        points = 0
+        for node in selected.selections:
+            if isinstance(node, FieldNode):
+                points += self._of_field(node, parent, items)
+            elif isinstance(node, InlineFragmentNode):
+                condition = node.type_condition
+                kind = self._schema.get_type(condition.name.value) if condition else parent
+                points += self._inside(node.selection_set, kind, items)
+            elif isinstance(node, FragmentSpreadNode):
+                points += self._of_fragment(node.name.value, items)
+        return points
+
+    def _of_field(self, node: FieldNode, parent: GraphQLNamedType | None, items: int) -> int:
+        found = _field_of(parent, node.name.value)
+        if found is None or node.selection_set is None:
+            return 0
+        told: Any = cast("Any", found).type
+        kind = cast("GraphQLNamedType", get_named_type(told))
+        if not is_composite_type(kind):
+            return 0
+        # As it is written: `[Session!]!`.
+        is_list = str(told).startswith("[")
+        size = self._page_size(node, found)
+        below = self._inside(
+            node.selection_set, kind, LIST_ITEMS_ASSUMED if size is None or is_list else size
         )
+        return (1 + below) * ((items if size is None else size) if is_list else 1)
 
-    def _of(self, node: SelectionNode) -> Cost:
-        if isinstance(node, FragmentSpreadNode):
-            return self._of_fragment(node.name.value)
-        if isinstance(node, InlineFragmentNode):
-            return self.measure(node.selection_set)
-        return self._of_field(node) if isinstance(node, FieldNode) else Cost()
+    def _of_fragment(self, name: str, items: int) -> int:
+        if (name, items) not in self._known:
+            fragment = self._fragments[name]
+            kind = self._schema.get_type(fragment.type_condition.name.value)
+            self._known[name, items] = self._inside(fragment.selection_set, kind, items)
+        return self._known[name, items]
 
-    def _of_field(self, node: FieldNode) -> Cost:
-        below = self.measure(node.selection_set)
-        is_counted = bool(node.selection_set) and not node.name.value.startswith(_INTROSPECTION)
-        return Cost(
-            depth=below.depth + 1 if is_counted else 0,
-            aliases=below.aliases + bool(node.alias),
-        )
+    def _page_size(self, node: FieldNode, found: GraphQLField) -> int | None:
+        if _PAGE not in found.args:
+            return None
+        default: Any = found.args[_PAGE].default_value
+        value: object = default
+        for argument in node.arguments or ():
+            if argument.name.value == _PAGE:
+                value = self._given(argument.value)
+        # What is no number is refused when it is executed.
+        size = value if isinstance(value, int) else PAGE_SIZE_MAX
+        return min(max(size, 1), PAGE_SIZE_MAX)
 
-    def _of_fragment(self, name: str) -> Cost:
-        if name not in self._known:
-            # A fragment that uses itself is refused by another rule; here it must only end.
-            self._known[name] = Cost()
-            fragment = self._fragments.get(name)
-            self._known[name] = self.measure(fragment.selection_set if fragment else None)
-        return self._known[name]
+    def _given(self, value: object) -> object:
+        if isinstance(value, VariableNode):
+            self.depends = True
+            name = value.name.value
+            return self._variables.get(name, self._defaults.get(name))
+        return int(value.value) if isinstance(value, IntValueNode) else None
 
 
-class DocumentCostRule(ASTValidationRule):
-    """Refuses a document beyond QUERY_DEPTH_MAX or QUERY_ALIASES_MAX."""
-
-    def __init__(self, context: ASTValidationContext) -> None:
-        super().__init__(context)
-        meter = CostMeter(context.document)
-        costs = [
-            meter.measure(node.selection_set)
-            for node in context.document.definitions
-            if isinstance(node, OperationDefinitionNode)
-        ]
-        if max((cost.depth for cost in costs), default=0) > QUERY_DEPTH_MAX:
-            self._refuse("TOO_DEEP", f"depth: expected at most {QUERY_DEPTH_MAX} levels")
-        if sum(cost.aliases for cost in costs) > QUERY_ALIASES_MAX:
-            self._refuse("TOO_MANY_ALIASES", f"aliases: expected at most {QUERY_ALIASES_MAX}")
-
-    def _refuse(self, code: str, message: str) -> None:
-        self.report_error(GraphQLError(message, extensions={"code": code}))
+def _field_of(parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:
+    if isinstance(parent, (GraphQLObjectType, GraphQLInterfaceType)):
+        return cast("dict[str, GraphQLField]", parent.fields).get(name)
+    return None

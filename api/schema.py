@@ -5,7 +5,6 @@ from functools import cache
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from api.limits import QuietSchema, extensions_of
 from api.mutations.disputes import DisputeMutations
 from api.mutations.invoices import InvoiceMutations
 from api.mutations.mandates import MandateMutations
@@ -43,8 +42,8 @@ class Mutation(
 
 @cache
 def make_schema(*, development: bool) -> strawberry.Schema:
-    """Return the schema; `development` opens introspection and suggestions."""
-    return QuietSchema(
+    """Return the schema; `development` opens suggestions."""
+    return strawberry.Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
@@ -61,6 +60,5 @@ def make_schema(*, development: bool) -> strawberry.Schema:
             Refusal,
             Session,
         ],
-        extensions=extensions_of(development=development),
         config=StrawberryConfig(disable_field_suggestions=not development),
     )

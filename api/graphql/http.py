@@ -1,111 +1,94 @@
-"""GraphQL over HTTP: POST with JSON only, one operation a request.
+"""GraphQL over HTTP: JSON only, one operation a request.
 
 By the GraphQL-over-HTTP specification: a client that accepts `application/graphql-response+json`
 gets 400 for what could not be executed; any other gets 200 with the errors in the body.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, Final, cast
 
 import orjson
-import strawberry
 import structlog
+from graphql import OperationType
 from starlette.requests import Request
 from starlette.responses import Response
-from strawberry.exceptions import MissingQueryError
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types import ExecutionResult
-from strawberry.types.execution import PreExecutionError
-from strawberry.types.graphql import OperationType
 
 from api.body import REFUSED_HEADERS, BodyRefusedError, read_body
 from api.config import OPERATION_TIMEOUT_S
-from api.limits import UNKNOWN_OPERATION
+from api.graphql.asked import Asked, read_asked
+from api.graphql.engine import Engine
+from api.graphql.refused import DocumentRefusedError, RequestRefusedError
+from api.graphql.wording import told_errors
 from api.request import RequestContext
 
 GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
 JSON: Final = "application/json"
 _UTF8: Final = frozenset({"utf-8", "utf8"})
-_ALLOWED: Final = (OperationType.QUERY, OperationType.MUTATION)
+_IN_JSON: Final = ("variables", "extensions")
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-class RequestRefusedError(Exception):
-    """The request is not GraphQL over HTTP as we serve it."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class GraphQLRequest:
-    """A well-formed request."""
-
-    query: str
-    variables: dict[str, Any] | None
-    operation_name: str | None
-
-
 class GraphQLEndpoint:
-    """Answers POST with one schema."""
+    """Answers with one schema.
+
+    Args:
+        engine: What executes.
+        open_context: Makes the surroundings of a request.
+        takes_get: Whether queries may come by GET: for tools, not for production.
+    """
 
     def __init__(
-        self, schema: strawberry.Schema, open_context: Callable[[Request], RequestContext]
+        self,
+        engine: Engine,
+        open_context: Callable[[Request], RequestContext],
+        *,
+        takes_get: bool = False,
     ) -> None:
-        self._schema = schema
+        self._engine = engine
         self._open_context = open_context
+        self.methods = ("GET", "POST") if takes_get else ("POST",)
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
         media_type = response_type(request.headers.get("accept"))
-        try:
-            asked = await _read(request)
-        except RequestRefusedError as error:
-            return _refusal(media_type, error.status, error.code, str(error))
-        except BodyRefusedError as error:
-            refusal = _refusal(media_type, error.status, error.code, str(error))
-            refusal.headers.update(REFUSED_HEADERS)
-            return refusal
         context = self._open_context(request)
         try:
+            asked = _read_url(request) if request.method == "GET" else await _read_body(request)
             async with asyncio.timeout(OPERATION_TIMEOUT_S):
-                result = await self._execute(asked, context)
+                answer = await self._run(asked, context, is_get=request.method == "GET")
+        except DocumentRefusedError as error:
+            status = 200 if media_type == JSON else 400
+            return _respond(media_type, status, _told(error, context))
         except RequestRefusedError as error:
-            return _refusal(media_type, error.status, error.code, str(error))
+            return _refusal(media_type, error, context)
+        except BodyRefusedError as error:
+            refused = RequestRefusedError(error.status, error.code, str(error))
+            return _refusal(media_type, refused, context, REFUSED_HEADERS)
         except TimeoutError:
             _log.warning("graphql.timeout", correlation_id=context.correlation_id)
-            return _refusal(media_type, 503, "TIMEOUT", "the operation took too long")
-        return _answer(media_type, result)
+            refused = RequestRefusedError(503, "TIMEOUT", "the operation took too long")
+            return _refusal(media_type, refused, context)
+        return _respond(media_type, 200, answer)
 
-    async def _execute(self, asked: GraphQLRequest, context: RequestContext) -> ExecutionResult:
-        try:
-            return await self._schema.execute(
-                asked.query,
-                variable_values=asked.variables,
-                context_value=context,
-                operation_name=asked.operation_name,
-                allowed_operation_types=_ALLOWED,
-            )
-        except MissingQueryError as error:
-            raise RequestRefusedError(400, "BAD_REQUEST", "query: expected a document") from error
-        except CannotGetOperationTypeError as error:
-            raise RequestRefusedError(400, "BAD_REQUEST", UNKNOWN_OPERATION) from error
-        except InvalidOperationTypeError as error:
+    async def _run(self, asked: Asked, context: RequestContext, *, is_get: bool) -> dict[str, Any]:
+        prepared = self._engine.prepare(asked)
+        if prepared.kind is OperationType.SUBSCRIPTION:
             message = "subscriptions need a WebSocket (graphql-transport-ws)"
-            raise RequestRefusedError(400, "BAD_REQUEST", message) from error
+            raise RequestRefusedError(400, "BAD_REQUEST", message)
+        if is_get and prepared.kind is not OperationType.QUERY:
+            raise RequestRefusedError(405, "METHOD_NOT_ALLOWED", "mutations need POST")
+        return await self._engine.execute(prepared, context)
 
 
 def response_type(accept: str | None) -> str:
     """Return the media type of the answer: the newer one where it is asked for by name."""
-    return GRAPHQL_RESPONSE if GRAPHQL_RESPONSE in (accept or "").lower() else JSON
+    return GRAPHQL_RESPONSE if accept and GRAPHQL_RESPONSE in accept.lower() else JSON
 
 
-async def _read(request: Request) -> GraphQLRequest:
+async def _read_body(request: Request) -> Asked:
     media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     # A browser sends the other types across sites without asking first.
     if media_type.strip() != JSON:
@@ -113,56 +96,47 @@ async def _read(request: Request) -> GraphQLRequest:
     charset = parameters.partition("charset=")[2].strip(' "')
     if charset and charset not in _UTF8:
         raise RequestRefusedError(415, "UNSUPPORTED_MEDIA_TYPE", "charset: expected utf-8")
-    try:
-        body: object = orjson.loads(await read_body(request))
-    except orjson.JSONDecodeError as error:
-        raise RequestRefusedError(400, "BAD_REQUEST", "body: expected JSON") from error
+    body = _json(await read_body(request), "body")
     if isinstance(body, list):
         raise RequestRefusedError(400, "BAD_REQUEST", "body: expected one operation, not a batch")
     if not isinstance(body, dict):
         raise RequestRefusedError(400, "BAD_REQUEST", "body: expected an object")
-    return _checked(cast("dict[str, Any]", body))
+    return read_asked(cast("dict[str, object]", body))
 
 
-def _checked(body: dict[str, Any]) -> GraphQLRequest:
-    query, variables = body.get("query"), body.get("variables")
-    operation_name, extensions = body.get("operationName"), body.get("extensions")
-    if not isinstance(query, str):
-        raise RequestRefusedError(400, "BAD_REQUEST", "query: expected a string")
-    for name, value in (("variables", variables), ("extensions", extensions)):
-        if not isinstance(value, (dict, type(None))):
-            raise RequestRefusedError(400, "BAD_REQUEST", f"{name}: expected an object")
-    if not isinstance(operation_name, (str, type(None))):
-        raise RequestRefusedError(400, "BAD_REQUEST", "operationName: expected a string")
-    return GraphQLRequest(query, cast("dict[str, Any] | None", variables), operation_name)
+def _read_url(request: Request) -> Asked:
+    parameters: dict[str, object] = dict(request.query_params)
+    for name in _IN_JSON:
+        if name in parameters:
+            parameters[name] = _json(str(parameters[name]), name)
+    return read_asked(parameters)
 
 
-def _answer(media_type: str, result: ExecutionResult) -> Response:
-    body: dict[str, Any] = {}
-    if result.errors:
-        body["errors"] = [error.formatted for error in result.errors]
-    is_executed = not _is_request_error(result)
-    if is_executed:
-        body["data"] = result.data
-    if result.extensions:
-        body["extensions"] = result.extensions
-    status = 200 if is_executed or media_type == JSON else 400
-    return _respond(media_type, status, body)
+def _json(text: bytes | str, name: str) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise RequestRefusedError(400, "BAD_REQUEST", f"{name}: expected JSON") from error
 
 
-def _is_request_error(result: ExecutionResult) -> bool:
-    # graphql-core answers a variable that does not fit with errors that have no path.
-    return isinstance(result, PreExecutionError) or (
-        result.data is None
-        and bool(result.errors)
-        and all(error.path is None for error in result.errors or ())
-    )
+def _refusal(
+    media_type: str,
+    error: RequestRefusedError,
+    context: RequestContext,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    refused = DocumentRefusedError([error.as_error()])
+    response = _respond(media_type, error.status, _told(refused, context))
+    response.headers.update(headers or {})
+    if error.retry_after_s is not None:
+        response.headers["retry-after"] = str(error.retry_after_s)
+    if error.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["allow"] = "POST"
+    return response
 
 
-def _refusal(media_type: str, status: int, code: str, message: str) -> Response:
-    return _respond(
-        media_type, status, {"errors": [{"message": message, "extensions": {"code": code}}]}
-    )
+def _told(error: DocumentRefusedError, context: RequestContext) -> dict[str, Any]:
+    return {"errors": told_errors(error.errors, context.correlation_id)}
 
 
 def _respond(media_type: str, status: int, body: dict[str, Any]) -> Response:

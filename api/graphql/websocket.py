@@ -1,161 +1,223 @@
-"""graphql-transport-ws, to the letter of its protocol where the library leaves off."""
+"""graphql-transport-ws, to the letter of its protocol."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from datetime import timedelta
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import orjson
-import strawberry
 from graphql import GraphQLError
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
-from strawberry.exceptions import ConnectionRejectionError
-from strawberry.http.exceptions import WebSocketDisconnected
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
-    BaseGraphQLTransportWSHandler,
-    Operation,
-)
-from strawberry.types.execution import PreExecutionError
-from strawberry.types.unset import UNSET, UnsetType
 
 from api.config import (
     CONNECTION_INIT_TIMEOUT_S,
     PING_INTERVAL_S,
     SUBSCRIPTIONS_PER_SOCKET_MAX,
 )
-from api.limits import word_error
+from api.graphql.asked import Asked, read_asked
+from api.graphql.engine import Engine
+from api.graphql.refused import DocumentRefusedError, RequestRefusedError
+from api.graphql.wording import told_errors
 from api.request import RequestContext, bearer_token
-from api.socket_places import TRY_AGAIN_LATER, PlacesTakenError, SocketPlaces
+from api.socket_places import TRY_AGAIN_LATER, PlacesTakenError, SocketPlace, SocketPlaces
+from parking.kit.errors import UnavailableError
 from parking.kit.tasks import end_tasks
 from parking.kit.token_errors import TokenRefusedError
 
+PROTOCOL: Final = "graphql-transport-ws"
+SERVICE_RESTART: Final = 1012
+BAD_MESSAGE: Final = 4400
 UNAUTHORIZED: Final = 4401
-_MESSAGE_KEY: Final = "type"
+FORBIDDEN: Final = 4403
+OTHER_PROTOCOL: Final = 4406
+NO_GREETING: Final = 4408
+ID_IN_USE: Final = 4409
+TOO_MANY_GREETINGS: Final = 4429
 
 
-class TextSocket(ASGIWebSocketAdapter):
-    """Sends JSON as text frames: the protocol knows no binary ones."""
+class SocketGoneError(Exception):
+    """The client is gone, or the socket was closed by us."""
 
-    async def send_json(self, message: Mapping[str, object]) -> None:
-        """Send one message.
 
-        Raises:
-            WebSocketDisconnected: the client is gone.
-        """
+class GraphQLSocket:
+    """One socket: greeted, it runs operations beside each other until it closes."""
+
+    def __init__(self, websocket: WebSocket, context: RequestContext, engine: Engine) -> None:
+        self._websocket = websocket
+        self._context = context
+        self._engine = engine
+        self._is_greeted = False
+        self._is_in = False
+        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._background: list[asyncio.Task[None]] = []
+
+    async def serve(self) -> None:
+        """Serve the socket until it closes, leaving no task behind."""
+        self._background.append(asyncio.create_task(self._close_unless_greeted()))
         try:
-            await self.ws.send_text(orjson.dumps(message).decode())
+            while (message := await self._receive()) is not None:
+                await self._take(message)
+        except SocketGoneError:
+            pass
+        finally:
+            await end_tasks(*self._background, *self._operations.values())
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close the socket, unless it is closed."""
+        # Starlette raises RuntimeError when the socket was closed before.
+        with suppress(WebSocketDisconnect, RuntimeError):
+            await self._websocket.close(code, reason)
+
+    async def _receive(self) -> Mapping[str, object] | None:
+        """Return the next message of the protocol; None once the socket is to end."""
+        frame = await self._websocket.receive()
+        if frame["type"] == "websocket.disconnect":
+            return None
+        message: object = None
+        with suppress(orjson.JSONDecodeError):
+            message = orjson.loads(frame.get("text") or b"")
+        if isinstance(message, dict):
+            return cast("dict[str, object]", message)
+        return {}
+
+    async def _take(self, message: Mapping[str, object]) -> None:
+        match message.get("type"):
+            case "connection_init":
+                await self._greet(message)
+            case "ping":
+                payload = {"payload": message["payload"]} if "payload" in message else {}
+                await self._send({"type": "pong", **payload})
+            case "pong":
+                pass
+            case "subscribe":
+                await self._subscribe(message)
+            case "complete" if isinstance(message.get("id"), str):
+                self._complete(cast("str", message["id"]))
+            case _:
+                await self.close(BAD_MESSAGE, "expected a message of graphql-transport-ws")
+
+    async def _greet(self, message: Mapping[str, object]) -> None:
+        """Let the client in; from then on ping it, and close when its token expires."""
+        payload = message.get("payload")
+        if payload is not None and not isinstance(payload, dict):
+            await self.close(BAD_MESSAGE, "payload: expected an object")
+            return
+        if self._is_greeted:
+            await self.close(TOO_MANY_GREETINGS, "Too many initialisation requests")
+            return
+        self._is_greeted = True
+        try:
+            await self._let_in(cast("dict[str, object]", payload or {}))
+        except TokenRefusedError:
+            await self.close(FORBIDDEN, "Forbidden")
+        except PlacesTakenError as error:
+            await self.close(TRY_AGAIN_LATER, str(error))
+        except UnavailableError:
+            await self.close(TRY_AGAIN_LATER, "something that is needed does not answer")
+
+    async def _let_in(self, payload: Mapping[str, object]) -> None:
+        token = bearer_token(payload.get("Authorization") or payload.get("authorization"))
+        self._context.token = token or self._context.token
+        driver_id = await self._context.driver_id()
+        if self._context.place is not None:
+            self._context.place.acknowledge(driver_id)
+        await self._send({"type": "connection_ack"})
+        self._is_in = True
+        self._background += [
+            asyncio.create_task(self._ping()),
+            asyncio.create_task(self._close_at_expiry()),
+        ]
+
+    async def _subscribe(self, message: Mapping[str, object]) -> None:
+        """Run an operation beside the others."""
+        if not self._is_in:
+            await self.close(UNAUTHORIZED, "Unauthorized")
+            return
+        operation_id, payload = message.get("id"), message.get("payload")
+        if not isinstance(operation_id, str) or not operation_id or not isinstance(payload, dict):
+            await self.close(BAD_MESSAGE, "expected an id and a payload")
+            return
+        if operation_id in self._operations:
+            await self.close(ID_IN_USE, f"Subscriber for {operation_id} already exists")
+            return
+        try:
+            asked = read_asked(cast("dict[str, object]", payload))
+        except RequestRefusedError as error:
+            await self.close(BAD_MESSAGE, str(error))
+            return
+        if len(self._operations) >= SUBSCRIPTIONS_PER_SOCKET_MAX:
+            told = f"expected at most {SUBSCRIPTIONS_PER_SOCKET_MAX} operations at once"
+            await self._tell(operation_id, RequestRefusedError(429, "TOO_MANY_OPERATIONS", told))
+            return
+        self._operations[operation_id] = asyncio.create_task(self._run(operation_id, asked))
+
+    def _complete(self, operation_id: str) -> None:
+        operation = self._operations.pop(operation_id, None)
+        if operation is not None:
+            operation.cancel()
+
+    async def _run(self, operation_id: str, asked: Asked) -> None:
+        """Run one operation with a context of its own: its driver is checked anew."""
+        context = self._context.for_operation()
+        try:
+            try:
+                prepared = self._engine.prepare(asked)
+                async with aclosing(self._engine.stream(prepared, context)) as answers:
+                    async for answer in answers:
+                        await self._send({"id": operation_id, "type": "next", "payload": answer})
+            except SocketGoneError:
+                raise
+            except Exception as error:  # noqa: BLE001 - one operation must not end the whole socket
+                self._forget(operation_id)
+                await self._tell(operation_id, error)
+            else:
+                self._forget(operation_id)
+                await self._send({"id": operation_id, "type": "complete"})
+        except SocketGoneError:
+            self._forget(operation_id)
+
+    def _forget(self, operation_id: str) -> None:
+        # Before its last message: the client may use the id again at once.
+        if self._operations.get(operation_id) is asyncio.current_task():
+            del self._operations[operation_id]
+
+    async def _tell(self, operation_id: str, error: Exception) -> None:
+        errors = told_errors(_errors_of(error), self._context.correlation_id)
+        await self._send({"id": operation_id, "type": "error", "payload": errors})
+
+    async def _send(self, message: Mapping[str, object]) -> None:
+        try:
+            await self._websocket.send_text(orjson.dumps(message).decode())
         except (WebSocketDisconnect, RuntimeError) as error:
             # Starlette raises RuntimeError when the socket was closed by us before.
-            raise WebSocketDisconnected from error
+            raise SocketGoneError from error
 
-
-class Handler(BaseGraphQLTransportWSHandler[RequestContext, None]):
-    """One socket."""
-
-    _background: list[asyncio.Task[None]]
-
-    async def handle(self) -> None:
-        """Serve the socket until it closes, leaving no task behind."""
-        self._background = []
-        try:
-            await super().handle()
-        finally:
-            await end_tasks(*self._background)
-
-    async def handle_message(self, message: Any) -> None:  # noqa: ANN401 - what a client sent
-        """Refuse what is no message of the protocol with 4400; otherwise act on it."""
-        if not _is_message(message):
-            await self.handle_invalid_message("expected a message of graphql-transport-ws")
-            return
-        await super().handle_message(message)
-
-    async def handle_connection_init(self, message: Any) -> None:  # noqa: ANN401 - see above
-        """Let the client in; from then on ping it, and close when its token expires."""
-        was_in = self.connection_acknowledged
-        try:
-            await super().handle_connection_init(message)
-        except PlacesTakenError as error:
-            await self.websocket.close(TRY_AGAIN_LATER, str(error))
-        if self.connection_acknowledged and not was_in:
-            self._background = [
-                asyncio.create_task(self._ping()),
-                asyncio.create_task(self._close_at_expiry()),
-            ]
-
-    async def handle_ping(self, message: Any) -> None:  # noqa: ANN401 - see above
-        """Answer with the ping's own payload."""
-        payload = {"payload": message["payload"]} if "payload" in message else {}
-        await self.send_message(cast("Any", {"type": "pong", **payload}))
-
-    async def run_operation(self, operation: Operation[RequestContext, None]) -> None:
-        """Run one operation with a context of its own: its driver is checked anew."""
-        context = self.context.for_operation()
-        try:
-            results = await self.schema.stream(
-                operation.query,
-                variable_values=operation.variables,
-                context_value=context,
-                operation_name=operation.operation_name,
-            )
-            async with aclosing(results):
-                await self._send_result_stream(operation, results)
-            await operation.send_operation_message({"id": operation.id, "type": "complete"})
-        except WebSocketDisconnected:
-            return
-        except Exception as error:  # noqa: BLE001 - one operation must not end the whole socket
-            # The parser's cache raises syntax errors here; `word_error` logs what is a defect.
-            failure = (
-                error
-                if isinstance(error, GraphQLError)
-                else GraphQLError(str(error), original_error=error)
-            )
-            with suppress(WebSocketDisconnected):
-                await operation.send_initial_errors([word_error(failure, context.correlation_id)])
-
-    async def _handle_pre_execution_error(
-        self, operation: Operation[RequestContext, None], result: PreExecutionError
-    ) -> None:
-        # The library closes the whole socket for a syntax error; the protocol answers `error`.
-        await operation.send_initial_errors(result.errors or [])
+    async def _close_unless_greeted(self) -> None:
+        await asyncio.sleep(CONNECTION_INIT_TIMEOUT_S)
+        if not self._is_greeted:
+            await self.close(NO_GREETING, "Connection initialisation timeout")
 
     async def _ping(self) -> None:
-        with suppress(WebSocketDisconnected):
+        with suppress(SocketGoneError):
             while True:
                 await asyncio.sleep(PING_INTERVAL_S)
-                await self.send_message({"type": "ping"})
+                await self._send({"type": "ping"})
 
     async def _close_at_expiry(self) -> None:
-        identity = await self.context.driver()
-        left = identity.expires_at - self.context.parking.clock.now()
+        identity = await self._context.driver()
+        left = identity.expires_at - self._context.parking.clock.now()
         await asyncio.sleep(max(0.0, left.total_seconds()))
-        with suppress(WebSocketDisconnected, RuntimeError):
-            await self.websocket.close(UNAUTHORIZED, "the access token has expired")
+        await self.close(UNAUTHORIZED, "the access token has expired")
 
 
-class SubscriptionEndpoint(GraphQL[RequestContext, None]):
-    """Serves WebSockets with one schema."""
+class SocketEndpoint:
+    """Serves WebSockets with one schema.
 
-    websocket_adapter_class = TextSocket  # pyright: ignore[reportAssignmentType] - as the library
-    graphql_transport_ws_handler_class = Handler
+    A page of any site may connect: the token is in `connection_init`, never in a cookie.
+    """
 
-    def __init__(
-        self, schema: strawberry.Schema, open_context: Callable[[WebSocket], RequestContext]
-    ) -> None:
-        super().__init__(
-            schema,
-            graphql_ide=None,
-            allow_queries_via_get=False,
-            subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
-            connection_init_wait_timeout=timedelta(seconds=CONNECTION_INIT_TIMEOUT_S),
-            max_subscriptions_per_connection=SUBSCRIPTIONS_PER_SOCKET_MAX,
-            # A page of any site may connect: the token is in `connection_init`, never in a cookie.
-            allowed_origins=["*"],
-        )
+    def __init__(self, engine: Engine, open_context: Callable[[WebSocket], RequestContext]) -> None:
+        self._engine = engine
         self._open_context = open_context
         self.places = SocketPlaces()
 
@@ -164,60 +226,25 @@ class SubscriptionEndpoint(GraphQL[RequestContext, None]):
         client = websocket.client
         try:
             with self.places.hold(client.host if client else "") as place:
-                websocket.state.place = place
-                await self.run(websocket)
+                await self._serve(websocket, place)
         except PlacesTakenError as error:
-            await websocket.accept(GRAPHQL_TRANSPORT_WS_PROTOCOL)
+            await websocket.accept(PROTOCOL)
             await websocket.close(TRY_AGAIN_LATER, str(error))
 
-    async def get_context(
-        self, request: Request | WebSocket, response: Response | WebSocket
-    ) -> RequestContext:
-        """Return the socket's surroundings."""
-        _ = response
-        context = self._open_context(cast("WebSocket", request))
-        context.place = request.state.place
-        return context
-
-    async def on_ws_connect(self, context: RequestContext) -> UnsetType | dict[str, object] | None:
-        """Let in whoever is signed in.
-
-        Raises:
-            ConnectionRejectionError: nobody is; the socket closes with 4403.
-            PlacesTakenError: the driver has enough sockets; it closes with 1013.
-        """
-        params = context.connection_params or {}
-        token = bearer_token(params.get("Authorization") or params.get("authorization"))
-        context.token = token or context.token
-        try:
-            driver_id = await context.driver_id()
-        except TokenRefusedError as error:
-            raise ConnectionRejectionError from error
-        if context.place is not None:
-            context.place.acknowledge(driver_id)
-        return UNSET
-
-    def decode_json(self, data: str | bytes) -> object:
-        """Read a message."""
-        return orjson.loads(data)
+    async def _serve(self, websocket: WebSocket, place: SocketPlace) -> None:
+        if PROTOCOL not in websocket.scope["subprotocols"]:
+            await websocket.accept()
+            await websocket.close(OTHER_PROTOCOL, "Subprotocol not acceptable")
+            return
+        await websocket.accept(PROTOCOL)
+        context = self._open_context(websocket)
+        context.place = place
+        await GraphQLSocket(websocket, context, self._engine).serve()
 
 
-def _is_message(message: object) -> bool:
-    if not isinstance(message, dict):
-        return False
-    fields = cast("dict[str, object]", message)
-    if not isinstance(fields.get(_MESSAGE_KEY), str):
-        return False
-    return fields[_MESSAGE_KEY] != "subscribe" or _is_subscribe(fields)
-
-
-def _is_subscribe(fields: dict[str, object]) -> bool:
-    payload = fields.get("payload")
-    if not isinstance(fields.get("id"), str) or not fields["id"] or not isinstance(payload, dict):
-        return False
-    asked = cast("dict[str, object]", payload)
-    return (
-        isinstance(asked.get("query"), str)
-        and isinstance(asked.get("variables"), (dict, type(None)))
-        and isinstance(asked.get("operationName"), (str, type(None)))
-    )
+def _errors_of(error: Exception) -> Sequence[GraphQLError]:
+    if isinstance(error, DocumentRefusedError):
+        return error.errors
+    if isinstance(error, RequestRefusedError):
+        return [error.as_error()]
+    return [GraphQLError(str(error), original_error=error)]

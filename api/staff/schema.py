@@ -5,7 +5,6 @@ from functools import cache
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from api.limits import QuietSchema, extensions_of
 from api.staff.bills import BillQueries
 from api.staff.chargebacks import ChargebackQueries
 from api.staff.claims import ClaimMutations, ClaimQueries
@@ -83,11 +82,10 @@ guard(StaffMutation, are_acts=True)
 
 @cache
 def make_staff_schema(*, development: bool) -> strawberry.Schema:
-    """Return the schema; `development` opens introspection and suggestions."""
-    return QuietSchema(
+    """Return the schema; `development` opens suggestions."""
+    return strawberry.Schema(
         query=StaffQuery,
         mutation=StaffMutation,
-        extensions=extensions_of(development=development),
         config=StrawberryConfig(
             disable_field_suggestions=not development, scalar_map={MinorUnits: MINOR_UNITS}
         ),

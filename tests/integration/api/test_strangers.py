@@ -160,6 +160,8 @@ async def told_to(api: ApiWorld, asker: Asker, call: Call, variables: dict[str, 
     codes = [error.get("extensions", {}).get("code") for error in body.get("errors", ())]
     # Without a code the document itself is wrong, and the walk would prove nothing.
     assert not {None, "INTERNAL"} & set(codes), (asker.name, call, variables, body)
+    for error in body.get("errors", ()):
+        del error["extensions"]["correlationId"]
     sent = {text for text in strings_of(variables) if len(text) > 1}
     text = json.dumps(body, ensure_ascii=False, sort_keys=True)
     for given in sorted(sent, key=len, reverse=True):

@@ -4,10 +4,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import strawberry
-from strawberry.extensions import validation_cache
 
-from api.config import DOCUMENTS_CACHED_MAX, QUERY_DEPTH_MAX
-from api.limits import QuietSchema, extensions_of
+from api.config import QUERY_DEPTH_MAX
+from api.graphql.asked import Asked
+from api.graphql.engine import Engine
+from api.graphql.refused import DocumentRefusedError
+from api.graphql.wording import told_errors
 from parking.kit.crypto import SealBrokenError
 from parking.kit.errors import InvalidInputError, UnavailableError
 
@@ -30,13 +32,19 @@ class Deep:
         return "end"
 
 
-SCHEMA = QuietSchema(Deep, extensions=extensions_of(development=False))
+ENGINE = Engine(strawberry.Schema(Deep), development=False)
 
 
 async def run(query: str) -> tuple[object, list[tuple[str, object]]]:
-    context = SimpleNamespace(correlation_id="c1")
-    result = await SCHEMA.execute(query, context_value=context)
-    return result.data, [(error.message, error.extensions) for error in result.errors or []]
+    """Return the data, and each error's message and extensions but the correlation id."""
+    context: Any = SimpleNamespace(correlation_id="c1")
+    try:
+        answer = await ENGINE.execute(ENGINE.prepare(Asked(query)), context)
+    except DocumentRefusedError as error:
+        answer = {"errors": told_errors(error.errors, "c1")}
+    errors = answer.get("errors", [])
+    assert [error["extensions"].pop("correlationId") for error in errors] == ["c1"] * len(errors)
+    return answer.get("data"), [(error["message"], error["extensions"]) for error in errors]
 
 
 def nested(depth: int) -> str:
@@ -48,7 +56,7 @@ async def test_depth_up_to_the_limit() -> None:
     assert (data is not None, errors) == (True, [])
     data, errors = await run(nested(QUERY_DEPTH_MAX + 1))
     assert data is None
-    assert errors == [("depth: expected at most 10 levels", {"code": "TOO_DEEP"})]
+    assert errors == [("depth: expected at most 10", {"code": "TOO_DEEP"})]
 
 
 def doubled(levels: int, last: str, uses: int = 2) -> str:
@@ -111,14 +119,6 @@ async def test_an_outage_names_no_host() -> None:
 
 async def test_a_defect_is_masked() -> None:
     _, errors = await run('{ end(fail: "defect") }')
-    assert errors == [("internal error", {"code": "INTERNAL", "correlationId": "c1"})]
+    assert errors == [("internal error", {"code": "INTERNAL"})]
     _, errors = await run('{ end(fail: "unforeseen") }')
-    assert errors == [("internal error", {"code": "INTERNAL", "correlationId": "c1"})]
-
-
-async def test_documents_are_cached_with_their_validation() -> None:
-    cache: Any = validation_cache._get_validate_cache(DOCUMENTS_CACHED_MAX)  # pyright: ignore[reportPrivateUsage] - its statistics are nowhere else
-    await run("{ end deeper { end } }")
-    before = cache.cache_info().hits
-    await run("{ end deeper { end } }")
-    assert cache.cache_info().hits == before + 1
+    assert errors == [("internal error", {"code": "INTERNAL"})]

@@ -1,0 +1,166 @@
+"""Executes operations of one schema; HTTP and sockets share it."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any, Final, cast
+
+import graphql
+import strawberry
+from graphql import ExecutionResult, GraphQLError, OperationType
+from strawberry.execution import optimized_is_awaitable
+
+from api.config import ERRORS_MAX, OPERATION_POINTS_MAX
+from api.graphql.asked import Asked
+from api.graphql.documents import Document, DocumentCache, DocumentReader, Operation, digest_of
+from api.graphql.refused import DocumentRefusedError, RequestRefusedError
+from api.graphql.wording import told_errors
+from api.request import RequestContext
+
+# Its annotations are too loose for strict typing.
+_core: Final = cast("Any", graphql)
+
+NOT_FOUND: Final = "PERSISTED_QUERY_NOT_FOUND"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An operation that may run, with what came for it."""
+
+    operation: Operation
+    variables: Mapping[str, Any] | None
+    points: int
+    wants_cost: bool
+
+    @property
+    def kind(self) -> OperationType:
+        """Query, mutation or subscription."""
+        return self.operation.node.operation
+
+
+class Engine:
+    """One schema's execution, straight on graphql-core.
+
+    Args:
+        schema: What is served.
+        development: Introspection and suggestions are open.
+    """
+
+    def __init__(self, schema: strawberry.Schema, *, development: bool) -> None:
+        core = schema._schema  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - no other way
+        self._schema = core
+        self._reader = DocumentReader(core, development=development)
+        self._cache = DocumentCache()
+        self._options: dict[str, Any] = {
+            "max_coercion_errors": ERRORS_MAX,
+            "executor_class": cast("Any", schema).execution_context_class,
+            "hide_suggestions": not development,
+        }
+
+    def prepare(self, asked: Asked) -> Prepared:
+        """Find the operation that is asked for.
+
+        Raises:
+            DocumentRefusedError: its document cannot be executed.
+            RequestRefusedError: there is no such operation, or it costs too much.
+        """
+        operation = self._document(asked).operation(asked.operation_name)
+        points = operation.points_with(asked.variables)
+        if points > OPERATION_POINTS_MAX:
+            message = f"cost: expected at most {OPERATION_POINTS_MAX} points"
+            raise DocumentRefusedError([GraphQLError(message, extensions={"code": "TOO_COSTLY"})])
+        return Prepared(operation, asked.variables, points, asked.wants_cost)
+
+    async def execute(self, prepared: Prepared, context: RequestContext) -> dict[str, Any]:
+        """Run a query or a mutation; returns the answer.
+
+        Raises:
+            DocumentRefusedError: a variable does not fit.
+        """
+        running = _core.execute(
+            self._schema,
+            prepared.operation.document,
+            context_value=context,
+            is_awaitable=optimized_is_awaitable,
+            **self._given(prepared),
+        )
+        result = await running if isawaitable(running) else running
+        return answer_of(result, prepared, context)
+
+    async def stream(
+        self, prepared: Prepared, context: RequestContext
+    ) -> AsyncGenerator[dict[str, Any]]:
+        """Run any operation; yields its answers: one, or those of a subscription.
+
+        Raises:
+            DocumentRefusedError: a variable does not fit.
+        """
+        if prepared.kind is not OperationType.SUBSCRIPTION:
+            yield await self.execute(prepared, context)
+            return
+        starting = _core.subscribe(
+            self._schema,
+            prepared.operation.document,
+            context_value=context,
+            **self._given(prepared),
+        )
+        started = await starting if isawaitable(starting) else starting
+        if isinstance(started, ExecutionResult):
+            raise DocumentRefusedError(started.errors or ())
+        results = cast("AsyncGenerator[ExecutionResult]", started)
+        async with aclosing(results):
+            async for result in results:
+                yield answer_of(result, prepared, context)
+
+    def _given(self, prepared: Prepared) -> dict[str, Any]:
+        name = prepared.operation.node.name
+        return {
+            **self._options,
+            "variable_values": prepared.variables,
+            "operation_name": name.value if name else None,
+        }
+
+    def _document(self, asked: Asked) -> Document:
+        if asked.query is None:
+            return self._persisted(asked.document_id or "")
+        digest = digest_of(asked.query)
+        if asked.document_id is not None and asked.document_id != digest:
+            raise RequestRefusedError(400, "BAD_REQUEST", "provided sha does not match query")
+        document = self._cache.get(digest)
+        if document is None:
+            if not asked.query:
+                raise RequestRefusedError(400, "BAD_REQUEST", "query: expected a document")
+            document = self._reader.read(asked.query)
+            self._cache.keep(digest, document)
+        return document
+
+    def _persisted(self, digest: str) -> Document:
+        document = self._cache.get(digest)
+        if document is None:
+            # The words of Apollo's protocol: its clients then send the text as well.
+            error = GraphQLError("PersistedQueryNotFound", extensions={"code": NOT_FOUND})
+            raise DocumentRefusedError([error])
+        return document
+
+
+def answer_of(
+    result: ExecutionResult, prepared: Prepared, context: RequestContext
+) -> dict[str, Any]:
+    """Return a result as it is sent.
+
+    Raises:
+        DocumentRefusedError: it was never executed, for a variable does not fit.
+    """
+    errors = result.errors
+    if errors and result.data is None and all(error.path is None for error in errors):
+        raise DocumentRefusedError(errors)
+    answer: dict[str, Any] = {}
+    if errors:
+        answer["errors"] = told_errors(errors, context.correlation_id)
+    answer["data"] = result.data
+    if prepared.wants_cost:
+        answer["extensions"] = {
+            "cost": {"points": prepared.points, "pointsMax": OPERATION_POINTS_MAX}
+        }
+    return answer
