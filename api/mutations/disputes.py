@@ -4,8 +4,9 @@ from typing import Annotated
 
 import strawberry
 
-from api.acting import Given, outcome_of, refusable
+from api.acting import Given, outcome_of
 from api.global_ids import BILL_KIND, decode_id, decode_keys
+from api.idempotency import by_driver, keyed
 from api.request import Info
 from api.types.dispute import DISPUTE_KIND, Dispute
 from parking.disputes.models import DisputeReason
@@ -48,7 +49,7 @@ class WithdrawDisputeInput:
     dispute_id: strawberry.ID
 
 
-@refusable
+@keyed(by_driver)
 async def dispute_bill(info: Info, given: Annotated[DisputeBillInput, Given]) -> BillDisputed:
     """Contest a bill."""
     driver_id = await info.context.driver_id()
@@ -65,7 +66,7 @@ async def dispute_bill(info: Info, given: Annotated[DisputeBillInput, Given]) ->
     return BillDisputed(dispute=Dispute.of(view))
 
 
-@refusable
+@keyed(by_driver)
 async def withdraw_dispute(
     info: Info, given: Annotated[WithdrawDisputeInput, Given]
 ) -> DisputeWithdrawn:

@@ -6,6 +6,7 @@ import strawberry
 
 from api.acting import Given, outcome_of, refusable
 from api.global_ids import BILL_KIND, decode_keys
+from api.idempotency import by_driver, keyed
 from api.request import Info
 from api.types.invoice import Invoice, InvoiceBuyer
 from parking.flows.invoices import invoice_fapiao, invoice_view, invoicing
@@ -84,7 +85,7 @@ class SaveInvoiceBuyerInput:
     buyer: InvoiceBuyerInput
 
 
-@refusable
+@keyed(by_driver)
 async def request_invoice(
     info: Info, given: Annotated[RequestInvoiceInput, Given]
 ) -> InvoiceRequested:

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import strawberry
 
-from api.acting import Given, outcome_of, refusable
+from api.acting import Given, outcome_of
 from api.global_ids import decode_id
+from api.idempotency import by_driver, keyed
 from api.request import Info
 from api.types.mandate import DEFAULT_LOCALE, Mandate, MandateTerms, terms_of
 from api.types.money import MoneyInput, checked_money
@@ -121,7 +122,7 @@ class RevokePasswordFreeInput:
     mandate_id: strawberry.ID
 
 
-@refusable
+@keyed(by_driver)
 async def authorize_password_free(
     info: Info, given: Annotated[AuthorizePasswordFreeInput, Given]
 ) -> PasswordFreeStarted:
@@ -139,7 +140,7 @@ async def authorize_password_free(
     return PasswordFreeStarted(mandate=Mandate.of(view))
 
 
-@refusable
+@keyed(by_driver, at_once=True)
 async def confirm_password_free(
     info: Info, given: Annotated[ConfirmPasswordFreeInput, Given]
 ) -> PasswordFreeConfirmed:
@@ -154,7 +155,7 @@ async def confirm_password_free(
     return PasswordFreeConfirmed(mandate=Mandate.of(view))
 
 
-@refusable
+@keyed(by_driver, at_once=True)
 async def change_password_free_limits(
     info: Info, given: Annotated[ChangePasswordFreeLimitsInput, Given]
 ) -> PasswordFreeLimits:
@@ -176,7 +177,7 @@ async def change_password_free_limits(
     )
 
 
-@refusable
+@keyed(by_driver, at_once=True)
 async def order_password_free(
     info: Info, given: Annotated[OrderPasswordFreeInput, Given]
 ) -> PasswordFreeOrdered:
@@ -189,7 +190,7 @@ async def order_password_free(
     return PasswordFreeOrdered(mandates=[Mandate.of(view) for view in views])
 
 
-@refusable
+@keyed(by_driver)
 async def revoke_password_free(
     info: Info, given: Annotated[RevokePasswordFreeInput, Given]
 ) -> PasswordFreeRevoked:

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import strawberry
 
-from api.acting import Given, outcome_of, refusable
+from api.acting import Given, outcome_of
 from api.global_ids import BILL_KIND, decode_keys
+from api.idempotency import by_driver, keyed
 from api.request import Info
 from api.types.money import Money
 from parking.flows.payments import owed_payment
@@ -56,7 +57,7 @@ class SetPartnerPaymentsInput:
     enabled: bool
 
 
-@refusable
+@keyed(by_driver)
 async def pay_owed(info: Info, given: Annotated[PayOwedInput, Given]) -> OwedPaid:
     """Pay an owed bill."""
     driver_id = await info.context.driver_id()
@@ -73,7 +74,7 @@ async def pay_owed(info: Info, given: Annotated[PayOwedInput, Given]) -> OwedPai
     )
 
 
-@refusable
+@keyed(by_driver, at_once=True)
 async def set_partner_payments(
     info: Info, given: Annotated[SetPartnerPaymentsInput, Given]
 ) -> PartnerPaymentsSet:

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import strawberry
 
-from api.acting import Given, outcome_of, refusable
+from api.acting import Given, outcome_of
 from api.global_ids import decode_id, decode_keys
+from api.idempotency import Key, by_driver, keyed
 from api.request import Info
 from api.types.money import Money, MoneyInput, checked_money
 from api.types.passes import PRODUCT_ID, RIGHT_ID, Pass
@@ -46,10 +47,6 @@ class PurchasePassInput:
 
     product_id: strawberry.ID
     plate_ids: list[strawberry.ID] = strawberry.field(description="Your bound plates.")
-    idempotency_key: str = strawberry.field(
-        description="Chosen by the app, 1 to 64 characters, new for each purchase that the driver "
-        "means. The same key again is the same purchase."
-    )
     starts_on: date | None = strawberry.field(
         default=None, description="Local to the product, up to 62 days ahead; null for now."
     )
@@ -93,8 +90,10 @@ class TransferPassInput:
     )
 
 
-@refusable
-async def purchase_pass(info: Info, given: Annotated[PurchasePassInput, Given]) -> PassPurchased:
+@keyed(by_driver)
+async def purchase_pass(
+    info: Info, given: Annotated[PurchasePassInput, Given], *, idempotency_key: Key
+) -> PassPurchased:
     """Buy a pass."""
     driver_id = await info.context.driver_id()
     operator_id, product_id = decode_keys(
@@ -104,7 +103,7 @@ async def purchase_pass(info: Info, given: Annotated[PurchasePassInput, Given]) 
         operator_id=operator_id,
         product_id=product_id,
         binding_ids=[decode_id(one, kind="Plate", field="plateIds") for one in given.plate_ids],
-        request_key=given.idempotency_key,
+        request_key=idempotency_key,
         first_day=given.starts_on,
         renews=given.renews,
         price=checked_money(given.price, field="price"),
@@ -113,7 +112,7 @@ async def purchase_pass(info: Info, given: Annotated[PurchasePassInput, Given]) 
     return PassPurchased(bought=await _read(info, right_id))
 
 
-@refusable
+@keyed(by_driver)
 async def cancel_pass(info: Info, given: Annotated[CancelPassInput, Given]) -> PassCancelled:
     """End a pass."""
     driver_id = await info.context.driver_id()
@@ -127,7 +126,7 @@ async def cancel_pass(info: Info, given: Annotated[CancelPassInput, Given]) -> P
     return PassCancelled(cancelled=shown, refund=refund)
 
 
-@refusable
+@keyed(by_driver, at_once=True)
 async def set_pass_renewal(info: Info, given: Annotated[SetPassRenewalInput, Given]) -> PassChanged:
     """Let a pass renew or run out."""
     driver_id = await info.context.driver_id()
@@ -136,7 +135,7 @@ async def set_pass_renewal(info: Info, given: Annotated[SetPassRenewalInput, Giv
     return PassChanged(changed=await _read(info, right_id))
 
 
-@refusable
+@keyed(by_driver, at_once=True)
 async def transfer_pass(info: Info, given: Annotated[TransferPassInput, Given]) -> PassChanged:
     """Put another plate on a pass."""
     driver_id = await info.context.driver_id()

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import strawberry
 
-from api.acting import Given, outcome_of, refusable
+from api.acting import Given, outcome_of
 from api.global_ids import decode_id
+from api.idempotency import by_driver, keyed
 from api.request import Info
 from api.types.money import Money
 from parking.flows.payments import prepay
@@ -34,7 +35,7 @@ class PrepayInput:
     session_id: strawberry.ID
 
 
-@refusable
+@keyed(by_driver)
 async def prepay_session(info: Info, given: Annotated[PrepayInput, Given]) -> Prepaid:
     """Pay for a running stay."""
     driver_id = await info.context.driver_id()

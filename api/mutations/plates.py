@@ -4,8 +4,9 @@ from typing import Annotated
 
 import strawberry
 
-from api.acting import Given, outcome_of, raise_refusal, refusable
+from api.acting import Given, outcome_of, raise_refusal
 from api.global_ids import decode_id
+from api.idempotency import by_driver, keyed
 from api.request import Info
 from api.types.plate import Plate, PlateClaim
 from parking.flows.binding import adopt_open_stays, unbind
@@ -55,7 +56,7 @@ class UnbindPlateInput:
     plate_id: strawberry.ID
 
 
-@refusable
+@keyed(by_driver, at_once=True)
 async def bind_plate(info: Info, given: Annotated[BindPlateInput, Given]) -> PlateClaimed:
     """Claim a plate."""
     driver_id = await info.context.driver_id()
@@ -64,7 +65,7 @@ async def bind_plate(info: Info, given: Annotated[BindPlateInput, Given]) -> Pla
     return PlateClaimed(claim=PlateClaim.of(claim))
 
 
-@refusable
+@keyed(by_driver)
 async def confirm_plate_binding(
     info: Info, given: Annotated[ConfirmPlateBindingInput, Given]
 ) -> PlateBound:
@@ -78,7 +79,7 @@ async def confirm_plate_binding(
     return PlateBound(plate=Plate.of(bound))
 
 
-@refusable
+@keyed(by_driver)
 async def unbind_plate(info: Info, given: Annotated[UnbindPlateInput, Given]) -> PlateUnbound:
     """Unbind a plate."""
     driver_id = await info.context.driver_id()

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import strawberry
 
-from api.acting import Given, outcome_of, refusable
+from api.acting import Given, outcome_of
 from api.global_ids import decode_keys, encode_id
+from api.idempotency import by_staff, keyed
 from api.request import Info
 from parking.flows.binding import adopt_open_stays, end_mandates
 from parking.kit.errors import InvalidInputError
@@ -71,7 +72,7 @@ class RefusePlateBindingInput:
     claim_id: strawberry.ID
 
 
-@refusable
+@keyed(by_staff)
 async def approve_plate_binding(
     info: Info, given: Annotated[ApprovePlateBindingInput, Given]
 ) -> BindingApproved:
@@ -90,7 +91,7 @@ async def approve_plate_binding(
     return BindingApproved(plate=bound.plate, bound_at=bound.bound_at)
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def refuse_plate_binding(
     info: Info, given: Annotated[RefusePlateBindingInput, Given]
 ) -> BindingRefused:

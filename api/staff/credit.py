@@ -5,8 +5,9 @@ from typing import Annotated
 
 import strawberry
 
-from api.acting import Given, outcome_of, refusable
+from api.acting import Given, outcome_of
 from api.global_ids import BILL_KIND, decode_keys, encode_id
+from api.idempotency import by_staff, keyed
 from api.request import Info
 from parking.flows.payments import credit_terms
 from parking.flows.payments.credit_terms import NewPolicy
@@ -109,7 +110,7 @@ class FreezeCreditInput:
     is_frozen: bool = True
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def set_credit_policy(
     info: Info, given: Annotated[SetCreditPolicyInput, Given]
 ) -> CreditPolicySet:
@@ -143,7 +144,7 @@ async def set_credit_policy(
     return CreditPolicySet(policy=StaffCreditPolicy.of(policy))
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def freeze_credit(info: Info, given: Annotated[FreezeCreditInput, Given]) -> CreditFrozen:
     """Freeze or thaw the credit of whoever has a bill."""
     staff = info.context.staff()

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import strawberry
 
-from api.acting import Given, outcome_of, refusable
+from api.acting import Given, outcome_of
 from api.global_ids import BILL_KIND, decode_keys, encode_id
+from api.idempotency import by_staff, keyed
 from api.request import Info
 from api.types.money import Money
 from parking.flows import override, standing_cars
@@ -16,8 +17,8 @@ from parking.flows.standing_cars import StandingCar
 from parking.kit import money
 from parking.lanes.models import ExitOverride
 from parking.payments.errors import BillUnknownError, ExitNotWaitingError
-
 from parking.staff.rules import StaffIdentity
+
 LANE_KIND = "AccessLane"
 
 
@@ -147,7 +148,7 @@ class OpenExitInput:
     reason: str
 
 
-@refusable
+@keyed(by_staff)
 async def take_cash(info: Info, given: Annotated[TakeCashInput, Given]) -> CashTaken:
     """Write down a payment over the counter."""
     staff = info.context.staff()
@@ -158,7 +159,7 @@ async def take_cash(info: Info, given: Annotated[TakeCashInput, Given]) -> CashT
     return CashTaken(amount=Money.of(paid.amount))
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def write_off_bill(info: Info, given: Annotated[WriteOffBillInput, Given]) -> BillWrittenOff:
     """Give up a bill."""
     staff = info.context.staff()
@@ -176,7 +177,7 @@ async def write_off_bill(info: Info, given: Annotated[WriteOffBillInput, Given])
     )
 
 
-@refusable
+@keyed(by_staff)
 async def open_exit(info: Info, given: Annotated[OpenExitInput, Given]) -> ExitOpened:
     """Let a car out."""
     staff = info.context.staff()

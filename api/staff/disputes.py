@@ -7,6 +7,7 @@ import strawberry
 from api.acting import Given, outcome_of, refusable
 from api.config import PAGE_SIZE
 from api.global_ids import decode_id, encode_id
+from api.idempotency import by_staff, keyed
 from api.request import Info
 from api.staff.dispute_case import DisputeCase
 from api.staff.dispute_types import (
@@ -30,7 +31,7 @@ from parking.flows.disputes import dispute_decision, dispute_preview, dispute_vi
 _CURSOR = "DisputeCursor"
 
 
-@refusable
+@keyed(by_staff)
 async def resolve_dispute(
     info: Info, given: Annotated[ResolveDisputeInput, Given]
 ) -> DisputeResolved:

@@ -6,9 +6,10 @@ from uuid import UUID
 import strawberry
 
 from api import invoice_pages
-from api.acting import Given, outcome_of, refusable
+from api.acting import Given, outcome_of
 from api.config import PAGE_SIZE
 from api.global_ids import decode_id, decode_keys, encode_id
+from api.idempotency import by_staff, keyed
 from api.request import Info
 from api.types.invoice import INVOICE_KIND, Invoice, InvoiceConnection
 from parking.flows.invoices import invoice_fapiao, invoice_view, invoicing
@@ -107,7 +108,7 @@ class InvoiceCancelled:
     credit_note: Invoice
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def set_invoice_seller(
     info: Info, given: Annotated[SetInvoiceSellerInput, Given]
 ) -> InvoiceSellerSet:
@@ -145,7 +146,7 @@ async def set_invoice_seller(
     return InvoiceSellerSet(seller=_seller(info, stored))
 
 
-@refusable
+@keyed(by_staff)
 async def cancel_invoice(
     info: Info, given: Annotated[CancelInvoiceInput, Given]
 ) -> InvoiceCancelled:

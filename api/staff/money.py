@@ -6,9 +6,10 @@ from uuid import UUID
 
 import strawberry
 
-from api.acting import Given, outcome_of, refusable
+from api.acting import Given, outcome_of
 from api.config import PAGE_SIZE
 from api.global_ids import BILL_KIND, decode_id, decode_keys, encode_id
+from api.idempotency import by_staff, keyed
 from api.request import Info
 from api.types.money import Money, MoneyInput, required_money
 from api.types.page import PageInfo, require_page_size
@@ -24,8 +25,8 @@ from parking.flows.payments.refund_view import RefundView
 from parking.kit.errors import InvalidInputError
 from parking.payments.errors import BillUnknownError, RefundUnknownError
 from parking.payments.models import RefundState
-from parking.tariffs.model_part import validated
 from parking.staff.rules import StaffIdentity
+from parking.tariffs.model_part import validated
 from parking.tariffs.rules import Vehicle
 
 _CURSOR = "RefundCursor"
@@ -157,7 +158,7 @@ class RetryRefundInput:
     refund_id: strawberry.ID
 
 
-@refusable
+@keyed(by_staff)
 async def correct_bill(info: Info, given: Annotated[CorrectBillInput, Given]) -> BillCorrected:
     """Correct the stay that a bill is of."""
     staff = info.context.staff()
@@ -184,7 +185,7 @@ async def correct_bill(info: Info, given: Annotated[CorrectBillInput, Given]) ->
     return BillCorrected.of(outcome)
 
 
-@refusable
+@keyed(by_staff)
 async def refund_bill(info: Info, given: Annotated[RefundBillInput, Given]) -> BillRefunded:
     """Give a part of a bill back."""
     staff = info.context.staff()
@@ -200,7 +201,7 @@ async def refund_bill(info: Info, given: Annotated[RefundBillInput, Given]) -> B
     return BillRefunded(refund=StaffRefund.of(view))
 
 
-@refusable
+@keyed(by_staff)
 async def retry_refund(info: Info, given: Annotated[RetryRefundInput, Given]) -> BillRefunded:
     """Send the money of a failed refund again."""
     staff = info.context.staff()

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import strawberry
 
-from api.acting import Given, outcome_of, refusable
+from api.acting import Given, outcome_of
 from api.global_ids import decode_keys, encode_id
+from api.idempotency import by_staff, keyed
 from api.request import Info
 from api.staff.places import AREA_ID
 from api.types.passes import PRODUCT_ID
@@ -176,7 +177,7 @@ def _own(info: Info, given: strawberry.ID, kind: str, field: str) -> tuple[UUID,
     return operator_id, key
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def set_occupancy(info: Info, given: Annotated[SetOccupancyInput, Given]) -> OccupancyCounted:
     """Set a pool's count."""
     staff = info.context.staff()
@@ -192,7 +193,7 @@ async def set_occupancy(info: Info, given: Annotated[SetOccupancyInput, Given]) 
     return OccupancyCounted.of(count)
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def set_full_sign(info: Info, given: Annotated[SetFullSignInput, Given]) -> PoolSet:
     """Set what a full area does."""
     info.context.staff()
@@ -207,7 +208,7 @@ async def set_full_sign(info: Info, given: Annotated[SetFullSignInput, Given]) -
     return PoolSet.of(pool)
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def keep_spaces(info: Info, given: Annotated[KeepSpacesInput, Given]) -> PoolSet:
     """Keep spaces for the cars of a pass."""
     info.context.staff()

@@ -6,17 +6,18 @@ from uuid import UUID
 
 import strawberry
 
-from api.acting import Given, outcome_of, refusable
+from api.acting import Given, outcome_of
 from api.config import PAGE_SIZE
 from api.global_ids import BILL_KIND, decode_id, encode_id
+from api.idempotency import by_staff, keyed
 from api.request import Info
 from api.types.money import Money, MoneyInput, MoneySum, required_money
 from api.types.page import PageInfo, require_page_size
 from parking.flows.payments import partner_view
 from parking.flows.payments.partner_view import CollectionView, PartnershipView, SettlementView
 from parking.payments.partner_models import CollectionState, PartnershipState
-
 from parking.staff.rules import StaffIdentity
+
 OPERATOR_KIND = "Operator"
 _CURSOR = "CollectionCursor"
 
@@ -152,7 +153,7 @@ class SettlePartnerInput:
     reference: str = strawberry.field(description="What your bank statement says.")
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def propose_partnership(
     info: Info, given: Annotated[PartnerInput, Given]
 ) -> PartnershipChanged:
@@ -164,7 +165,7 @@ async def propose_partnership(
     return PartnershipChanged(partnership=Partnership.of(view))
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def accept_partnership(
     info: Info, given: Annotated[PartnerInput, Given]
 ) -> PartnershipChanged:
@@ -176,7 +177,7 @@ async def accept_partnership(
     return PartnershipChanged(partnership=Partnership.of(view))
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def end_partnership(info: Info, given: Annotated[PartnerInput, Given]) -> PartnershipChanged:
     """End an agreement."""
     staff, partner_id = _parties(info, given.partner_id)
@@ -186,7 +187,7 @@ async def end_partnership(info: Info, given: Annotated[PartnerInput, Given]) -> 
     return PartnershipChanged(partnership=Partnership.of(view))
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def settle_partner(info: Info, given: Annotated[SettlePartnerInput, Given]) -> PartnerSettled:
     """Post what a partner paid."""
     staff, partner_id = _parties(info, given.partner_id)

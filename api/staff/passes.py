@@ -7,9 +7,10 @@ from uuid import UUID
 
 import strawberry
 
-from api.acting import Given, outcome_of, refusable
+from api.acting import Given, outcome_of
 from api.config import PAGE_SIZE
 from api.global_ids import decode_id, decode_keys
+from api.idempotency import by_staff, keyed
 from api.request import Info
 from api.staff.pass_types import HELD_ID, HeldPass, HeldPassPage, StaffPassProduct
 from api.staff.places import AREA_ID
@@ -106,7 +107,7 @@ class RevokePassInput:
     reason: str
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def create_pass_product(
     info: Info, given: Annotated[CreatePassProductInput, Given]
 ) -> PassProductStored:
@@ -143,7 +144,7 @@ async def create_pass_product(
     return PassProductStored(product=StaffPassProduct.of(row))
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def set_pass_product_sale(
     info: Info, given: Annotated[SetPassProductSaleInput, Given]
 ) -> PassProductStored:
@@ -158,7 +159,7 @@ async def set_pass_product_sale(
     return PassProductStored(product=StaffPassProduct.of(row))
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def change_pass_price(
     info: Info, given: Annotated[ChangePassPriceInput, Given]
 ) -> PassProductStored:
@@ -172,7 +173,7 @@ async def change_pass_price(
     return PassProductStored(product=StaffPassProduct.of(row))
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def grant_pass(info: Info, given: Annotated[GrantPassInput, Given]) -> HeldPassStored:
     """Give a pass away."""
     staff = info.context.staff()
@@ -189,7 +190,7 @@ async def grant_pass(info: Info, given: Annotated[GrantPassInput, Given]) -> Hel
     return HeldPassStored(stored=await _read(info, right_id))
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def revoke_pass(info: Info, given: Annotated[RevokePassInput, Given]) -> HeldPassStored:
     """End a pass."""
     staff = info.context.staff()

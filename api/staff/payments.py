@@ -9,6 +9,7 @@ import strawberry
 from api.acting import Given, outcome_of, refusable
 from api.config import PAGE_SIZE
 from api.global_ids import BILL_KIND, decode_id, decode_keys, encode_id
+from api.idempotency import by_staff, keyed
 from api.request import Info
 from api.types.money import Money
 from api.types.page import PageInfo, require_page_size
@@ -18,8 +19,8 @@ from parking.kit.errors import InvalidInputError
 from parking.payments.errors import AttemptUnknownError
 from parking.payments.models import AttemptKind, AttemptProblem, AttemptState
 from parking.payments.port import Advance
-
 from parking.staff.rules import StaffIdentity
+
 PAYMENT_KIND = "Payment"
 _CURSOR = "PaymentCursor"
 
@@ -144,7 +145,7 @@ async def ask_payment_again(
     return PaymentAsked(payment=StaffPayment.of(view))
 
 
-@refusable
+@keyed(by_staff)
 async def end_payment(info: Info, given: Annotated[EndPaymentInput, Given]) -> PaymentEnded:
     """End a payment by hand."""
     staff = info.context.staff()

@@ -8,8 +8,9 @@ import orjson
 import strawberry
 from strawberry.scalars import JSON
 
-from api.acting import Given, outcome_of, refusable
+from api.acting import Given, outcome_of
 from api.global_ids import decode_keys
+from api.idempotency import by_staff, keyed
 from api.quotes import PLACE, circumstances_of
 from api.request import Info
 from api.types.money import Money
@@ -118,7 +119,7 @@ class PublishRateTableInput:
     )
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def publish_rate_table(
     info: Info, given: Annotated[PublishRateTableInput, Given]
 ) -> RateTablePublished:

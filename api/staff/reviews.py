@@ -8,6 +8,7 @@ import strawberry
 from api.acting import Given, outcome_of, refusable
 from api.config import PAGE_SIZE
 from api.global_ids import decode_id, decode_keys, encode_id
+from api.idempotency import by_staff, keyed
 from api.request import Info
 from api.staff.review_types import (
     LANE_KIND,
@@ -53,7 +54,7 @@ async def claim_review(info: Info, given: Annotated[ClaimReviewInput, Given]) ->
     )
 
 
-@refusable
+@keyed(by_staff)
 async def correct_reviewed_plate(
     info: Info, given: Annotated[CorrectReviewedPlateInput, Given]
 ) -> ReviewClosed:
@@ -71,13 +72,13 @@ async def correct_reviewed_plate(
     return ReviewClosed.of(verdict)
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def confirm_review(info: Info, given: Annotated[ConfirmReviewInput, Given]) -> ReviewClosed:
     """Say that the lane was right."""
     return await _close(info, given.review_id, ReviewActionKind.CONFIRMED, given.note)
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def dismiss_review(info: Info, given: Annotated[DismissReviewInput, Given]) -> ReviewClosed:
     """Say that nothing can be told."""
     return await _close(info, given.review_id, ReviewActionKind.DISMISSED, given.reason)

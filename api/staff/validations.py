@@ -5,8 +5,9 @@ from typing import Annotated
 
 import strawberry
 
-from api.acting import Given, outcome_of, refusable
+from api.acting import Given, outcome_of
 from api.global_ids import decode_id, decode_keys, encode_id
+from api.idempotency import by_staff, keyed
 from api.request import Info
 from api.types.bill import Bill
 from parking.flows.validation import StayNamed, ValidatedStay, validate_stay
@@ -51,7 +52,7 @@ class ValidateStayInput:
     )
 
 
-@refusable
+@keyed(by_staff, at_once=True, repeats=True)
 async def grant_validation(info: Info, given: Annotated[ValidateStayInput, Given]) -> StayValidated:
     """Validate a running stay."""
     staff = info.context.staff()

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import strawberry
 
-from api.acting import Given, outcome_of, refusable
+from api.acting import Given, outcome_of
 from api.config import PAGE_SIZE
 from api.global_ids import decode_id, encode_id
+from api.idempotency import by_staff, keyed
 from api.request import Info
 from api.types.page import require_page_size
 from parking.kit.errors import InvalidInputError
@@ -101,7 +102,7 @@ class ForgetVehicleInput:
     plate: str
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def record_vehicle(
     info: Info, given: Annotated[RecordVehicleInput, Given]
 ) -> VehicleRecorded:
@@ -124,7 +125,7 @@ async def record_vehicle(
     return VehicleRecorded(vehicle=Vehicle.of(recorded), changed=changed == 1)
 
 
-@refusable
+@keyed(by_staff, at_once=True)
 async def forget_vehicle(
     info: Info, given: Annotated[ForgetVehicleInput, Given]
 ) -> VehicleForgotten:

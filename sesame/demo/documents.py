@@ -46,10 +46,14 @@ ORDER_ACCOUNTS: Final = _mutation(
 )
 PAY_OWED: Final = _mutation("payOwed", "... on OwedPaid { status amount { amountMinor currency } }")
 
-BUY_PASS: Final = _mutation(
-    "purchasePass",
-    "... on PassPurchased { pass { id state bills { id total { amountMinor currency } } } }",
-)
+BUY_PASS: Final = f"""
+mutation ($input: PurchasePassInput!, $key: String!) {{
+  purchasePass(input: $input, idempotencyKey: $key) {{
+    __typename
+    ... on PassPurchased {{ pass {{ id state bills {{ id total {{ amountMinor currency }} }} }} }}
+    {_REFUSALS}
+  }}
+}}"""
 REQUEST_INVOICE: Final = _mutation(
     "requestInvoice",
     "... on InvoiceRequested { invoice { number pdfUrl gross { amountMinor currency } } }",

@@ -205,10 +205,10 @@ class Phone:
         wanted = {
             "productId": product["id"],
             "plateIds": [bound["id"] for bound in plates if bound["text"] == plate],
-            "idempotencyKey": secrets.token_hex(8),
             "price": product["firstPrice"],
         }
-        return dict((await self._api.run(documents.BUY_PASS, input=wanted))["pass"])
+        key = secrets.token_hex(8)
+        return dict((await self._api.run(documents.BUY_PASS, input=wanted, key=key))["pass"])
 
     async def invoice(self, bill_ids: Sequence[str], buyer: Json) -> Json:
         """Ask for one invoice over paid bills; returns its `number`, `gross` and `pdfUrl`."""

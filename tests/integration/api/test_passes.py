@@ -58,7 +58,8 @@ query Offers($place: ID!, $day: Date!) { passProducts(placeId: $place) {
 } }
 """
 PURCHASE = f"""
-mutation Purchase($input: PurchasePassInput!) {{ purchasePass(input: $input) {{
+mutation Purchase($input: PurchasePassInput!, $key: String!) {{
+purchasePass(input: $input, idempotencyKey: $key) {{
   __typename {REFUSAL} ... on PassPurchased {{ pass {{
     id state plates renews paidUntil nextPrice {{ amountMinor }} product {{ name }}
   }} }}
@@ -130,15 +131,20 @@ async def buyer(api: ApiWorld, plate: str = PLATE) -> tuple[str, str]:
 
 
 async def purchase(
-    api: ApiWorld, token: str, product_id: str, plate_id: str, **more: object
+    api: ApiWorld,
+    token: str,
+    product_id: str,
+    plate_id: str,
+    key: str = "purchase-1",
+    **more: object,
 ) -> Any:  # noqa: ANN401 - JSON
     given = {
         "productId": product_id,
         "plateIds": [plate_id],
-        "idempotencyKey": "k1",
         **more,
     }
-    return (await api.ask(PURCHASE, {"input": given}, token=token))["purchasePass"]
+    asked = {"input": given, "key": key}
+    return (await api.ask(PURCHASE, asked, token=token))["purchasePass"]
 
 
 async def test_from_the_product_to_the_end_of_a_pass(api: ApiWorld, staff: str) -> None:
@@ -172,7 +178,7 @@ async def test_from_the_product_to_the_end_of_a_pass(api: ApiWorld, staff: str) 
         assert (bought["pass"]["state"], bought["pass"]["plates"]) == ("ACTIVE", [PLATE])
         assert bought["pass"]["nextPrice"] == {"amountMinor": PRICE_MINOR}
     assert api.lanes.provider.captured("CNY") == PRICE_MINOR
-    assert (await purchase(api, token, offer["id"], plate_id, idempotencyKey="k2"))[
+    assert (await purchase(api, token, offer["id"], plate_id, key="purchase-2"))[
         "code"
     ] == "PASS_SOLD_OUT"
     [held] = (await api.ask(PASSES, token=token))["viewer"]["passes"]
