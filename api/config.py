@@ -1,9 +1,9 @@
 """What the API is told besides the domain's surroundings, and every limit that it keeps."""
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
+from api.shared import Shared
 from parking.drivers.port import SmsSender
 from parking.drivers.texting import SmsPolicy
 from parking.kit.tokens import TokenIssuer
@@ -53,13 +53,11 @@ class ApiConfig:
     Attributes:
         sms_policy: To whom, and how many; for codes.
         development: Introspection and field suggestions on; never in production.
-        subscription_reads: What subscriptions of this process share to read in turn.
+        shared: What subscriptions of this process have in common.
     """
 
     tokens: TokenIssuer
     sms: SmsSender
     sms_policy: SmsPolicy = field(default_factory=SmsPolicy)
     development: bool = False
-    subscription_reads: asyncio.Semaphore = field(
-        default_factory=lambda: asyncio.Semaphore(SUBSCRIPTION_READS_AT_ONCE_MAX)
-    )
+    shared: Shared = field(default_factory=Shared)

@@ -53,6 +53,16 @@ class RequestContext:
             self.parking, self.config, self.client_address, self.token, self.connection_params
         )
 
+    def of_driver(self, identity: DriverIdentity) -> "RequestContext":
+        """Return the surroundings of what is made for every device of a checked driver."""
+        context = self.of_nobody()
+        context._checked = identity  # noqa: SLF001 - of the same class
+        return context
+
+    def of_nobody(self) -> "RequestContext":
+        """Return the surroundings of what is the same for everybody."""
+        return RequestContext(self.parking, self.config, "", None)
+
     async def driver(self) -> DriverIdentity:
         """Return who is signed in; checked against the database once an operation.
 

@@ -15,7 +15,7 @@ from api.mutations.plates import PlateMutations
 from api.mutations.sign_in import SignInMutations
 from api.query import Query
 from api.refusals import Refusal
-from api.subscriptions.session_updated import Subscription
+from api.subscriptions.subscription import Subscription
 from api.types.dispute import Dispute
 from api.types.invoice import Invoice
 from api.types.issued_bill import IssuedBill

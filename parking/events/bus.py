@@ -8,7 +8,7 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from parking.events.listener import BusClosedError, Listener
+from parking.events.listener import BusClosedError, Listener, PokeReceiver
 from parking.events.outage import Outage
 from parking.events.pokes import RELAY_CHANNEL, RESYNC, Poke, Resync
 from parking.events.subscription import BusFullError, Subscription
@@ -70,10 +70,21 @@ class Bus:
         """
         listener = Listener()
         try:
-            await self._subscription.add(channel, listener)
+            await self.attach(channel, listener)
             yield listener
         finally:
-            self._subscription.remove(channel, listener)
+            self.detach(channel, listener)
+
+    async def attach(self, channel: str, receiver: PokeReceiver) -> None:
+        """Give a channel's pokes to a receiver until it is detached; otherwise as `listen`.
+
+        Detach it also where this was cancelled or failed.
+        """
+        await self._subscription.add(channel, receiver)
+
+    def detach(self, channel: str, receiver: PokeReceiver) -> None:
+        """Give the receiver no more; again changes nothing."""
+        self._subscription.remove(channel, receiver)
 
     async def wake_relay(self) -> None:
         """Tell the relays that events are due; returns at once, whatever Valkey does.

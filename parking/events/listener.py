@@ -1,7 +1,7 @@
 """What one listener has not looked at yet, in bounded space."""
 
 import asyncio
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 from parking.events.pokes import RESYNC, Poke, Resync
@@ -14,6 +14,22 @@ class BusClosedError(UnavailableError):
     """The process is ending."""
 
     code = "BUS_CLOSED"
+
+
+class PokeReceiver(Protocol):
+    """Whatever a channel's pokes are given to; it must neither wait nor raise."""
+
+    def push(self, poke: Poke) -> None:
+        """Take a poke."""
+        ...
+
+    def push_resync(self) -> None:
+        """Take that pokes may have been missed."""
+        ...
+
+    def close(self) -> None:
+        """Take that no more will come."""
+        ...
 
 
 class Listener:

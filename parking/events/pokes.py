@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from parking.events.envelope import Event
-from parking.events.types import SESSION_EVENTS
+from parking.events.types import PLACE_EVENTS, SESSION_EVENTS
 
 RELAY_CHANNEL: Final = "sesame:{relay}"
 GATES_CHANNEL: Final = "sesame:{gates}"
@@ -25,6 +25,11 @@ def session_channel(session_id: UUID) -> str:
 def lane_channel(lane_id: UUID) -> str:
     """Return the channel of one lane."""
     return f"sesame:{{lane:{lane_id}}}"
+
+
+def place_channel(place_id: UUID | str) -> str:
+    """Return the channel of how much room one place has."""
+    return f"sesame:{{place:{place_id}}}"
 
 
 def driver_channel(driver_id: UUID | str) -> str:
@@ -76,13 +81,16 @@ def poke_of(event: Event) -> Poke:
 
 
 def channels_of(event: Event) -> tuple[str, ...]:
-    """Return where an event is told: its session, its driver, and what its payload names."""
+    """Return where an event is told: session, driver, place, and what its payload names."""
     named: list[str] = []
     if event.type in SESSION_EVENTS:
         named.append(session_channel(event.subject_id))
     driver_id = event.payload.get("driver_id")
     if driver_id:
         named.append(driver_channel(str(driver_id)))
+    place_id = event.payload.get("place_id")
+    if place_id and event.type in PLACE_EVENTS:
+        named.append(place_channel(str(place_id)))
     more: object = event.payload.get("channels")
     if isinstance(more, list):
         named.extend(str(channel) for channel in cast("list[object]", more))

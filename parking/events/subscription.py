@@ -8,7 +8,7 @@ from typing import Final, cast
 import structlog
 from redis.asyncio import Redis
 
-from parking.events.listener import Listener
+from parking.events.listener import PokeReceiver
 from parking.events.outage import Outage
 from parking.events.pokes import Poke
 from parking.events.valkey import CONNECT_TIMEOUT_S, Connection, open_connection
@@ -34,7 +34,7 @@ class _Topic:
     """The listeners of one channel."""
 
     def __init__(self) -> None:
-        self.listeners: set[Listener] = set()
+        self.listeners: set[PokeReceiver] = set()
         self.active = asyncio.Event()
         # Set while pokes may go past unheard: the listeners then learn of it with a RESYNC.
         self.is_deaf = False
@@ -55,7 +55,7 @@ class Subscription:
         self._task: asyncio.Task[None] | None = None
         self._is_closing = False
 
-    async def add(self, channel: str, listener: Listener) -> None:
+    async def add(self, channel: str, listener: PokeReceiver) -> None:
         """Give a listener its channel; returns when the server has it, or soon if it is away.
 
         Raises:
@@ -77,7 +77,7 @@ class Subscription:
         except TimeoutError:
             topic.is_deaf = True
 
-    def remove(self, channel: str, listener: Listener) -> None:
+    def remove(self, channel: str, listener: PokeReceiver) -> None:
         """Take a listener off its channel."""
         topic = self._topics.get(channel)
         if topic is None or listener not in topic.listeners:

@@ -68,5 +68,14 @@ NO_STAY_EVENTS: Final = frozenset(
 )
 """Events whose subject is an invoice, a car at an exit, an area, or a review."""
 
+PLACE_EVENTS: Final = frozenset(
+    {
+        EventType.SESSION_ENTERED,
+        EventType.SESSION_CANCELLED,
+        EventType.SESSION_ENDED,
+    }
+)
+"""Events with which a car is counted in or out of its place."""
+
 SESSION_EVENTS: Final = frozenset(EventType) - PASS_EVENTS - NO_STAY_EVENTS
 """Events whose subject is a session: whoever watches the session is poked."""

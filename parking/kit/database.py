@@ -1,6 +1,6 @@
 """The connection pool, and the unit of work: one use case, one transaction, one commit."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -32,6 +32,8 @@ from parking.kit.columns import Row
 from parking.kit.crypto import Vault
 from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
 from parking.kit.one_statement import OneStatement
+from parking.kit.quick_reads import QuickReads
+from parking.kit.quick_reads import Row as QuickRow
 
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_S = 10
@@ -155,8 +157,6 @@ class UnitOfWork:
         return (await self.session.exec(statement, params=key)).one_or_none()
 
 
-# Built once: a car locks a dozen rows, and to build a statement takes as long as to send it.
-@lru_cache(STATEMENTS_MAX)
 class Witness(Protocol):
     """Whoever writes into each transaction of what is under way, in the same commit."""
 
@@ -172,6 +172,8 @@ class Witness(Protocol):
 witness: ContextVar[Witness | None] = ContextVar("witness", default=None)
 
 
+# Built once: a car locks a dozen rows, and to build a statement takes as long as to send it.
+@lru_cache(STATEMENTS_MAX)
 def _locking(
     row: type[Locked],
     key: tuple[str, ...],
@@ -224,6 +226,12 @@ class Database:
         )
         listen(self._engine.sync_engine, "checkout", _require_open)
         self._each_alone = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.quick_reads = QuickReads(
+            driver_url(url).set(drivername="postgresql").render_as_string(hide_password=False),
+            wait_s=POOL_WAIT_S,
+            connect_timeout_s=CONNECT_TIMEOUT_S,
+            statement_timeout_s=STATEMENT_TIMEOUT_S,
+        )
 
     @asynccontextmanager
     async def begin(self) -> AsyncGenerator[UnitOfWork]:
@@ -242,6 +250,11 @@ class Database:
             async with unit.session, unit.session.begin():
                 yield unit
                 await unit.finish()
+                seen_by = witness.get()
+                if seen_by is not None:
+                    await seen_by.before_commit(unit)
+            if seen_by is not None:
+                seen_by.after_commit()
         await self.tell_events(unit)
 
     @asynccontextmanager
@@ -250,11 +263,6 @@ class Database:
 
         For `parking.kit.follow_up`; errors as in `begin`.
         """
-                seen_by = witness.get()
-                if seen_by is not None:
-                    await seen_by.before_commit(unit)
-            if seen_by is not None:
-                seen_by.after_commit()
         with _named_errors():
             async with AsyncSession(
                 self._each_alone,
@@ -272,11 +280,26 @@ class Database:
         It takes one round trip, and a fifth of the processor time of a unit of work: for what
         every car causes. Errors as in `begin`.
         """
+        return (await self.read_alone(statement, values))[0]
+
+    async def read_alone(
+        self, statement: OneStatement, values: Mapping[str, object]
+    ) -> Sequence[ResultRow[Any]]:
+        """Return every row of a statement that is a transaction by itself; see `run_alone`."""
         with _named_errors():
             async with self._each_alone.connect() as connection:
-                return (
-                    await connection.exec_driver_sql(statement.sql, statement.given(values))
-                ).one()
+                found = await connection.exec_driver_sql(statement.sql, statement.given(values))
+                return found.all()
+
+    async def read_quickly(
+        self, statement: OneStatement, values: Mapping[str, object]
+    ) -> Sequence[QuickRow]:
+        """Return the rows of a statement that only reads, as the driver gives them.
+
+        For what every phone asks all the time; errors as in `begin`.
+        """
+        with _named_errors():
+            return await self.quick_reads.fetch(statement, values)
 
     async def tell_events(self, unit: UnitOfWork) -> None:
         """Wake the relay, if a unit of work that has ended wrote events."""
@@ -290,6 +313,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self.quick_reads.close()
         await self._engine.dispose()
 
 

@@ -24,7 +24,7 @@ VERSIONS_LISTED_MAX = 50
 EFFECTIVE_DAYS_AHEAD_MAX = 5 * 366
 _NONE_IN_FORCE = "rate_table: expected one in force at this place"
 # A version never changes once it is committed, so that it is read once a process.
-_versions: dict[tuple[UUID, UUID], RateTable] = {}
+_versions: "dict[tuple[UUID, UUID], LoadedVersion]" = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +161,13 @@ async def load(unit: UnitOfWork, operator_id: UUID, rate_table_id: UUID) -> Rate
         RateTableMissingError: there is no such version.
     """
     key = (operator_id, rate_table_id)
-    table = _versions.get(key)
-    if table is None:
+    found = _versions.get(key)
+    if found is None:
         version = await repository.find_version(unit, operator_id, rate_table_id)
         if version is None:
             raise RateTableMissingError("rate_table: expected an existing version")
-        table = _parsed(orjson.dumps(version.body))
-        if len(_versions) >= PARSED_TABLES_MAX:
-            _versions.pop(next(iter(_versions)))
-        _versions[key] = table
-    return table
+        found = _keep(version)
+    return found.table
 
 
 async def load_many(
@@ -184,11 +181,27 @@ async def load_versions(
     unit: UnitOfWork, keys: Collection[tuple[UUID, UUID]]
 ) -> dict[tuple[UUID, UUID], LoadedVersion]:
     """Return what `load_many` does with the number of each version; one statement for all."""
-    found = await repository.find_versions(unit, keys)
-    return {
-        key: LoadedVersion(version.version, _parsed(orjson.dumps(version.body)))
-        for key, version in found.items()
-    }
+    known = known_versions(keys)
+    missing = [key for key in keys if key not in known]
+    if not missing:
+        return known
+    found = await repository.find_versions(unit, missing)
+    return known | {key: _keep(version) for key, version in found.items()}
+
+
+def known_versions(
+    keys: Collection[tuple[UUID, UUID]],
+) -> dict[tuple[UUID, UUID], LoadedVersion]:
+    """Return those of some versions that this process has read before, without a statement."""
+    return {key: _versions[key] for key in keys if key in _versions}
+
+
+def _keep(version: RateTableVersion) -> LoadedVersion:
+    loaded = LoadedVersion(version.version, _parsed(orjson.dumps(version.body)))
+    if len(_versions) >= PARSED_TABLES_MAX:
+        _versions.pop(next(iter(_versions)))
+    _versions[version.operator_id, version.id] = loaded
+    return loaded
 
 
 @lru_cache(maxsize=PARSED_TABLES_MAX)

@@ -5,16 +5,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from parking.flows.bills import bill_lines
 from parking.flows.bills.bill_lines import NOT_BILLED, BillLine, Credit, StayFacts, lines_of
+from parking.flows.bills.priced_stay import CountedBill, PricedStay
 from parking.flows.bills.waivers import credits_of, waived_minor
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
 from parking.kit.money import Money
 from parking.payments import repository as payments
-from parking.payments.models import Bill, BillState
+from parking.payments.models import BillState
 from parking.sessions.models import Session
 from parking.tariffs import service as tariffs
 from parking.tariffs.rules import (
@@ -32,6 +33,7 @@ _STEPS_AHEAD_MAX: Final = 5_000
 
 CURVE_DAYS_MAX: Final = 31
 CURVE_STEPS_MAX: Final = 100
+_Counted = TypeVar("_Counted", bound=CountedBill)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,9 @@ async def compute(unit: UnitOfWork, session: Session, at: datetime) -> LiveBill:
     return bill_of(session, table, bills, at)
 
 
-def bill_of(session: Session, table: RateTable, bills: Sequence[Bill], at: datetime) -> LiveBill:
+def bill_of(
+    session: PricedStay, table: RateTable, bills: Sequence[CountedBill], at: datetime
+) -> LiveBill:
     """Return the bill of a stay at `at`, from its rate table and its bills, oldest first."""
     circumstances = circumstances_of(session)
     priced_from = circumstances.continues_from or session.entered_at
@@ -127,7 +131,7 @@ def bill_of(session: Session, table: RateTable, bills: Sequence[Bill], at: datet
     )
 
 
-def settled_of(session: Session, bills: Sequence[Bill]) -> list[Bill]:
+def settled_of(session: PricedStay, bills: Sequence[_Counted]) -> list[_Counted]:
     """Return the bills of a stay that its next bill need not ask for again.
 
     Of a stay under way a bill is only owed where the payer's bank took its money back: it stays
@@ -156,7 +160,7 @@ def due_curve(bill: LiveBill, until: datetime) -> list[LiveBill]:
     return curve
 
 
-def circumstances_of(session: Session) -> Circumstances:
+def circumstances_of(session: PricedStay) -> Circumstances:
     """Return what a stay's price depends on besides the clock."""
     stored = session.circumstances
     return Circumstances.from_json(stored) if stored else NO_CIRCUMSTANCES
@@ -193,13 +197,13 @@ def _within(change_at: datetime | None, longest_at: datetime) -> datetime | None
     return None if change_at is None or change_at >= longest_at else change_at
 
 
-def _closed_until(session: Session, as_of: datetime) -> datetime | None:
+def _closed_until(session: PricedStay, as_of: datetime) -> datetime | None:
     until = session.prepaid_until
     return None if session.left_at is not None or until is None or as_of > until else until
 
 
 def _priced_until(
-    session: Session, last: Bill | None, at: datetime, longest_at: datetime
+    session: PricedStay, last: CountedBill | None, at: datetime, longest_at: datetime
 ) -> datetime:
     """Return until when to price; a car that was forgotten costs what the longest stay costs."""
     until = at
@@ -208,5 +212,5 @@ def _priced_until(
     return min(max(until, session.entered_at), longest_at)
 
 
-def _amount(bill: Bill) -> Money:
+def _amount(bill: CountedBill) -> Money:
     return Money(bill.total_minor, bill.currency)

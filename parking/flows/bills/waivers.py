@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from parking.flows.bills.bill_basis import CREDITS_MAX
 from parking.flows.bills.bill_lines import Credit
+from parking.flows.bills.priced_stay import CountedBill
 from parking.kit.errors import InvalidInputError
 from parking.payments.models import Bill
 
@@ -13,7 +14,7 @@ from parking.payments.models import Bill
 WAIVED: Final = "waived"
 
 
-def credits_of(bills: Iterable[Bill]) -> tuple[Credit, ...]:
+def credits_of(bills: Iterable[CountedBill]) -> tuple[Credit, ...]:
     """Return the credits of a stay, each once, however many of its bills carry it.
 
     A bill carries those that the stay had when it was issued or corrected. A refund adds one to

@@ -9,7 +9,7 @@ import pytest
 
 from api.config import SUBSCRIPTION_LOOK_S
 from api.global_ids import encode_id
-from api.subscriptions import session_updated
+from api.subscriptions import stay_feed
 from parking.events.pokes import Poke, session_channel
 from parking.flows import driver_view
 from parking.flows.bills import live_bill
@@ -44,6 +44,18 @@ FOLLOW: Final = (
 subscription Follow($id: ID!) {
   sessionUpdated(sessionId: $id) {
     ... on SessionUpdate { reason event session { bill { ...Live } } }
+  }
+}
+"""
+    + BILL
+)
+FOLLOW_BILL: Final = (
+    """
+subscription FollowBill($id: ID!, $after: Int) {
+  billUpdated(sessionId: $id, afterVersion: $after) {
+    __typename
+    ... on BillUpdate { reason version events bill { ...Live } }
+    ... on Refusal { code }
   }
 }
 """
@@ -123,18 +135,18 @@ def time_of(found: dict[str, Any], name: str) -> datetime:
 def looks(stay: Watched, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Let waiting cost no time: the clock goes on by just what a subscription waits for."""
     waited_s: list[float] = []
-    patience_s = session_updated.SessionFeed._patience_s  # pyright: ignore[reportPrivateUsage]
+    patience_s = stay_feed.StayFeed.patience_s
 
-    def go_on(feed: session_updated.SessionFeed) -> float:
-        waited_s.append(patience_s(feed))
+    def go_on(feed: stay_feed.StayFeed, view: driver_view.SessionView) -> float:
+        waited_s.append(patience_s(feed, view))
         # After the first ones the clock stands still: tokens live for a quarter of an hour.
         if len(waited_s) <= len(STEPS):
             stay.lanes.wait(seconds=waited_s[-1])
             return 0.0
         return SUBSCRIPTION_LOOK_S
 
-    monkeypatch.setattr(session_updated.SessionFeed, "_patience_s", go_on)
-    monkeypatch.setattr(session_updated, "SUBSCRIPTION_LOOK_S", 3600.0)
+    monkeypatch.setattr(stay_feed.StayFeed, "patience_s", go_on)
+    monkeypatch.setattr(stay_feed, "SUBSCRIPTION_LOOK_S", 3600.0)
     return waited_s
 
 
@@ -163,7 +175,7 @@ async def test_a_tick_comes_when_the_curve_says_so_and_never_else(
 async def test_a_payment_closes_the_bill_and_time_reopens_it(
     stay: Watched, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_updated, "TICK_S_MIN", 0.02)
+    monkeypatch.setattr(stay_feed, "TICK_S_MIN", 0.02)
     stay.lanes.wait(minutes=3)
     async with signed_in_socket(address, stay.token) as client:
         await client.subscribe("1", FOLLOW, id=stay.id)
@@ -215,6 +227,53 @@ async def test_a_validation_is_seen_at_once(stay: Watched, address: str) -> None
         await stay.poke()
         changed = await update(client)
         assert (changed["event"], *brief(changed)) == ("SessionBillChanged", "CHANGE", 100)
+
+
+async def bill_update(client: GraphQLSocket) -> tuple[str, int, list[str], int]:
+    found = (await client.data())["billUpdated"]
+    due = found["bill"]["due"]["amountMinor"]
+    return found["reason"], found["version"], found["events"], due
+
+
+async def test_bill_updated_follows_the_curve_by_itself(
+    stay: Watched, address: str, looks: list[float]
+) -> None:
+    async with signed_in_socket(address, stay.token) as client:
+        await client.subscribe("1", FOLLOW_BILL, id=stay.id)
+        assert await bill_update(client) == ("SNAPSHOT", 2, [], 0)
+        for expected in STEPS:
+            assert await bill_update(client) == ("TICK", 2, [], expected)
+        await stay.poke()
+    # One look for each tick, and one that waits for the next change: no other work.
+    assert len(looks) <= len(STEPS) + 1
+
+
+async def test_bill_updated_tells_what_happened_and_goes_on_after_a_lost_connection(
+    stay: Watched, address: str
+) -> None:
+    stay.lanes.wait(minutes=3)
+    async with signed_in_socket(address, stay.token) as client:
+        await client.subscribe("1", FOLLOW_BILL, id=stay.id)
+        assert await bill_update(client) == ("SNAPSHOT", 2, [], 200)
+        await prepay.prepay(stay.lanes.context, stay.driver_id, stay.session_id)
+        await stay.poke()
+        paid = await bill_update(client)
+        assert paid == ("CHANGE", 3, ["PaymentCharged"], 0)
+    assert (await stay.lanes.drive_out()).action == "open"
+    async with signed_in_socket(address, stay.token) as client:
+        await client.subscribe("1", FOLLOW_BILL, id=stay.id, after=paid[1])
+        missed = await bill_update(client)
+        assert missed == ("SNAPSHOT", 5, ["GateOpened", "SessionEnded"], 0)
+
+
+async def test_somebody_elses_bill_answers_like_none(stay: Watched, address: str) -> None:
+    _, thief = await stay.api.add_driver("ZZ99999")
+    async with signed_in_socket(address, thief) as client:
+        for wanted in (stay.id, encode_id("Session", uuid4())):
+            await client.subscribe("1", FOLLOW_BILL, id=wanted)
+            refused = {"__typename": "Refused", "code": "SESSION_UNKNOWN"}
+            assert await client.data() == {"billUpdated": refused}
+            assert await client.next() == {"id": "1", "type": "complete"}
 
 
 async def test_the_bill_says_when_it_reopens_where_the_next_block_is_paid(stay: Watched) -> None:

@@ -10,12 +10,13 @@ import pytest
 
 from api.config import SOCKETS_PER_DRIVER_MAX
 from api.global_ids import encode_id
-from api.subscriptions import session_updated
+from api.subscriptions import feed, stay_feed
 from parking.drivers import service as drivers
 from parking.events import outbox
-from parking.events.envelope import Event
 from parking.events.pokes import Poke, session_channel
-from parking.kit.database import UnitOfWork
+from parking.flows import watched_stays
+from parking.flows.context import ParkingContext
+from parking.flows.watched_stays import Asked, Seen
 from parking.kit.errors import UnavailableError
 from tests.factories.api import ApiWorld, serve
 from tests.factories.graphql_socket import GraphQLSocket, signed_in_socket
@@ -119,6 +120,7 @@ async def test_nothing_is_missed_over_a_reconnect(stay: Stay, address: str) -> N
 async def test_a_long_absence_comes_page_by_page(
     stay: Stay, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(watched_stays, "CATCH_UP_MAX", 1)
     monkeypatch.setattr(outbox, "CATCH_UP_MAX", 1)
     await stay.leave()
     async with signed_in_socket(address, stay.token) as client:
@@ -136,7 +138,7 @@ async def test_versions_that_are_gone_are_made_up_by_a_snapshot(stay: Stay, addr
 async def test_the_bill_ticks_without_any_change(
     stay: Stay, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_updated, "TICK_S_MIN", 0.02)
+    monkeypatch.setattr(stay_feed, "TICK_S_MIN", 0.02)
     async with signed_in_socket(address, stay.token) as client:
         await client.subscribe("1", FOLLOW, id=stay.id)
         first = await update(client)
@@ -152,7 +154,7 @@ async def test_the_bill_ticks_without_any_change(
 async def test_a_lost_poke_is_made_up_for(
     stay: Stay, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_updated, "SUBSCRIPTION_LOOK_S", 0.02)
+    monkeypatch.setattr(stay_feed, "SUBSCRIPTION_LOOK_S", 0.02)
     async with signed_in_socket(address, stay.token) as client:
         await client.subscribe("1", FOLLOW, id=stay.id)
         await update(client)
@@ -163,23 +165,21 @@ async def test_a_lost_poke_is_made_up_for(
 async def test_an_outage_of_the_database_is_waited_out(
     stay: Stay, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_updated, "SUBSCRIPTION_RETRY_S", 0.01)
+    monkeypatch.setattr(feed, "SUBSCRIPTION_RETRY_S", 0.01)
     failures = 3
-    since_version = outbox.since_version
+    read_watched = watched_stays.read_watched
 
-    async def fail_at_first(
-        unit: UnitOfWork, owner_id: UUID, subject_id: UUID, version: int
-    ) -> Sequence[Event]:
+    async def fail_at_first(context: ParkingContext, asked: Sequence[Asked]) -> list[Seen]:
         nonlocal failures
         failures -= 1
         if failures >= 0:
             raise UnavailableError("PostgreSQL does not answer")
-        return await since_version(unit, owner_id, subject_id, version)
+        return await read_watched(context, asked)
 
     async with signed_in_socket(address, stay.token) as client:
         await client.subscribe("1", FOLLOW, id=stay.id)
         await update(client)
-        monkeypatch.setattr(outbox, "since_version", fail_at_first)
+        monkeypatch.setattr(watched_stays, "read_watched", fail_at_first)
         await stay.leave()
         await stay.poke()
         assert brief(await update(client)) == ("CHANGE", 3, "GateOpened")
@@ -278,5 +278,5 @@ async def test_sockets_that_vanish_leave_nothing_behind(stay: Stay, address: str
     assert "sesame_api_sockets 0.0" in text
     assert len(asyncio.all_tasks()) <= before
     gc.collect()
-    left = [one for one in gc.get_objects() if isinstance(one, session_updated.SessionFeed)]
+    left = [one for one in gc.get_objects() if isinstance(one, stay_feed.StayFeed)]
     assert left == []

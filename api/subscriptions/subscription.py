@@ -1,0 +1,11 @@
+"""Everything that a driver may follow."""
+
+import strawberry
+
+from api.subscriptions.availability_changed import AvailabilitySubscriptions
+from api.subscriptions.session_updated import StaySubscriptions
+
+
+@strawberry.type
+class Subscription(StaySubscriptions, AvailabilitySubscriptions):
+    """What a driver may follow."""
