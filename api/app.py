@@ -19,6 +19,8 @@ from api.graphql.http import GraphQLEndpoint
 from api.graphql.websocket import SocketEndpoint
 from api.headers import SecurityHeaders
 from api.invoice_files import InvoiceFileEndpoint
+from api.licence_pictures import PATH as LICENCES_PATH
+from api.licence_pictures import UploadEndpoint
 from api.lingering import LingerOnTooLarge
 from api.metrics import CountRequests, Metrics
 from api.pages import owed
@@ -26,6 +28,7 @@ from api.pages.endpoint import PayEndpoint, home
 from api.receipt_files import RECEIPT_KEYS_PATH, ReceiptFileEndpoint, receipt_keys
 from api.request import open_context
 from api.schema import make_schema
+from api.staff import licence_pictures as staff_licences
 from api.staff import pictures
 from api.staff.schema import make_staff_schema
 from parking.flows import health
@@ -50,6 +53,8 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         Route("/graphql", drivers.answer, methods=drivers.methods),
         Route("/staff/graphql", staff.answer, methods=staff.methods),
         Route(pictures.PATH, pictures.PictureEndpoint(context, config).answer),
+        Route(staff_licences.PATH, staff_licences.LicencePictureEndpoint(context, config).answer),
+        Route(LICENCES_PATH, UploadEndpoint(context, config).answer, methods=["POST"]),
         Route("/callbacks/{provider}", CallbackEndpoint(context).answer, methods=["POST"]),
         Route(ENROL_PATH, GateEnrolmentEndpoint(context).answer, methods=["POST"]),
         Route("/", home),

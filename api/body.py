@@ -30,14 +30,14 @@ class BodyTooLargeError(BodyRefusedError):
 
 
 class BodyTooSlowError(BodyRefusedError):
-    """The body was not there after BODY_TIMEOUT_S; whoever sends it holds a connection."""
+    """The body was not there in time; whoever sends it holds a connection."""
 
     code = "REQUEST_TIMEOUT"
     retryable = True
     status = 408
 
-    def __init__(self) -> None:
-        super().__init__(f"body: expected all of it within {BODY_TIMEOUT_S:g} s")
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__(f"body: expected all of it within {timeout_s:g} s")
 
 
 class BodyAbandonedError(BodyRefusedError):
@@ -50,22 +50,25 @@ class BodyAbandonedError(BodyRefusedError):
         super().__init__("body: the client closed the connection")
 
 
-async def read_body(request: Request, bytes_max: int = BODY_BYTES_MAX) -> bytes:
+async def read_body(
+    request: Request, bytes_max: int = BODY_BYTES_MAX, timeout_s: float | None = None
+) -> bytes:
     """Return the whole body.
 
     Raises:
         BodyTooLargeError: it is larger than `bytes_max`, announced or not.
-        BodyTooSlowError: it did not come within BODY_TIMEOUT_S.
+        BodyTooSlowError: it did not come within `timeout_s`, or BODY_TIMEOUT_S.
         BodyAbandonedError: the client left in the middle.
     """
+    timeout_s = BODY_TIMEOUT_S if timeout_s is None else timeout_s
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > bytes_max:
         raise BodyTooLargeError(bytes_max)
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             return await _read(request, bytes_max)
     except TimeoutError as error:
-        raise BodyTooSlowError from error
+        raise BodyTooSlowError(timeout_s) from error
     except ClientDisconnect as error:
         raise BodyAbandonedError from error
 

@@ -9,7 +9,9 @@ from api.global_ids import decode_id
 from api.idempotency import by_driver, keyed
 from api.request import Info
 from api.types.plate import Plate, PlateClaim
+from parking.flows import plate_payment
 from parking.flows.binding import adopt_open_stays, unbind
+from parking.kit.errors import InvalidInputError
 from parking.plates import service
 
 
@@ -49,6 +51,29 @@ class ConfirmPlateBindingInput:
     code: str = strawberry.field(description="The six digits on the lane's display.")
 
 
+@strawberry.type(description="Pay on this page, which is yours alone.")
+class PlatePaymentStarted:
+    """The payment page is open."""
+
+    checkout_url: str = strawberry.field(
+        description="Once it is paid the plate is bound, or the claim goes to staff: look at "
+        "`viewer { plates plateClaims }`."
+    )
+
+
+@strawberry.input
+class PayToBindPlateInput:
+    """The proof of a claim by payment."""
+
+    claim_id: strawberry.ID
+    pay_link: str = strawberry.field(
+        description="What the code on the exit's display says, as it was scanned."
+    )
+    provider: str | None = strawberry.field(
+        default=None, description="One of the page's ways to pay; null for the usual one."
+    )
+
+
 @strawberry.input
 class UnbindPlateInput:
     """The plate to unbind."""
@@ -80,6 +105,21 @@ async def confirm_plate_binding(
 
 
 @keyed(by_driver)
+async def pay_to_bind_plate(
+    info: Info, given: Annotated[PayToBindPlateInput, Given]
+) -> PlatePaymentStarted:
+    """Open the payment page that proves a claim."""
+    driver_id = await info.context.driver_id()
+    claim_id = decode_id(given.claim_id, kind="PlateClaim", field="claimId")
+    if len(given.pay_link) > plate_payment.LINK_LENGTH_MAX:
+        raise InvalidInputError("payLink", f"at most {plate_payment.LINK_LENGTH_MAX} characters")
+    url = await plate_payment.begin(
+        info.context.parking, driver_id, claim_id, given.pay_link, given.provider
+    )
+    return PlatePaymentStarted(checkout_url=url)
+
+
+@keyed(by_driver)
 async def unbind_plate(info: Info, given: Annotated[UnbindPlateInput, Given]) -> PlateUnbound:
     """Unbind a plate."""
     driver_id = await info.context.driver_id()
@@ -104,6 +144,13 @@ class PlateMutations:
         graphql_type=outcome_of(PlateBound, "ConfirmPlateBindingResult"),
         description="Prove a claim with the code on the lane's display; five attempts a claim. "
         "`CLAIM_IN_REVIEW` says that staff look at the vehicle licence instead.",
+    )
+    pay_to_bind_plate = strawberry.mutation(
+        pay_to_bind_plate,
+        graphql_type=outcome_of(PlatePaymentStarted, "PayToBindPlateResult"),
+        description="Prove a claim on the spot: pay the bill of the car that stands at an exit "
+        "now, on a page of your own. It counts while the display asks for the money, for ten "
+        "minutes. `PAY_LINK_WRONG` says that no exit shows this link for the claimed plate.",
     )
     unbind_plate = strawberry.mutation(
         unbind_plate,

@@ -1,7 +1,8 @@
 """What staff decide about claims on a plate."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import strawberry
 
@@ -9,11 +10,30 @@ from api.acting import Given, outcome_of
 from api.global_ids import decode_keys, encode_id
 from api.idempotency import by_staff, keyed
 from api.request import Info
+from api.staff.licence_pictures import picture_url
 from parking.flows.binding import adopt_open_stays, end_mandates
+from parking.flows.context import ParkingContext
+from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
-from parking.plates import service
+from parking.plates import licences, repository, service
+from parking.plates.licences import StoredPicture
+from parking.plates.models import ClaimRefusal
 
-_CLAIM = "PendingClaim"
+_CLAIM: Final = "PendingClaim"
+CLAIMS_PER_PAGE_MAX: Final = repository.CLAIMS_READ_MAX
+strawberry.enum(
+    ClaimRefusal,
+    name="PlateClaimRefusal",
+    description="Why a claim is refused; its driver is told this word and no more.",
+)
+
+
+@strawberry.type(description="A picture of a vehicle licence; it is deleted some time after.")
+class LicencePicture:
+    """A picture of a vehicle licence."""
+
+    url: str = strawberry.field(description="Fetch it with your staff token.")
+    uploaded_at: datetime
 
 
 @strawberry.type(description="A driver's open claim on a plate.")
@@ -28,8 +48,18 @@ class PendingClaim:
         description="True when no code helps the driver any more: it waits for you."
     )
 
+    is_contested: bool = strawberry.field(
+        description="True when the driver has shown to be in the car, and the plate was another "
+        "driver's: nobody is charged for it until you decide. Tell neither of the other."
+    )
+    licence_pictures: list[LicencePicture] = strawberry.field(
+        description="What the driver sent of the vehicle licence, oldest first."
+    )
+
     @classmethod
-    def of(cls, claim: service.PlateClaim) -> "PendingClaim":
+    def of(
+        cls, context: ParkingContext, claim: service.PlateClaim, pictures: Sequence[StoredPicture]
+    ) -> "PendingClaim":
         """Return the claim for staff; it does not say whose it is."""
         return cls(
             id=encode_id(_CLAIM, claim.plate_index, claim.claim_id),
@@ -37,6 +67,13 @@ class PendingClaim:
             created_at=claim.created_at,
             expires_at=claim.expires_at,
             in_review=claim.in_review,
+            is_contested=claim.is_contested,
+            licence_pictures=[
+                LicencePicture(
+                    url=picture_url(context.public_url, stored), uploaded_at=stored.uploaded_at
+                )
+                for stored in pictures
+            ],
         )
 
 
@@ -67,9 +104,12 @@ class ApprovePlateBindingInput:
 
 @strawberry.input
 class RefusePlateBindingInput:
-    """Which claim."""
+    """Which claim, and why."""
 
     claim_id: strawberry.ID
+    reason: ClaimRefusal = strawberry.field(
+        default=ClaimRefusal.OTHER, description="The driver is told it."
+    )
 
 
 @keyed(by_staff)
@@ -99,7 +139,13 @@ async def refuse_plate_binding(
     staff = info.context.staff()
     plate_index, claim_id = decode_keys(given.claim_id, kind=_CLAIM, count=2, field="claimId")
     async with info.context.parking.database.begin() as unit:
-        await service.refuse_claim(unit, plate_index, claim_id, staff_name=staff.recorded_name)
+        await service.refuse_claim(
+            unit,
+            plate_index,
+            claim_id,
+            staff_name=staff.recorded_name,
+            refusal=given.reason,
+        )
     return BindingRefused(claim_id=given.claim_id)
 
 
@@ -113,7 +159,28 @@ class ClaimQueries:
         info.context.staff()
         async with info.context.parking.database.begin() as unit:
             claims = await service.list_claims_of_plate(unit, plate)
-        return [PendingClaim.of(claim) for claim in claims]
+            return await _pending(info.context.parking, unit, claims)
+
+    @strawberry.field(
+        description="The claims that wait for you, the longest first: a licence came, no code "
+        "helps any more, or the plate is contested. At most 100."
+    )
+    async def claims_in_review(self, info: Info, first: int = 20) -> list[PendingClaim]:
+        """Return the claims that staff have to decide on."""
+        info.context.staff()
+        if not 0 < first <= CLAIMS_PER_PAGE_MAX:
+            raise InvalidInputError("first", f"1 to {CLAIMS_PER_PAGE_MAX}")
+        async with info.context.parking.database.begin() as unit:
+            claims = await service.list_reviews(unit, first=first)
+            return await _pending(info.context.parking, unit, claims)
+
+
+async def _pending(
+    context: ParkingContext, unit: UnitOfWork, claims: Sequence[service.PlateClaim]
+) -> list[PendingClaim]:
+    keys = [(claim.plate_index, claim.claim_id) for claim in claims]
+    found = await licences.list_pictures(unit, keys) if keys else {}
+    return [PendingClaim.of(context, claim, found.get(claim.claim_id, [])) for claim in claims]
 
 
 @strawberry.type
@@ -129,5 +196,6 @@ class ClaimMutations:
     refuse_plate_binding = strawberry.mutation(
         refuse_plate_binding,
         graphql_type=outcome_of(BindingRefused, "RefusePlateBindingResult"),
-        description="Refuse the claim. Repeating it changes nothing.",
+        description="Refuse the claim. A plate that it contested goes on as before. Repeating it "
+        "changes nothing.",
     )

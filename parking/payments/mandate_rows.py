@@ -85,6 +85,14 @@ async def find_mandate(unit: UnitOfWork, driver_id: UUID, mandate_id: UUID) -> M
     return await unit.session.get(Mandate, (driver_id, mandate_id))
 
 
+async def is_active(unit: UnitOfWork, driver_id: UUID | None, mandate_id: UUID | None) -> bool:
+    """Return whether a driver's mandate may be charged."""
+    if driver_id is None or mandate_id is None:
+        return False
+    mandate = await find_mandate(unit, driver_id, mandate_id)
+    return mandate is not None and mandate.state == MandateState.ACTIVE
+
+
 async def find_of_plate(unit: UnitOfWork, plate_index: UUID) -> Sequence[Mandate]:
     """Return everybody's mandates for this plate alone that are not revoked."""
     statement = (

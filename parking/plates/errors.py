@@ -48,6 +48,15 @@ class ClaimInReviewError(ParkingError):
         super().__init__("staff will check the vehicle licence before this plate is bound")
 
 
+class PayLinkWrongError(ParkingError):
+    """No exit shows this address for the claimed plate now."""
+
+    code = "PAY_LINK_WRONG"
+
+    def __init__(self) -> None:
+        super().__init__("pay on the page that the exit's display shows for this car now")
+
+
 class PicturesExhaustedError(ParkingError):
     """The claim has as many pictures as one may have, or the driver sent many today."""
 

@@ -45,18 +45,8 @@ async def add_picture(unit: UnitOfWork, driver_id: UUID, claim_id: UUID, picture
         ClaimExpiredError: its time is over.
         PicturesExhaustedError: it has enough pictures, or the driver sent many today.
     """
-    await repository.lock_claims_of(unit, driver_id)
-    claim = await repository.lock_claim_of(unit, driver_id, claim_id)
+    claim = await require_open(unit, driver_id, claim_id)
     now = unit.now()
-    if claim is None:
-        raise ClaimNotFoundError
-    if claim.state is not ClaimState.PENDING:
-        raise ClaimRefusedError
-    if claim.expires_at <= now:
-        raise ClaimExpiredError
-    is_full = claim.pictures >= rules.PICTURES_PER_CLAIM_MAX
-    if is_full or await _sent_since(unit, driver_id, now - _DAY) >= rules.PICTURES_PER_DAY_MAX:
-        raise PicturesExhaustedError
     claim.pictures += 1
     if claim.review_at is None:
         claim.review_at, claim.expires_at = now, now + rules.REVIEW_PERIOD
@@ -72,6 +62,26 @@ async def add_picture(unit: UnitOfWork, driver_id: UUID, claim_id: UUID, picture
         )
     )
     return claim.pictures
+
+
+async def require_open(unit: UnitOfWork, driver_id: UUID, claim_id: UUID) -> BindingClaim:
+    """Return a driver's claim, locked, that another picture may come for; raises as `add_picture`.
+
+    One after the other: two pictures at once would both be the last that may come.
+    """
+    await repository.lock_claims_of(unit, driver_id)
+    claim = await repository.lock_claim_of(unit, driver_id, claim_id)
+    now = unit.now()
+    if claim is None:
+        raise ClaimNotFoundError
+    if claim.state is not ClaimState.PENDING:
+        raise ClaimRefusedError
+    if claim.expires_at <= now:
+        raise ClaimExpiredError
+    is_full = claim.pictures >= rules.PICTURES_PER_CLAIM_MAX
+    if is_full or await _sent_since(unit, driver_id, now - _DAY) >= rules.PICTURES_PER_DAY_MAX:
+        raise PicturesExhaustedError
+    return claim
 
 
 async def claim_decided(unit: UnitOfWork, claim: BindingClaim) -> None:

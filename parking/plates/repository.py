@@ -74,6 +74,19 @@ async def claims_of_plate(
     return (await unit.session.exec(_CLAIMS_OF_PLATE, params=values)).all()
 
 
+async def claims_in_review(unit: UnitOfWork, *, rows: int) -> Sequence[BindingClaim]:
+    """Return the claims that wait for staff, the longest first."""
+    statement = (
+        select(BindingClaim)
+        .where(col(BindingClaim.state) == ClaimState.PENDING)
+        .where(col(BindingClaim.review_at).is_not(None))
+        .where(col(BindingClaim.expires_at) > unit.now())
+        .order_by(col(BindingClaim.review_at), col(BindingClaim.id))
+        .limit(min(rows, CLAIMS_READ_MAX))
+    )
+    return (await unit.session.exec(statement)).all()
+
+
 async def lock_claim_of(unit: UnitOfWork, driver_id: UUID, claim_id: UUID) -> BindingClaim | None:
     """Lock a claim if it is the driver's."""
     statement = select(BindingClaim.plate_index).where(

@@ -52,6 +52,7 @@ class PlateClaim:
     expires_at: datetime
     in_review: bool
     pictures: int = 0
+    is_contested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +232,6 @@ async def approve_claim(
     if bound is None:
         raise PlateBusyError
     claim.decided_by = staff_name[:STAFF_NAME_LENGTH_MAX]
-    await licences.claim_decided(unit, claim)
     return bound
 
 
@@ -325,6 +325,11 @@ async def list_claims_of_plate(unit: UnitOfWork, plate_text: str) -> list[PlateC
     return [_claim(unit.vault, claim) for claim in claims]
 
 
+async def list_reviews(unit: UnitOfWork, *, first: int) -> list[PlateClaim]:
+    """Return everybody's claims that wait for staff, the longest first: for staff only."""
+    return [_claim(unit.vault, row) for row in await repository.claims_in_review(unit, rows=first)]
+
+
 async def _use_matching_code(unit: UnitOfWork, plate_index: UUID, code: str) -> bool:
     now = unit.now()
     digest = rules.lane_code_digest(unit.vault, plate_index, code)
@@ -351,6 +356,7 @@ async def _bind(unit: UnitOfWork, claim: BindingClaim, proof: Proof) -> BoundPla
         return None
     claim.state = ClaimState.CONFIRMED
     claim.decided_at = now
+    await licences.claim_decided(unit, claim)
     outbox.append(unit, events.plate_bound(binding))
     return BoundPlate(binding_id=binding.id, plate=plate, bound_at=now)
 
@@ -379,4 +385,5 @@ def _claim(vault: Vault, row: BindingClaim) -> PlateClaim:
         expires_at=row.expires_at,
         in_review=row.attempts >= rules.CLAIM_ATTEMPTS_MAX,
         pictures=row.pictures,
+        is_contested=row.contested_at is not None,
     )

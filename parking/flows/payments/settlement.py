@@ -17,7 +17,13 @@ import structlog
 from parking.events.pokes import lane_channel
 from parking.events.types import EventType
 from parking.flows.context import ParkingContext
-from parking.flows.payments import debts, deductions, partner_settlement, pass_settlement
+from parking.flows.payments import (
+    debts,
+    deductions,
+    paid_claim,
+    partner_settlement,
+    pass_settlement,
+)
 from parking.flows.release import OPEN, release
 from parking.kit.columns import Row
 from parking.kit.database import ConflictError, UnitOfWork
@@ -33,7 +39,6 @@ from parking.payments.models import (
     AttemptState,
     Bill,
     BillState,
-    MandateState,
     PaymentAttempt,
 )
 from parking.payments.port import (
@@ -171,7 +176,7 @@ async def ask(context: ParkingContext, operator_id: UUID, attempt_id: UUID) -> A
         may_resend = (
             attempt is not None
             and unit.now() - attempt.sent_at < RESEND_AGE_MAX
-            and await _mandate_stands(unit, attempt)
+            and await mandate_rows.is_active(unit, attempt.driver_id, attempt.mandate_id)
         )
     if attempt is None or attempt.state not in LIVE_STATES:
         return AttemptState.FAILED if attempt is None else attempt.state
@@ -362,6 +367,7 @@ async def follow_stay(
         if lane is not None and at_gate:
             settled.command = await release(unit, session, lane, reason=PAID)
         tell(unit, session, EventType.PAYMENT_CHARGED, payload, channels=channels)
+        await paid_claim.paid(unit, session, attempt)
     elif (
         _is_guarantee(attempt, result)
         and lane is not None
@@ -389,10 +395,3 @@ async def _payload(unit: UnitOfWork, session: Session, attempt: PaymentAttempt) 
     place = await places.require_place(unit, session.operator_id, session.place_id)
     names = {"place_name": place.name, "timezone": place.timezone}
     return deductions.told_of(unit, attempt) | names
-
-
-async def _mandate_stands(unit: UnitOfWork, attempt: PaymentAttempt) -> bool:
-    if attempt.driver_id is None or attempt.mandate_id is None:
-        return False
-    mandate = await mandate_rows.find_mandate(unit, attempt.driver_id, attempt.mandate_id)
-    return mandate is not None and mandate.state == MandateState.ACTIVE

@@ -20,12 +20,14 @@ class Visitor:
         is_phone: Whether a phone shows it.
         address: The phone's IP address.
         payer_id: Whose app it is, once its provider has told: neither shown nor stored.
+        claim: Names the driver and the claim on a plate that paying proves.
     """
 
     app: str | None = None
     is_phone: bool = False
     address: str | None = None
     payer_id: str | None = field(default=None, repr=False)
+    claim: str | None = None
 
 
 ANYONE: Final = Visitor()
@@ -44,9 +46,13 @@ def device_of(provider: PaymentProvider, visitor: Visitor) -> PayerDevice:
 def page_for(context: ParkingContext, name: str, visitor: Visitor) -> str | None:
     """Return for whom a provider's page would be: None for everyone.
 
+    One that proves a claim is its driver's alone: whoever pays on another page proves nothing.
+
     Raises:
         PayerUnknownError: it would be in the provider's app, which has not told whose it is.
     """
+    if visitor.claim is not None:
+        return visitor.claim
     provider = context.providers.get(name)
     device = PayerDevice.SCREEN if provider is None else device_of(provider, visitor)
     if device is PayerDevice.SCREEN:

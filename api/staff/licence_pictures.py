@@ -1,0 +1,58 @@
+"""`/staff/licence-pictures/{picture}`: a vehicle licence for the staff who decide on a claim."""
+
+from typing import Final
+
+import strawberry
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from api.config import ApiConfig
+from api.global_ids import decode_keys, encode_id
+from api.request import open_context
+from parking.flows.context import ParkingContext
+from parking.kit.errors import InvalidInputError, UnavailableError
+from parking.kit.token_errors import TokenExpiredError, TokenRefusedError
+from parking.plates import licence_picture, licences
+
+PATH: Final = "/staff/licence-pictures/{picture}"
+_KIND: Final = "LicencePicture"
+# Nobody's cache keeps a name and an address, and no browser takes it for anything but a picture.
+_HEADERS: Final = {
+    "cache-control": "private, no-store",
+    "vary": "authorization",
+    "content-disposition": 'inline; filename="licence.jpg"',
+    "content-security-policy": "default-src 'none'; sandbox",
+}
+_CHALLENGE: Final = {"www-authenticate": "Bearer"}
+
+
+class LicencePictureEndpoint:
+    """Serves pictures of licences by their id, never by a path or a name."""
+
+    def __init__(self, context: ParkingContext, config: ApiConfig) -> None:
+        self._context = context
+        self._config = config
+
+    async def answer(self, request: Request) -> Response:
+        """Answer with the picture; 401 without a staff token, 404 for what is not there."""
+        try:
+            await open_context(request, self._context, self._config).check_staff()
+            keys = decode_keys(request.path_params["picture"], kind=_KIND, count=3, field="picture")
+            async with self._context.database.begin() as unit:
+                picture = await licences.open_picture(unit, *keys)
+        except (TokenExpiredError, TokenRefusedError) as error:
+            return JSONResponse({"code": error.code}, 401, _CHALLENGE)
+        except InvalidInputError:
+            picture = None
+        except UnavailableError as error:
+            return JSONResponse({"code": error.code}, 503)
+        if picture is None:
+            return JSONResponse({"code": "PICTURE_UNKNOWN"}, 404)
+        return Response(picture, media_type=licence_picture.CONTENT_TYPE, headers=_HEADERS)
+
+
+def picture_url(public_url: str, stored: licences.StoredPicture) -> str:
+    """Return where staff fetch a picture, with their token."""
+    keys = (stored.plate_index, stored.claim_id, stored.picture_id)
+    name: strawberry.ID = encode_id(_KIND, *keys)
+    return public_url + PATH.replace("{picture}", name)
