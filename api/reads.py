@@ -6,11 +6,13 @@ from uuid import UUID
 
 from api import bill_reads
 from api.global_ids import BILL_KIND, Node, decode_id, decode_keys, encode_id, read_id
+from api.notification_reads import find_notification
 from api.request import RequestContext
 from api.types.availability import AreaAvailability
 from api.types.dispute import DISPUTE_KIND, Dispute, DisputeConnection, DisputeEdge
 from api.types.invoice import INVOICE_KIND, Invoice
 from api.types.mandate import Mandate
+from api.types.notification import NOTIFICATION_KIND
 from api.types.page import PageInfo, require_page_size
 from api.types.passes import RIGHT_ID, Pass, PassProduct
 from api.types.plate import Plate, PlateClaim
@@ -172,6 +174,7 @@ _FINDERS: Final[dict[str, Callable[[RequestContext, UUID, UUID], Awaitable[Node 
     DISPUTE_KIND: _dispute,
     INVOICE_KIND: _invoice,
     "Mandate": _mandate,
+    NOTIFICATION_KIND: find_notification,
     RIGHT_ID: _pass,
     "Plate": _plate,
     "PlateClaim": _plate_claim,

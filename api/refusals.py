@@ -10,6 +10,7 @@ import parking.drivers.errors
 import parking.idempotency.errors
 import parking.invoices.errors
 import parking.kit.token_errors
+import parking.notices.errors
 import parking.occupancy.errors
 import parking.passes.errors
 import parking.payments.errors
@@ -31,6 +32,7 @@ _EXPECTED_MODULES: Final = frozenset(
         parking.idempotency.errors,
         parking.invoices.errors,
         parking.kit.token_errors,
+        parking.notices.errors,
         parking.occupancy.errors,
         parking.passes.errors,
         parking.payments.errors,

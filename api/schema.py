@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from api.mutations.disputes import DisputeMutations
 from api.mutations.invoices import InvoiceMutations
 from api.mutations.mandates import MandateMutations
+from api.mutations.notifications import NotificationMutations
 from api.mutations.owed import OwedMutations
 from api.mutations.passes import PassMutations
 from api.mutations.payments import PaymentMutations
@@ -20,6 +21,7 @@ from api.types.dispute import Dispute
 from api.types.invoice import Invoice
 from api.types.issued_bill import IssuedBill
 from api.types.mandate import Mandate
+from api.types.notification import Notification
 from api.types.passes import Pass, PassProduct
 from api.types.place import Place
 from api.types.plate import Plate, PlateClaim
@@ -36,6 +38,7 @@ class Mutation(
     OwedMutations,
     DisputeMutations,
     InvoiceMutations,
+    NotificationMutations,
 ):
     """The writes of the driver's schema."""
 
@@ -52,6 +55,7 @@ def make_schema(*, development: bool) -> strawberry.Schema:
             Invoice,
             IssuedBill,
             Mandate,
+            Notification,
             Pass,
             PassProduct,
             Place,

@@ -8,6 +8,7 @@ from api import bill_reads, invoice_pages, reads
 from api.bill_reads import IssuedBillConnection
 from api.config import PAGE_SIZE
 from api.global_ids import Node, encode_id
+from api.notification_reads import NotificationFields
 from api.request import Info
 from api.types.dispute import DisputeConnection
 from api.types.invoice import InvoiceableBill, InvoiceBuyer, InvoiceConnection
@@ -20,7 +21,7 @@ from parking.flows.payments import credit_terms, owed_payment, owed_view
 
 
 @strawberry.type(description="The signed-in driver.")
-class Viewer(Node):
+class Viewer(NotificationFields, Node):
     """The signed-in driver."""
 
     driver_id: strawberry.Private[UUID]

@@ -87,6 +87,11 @@ async def find_locale(unit: UnitOfWork, driver_id: UUID) -> str | None:
     return (await unit.session.exec(statement)).one_or_none()
 
 
+async def set_locale(unit: UnitOfWork, driver_id: UUID, locale: str) -> None:
+    """Write to a driver in another language."""
+    await unit.run(update(Driver).where(col(Driver.id) == driver_id).values(locale=locale))
+
+
 async def active_devices(unit: UnitOfWork, driver_id: UUID) -> Sequence[Device]:
     """Return the devices that take pushes, the newest first."""
     statement = (
