@@ -7,6 +7,7 @@ from api.bill_reads import BillQueries
 from api.global_ids import Node
 from api.quotes import QuoteQueries
 from api.request import Info
+from api.selection import asks_for
 from api.types.availability import AreaAvailability
 from api.types.passes import PassProduct
 from api.viewer import Viewer
@@ -22,7 +23,10 @@ class Query(QuoteQueries, BillQueries):
     )
     async def viewer(self, info: Info) -> Viewer | None:
         """Return the signed-in driver."""
-        return Viewer.of(await info.context.driver_id())
+        if not asks_for(info, "activeSessions"):
+            return Viewer.of(await info.context.driver_id())
+        driver_id, views = await info.context.look()
+        return Viewer.of(driver_id, views)
 
     @strawberry.field(
         description="Anything of the driver's, by its id; null for anybody else's, as for none."

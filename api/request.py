@@ -10,8 +10,10 @@ from starlette.requests import HTTPConnection
 
 from api.config import RECEIPTS_PER_OPERATION_MAX, ApiConfig
 from api.socket_places import SocketPlace
-from parking.drivers import service as drivers
+from parking.drivers import sign_in_check
+from parking.flows import live_screen
 from parking.flows.context import ParkingContext
+from parking.flows.driver_view import SessionView
 from parking.kit.errors import InvalidInputError
 from parking.kit.token_errors import TokenRefusedError
 from parking.kit.tokens import DriverIdentity
@@ -101,13 +103,8 @@ class RequestContext:
 
         Raises:
             TokenExpiredError: the token's time is over.
-            TokenRefusedError: there is no token of the staff realm.
+            TokenRefusedError: there is no token of the staff realm, or its sign-in has ended.
         """
-        if self.token is None:
-            raise TokenRefusedError
-        return self._staff
-
-    async def _check(self) -> DriverIdentity:
         async with self._lock:
             if self._staff is None:
                 if self.token is None:
@@ -125,11 +122,34 @@ class RequestContext:
         """
         if self._staff is None:
             raise TokenRefusedError
-        identity = self.config.tokens.verify_driver(self.token)
-        async with self.parking.database.begin() as unit:
-            if not await drivers.is_signed_in(unit, identity):
+        return self._staff
+
+    async def look(self) -> tuple[UUID, list[SessionView] | None]:
+        """Return who is signed in and their running stays, in one statement; raises as `driver`.
+
+        Stays are None where it was known already who asks.
+        """
+        async with self._lock:
+            if self._checked is not None:
+                return self._checked.driver_id, None
+            identity = self._identity()
+            stays = await live_screen.look(self.parking, identity.driver_id, identity.sign_in_id)
+            if stays is None:
                 raise TokenRefusedError
+            self._checked = identity
+        return identity.driver_id, stays
+
+    async def _check(self) -> DriverIdentity:
+        identity = self._identity()
+        if not await sign_in_check.stands(self.parking.database, identity):
+            raise TokenRefusedError
         return identity
+
+    def _identity(self) -> DriverIdentity:
+        """Return what the token proves, which may have been taken back since."""
+        if self.token is None:
+            raise TokenRefusedError
+        return self.config.tokens.verify_driver(self.token)
 
 
 Info = strawberry.Info[RequestContext, None]
