@@ -24,6 +24,7 @@ from parking.idempotency.service import KEPT, KEY_LENGTH_MAX, KEY_LENGTH_MIN, Na
 from parking.kit.canonical_json import canonical
 from parking.kit.errors import ParkingError, UnavailableError
 from parking.kit.joined import JoinedDatabase
+from parking.staff import acting
 
 KEY_NAME: Final = "idempotency_key"
 _HOURS: Final = int(KEPT.total_seconds() // 3600)
@@ -117,8 +118,10 @@ async def _leased(
     context: RequestContext, named: NamedAct, call: Resolver, answers: AnswerText
 ) -> tuple[str | None, object]:
     database = context.parking.database
-    async with database.begin() as unit:
-        answered = await service.reserve(unit, named)
+    # The key is not what staff did: the record belongs to the act itself.
+    with acting.unrecorded():
+        async with database.begin() as unit:
+            answered = await service.reserve(unit, named)
     if answered is not None:
         return answered, None
     try:
@@ -127,11 +130,12 @@ async def _leased(
         # Anything else is a defect that may have done a part: the lease runs out by itself.
         answer = refusal_of(error)
         if not _counts(answer):
-            async with database.begin() as unit:
-                await service.release(unit, named)
+            with acting.unrecorded():
+                async with database.begin() as unit:
+                    await service.release(unit, named)
             return None, answer
     # It is done, whatever becomes of the note: asked again, the act's own uniqueness answers.
-    with suppress(UnavailableError):
+    with suppress(UnavailableError), acting.unrecorded():
         async with database.begin() as unit:
             await service.finish(unit, named, answers.write(answer))
     return None, answer
@@ -158,6 +162,7 @@ async def _at_once(
                 context.parking = parking
             if isinstance(answer, InvalidInput | Refused) and not _counts(answer):
                 await service.release(unit, named)
+                acting.note_refusal(answer.code)
             else:
                 await service.finish(unit, named, answers.write(answer))
             return None, answer

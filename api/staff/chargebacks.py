@@ -94,6 +94,7 @@ class ChargebackQueries:
             # One more than asked for tells whether there is a next page.
             first=first + 1,
             before=before,
+            places=staff.places,
         )
         shown = views[:first]
         return StaffChargebackPage(

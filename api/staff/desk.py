@@ -200,7 +200,9 @@ class DeskQueries:
     async def owed_by_plate(self, info: Info, plate: str) -> list[StaffOwed]:
         """Return what a car owes."""
         staff = info.context.staff()
-        views = await owed_view.of_plate(info.context.parking, staff.operator_id, plate)
+        views = await owed_view.of_plate(
+            info.context.parking, staff.operator_id, plate, places=staff.places
+        )
         return [StaffOwed.of(view) for view in views]
 
     @strawberry.field(
@@ -209,21 +211,27 @@ class DeskQueries:
     async def uncollected(self, info: Info) -> list[StaffOwed]:
         """Return what needs a person."""
         staff = info.context.staff()
-        views = await owed_view.given_up(info.context.parking, staff.operator_id)
+        views = await owed_view.given_up(
+            info.context.parking, staff.operator_id, places=staff.places
+        )
         return [StaffOwed.of(view) for view in views]
 
     @strawberry.field(description="The cars that your exits keep in, those that came first first.")
     async def standing_cars(self, info: Info) -> list[StaffStandingCar]:
         """Return the cars that wait."""
         staff = info.context.staff()
-        cars = await standing_cars.list_waiting(info.context.parking, staff.operator_id)
+        cars = await standing_cars.list_waiting(
+            info.context.parking, staff.operator_id, only=staff.places
+        )
         return [StaffStandingCar.of(car, staff) for car in cars]
 
     @strawberry.field(description="Who was let out by whom, the newest first; at most 100.")
     async def exit_overrides(self, info: Info) -> list[StaffExitOverride]:
         """Return the audited exits."""
         staff = info.context.staff()
-        rows = await standing_cars.list_overrides(info.context.parking, staff.operator_id)
+        rows = await standing_cars.list_overrides(
+            info.context.parking, staff.operator_id, only=staff.places
+        )
         return [StaffExitOverride.of(row) for row in rows]
 
 

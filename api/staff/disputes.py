@@ -110,6 +110,7 @@ class DisputeQueries:
             is_review_due=review_due,
             first=first + 1,
             before=before,
+            places=staff.places,
         )
         shown = views[:first]
         return DisputePage(

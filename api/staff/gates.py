@@ -186,14 +186,15 @@ class GateQueries:
         after: str | None = None,
     ) -> GatePage:
         """Return a page of the operator's gates; nothing of another operator's."""
-        operator_id = info.context.staff().operator_id
+        staff = info.context.staff()
         require_page_size(first)
         place = None if place_id is None else _place(place_id)
         lane_id = None if after is None else decode_id(after, kind=_CURSOR, field="after")
         fleet = await reading.read_fleet(
             info.context.parking,
-            operator_id=operator_id,
+            operator_id=staff.operator_id,
             place=None if place is None else str(place),
+            places=staff.places,
         )
         try:
             page = paging.page_of(fleet, first, lane_id, only_problems=only_problems)

@@ -241,6 +241,7 @@ class MoneyQueries:
             # One more than asked for tells whether there is a next page.
             first=first + 1,
             before=before,
+            places=staff.places,
         )
         shown = views[:first]
         return StaffRefundPage(

@@ -192,7 +192,11 @@ class PaymentQueries:
         require_page_size(first)
         before = None if after is None else decode_id(after, kind=_CURSOR, field="after")
         views = await stuck.page_of_stuck(
-            info.context.parking, staff.operator_id, first=first + 1, before=before
+            info.context.parking,
+            staff.operator_id,
+            first=first + 1,
+            before=before,
+            places=staff.places,
         )
         shown = views[:first]
         return StaffPaymentPage(

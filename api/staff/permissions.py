@@ -136,7 +136,14 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "setPassProductSale": Permission(_MONEY, Scope.WHOLE),
     "changePassPrice": Permission(_MONEY, Scope.WHOLE),
     "publishRateTable": Permission(_MONEY, Scope.NAMED),
-    # Whom the operator binds itself to.
+    # Who works here, and whom the operator binds itself to.
+    "staffMembers": Permission(_ADMIN, Scope.WHOLE),
+    "staffSignIns": Permission(_ADMIN, Scope.WHOLE),
+    "auditTrail": Permission(_ADMIN, Scope.WHOLE),
+    "addStaffMember": Permission(_ADMIN, Scope.WHOLE),
+    "setStaffRoles": Permission(_ADMIN, Scope.WHOLE),
+    "endStaffMember": Permission(_ADMIN, Scope.WHOLE),
+    "endStaffSignIn": Permission(_ADMIN, Scope.WHOLE),
     "proposePartnership": Permission(_ADMIN, Scope.WHOLE),
     "acceptPartnership": Permission(_ADMIN, Scope.WHOLE),
     "endPartnership": Permission(_ADMIN, Scope.WHOLE),

@@ -55,6 +55,8 @@ class PlaceQueries:
     @strawberry.field(description="Your places with their areas, oldest first.")
     async def places(self, info: Info) -> list[StaffPlace]:
         """Return the operator's places."""
-        operator_id = info.context.staff().operator_id
-        views = await staff_places.list_places(info.context.parking, operator_id)
+        staff = info.context.staff()
+        views = await staff_places.list_places(
+            info.context.parking, staff.operator_id, only=staff.places
+        )
         return [StaffPlace.of(view) for view in views]

@@ -116,15 +116,16 @@ class ReviewQueries:
         after: str | None = None,
     ) -> StaffReviewPage:
         """Return a page of open reviews."""
-        operator_id = info.context.staff().operator_id
+        staff = info.context.staff()
         require_page_size(first)
         wanted = ReviewFilter(
             place_id=_of_operator(place_id, "Place", "placeId"),
             lane_id=_of_operator(lane_id, LANE_KIND, "laneId"),
+            places=staff.places,
         )
         views = await review_view.list_open(
             info.context.parking,
-            operator_id,
+            staff.operator_id,
             wanted,
             first=first + 1,
             after=None if after is None else decode_id(after, kind=_CURSOR, field="after"),

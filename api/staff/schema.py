@@ -15,6 +15,7 @@ from api.staff.gate import guard
 from api.staff.gates import GateQueries
 from api.staff.invoices import InvoiceMutations, InvoiceQueries
 from api.staff.ledger import LedgerQueries
+from api.staff.members import MemberMutations, MemberQueries
 from api.staff.money import MoneyMutations, MoneyQueries
 from api.staff.occupancy import OccupancyMutations, OccupancyQueries
 from api.staff.partners import PartnerMutations, PartnerQueries
@@ -38,6 +39,7 @@ class StaffQuery(
     DeskQueries,
     GateQueries,
     LedgerQueries,
+    MemberQueries,
     PartnerQueries,
     DisputeQueries,
     MoneyQueries,
@@ -59,6 +61,7 @@ class StaffMutation(
     ClaimMutations,
     CreditMutations,
     DeskMutations,
+    MemberMutations,
     PartnerMutations,
     DisputeMutations,
     MoneyMutations,

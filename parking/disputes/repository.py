@@ -1,6 +1,6 @@
 """Every query about disputes and suspected misreads."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -178,11 +178,14 @@ async def page(
     is_review_due: bool | None,
     first: int,
     before: UUID | None,
+    places: Collection[UUID] | None = None,
 ) -> Sequence[Dispute]:
-    """Return an operator's disputes, newest first."""
+    """Return an operator's disputes, at `places` only, newest first."""
     statement = select(Dispute).where(col(Dispute.operator_id) == operator_id)
     if state is not None:
         statement = statement.where(col(Dispute.state) == state)
+    if places is not None:
+        statement = statement.where(col(Dispute.place_id).in_(list(places)))
     if is_review_due is not None:
         statement = statement.where(col(Dispute.is_review_due) == is_review_due)
     if before is not None:

@@ -1,6 +1,6 @@
 """An operator's places as its staff see them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -17,7 +17,9 @@ class PlaceWithAreas:
     areas: Sequence[IdentifiedArea]
 
 
-async def list_places(context: ParkingContext, operator_id: UUID) -> list[PlaceWithAreas]:
+async def list_places(
+    context: ParkingContext, operator_id: UUID, *, only: Collection[UUID] | None = None
+) -> list[PlaceWithAreas]:
     """Return an operator's places with their areas, oldest first; two statements."""
     async with context.database.begin() as unit:
         places = await repository.list_places(unit, operator_id)
@@ -25,4 +27,5 @@ async def list_places(context: ParkingContext, operator_id: UUID) -> list[PlaceW
     return [
         PlaceWithAreas(place, [area for area in areas if area.place_id == place.id])
         for place in places
+        if only is None or place.id in only
     ]

@@ -1,5 +1,6 @@
 """The cars that wait at an operator's exits, as its staff see them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -28,12 +29,17 @@ class StandingCar:
     occupied_at: datetime
 
 
-async def list_waiting(context: ParkingContext, operator_id: UUID) -> list[StandingCar]:
-    """Return the newest car of each exit that does not open for it, those that came first first."""
+async def list_waiting(
+    context: ParkingContext, operator_id: UUID, *, only: Collection[UUID] | None = None
+) -> list[StandingCar]:
+    """Return the newest car of each exit that does not open for it, those that came first first.
+
+    With `only`, at these places alone.
+    """
     async with context.database.begin() as unit:
         found: list[StandingCar] = []
         seen: set[UUID] = set()
-        for car in await lanes.list_standing(unit, operator_id):
+        for car in await lanes.list_standing(unit, operator_id, only):
             if car.lane_id in seen:
                 continue
             seen.add(car.lane_id)
@@ -53,7 +59,9 @@ async def list_waiting(context: ParkingContext, operator_id: UUID) -> list[Stand
     return sorted(found, key=lambda car: car.occupied_at)
 
 
-async def list_overrides(context: ParkingContext, operator_id: UUID) -> list[ExitOverride]:
-    """Return who was let out by whom, the newest first."""
+async def list_overrides(
+    context: ParkingContext, operator_id: UUID, *, only: Collection[UUID] | None = None
+) -> list[ExitOverride]:
+    """Return who was let out by whom, at these places only, the newest first."""
     async with context.database.begin() as unit:
-        return await lanes.list_overrides(unit, operator_id)
+        return await lanes.list_overrides(unit, operator_id, only)

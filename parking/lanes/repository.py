@@ -277,8 +277,10 @@ async def find_standing(unit: UnitOfWork, operator_id: UUID, lane_id: UUID) -> P
     return (await unit.session.exec(statement)).one_or_none()
 
 
-async def list_standing(unit: UnitOfWork, operator_id: UUID) -> Sequence[Presentation]:
-    """Return the cars that stand in an operator's lanes, the newest first."""
+async def list_standing(
+    unit: UnitOfWork, operator_id: UUID, places: Collection[UUID] | None = None
+) -> Sequence[Presentation]:
+    """Return the cars that stand in an operator's lanes, at `places` only, the newest first."""
     statement = (
         select(Presentation)
         .where(col(Presentation.operator_id) == operator_id)
@@ -286,15 +288,27 @@ async def list_standing(unit: UnitOfWork, operator_id: UUID) -> Sequence[Present
         .order_by(col(Presentation.occupied_at).desc(), col(Presentation.id).desc())
         .limit(STANDING_MAX)
     )
+    if places is not None:
+        statement = statement.where(col(Presentation.place_id).in_(list(places)))
     return (await unit.session.exec(statement)).all()
 
 
-async def list_overrides(unit: UnitOfWork, operator_id: UUID) -> list[ExitOverride]:
-    """Return which cars a person let out, the newest first."""
+async def list_overrides(
+    unit: UnitOfWork, operator_id: UUID, places: Collection[UUID] | None = None
+) -> list[ExitOverride]:
+    """Return which cars a person let out, at `places` only, the newest first."""
     statement = (
         select(ExitOverride)
         .where(col(ExitOverride.operator_id) == operator_id)
         .order_by(col(ExitOverride.id).desc())
         .limit(OVERRIDES_MAX)
     )
+    if places is not None:
+        # Its id is that of the car before the exit.
+        cars = select(Presentation.id).where(
+            col(Presentation.operator_id) == operator_id,
+            col(Presentation.id) == col(ExitOverride.id),
+            col(Presentation.place_id).in_(list(places)),
+        )
+        statement = statement.where(cars.exists())
     return list(await unit.session.exec(statement))

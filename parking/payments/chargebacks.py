@@ -17,6 +17,7 @@ from parking.kit.errors import ParkingError
 from parking.kit.ids import derive_id, floor_id, id_time
 from parking.kit.money import Money
 from parking.payments import ledger, repository
+from parking.payments.at_places import at_places
 from parking.payments.chargeback_models import Chargeback, ChargebackStatus
 from parking.payments.errors import PaymentInProgressError
 from parking.payments.models import AttemptState, Bill, PaymentAttempt
@@ -127,6 +128,7 @@ async def page(
     *,
     first: int,
     before: UUID | None,
+    places: Collection[UUID] | None = None,
 ) -> Sequence[Chargeback]:
     """Return an operator's chargebacks in any of `statuses`, those of the newest payments first.
 
@@ -136,6 +138,7 @@ async def page(
         statuses: At least one.
         first: At most CHARGEBACKS_MAX.
         before: The last one of the page before; None for the first page.
+        places: Those of bills of these places only; None for all.
     """
     statement = (
         select(Chargeback)
@@ -144,6 +147,8 @@ async def page(
         .order_by(col(Chargeback.id).desc())
         .limit(min(first, CHARGEBACKS_MAX))
     )
+    if places is not None:
+        statement = statement.where(at_places(col(Chargeback.bill_id), operator_id, places))
     if before is not None:
         statement = statement.where(col(Chargeback.id) < before)
     return (await unit.session.exec(statement)).all()

@@ -135,11 +135,18 @@ async def of_plate(
     return await _oldest(unit, statement)
 
 
-async def given_up(unit: UnitOfWork, operator_id: UUID) -> list[OwedBill]:
-    """Return what is owed to an operator and not collected by itself any more, the oldest first."""
+async def given_up(
+    unit: UnitOfWork, operator_id: UUID, places: Collection[UUID] | None = None
+) -> list[OwedBill]:
+    """Return what is owed to an operator and not collected by itself any more, the oldest first.
+
+    With `places`, at these only.
+    """
     statement = select(OwedBill).where(
         col(OwedBill.operator_id) == operator_id, col(OwedBill.next_try_at).is_(None)
     )
+    if places is not None:
+        statement = statement.where(col(OwedBill.place_id).in_(list(places)))
     return await _oldest(unit, statement)
 
 

@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import floor_id, id_time
 from parking.kit.locks import lock
+from parking.payments.at_places import at_places
 from parking.payments.models import (
     AttemptProblem,
     Bill,
@@ -209,9 +210,17 @@ async def find_attempt_by_reference(
 
 
 async def page_stuck(
-    unit: UnitOfWork, operator_id: UUID, *, first: int, before: UUID | None
+    unit: UnitOfWork,
+    operator_id: UUID,
+    *,
+    first: int,
+    before: UUID | None,
+    places: Collection[UUID] | None = None,
 ) -> Sequence[PaymentAttempt]:
-    """Return an operator's attempts that need a person, newest first; at most STUCK_MAX."""
+    """Return an operator's attempts that need a person, newest first; at most STUCK_MAX.
+
+    With `places`, those for bills of these places only.
+    """
     statement = (
         select(PaymentAttempt)
         .where(col(PaymentAttempt.operator_id) == operator_id)
@@ -219,6 +228,8 @@ async def page_stuck(
         .order_by(col(PaymentAttempt.id).desc())
         .limit(min(first, STUCK_MAX))
     )
+    if places is not None:
+        statement = statement.where(at_places(col(PaymentAttempt.bill_id), operator_id, places))
     if before is not None:
         statement = statement.where(col(PaymentAttempt.id) < before)
     return (await unit.session.exec(statement)).all()
@@ -320,6 +331,7 @@ async def page_refunds(
     *,
     first: int,
     before: UUID | None,
+    places: Collection[UUID] | None = None,
 ) -> Sequence[Refund]:
     """Return an operator's refunds in any of `states`, those of the newest payments first.
 
@@ -329,6 +341,7 @@ async def page_refunds(
         states: At least one.
         first: At most REFUNDS_MAX.
         before: The last one of the page before; None for the first page.
+        places: Those of bills of these places only; None for all.
     """
     statement = (
         select(Refund)
@@ -337,6 +350,8 @@ async def page_refunds(
         .order_by(col(Refund.id).desc())
         .limit(min(first, REFUNDS_MAX))
     )
+    if places is not None:
+        statement = statement.where(at_places(col(Refund.bill_id), operator_id, places))
     if before is not None:
         statement = statement.where(col(Refund.id) < before)
     return (await unit.session.exec(statement)).all()

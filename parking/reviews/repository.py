@@ -1,6 +1,6 @@
 """Every query about reviews."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -21,6 +21,7 @@ class ReviewFilter:
 
     place_id: UUID | None = None
     lane_id: UUID | None = None
+    places: Collection[UUID] | None = None
 
 
 async def find_review(unit: UnitOfWork, operator_id: UUID, review_id: UUID) -> MisreadReview | None:
@@ -46,6 +47,8 @@ async def list_open(
     )
     if wanted.place_id is not None:
         statement = statement.where(col(MisreadReview.place_id) == wanted.place_id)
+    if wanted.places is not None:
+        statement = statement.where(col(MisreadReview.place_id).in_(list(wanted.places)))
     if wanted.lane_id is not None:
         statement = statement.where(col(MisreadReview.lane_id) == wanted.lane_id)
     if after is not None:

@@ -6,7 +6,8 @@ its own keeps that it was tried.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -68,6 +69,7 @@ class Act:
     place_id: UUID | None = None
     change: dict[str, object] = field(default_factory=dict[str, object])
     _id: UUID = field(init=False)
+    _refusal: str | None = None
     _is_written: bool = False
     _is_stored: bool = False
 
@@ -79,20 +81,27 @@ class Act:
         if not self._is_stored:
             # Of rows that were added and not sent yet, the transaction knows nothing.
             await unit.session.flush()
-            values = self._values(unit, self._id, Outcome.DONE, None)
+            values = self._values(unit, self._id, *self._told())
             self._is_written = (await unit.run(_WRITE_BESIDE, values)).rowcount == 1
 
     def after_commit(self) -> None:
         """Learn that the commit is done."""
         self._is_stored = self._is_stored or self._is_written
 
+    def refuse(self, code: str) -> None:
+        """Learn that it is refused, before the transaction that says so commits."""
+        self._refusal = code
+
     async def close(self, database: Database, outcome: Outcome, code: str | None) -> None:
         """Write how the act ended, where no row says so yet."""
-        if self._is_stored and outcome == Outcome.DONE:
+        if self._is_stored and (outcome, code) == self._told():
             return
         row_id = new_id(self.clock.now()) if self._is_stored else self._id
         async with database.begin() as unit:
             await unit.run(_WRITE, self._values(unit, row_id, outcome, code))
+
+    def _told(self) -> tuple[Outcome, str | None]:
+        return (Outcome.DONE if self._refusal is None else Outcome.REFUSED), self._refusal
 
     def _values(
         self, unit: UnitOfWork, row_id: UUID, outcome: Outcome, code: str | None
@@ -136,6 +145,23 @@ def note_change(*, before: object, after: object) -> None:
     act = _current.get()
     if act is not None:
         act.change = {"before": before, "after": after}
+
+
+def note_refusal(code: str) -> None:
+    """Say that the act that is under way is refused by what this transaction writes."""
+    act = _current.get()
+    if act is not None:
+        act.refuse(code)
+
+
+@contextmanager
+def unrecorded() -> Generator[None]:
+    """Let transactions be about the act, and not the act: they carry no row."""
+    mark = witness.set(None)
+    try:
+        yield
+    finally:
+        witness.reset(mark)
 
 
 async def perform(

@@ -1,6 +1,6 @@
 """Disputes as their driver sees them, and as the operator's staff does."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -137,8 +137,9 @@ async def page_of_operator(
     is_review_due: bool | None,
     first: int,
     before: UUID | None,
+    places: Collection[UUID] | None = None,
 ) -> list[DisputeView]:
-    """Return an operator's disputes, newest first."""
+    """Return an operator's disputes, at `places` only, newest first."""
     async with context.database.begin() as unit:
         rows = await repository.page(
             unit,
@@ -147,6 +148,7 @@ async def page_of_operator(
             is_review_due=is_review_due,
             first=first,
             before=before,
+            places=places,
         )
         return await _views(unit, rows)
 

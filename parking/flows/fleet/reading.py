@@ -1,5 +1,6 @@
 """Reads the fleet in one statement, for who runs the installation and for an operator's staff."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -55,6 +56,7 @@ _FLEET: Final = text(
     WHERE (CAST(:operator_id AS uuid) IS NULL OR lane.operator_id = :operator_id)
       AND (CAST(:place AS text) IS NULL OR places.id::text = :place
            OR strpos(lower(places.name), lower(:place)) > 0)
+      AND (CAST(:places AS uuid[]) IS NULL OR lane.place_id = ANY(CAST(:places AS uuid[])))
     ORDER BY places.name, lane.name, lane.id
     LIMIT :lanes
     """
@@ -75,7 +77,11 @@ class Fleet:
 
 
 async def read_fleet(
-    context: ParkingContext, *, operator_id: UUID | None = None, place: str | None = None
+    context: ParkingContext,
+    *,
+    operator_id: UUID | None = None,
+    place: str | None = None,
+    places: Collection[UUID] | None = None,
 ) -> Fleet:
     """Return how the lanes are.
 
@@ -83,12 +89,14 @@ async def read_fleet(
         context: The domain.
         operator_id: Whose; None for the whole installation, which no request may ask for.
         place: Id or a part of the name of the places; None for all.
+        places: None but these; None for all.
     """
     async with context.database.begin() as unit:
         now = unit.now()
         values = {
             "operator_id": operator_id,
             "place": place,
+            "places": None if places is None else list(places),
             "first_command_id": floor_id(now - COMMANDS_OF),
             "issued_until": now - ANSWER_WITHIN,
             "lanes": LANES_MAX + 1,

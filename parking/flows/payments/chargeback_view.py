@@ -1,6 +1,6 @@
 """Chargebacks as staff see them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -42,10 +42,16 @@ async def page_of_operator(
     statuses: Sequence[ChargebackStatus],
     first: int,
     before: UUID | None,
+    places: Collection[UUID] | None = None,
 ) -> list[ChargebackView]:
-    """Return an operator's chargebacks in these states, those of the newest payments first."""
+    """Return an operator's chargebacks in these states, those of the newest payments first.
+
+    With `places`, those of bills of these places only.
+    """
     async with context.database.begin() as unit:
-        rows = await chargebacks.page(unit, operator_id, statuses, first=first, before=before)
+        rows = await chargebacks.page(
+            unit, operator_id, statuses, first=first, before=before, places=places
+        )
     return [_view(row) for row in rows]
 
 

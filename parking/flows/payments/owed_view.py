@@ -54,18 +54,34 @@ async def of_driver(context: ParkingContext, driver_id: UUID) -> list[OwedView]:
         return await _views(unit, await owing.of_driver(unit, driver_id))
 
 
-async def given_up(context: ParkingContext, operator_id: UUID) -> list[OwedView]:
-    """Return what is owed to an operator and not collected by itself any more."""
+async def given_up(
+    context: ParkingContext, operator_id: UUID, *, places: Collection[UUID] | None = None
+) -> list[OwedView]:
+    """Return what is owed to an operator, at `places` only, and no longer collected by itself."""
     async with context.database.begin() as unit:
-        return await _views(unit, await owing.given_up(unit, operator_id))
+        return await _views(unit, await owing.given_up(unit, operator_id, places))
 
 
-async def of_plate(context: ParkingContext, operator_id: UUID, plate: str) -> list[OwedView]:
-    """Return what a car owes to an operator and its partners: for their desks."""
+async def of_plate(
+    context: ParkingContext,
+    operator_id: UUID,
+    plate: str,
+    *,
+    places: Collection[UUID] | None = None,
+) -> list[OwedView]:
+    """Return what a car owes to an operator and its partners: for their desks.
+
+    With `places`, only what it owes at these.
+    """
     index = plates.plate_index(context.vault, plate)
     async with context.database.begin() as unit:
         known = [operator_id, *await partners.active_partners(unit, operator_id)]
-        return await _views(unit, await owing.of_plate(unit, index, known))
+        listed = await owing.of_plate(unit, index, known)
+        if places is not None:
+            listed = [
+                one for one in listed if one.operator_id == operator_id and one.place_id in places
+            ]
+        return await _views(unit, listed)
 
 
 async def of_car(context: ParkingContext, token: str) -> list[OwedView]:

@@ -1,6 +1,6 @@
 """Refunds as drivers and staff see them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -73,8 +73,14 @@ async def page_of_operator(
     states: Sequence[RefundState],
     first: int,
     before: UUID | None,
+    places: Collection[UUID] | None = None,
 ) -> list[RefundView]:
-    """Return an operator's refunds in these states, those of the newest payments first."""
+    """Return an operator's refunds in these states, those of the newest payments first.
+
+    With `places`, those of bills of these places only.
+    """
     async with context.database.begin() as unit:
-        rows = await repository.page_refunds(unit, operator_id, states, first=first, before=before)
+        rows = await repository.page_refunds(
+            unit, operator_id, states, first=first, before=before, places=places
+        )
     return [view_of(row) for row in rows]

@@ -1,6 +1,6 @@
 """Payments that need a person: why, what to do, and what the person decided."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -87,11 +87,18 @@ async def list_of_bill(
 
 
 async def page_of_stuck(
-    context: ParkingContext, operator_id: UUID, *, first: int, before: UUID | None
+    context: ParkingContext,
+    operator_id: UUID,
+    *,
+    first: int,
+    before: UUID | None,
+    places: Collection[UUID] | None = None,
 ) -> list[AttemptView]:
-    """Return the operator's attempts that need a person, newest first."""
+    """Return the operator's attempts that need a person, at `places` only, newest first."""
     async with context.database.begin() as unit:
-        attempts = await repository.page_stuck(unit, operator_id, first=first, before=before)
+        attempts = await repository.page_stuck(
+            unit, operator_id, first=first, before=before, places=places
+        )
     return [view_of(attempt) for attempt in attempts]
 
 
