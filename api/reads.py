@@ -17,6 +17,8 @@ from api.types.page import PageInfo, require_page_size
 from api.types.passes import RIGHT_ID, Pass, PassProduct
 from api.types.plate import Plate, PlateClaim
 from api.types.session import Session, SessionConnection, SessionEdge
+from api.types.sign_in import DeviceInfo, SignInInfo
+from parking.drivers import signed_in_devices
 from parking.flows import driver_view, occupancy_desk
 from parking.flows.disputes import dispute_view
 from parking.flows.invoices import invoice_view
@@ -39,6 +41,21 @@ async def plate_claims(context: RequestContext, driver_id: UUID) -> list[PlateCl
     """Return the open claims."""
     async with context.parking.database.begin() as unit:
         return [PlateClaim.of(claim) for claim in await plate_service.list_claims(unit, driver_id)]
+
+
+async def sign_ins(context: RequestContext) -> list[SignInInfo]:
+    """Return the sign-ins of the driver who asks."""
+    identity = await context.driver()
+    async with context.parking.database.begin() as unit:
+        rows = await signed_in_devices.list_sign_ins(unit, identity.driver_id)
+    return [SignInInfo.of(row, identity.sign_in_id) for row in rows]
+
+
+async def devices(context: RequestContext, driver_id: UUID) -> list[DeviceInfo]:
+    """Return the devices that take the driver's pushes."""
+    async with context.parking.database.begin() as unit:
+        rows = await signed_in_devices.list_devices(unit, driver_id)
+    return [DeviceInfo.of(row) for row in rows]
 
 
 async def mandates(context: RequestContext, driver_id: UUID) -> list[Mandate]:

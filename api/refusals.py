@@ -1,6 +1,7 @@
 """Which failures a client may expect, and what it is told of them."""
 
 import re
+from enum import StrEnum
 from typing import Final
 
 import strawberry
@@ -19,8 +20,8 @@ import parking.plates.errors
 import parking.reconciliation.errors
 import parking.reviews.errors
 import parking.sessions.errors
-import parking.tariffs.errors
 import parking.staff.errors
+import parking.tariffs.errors
 from parking.kit.database import ConflictError
 from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
 
@@ -46,6 +47,20 @@ _EXPECTED_MODULES: Final = frozenset(
     )
 )
 _SNAKE: Final = re.compile(r"_([a-z])")
+
+
+@strawberry.enum(
+    description="What a confirmation code is asked for; it works for nothing else. More values "
+    "may come."
+)
+class ConfirmationPurpose(StrEnum):
+    """What a driver may confirm with a code."""
+
+    PASSWORD_FREE = "password_free"  # noqa: S105 - a purpose, not a secret
+    END_SIGN_INS = "end_sign_ins"
+    EXPORT_ACCOUNT = "export_account"
+    CHANGE_PHONE_NUMBER = "change_phone_number"
+    DELETE_ACCOUNT = "delete_account"
 
 
 @strawberry.interface(description="Why something that was asked for did not happen.")
@@ -79,6 +94,11 @@ class Refused(Refusal):
     retry_after_s: int | None = strawberry.field(
         default=None, description="For too many requests: when to try again, in seconds."
     )
+    confirmation_purpose: ConfirmationPurpose | None = strawberry.field(
+        default=None,
+        description="For `REAUTHENTICATION_REQUIRED`: what to ask a code for with "
+        "`requestConfirmationCode`; after `confirmWithCode` the same request succeeds.",
+    )
 
 
 AnyRefusal = InvalidInput | Refused
@@ -108,6 +128,7 @@ def refusal_of(error: ParkingError) -> AnyRefusal:
         retryable=error.retryable,
         attempts_left=getattr(error, "attempts_left", None),
         retry_after_s=getattr(error, "retry_after_s", None),
+        confirmation_purpose=_purpose(error),
     )
 
 
@@ -118,6 +139,11 @@ def public_message(error: ParkingError) -> str:
     if isinstance(error, UnavailableError):
         return "something that is needed does not answer; try again"
     return str(error)
+
+
+def _purpose(error: ParkingError) -> ConfirmationPurpose | None:
+    purpose = getattr(error, "confirmation_purpose", None)
+    return None if purpose is None else ConfirmationPurpose(purpose)
 
 
 def camel_case(name: str) -> str:

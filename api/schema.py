@@ -5,6 +5,7 @@ from functools import cache
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from api.mutations.account import AccountMutations
 from api.mutations.disputes import DisputeMutations
 from api.mutations.invoices import InvoiceMutations
 from api.mutations.mandates import MandateMutations
@@ -31,6 +32,7 @@ from api.types.session import Session
 @strawberry.type
 class Mutation(
     SignInMutations,
+    AccountMutations,
     PlateMutations,
     MandateMutations,
     PaymentMutations,

@@ -17,6 +17,7 @@ from api.types.owed import Credit, OwedAmount
 from api.types.passes import Pass
 from api.types.plate import Plate, PlateClaim
 from api.types.session import Session, SessionConnection
+from api.types.sign_in import DeviceInfo, SignInInfo
 from parking.flows.driver_view import SessionView
 from parking.flows.payments import credit_terms, owed_payment, owed_view
 
@@ -124,3 +125,13 @@ class Viewer(NotificationFields, Node):
     async def invoice_buyer(self, info: Info) -> InvoiceBuyer | None:
         """Return the saved buyer."""
         return await invoice_pages.buyer(info.context, self.driver_id)
+
+    @strawberry.field(description="The devices and browsers that are signed in, last used first.")
+    async def sign_ins(self, info: Info) -> list[SignInInfo]:
+        """Return the sign-ins that stand."""
+        return await reads.sign_ins(info.context)
+
+    @strawberry.field(description="The devices that your pushes go to, newest first; at most 20.")
+    async def devices(self, info: Info) -> list[DeviceInfo]:
+        """Return the devices that take pushes."""
+        return await reads.devices(info.context, self.driver_id)

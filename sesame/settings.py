@@ -147,6 +147,7 @@ class Settings(BaseSettings):
     sms_countries: str = ""
     # Codes of the whole service; parking.drivers.texting has the default.
     sms_codes_per_hour_max: int | None = Field(default=None, ge=1)
+    sms_codes_per_day_max: int | None = Field(default=None, ge=1)
     # When a deduction that nobody acknowledged goes out as a text message; 0 for never.
     sms_after_minutes: int = Field(default=5, ge=0, le=1440)
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from notifications.sms import WebhookSmsSender
-from parking.drivers.texting import CODES_PER_HOUR_MAX, SmsPolicy, read_countries
+from parking.drivers.texting import CODES_PER_DAY_MAX, CODES_PER_HOUR_MAX, SmsPolicy, read_countries
 from parking.kit.clock import SystemClock
 from sesame.settings import Settings
 
@@ -18,6 +18,7 @@ def sms_policy(settings: Settings) -> SmsPolicy:
     return SmsPolicy(
         countries=read_countries(settings.sms_countries, field="SESAME_SMS_COUNTRIES"),
         codes_per_hour_max=settings.sms_codes_per_hour_max or CODES_PER_HOUR_MAX,
+        codes_per_day_max=settings.sms_codes_per_day_max or CODES_PER_DAY_MAX,
     )
 
 

@@ -15,6 +15,7 @@ from api.config import (
     SUBSCRIPTIONS_PER_SOCKET_MAX,
 )
 from api.graphql.asked import Asked, read_asked
+from api.graphql.ended_sign_ins import wait_for_end
 from api.graphql.engine import Engine
 from api.graphql.refused import DocumentRefusedError, RequestRefusedError
 from api.graphql.wording import told_errors
@@ -126,6 +127,7 @@ class GraphQLSocket:
         self._background += [
             asyncio.create_task(self._ping()),
             asyncio.create_task(self._close_at_expiry()),
+            asyncio.create_task(self._close_at_end()),
         ]
 
     async def _subscribe(self, message: Mapping[str, object]) -> None:
@@ -202,6 +204,10 @@ class GraphQLSocket:
             while True:
                 await asyncio.sleep(PING_INTERVAL_S)
                 await self._send({"type": "ping"})
+
+    async def _close_at_end(self) -> None:
+        if await wait_for_end(self._context):
+            await self.close(UNAUTHORIZED, "the sign-in has ended")
 
     async def _close_at_expiry(self) -> None:
         identity = await self._context.driver()

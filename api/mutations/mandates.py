@@ -7,11 +7,13 @@ from uuid import UUID
 import strawberry
 
 from api.acting import Given, outcome_of
+from api.confirmed import confirmed_driver
 from api.global_ids import decode_id
 from api.idempotency import by_driver, keyed
 from api.request import Info
 from api.types.mandate import DEFAULT_LOCALE, Mandate, MandateTerms, terms_of
 from api.types.money import MoneyInput, checked_money
+from parking.drivers.models import CodePurpose
 from parking.flows.payments import mandates
 from parking.kit.errors import InvalidInputError
 from parking.payments.mandate_rows import MANDATES_PER_DRIVER_MAX
@@ -145,7 +147,7 @@ async def confirm_password_free(
     info: Info, given: Annotated[ConfirmPasswordFreeInput, Given]
 ) -> PasswordFreeConfirmed:
     """Confirm the terms of an authorization."""
-    driver_id = await info.context.driver_id()
+    driver_id = (await confirmed_driver(info, CodePurpose.PASSWORD_FREE)).driver_id
     view = await mandates.confirm(
         info.context.parking,
         driver_id,
@@ -164,6 +166,9 @@ async def change_password_free_limits(
     if given.locale not in LOCALES:
         raise InvalidInputError("locale", f"one of {', '.join(LOCALES)}")
     digest = None if given.terms_digest is None else _checked_digest(given.terms_digest)
+    if digest is not None:
+        # Whoever sends one allows more than was allowed before.
+        await confirmed_driver(info, CodePurpose.PASSWORD_FREE)
     view, terms = await mandates.change_limits(
         info.context.parking,
         driver_id,
@@ -215,13 +220,15 @@ class MandateMutations:
         confirm_password_free,
         graphql_type=outcome_of(PasswordFreeConfirmed, "ConfirmPasswordFreeResult"),
         description="Confirm the terms that the driver was shown, named by their digest. "
-        "`MANDATE_TERMS_CHANGED` says that others stand by now. Repeating it changes nothing.",
+        "`MANDATE_TERMS_CHANGED` says that others stand by now. Needs a sign-in or a confirmation "
+        "code (PASSWORD_FREE) of the last five minutes. Repeating it changes nothing.",
     )
     change_password_free_limits = strawberry.mutation(
         change_password_free_limits,
         graphql_type=outcome_of(PasswordFreeLimits, "ChangePasswordFreeLimitsResult"),
         description="Change the limits. Less counts at once; more only with the digest of the new "
-        "terms, which the first call returns as `toConfirm`. Repeating it changes nothing.",
+        "terms, which the first call returns as `toConfirm`, and with a sign-in or a confirmation "
+        "code (PASSWORD_FREE) of the last five minutes. Repeating it changes nothing.",
     )
     order_password_free = strawberry.mutation(
         order_password_free,

@@ -8,14 +8,9 @@ import strawberry
 from api.acting import Given, outcome_of, raise_refusal, refusable
 from api.global_ids import decode_id, encode_id
 from api.request import Info
+from api.types.sign_in import DEVICE_ID
 from api.viewer import Viewer
 from parking.drivers import models, service
-
-strawberry.enum(
-    models.TargetKind,
-    name="TargetKind",
-    description="What a push is addressed to: a Firebase installation id, or a token.",
-)
 
 
 @strawberry.type(description="A code is on its way by SMS.")
@@ -67,6 +62,11 @@ class RequestSignInCodeInput:
     """Whom to send a code."""
 
     phone_number: str = strawberry.field(description="With its country, such as `+8613800138000`.")
+    installation_id: str | None = strawberry.field(
+        default=None,
+        description="By which the app tells this installation from others, such as its Firebase "
+        "installation id; codes are limited by it too.",
+    )
 
 
 @strawberry.input
@@ -107,6 +107,7 @@ async def request_sign_in_code(
         info.context.config.sms,
         phone_number=given.phone_number,
         client_address=info.context.client_address,
+        installation_id=given.installation_id,
         policy=info.context.config.sms_policy,
     )
     return SignInCodeSent(
@@ -165,7 +166,7 @@ async def register_device(
             given.platform,
             sign_in_id=identity.sign_in_id,
         )
-    return DeviceRegistered(device_id=encode_id("Device", device_id))
+    return DeviceRegistered(device_id=encode_id(DEVICE_ID, device_id))
 
 
 @strawberry.type

@@ -1,5 +1,6 @@
 """Why a sign-in does not happen. No message says whether a number has an account."""
 
+from parking.drivers.models import CodePurpose
 from parking.kit.errors import ParkingError
 
 
@@ -39,3 +40,47 @@ class SignInCodeExpiredError(ParkingError):
 
     def __init__(self) -> None:
         super().__init__("the code can no longer be used; ask for a new one")
+
+
+class ReauthenticationRequiredError(ParkingError):
+    """The driver signed in too long ago to do this without proving again who they are.
+
+    Attributes:
+        confirmation_purpose: What a code must be asked for, so that the same call succeeds.
+    """
+
+    code = "REAUTHENTICATION_REQUIRED"
+
+    def __init__(self, purpose: CodePurpose) -> None:
+        super().__init__(
+            "prove who you are: ask for a code with requestConfirmationCode, send it with "
+            "confirmWithCode, and repeat this"
+        )
+        self.confirmation_purpose = purpose
+
+
+class PhoneNumberMissingError(ParkingError):
+    """The account has no number that a code could go to."""
+
+    code = "PHONE_NUMBER_MISSING"
+
+    def __init__(self) -> None:
+        super().__init__("the account has no phone number; sign in again to prove who you are")
+
+
+class SignInUnknownError(ParkingError):
+    """The driver never had this sign-in."""
+
+    code = "SIGN_IN_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("signInId: expected one of yours")
+
+
+class DeviceUnknownError(ParkingError):
+    """The driver never had this device."""
+
+    code = "DEVICE_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("deviceId: expected one of yours")

@@ -1,11 +1,11 @@
 """Every query about drivers, codes, sign-ins and devices."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import text, update
+from sqlalchemy import func, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -37,12 +37,14 @@ _SIGN_IN_STANDS = text(
 )
 
 
-async def count_request(unit: UnitOfWork, key: UUID) -> tuple[int, datetime]:
+async def count_request(
+    unit: UnitOfWork, key: UUID, window: timedelta = RATE_WINDOW
+) -> tuple[int, datetime]:
     """Count one request; returns how many the window has seen, and when it ends."""
     now = unit.now()
-    result = await unit.run(_COUNT, {"key": key, "now": now, "before": now - RATE_WINDOW})
+    result = await unit.run(_COUNT, {"key": key, "now": now, "before": now - window})
     row = result.one()
-    return int(row.requests), cast("datetime", row.window_started_at) + RATE_WINDOW
+    return int(row.requests), cast("datetime", row.window_started_at) + window
 
 
 async def lock_code(unit: UnitOfWork, phone_index: UUID, request_id: UUID) -> SignInCode | None:
@@ -103,15 +105,67 @@ async def end_sign_in(unit: UnitOfWork, driver_id: UUID, sign_in_id: UUID) -> Si
     return ended[0] if ended else None
 
 
-async def end_all_sign_ins(unit: UnitOfWork, driver_id: UUID) -> Sequence[SignIn]:
-    """End every sign-in of the driver and disable their devices."""
-    return await _end_sign_ins(unit, driver_id, None)
+async def end_all_sign_ins(
+    unit: UnitOfWork, driver_id: UUID, *, but: UUID | None = None
+) -> Sequence[SignIn]:
+    """End every sign-in of the driver, except the one given, and disable their devices."""
+    return await _end_sign_ins(unit, driver_id, None, but=but)
 
 
 async def sign_in_stands(unit: UnitOfWork, driver_id: UUID, sign_in_id: UUID) -> bool:
     """Return whether the sign-in has neither ended nor expired, and the account is open."""
     values = {"driver_id": driver_id, "sign_in_id": sign_in_id, "now": unit.now()}
     return (await unit.run(_SIGN_IN_STANDS, values)).one_or_none() is not None
+
+
+async def find_sign_in(unit: UnitOfWork, driver_id: UUID, sign_in_id: UUID) -> SignIn | None:
+    """Return one of the driver's sign-ins, an ended one too."""
+    return await unit.session.get(SignIn, (driver_id, sign_in_id))
+
+
+async def standing_sign_ins(unit: UnitOfWork, driver_id: UUID) -> Sequence[SignIn]:
+    """Return the sign-ins that have neither ended nor expired, the last used first."""
+    statement = (
+        select(SignIn)
+        .where(col(SignIn.driver_id) == driver_id, col(SignIn.revoked_at).is_(None))
+        .where(col(SignIn.expires_at) > unit.now())
+        .order_by(col(SignIn.refreshed_at).desc(), col(SignIn.id).desc())
+        .limit(SIGN_INS_PER_DRIVER_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def find_phone(unit: UnitOfWork, driver_id: UUID) -> bytes | None:
+    """Return the driver's newest number, sealed."""
+    statement = (
+        select(PhoneNumber.phone_sealed)
+        .where(col(PhoneNumber.driver_id) == driver_id)
+        .order_by(col(PhoneNumber.verified_at).desc())
+        .limit(1)
+    )
+    return (await unit.session.exec(statement)).one_or_none()
+
+
+async def active_devices(unit: UnitOfWork, driver_id: UUID) -> Sequence[Device]:
+    """Return the devices that take pushes, the newest first."""
+    statement = (
+        select(Device)
+        .where(col(Device.driver_id) == driver_id, col(Device.disabled_at).is_(None))
+        .order_by(col(Device.registered_at).desc(), col(Device.id).desc())
+        .limit(DEVICES_PER_DRIVER_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def disable_device(unit: UnitOfWork, driver_id: UUID, device_id: UUID) -> bool:
+    """Stop the pushes to a device; returns whether the driver ever had it."""
+    disabled_at = func.coalesce(col(Device.disabled_at), unit.now())
+    statement = (
+        update(Device)
+        .where(col(Device.driver_id) == driver_id, col(Device.id) == device_id)
+        .values(disabled_at=disabled_at)
+    )
+    return (await unit.run(statement)).rowcount == 1
 
 
 async def lock_target(unit: UnitOfWork, target: str) -> None:
@@ -161,7 +215,7 @@ async def disable_surplus_devices(unit: UnitOfWork, driver_id: UUID) -> None:
 
 
 async def _end_sign_ins(
-    unit: UnitOfWork, driver_id: UUID, sign_in_id: UUID | None
+    unit: UnitOfWork, driver_id: UUID, sign_in_id: UUID | None, *, but: UUID | None = None
 ) -> Sequence[SignIn]:
     statement = (
         update(SignIn)
@@ -171,6 +225,8 @@ async def _end_sign_ins(
     )
     if sign_in_id is not None:
         statement = statement.where(col(SignIn.id) == sign_in_id)
+    if but is not None:
+        statement = statement.where(col(SignIn.id) != but)
     ended = (await unit.session.exec(statement)).scalars().all()
     await unit.run(
         update(Device)

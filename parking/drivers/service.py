@@ -4,25 +4,27 @@ A refusal that must leave a trace (a counted attempt, an ended sign-in) is retur
 raising would roll the trace back.
 """
 
-import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-import structlog
-
 from parking.drivers import events, repository, rules
-from parking.drivers.errors import (
-    SignInCodeExpiredError,
-    SignInCodeWrongError,
-    TooManyRequestsError,
+from parking.drivers.codes import (
+    Asker,
+    CodeRequest,
+    CodeUse,
+    limit,
+    limit_codes,
+    phone_index,
+    store_code,
+    use_code,
 )
-from parking.drivers.models import Device, PhoneNumber, SignIn, SignInCode, TargetKind
-from parking.drivers.port import SmsMessage, SmsSender
+from parking.drivers.errors import TooManyRequestsError
+from parking.drivers.models import Device, PhoneNumber, SignIn, TargetKind
+from parking.drivers.port import SmsSender
 from parking.drivers.texting import SmsPolicy, textable_phone
 from parking.events import outbox
-from parking.kit.crypto import Vault, same_digest
 from parking.kit.database import Database, UnitOfWork
 from parking.kit.errors import ParkingError
 from parking.kit.ids import new_id
@@ -30,15 +32,6 @@ from parking.kit.token_errors import TokenRefusedError
 from parking.kit.tokens import DriverIdentity, RefreshToken, TokenIssuer
 
 _ANY_SMS: Final = SmsPolicy()
-_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class CodeRequest:
-    """A code is on its way; `request_id` goes back with it."""
-
-    request_id: UUID
-    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +46,13 @@ class SignedIn:
     refresh_expires_at: datetime
 
 
-def phone_index(vault: Vault, phone_number: str) -> UUID:
-    """Return the key under which a number (E.164) is found."""
-    return vault.blind_index(rules.PHONE_CONTEXT, phone_number)
-
-
 async def request_sign_in_code(
     database: Database,
     sender: SmsSender,
     *,
     phone_number: str,
     client_address: str,
+    installation_id: str | None = None,
     policy: SmsPolicy = _ANY_SMS,
 ) -> CodeRequest:
     """Send a code to a number; the answer is the same whether or not the number has an account.
@@ -75,16 +64,10 @@ async def request_sign_in_code(
     """
     number = textable_phone(phone_number, policy)
     async with database.begin() as unit:
-        await _limit_codes(unit, number, client_address, policy)
-        request, code = _store_code(unit, number)
+        await limit_codes(unit, number, Asker(client_address, installation_id), policy)
+        request, message = store_code(unit, number)
     # After the commit: the gateway may be slow, and the driver may type the code at once.
-    await sender.send(
-        SmsMessage(
-            id=request.request_id,
-            phone_number=number,
-            text=f"{code} is your Sesame code. Nobody from Sesame will ask you for it.",
-        )
-    )
+    await sender.send(message)
     return request
 
 
@@ -108,10 +91,10 @@ async def sign_in(
     index = phone_index(unit.vault, number)
     try:
         group = rules.address_group(client_address)
-        await _limit(unit, "address.sign_ins", group, requests_max=rules.SIGN_INS_PER_ADDRESS_MAX)
+        await limit(unit, "address.sign_ins", group, requests_max=rules.SIGN_INS_PER_ADDRESS_MAX)
     except TooManyRequestsError as error:
         return error
-    refusal = await _use_code(unit, index, request_id, code)
+    refusal = await use_code(unit, index, CodeUse(request_id), code)
     if refusal is not None:
         return refusal
     now = unit.now()
@@ -122,9 +105,43 @@ async def sign_in(
         verified_at=now,
     )
     driver_id = await repository.driver_of_phone(unit, phone)
+    return await open_sign_in(unit, tokens, driver_id, device_name, authenticated_at=now)
+
+
+async def open_sign_in(
+    unit: UnitOfWork,
+    tokens: TokenIssuer,
+    driver_id: UUID,
+    device_name: str,
+    *,
+    authenticated_at: datetime,
+) -> SignedIn:
+    """Sign a driver in who has proven who they are; the oldest sign-in gives way to too many.
+
+    Args:
+        unit: The transaction.
+        tokens: Signs the access token.
+        driver_id: Who signs in.
+        device_name: As `rules.check_device_name` returned it.
+        authenticated_at: When they proved it; not in the future.
+    """
     for displaced in await repository.displaced_sign_ins(unit, driver_id):
-        await _end(unit, displaced.driver_id, displaced.id, reason="displaced")
-    return _open_sign_in(unit, tokens, driver_id, device_name)
+        await end_one(unit, displaced.driver_id, displaced.id, reason="displaced")
+    now = unit.now()
+    refresh = RefreshToken.mint(unit.vault, driver_id, new_id(now))
+    row = SignIn(
+        driver_id=driver_id,
+        id=refresh.sign_in_id,
+        refresh_digest=refresh.digest(unit.vault),
+        device_name=device_name,
+        created_at=now,
+        authenticated_at=authenticated_at,
+        refreshed_at=now,
+        expires_at=now + rules.SIGN_IN_PERIOD,
+    )
+    unit.session.add(row)
+    outbox.append(unit, events.driver_signed_in(row))
+    return _signed_in(tokens, refresh, row.expires_at)
 
 
 async def refresh_sign_in(
@@ -154,14 +171,14 @@ async def refresh_sign_in(
     if not await repository.rotate_refresh(
         unit, renewed, old_digest=old_digest, expires_at=expires_at
     ):
-        await _end(unit, token.owner_id, token.sign_in_id, reason="token_reused")
+        await end_one(unit, token.owner_id, token.sign_in_id, reason="token_reused")
         return TokenRefusedError()
     return _signed_in(tokens, fresh, expires_at)
 
 
 async def sign_out(unit: UnitOfWork, identity: DriverIdentity) -> None:
     """End the sign-in and the pushes to its device; idempotent."""
-    await _end(unit, identity.driver_id, identity.sign_in_id, reason="signed_out")
+    await end_one(unit, identity.driver_id, identity.sign_in_id, reason="signed_out")
 
 
 async def revoke_sign_ins(unit: UnitOfWork, driver_id: UUID) -> int:
@@ -210,88 +227,6 @@ async def register_device(
     return device_id
 
 
-async def _limit_codes(
-    unit: UnitOfWork, number: str, client_address: str, policy: SmsPolicy
-) -> None:
-    # Always in this order: two requests never wait for each other's counters. Everybody's comes
-    # last, where it is locked for the shortest time.
-    network = rules.address_network(client_address)
-    if network is not None:
-        await _limit(unit, "network.codes", network, requests_max=rules.CODES_PER_NETWORK_MAX)
-    group = rules.address_group(client_address)
-    await _limit(unit, "address.codes", group, requests_max=rules.CODES_PER_ADDRESS_MAX)
-    await _limit(unit, "phone.codes", number, requests_max=rules.CODES_PER_PHONE_MAX)
-    try:
-        await _limit(unit, "all.codes", "", requests_max=policy.codes_per_hour_max)
-    except TooManyRequestsError:
-        # Nobody can sign in until the hour is over: a person must look at who asks.
-        _log.error("sign_in_codes.exhausted", codes_per_hour_max=policy.codes_per_hour_max)
-        raise
-
-
-async def _limit(unit: UnitOfWork, kind: str, text: str, *, requests_max: int) -> None:
-    key = unit.vault.blind_index(kind, text)
-    requests, ends_at = await repository.count_request(unit, key)
-    if requests > requests_max:
-        raise TooManyRequestsError(max(1, int((ends_at - unit.now()).total_seconds())))
-
-
-def _store_code(unit: UnitOfWork, number: str) -> tuple[CodeRequest, str]:
-    now = unit.now()
-    code = f"{secrets.randbelow(10**rules.CODE_DIGITS):0{rules.CODE_DIGITS}d}"
-    row = SignInCode(
-        phone_index=phone_index(unit.vault, number),
-        id=new_id(now),
-        code_digest=b"",
-        created_at=now,
-        expires_at=now + rules.CODE_PERIOD,
-    )
-    row.code_digest = _code_digest(unit.vault, row.id, code)
-    unit.session.add(row)
-    return CodeRequest(row.id, row.expires_at), code
-
-
-async def _use_code(
-    unit: UnitOfWork, index: UUID, request_id: UUID, code: str
-) -> ParkingError | None:
-    row = await repository.lock_code(unit, index, request_id)
-    if row is None:
-        return SignInCodeExpiredError()
-    refusal = rules.code_refusal(row, unit.now())
-    if refusal is not None:
-        return refusal
-    row.attempts += 1
-    if not same_digest(row.code_digest, _code_digest(unit.vault, row.id, code)):
-        return SignInCodeWrongError(rules.CODE_ATTEMPTS_MAX - row.attempts)
-    row.used_at = unit.now()
-    return None
-
-
-def _code_digest(vault: Vault, request_id: UUID, code: str) -> bytes:
-    # The request's id is the salt: the same code twice has two digests.
-    return vault.digest("sign_in_code", f"{request_id}|{code}")
-
-
-def _open_sign_in(
-    unit: UnitOfWork, tokens: TokenIssuer, driver_id: UUID, device_name: str
-) -> SignedIn:
-    now = unit.now()
-    refresh = RefreshToken.mint(unit.vault, driver_id, new_id(now))
-    row = SignIn(
-        driver_id=driver_id,
-        id=refresh.sign_in_id,
-        refresh_digest=refresh.digest(unit.vault),
-        device_name=device_name,
-        created_at=now,
-        authenticated_at=now,
-        refreshed_at=now,
-        expires_at=now + rules.SIGN_IN_PERIOD,
-    )
-    unit.session.add(row)
-    outbox.append(unit, events.driver_signed_in(row))
-    return _signed_in(tokens, refresh, row.expires_at)
-
-
 def _signed_in(tokens: TokenIssuer, refresh: RefreshToken, expires_at: datetime) -> SignedIn:
     access_token, access_expires_at = tokens.issue_driver(refresh.owner_id, refresh.sign_in_id)
     return SignedIn(
@@ -304,7 +239,8 @@ def _signed_in(tokens: TokenIssuer, refresh: RefreshToken, expires_at: datetime)
     )
 
 
-async def _end(unit: UnitOfWork, driver_id: UUID, sign_in_id: UUID, *, reason: str) -> None:
+async def end_one(unit: UnitOfWork, driver_id: UUID, sign_in_id: UUID, *, reason: str) -> None:
+    """End one sign-in and the pushes to its device; one that has ended stays as it is."""
     ended = await repository.end_sign_in(unit, driver_id, sign_in_id)
     if ended is not None:
         outbox.append(unit, events.sign_in_ended(unit, ended, reason=reason))

@@ -10,6 +10,7 @@ from parking.drivers.rules import parse_phone
 from parking.kit.errors import InvalidInputError
 
 CODES_PER_HOUR_MAX: Final = 2000
+CODES_PER_DAY_MAX: Final = 20_000
 # What is left out: premium rate, shared cost, personal (redirected at the caller's cost),
 # company-wide, toll-free, pager, voicemail, and what the library does not know.
 _PERSONS: Final = frozenset(
@@ -31,10 +32,12 @@ class SmsPolicy:
     Attributes:
         countries: ISO 3166 codes of two letters; empty for all.
         codes_per_hour_max: For the whole service.
+        codes_per_day_max: For the whole service: what a day of messages may cost.
     """
 
     countries: frozenset[str] = frozenset()
     codes_per_hour_max: int = CODES_PER_HOUR_MAX
+    codes_per_day_max: int = CODES_PER_DAY_MAX
 
 
 def textable_phone(text: str, policy: SmsPolicy) -> str:

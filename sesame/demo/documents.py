@@ -29,6 +29,10 @@ mutation ($input: {kind}Input!) {{
 
 REQUEST_CODE: Final = _mutation("requestSignInCode", "... on SignInCodeSent { requestId }")
 SIGN_IN: Final = _mutation("signIn", "... on SignedIn { accessToken refreshToken }")
+REQUEST_CONFIRMATION: Final = _mutation(
+    "requestConfirmationCode", "... on ConfirmationCodeSent { requestId }"
+)
+CONFIRM_CODE: Final = _mutation("confirmWithCode", "... on Confirmed { confirmedUntil }")
 REFRESH: Final = _mutation("refreshSignIn", "... on SignedIn { accessToken refreshToken }")
 REGISTER_DEVICE: Final = _mutation("registerDevice", "... on DeviceRegistered { deviceId }")
 BIND_PLATE: Final = _mutation("bindPlate", "... on PlateClaimed { claim { id text } }")

@@ -7,7 +7,7 @@ from typing import Any, Final
 import httpx
 
 TIMEOUT_S: Final = 10.0
-_CODE: Final = re.compile(r"\b\d{6}\b")
+_CODE: Final = re.compile(r"\b\d{7}\b")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from sesame.demo.providers import ACQUIRER, BY_PAYER, BY_PLATE
 from sesame.demo.town import PRIVATE_MODE
 
 ACTIVE: Final = "ACTIVE"
+# Signed in by the keychain, not by a code of the last minutes.
+REAUTHENTICATION: Final = "REAUTHENTICATION_REQUIRED"
 # WeChat tells nobody that a service was opened: the worker asks about it every few seconds.
 MANDATE_LOOKS_MAX: Final = 300
 LOOK_S: Final = 0.1
@@ -150,16 +152,30 @@ class Phone:
         started = (await self._api.run(documents.AUTHORIZE, input=wanted))["mandate"]
         async with Payer() as payer:
             await payer.press(started["confirmationUrl"])
-        await self._api.run(
-            documents.CONFIRM_TERMS,
-            input={"mandateId": started["id"], "termsDigest": started["terms"]["digest"]},
-        )
+        await self._confirm_terms(started["id"], started["terms"]["digest"])
         for _ in range(MANDATE_LOOKS_MAX):
             mandates = (await self.viewer())["mandates"]
             if any(one["id"] == started["id"] and one["state"] == ACTIVE for one in mandates):
                 return str(started["id"])
             await asyncio.sleep(LOOK_S)
         raise MandatePendingError("the authorization stays pending")
+
+    async def _confirm_terms(self, mandate_id: str, digest: str) -> None:
+        wanted = {"mandateId": mandate_id, "termsDigest": digest}
+        try:
+            await self._api.run(documents.CONFIRM_TERMS, input=wanted)
+        except ApiRefusedError as error:
+            if error.refusal != REAUTHENTICATION:
+                raise
+            await self._prove_again()
+            await self._api.run(documents.CONFIRM_TERMS, input=wanted)
+
+    async def _prove_again(self) -> None:
+        purpose = {"purpose": "PASSWORD_FREE"}
+        sent = await self._api.run(documents.REQUEST_CONFIRMATION, input=purpose)
+        code = await self._sms.last_code(self.number)
+        given = {**purpose, "requestId": sent["requestId"], "code": code}
+        await self._api.run(documents.CONFIRM_CODE, input=given)
 
     async def active_session(self, plate: str) -> Json:
         """Return the running stay of a plate.

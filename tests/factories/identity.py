@@ -8,6 +8,7 @@ from uuid import UUID
 
 from parking.drivers.models import Driver
 from parking.drivers.port import RecordingSmsSender
+from parking.drivers.rules import CODE_DIGITS
 from parking.drivers.service import SignedIn, request_sign_in_code, sign_in
 from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.crypto import Vault
@@ -36,7 +37,7 @@ class World:
         return VAULT
 
     def last_code(self) -> str:
-        return self.sms.messages[-1].text[:6]
+        return self.sms.messages[-1].text[:CODE_DIGITS]
 
     async def add_driver(self) -> UUID:
         async with self.database.begin() as unit:

@@ -35,6 +35,8 @@ NAMED: Final = {
     "differenceId": "ReconciliationDifference",
     "partnerId": "Operator",
     "laneId": "AccessLane",
+    "signInId": "SignIn",
+    "deviceId": "Device",
 }
 _IDS: Final = re.compile(r"[A-Za-z0-9_-]{40,200}")
 

@@ -51,7 +51,7 @@ async def sign_in(api: ApiWorld, **given: str) -> dict[str, Any]:
 async def sign_in_fully(api: ApiWorld, phone: str = PHONE) -> dict[str, Any]:
     sent = await request_code(api, phone)
     return await sign_in(
-        api, requestId=sent["requestId"], phoneNumber=phone, code=api.sms.messages[-1].text[:6]
+        api, requestId=sent["requestId"], phoneNumber=phone, code=api.sms.messages[-1].text[:7]
     )
 
 
@@ -114,8 +114,8 @@ async def test_too_many_codes(api: ApiWorld) -> None:
 
 async def test_a_wrong_code(api: ApiWorld) -> None:
     sent = await request_code(api)
-    code = api.sms.messages[-1].text[:6]
-    wrong = f"{(int(code) + 1) % 10**6:06d}"
+    code = api.sms.messages[-1].text[:7]
+    wrong = f"{(int(code) + 1) % 10**7:07d}"
     given = {"requestId": sent["requestId"], "phoneNumber": PHONE}
     assert await sign_in(api, **given, code=wrong) == {
         "__typename": "Refused",

@@ -120,6 +120,8 @@ async def stage(api: ApiWorld) -> Stage:
     await lanes.drive_in(SECOND_PLATE)
     token = await api.token_of(driver_id)
     await api.ask('mutation { bindPlate(input: {plate: "京A33333"}) { __typename } }', token=token)
+    device = 'registerDevice(input: {kind: FID, target: "phone", platform: "ios"})'
+    await api.ask(f"mutation {{ {device} {{ __typename }} }}", token=token)
     await store_difference(lanes)
     staff, _ = api.tokens.issue_staff(lanes.entry.operator_id, "Ada")
     record = f'mutation {{ recordVehicle(input: {{plate: "{PLATE}"}}) {{ __typename }} }}'
