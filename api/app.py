@@ -41,7 +41,12 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
     """Return the application; the caller closes the context after it."""
     open_request = partial(open_context, parking=context, config=config)
     is_open = config.development
-    engine = Engine(make_schema(development=is_open), development=is_open)
+    engine = Engine(
+        make_schema(development=is_open),
+        development=is_open,
+        manifest=config.trusted_manifest,
+        trusted_only=config.trusted_only,
+    )
     staff_engine = Engine(make_staff_schema(development=is_open), development=is_open)
     drivers = GraphQLEndpoint(engine, open_request, takes_get=is_open)
     staff = GraphQLEndpoint(staff_engine, open_request, takes_get=is_open)

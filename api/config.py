@@ -22,6 +22,9 @@ OPERATION_POINTS_MAX: Final = 20_000
 ERRORS_MAX: Final = 5
 DOCUMENTS_CACHED_MAX: Final = 256
 DOCUMENTS_CACHED_BYTES_MAX: Final = 64 * 1024 * 1024
+TRUSTED_DOCUMENTS_MAX: Final = 5000
+TRUSTED_DOCUMENTS_BYTES_MAX: Final = 16 * 1024 * 1024
+DOCUMENT_ID_LENGTH_MAX: Final = 128
 OPERATION_TIMEOUT_S: Final = 20.0
 READINESS_TIMEOUT_S: Final = 2.0
 
@@ -52,7 +55,9 @@ class ApiConfig:
 
     Attributes:
         sms_policy: To whom, and how many; for codes.
-        development: Introspection and field suggestions on; never in production.
+        development: Introspection, suggestions and GET on; never in production.
+        trusted_manifest: Drivers' trusted documents, as they are in their file.
+        trusted_only: Whether drivers' apps may send no other documents.
         shared: What subscriptions of this process have in common.
     """
 
@@ -60,4 +65,6 @@ class ApiConfig:
     sms: SmsSender
     sms_policy: SmsPolicy = field(default_factory=SmsPolicy)
     development: bool = False
+    trusted_manifest: bytes | None = field(default=None, repr=False)
+    trusted_only: bool = False
     shared: Shared = field(default_factory=Shared)

@@ -57,8 +57,11 @@ class Settings(BaseSettings):
     public_url: str = "http://127.0.0.1:8080"
     api_host: str = "127.0.0.1"
     api_port: int = 8080
-    # GraphQL introspection and the schema page; off in production.
+    # GraphQL introspection, suggestions and GET; off in production.
     development: bool = False
+    # Apollo's manifest of the drivers' apps, and whether they may send nothing else.
+    trusted_documents_file: Path | None = None
+    trusted_documents_only: bool = False
 
     gates_host: str = "127.0.0.1"
     gates_port: int = 8081

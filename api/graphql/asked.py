@@ -15,7 +15,7 @@ class Asked:
 
     Attributes:
         query: The document's text; None where only its id came.
-        document_id: Of a trusted document, or a document's SHA-256; lower case.
+        document_id: Of a trusted document, or a document's SHA-256.
         wants_cost: Whether the answer is to say what the operation cost.
     """
 
@@ -54,7 +54,7 @@ def _document_id(parameters: Mapping[str, object], extensions: Mapping[str, obje
     if persisted.get("version") != PERSISTED_VERSION or not isinstance(digest, str) or not digest:
         expected = 'expected {"version": 1, "sha256Hash": "…"}'
         raise RequestRefusedError(400, "BAD_REQUEST", f"extensions.persistedQuery: {expected}")
-    return digest.lower()
+    return digest
 
 
 def _text(parameters: Mapping[str, object], name: str) -> str | None:

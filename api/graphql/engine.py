@@ -15,13 +15,18 @@ from api.config import ERRORS_MAX, OPERATION_POINTS_MAX
 from api.graphql.asked import Asked
 from api.graphql.documents import Document, DocumentCache, DocumentReader, Operation, digest_of
 from api.graphql.refused import DocumentRefusedError, RequestRefusedError
+from api.graphql.trusted import TrustedDocuments, read_manifest
 from api.graphql.wording import told_errors
 from api.request import RequestContext
 
 # Its annotations are too loose for strict typing.
 _core: Final = cast("Any", graphql)
 
-NOT_FOUND: Final = "PERSISTED_QUERY_NOT_FOUND"
+# Codes and words of Apollo's protocols: its clients act on them.
+NOT_FOUND: Final = ("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
+NOT_IN_LIST: Final = ("PERSISTED_QUERY_NOT_IN_LIST", "only documents of the manifest are executed")
+NOT_SAFELISTED: Final = ("QUERY_NOT_IN_SAFELIST", "only documents of the manifest are executed")
+MISMATCH: Final = "provided sha does not match query"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +50,30 @@ class Engine:
     Args:
         schema: What is served.
         development: Introspection and suggestions are open.
+        manifest: Of trusted documents, as it is in its file.
+        trusted_only: Whether nothing but trusted documents is executed.
+
+    Raises:
+        InvalidInputError: the manifest cannot be used.
     """
 
-    def __init__(self, schema: strawberry.Schema, *, development: bool) -> None:
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        *,
+        development: bool,
+        manifest: bytes | None = None,
+        trusted_only: bool = False,
+    ) -> None:
         core = schema._schema  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - no other way
         self._schema = core
         self._reader = DocumentReader(core, development=development)
         self._cache = DocumentCache()
+        self._trusted = (
+            TrustedDocuments()
+            if manifest is None
+            else read_manifest(manifest, self._reader, only=trusted_only)
+        )
         self._options: dict[str, Any] = {
             "max_coercion_errors": ERRORS_MAX,
             "executor_class": cast("Any", schema).execution_context_class,
@@ -122,26 +144,43 @@ class Engine:
         }
 
     def _document(self, asked: Asked) -> Document:
+        trusted = self._trusted
         if asked.query is None:
-            return self._persisted(asked.document_id or "")
+            document_id = asked.document_id or ""
+            return trusted.by_id.get(document_id) or self._persisted(document_id)
         digest = digest_of(asked.query)
-        if asked.document_id is not None and asked.document_id != digest:
-            raise RequestRefusedError(400, "BAD_REQUEST", "provided sha does not match query")
+        found = trusted.by_digest.get(digest)
+        if asked.document_id not in (None, digest) and (
+            found is None or trusted.by_id.get(asked.document_id or "") is not found
+        ):
+            raise RequestRefusedError(400, "BAD_REQUEST", MISMATCH)
+        if found is not None:
+            return found
+        if trusted.only:
+            raise _refused(*NOT_SAFELISTED)
+        return self._read(asked.query, digest)
+
+    def _persisted(self, digest: str) -> Document:
+        """Return a document that somebody sent the text of: Apollo's automatic persisted query."""
+        if self._trusted.only:
+            raise _refused(*NOT_IN_LIST)
         document = self._cache.get(digest)
         if document is None:
-            if not asked.query:
+            raise _refused(*NOT_FOUND)
+        return document
+
+    def _read(self, query: str, digest: str) -> Document:
+        document = self._cache.get(digest)
+        if document is None:
+            if not query:
                 raise RequestRefusedError(400, "BAD_REQUEST", "query: expected a document")
-            document = self._reader.read(asked.query)
+            document = self._reader.read(query)
             self._cache.keep(digest, document)
         return document
 
-    def _persisted(self, digest: str) -> Document:
-        document = self._cache.get(digest)
-        if document is None:
-            # The words of Apollo's protocol: its clients then send the text as well.
-            error = GraphQLError("PersistedQueryNotFound", extensions={"code": NOT_FOUND})
-            raise DocumentRefusedError([error])
-        return document
+
+def _refused(code: str, message: str) -> DocumentRefusedError:
+    return DocumentRefusedError([GraphQLError(message, extensions={"code": code})])
 
 
 def answer_of(

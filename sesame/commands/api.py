@@ -5,6 +5,7 @@ import gc
 import signal
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -13,12 +14,13 @@ import uvloop
 from starlette.types import ASGIApp
 
 from api.app import create_app
-from api.config import SOCKET_MESSAGE_BYTES_MAX, SOCKETS_MAX, ApiConfig
+from api.config import SOCKET_MESSAGE_BYTES_MAX, SOCKETS_MAX
 from parking.drivers.port import NullSmsSender
+from sesame.api_config import api_config
 from sesame.http_connection import BoundedConnection
 from sesame.settings import Settings
-from sesame.sms import open_sms, sms_policy
-from sesame.wiring import open_context, token_issuer
+from sesame.sms import open_sms
+from sesame.wiring import open_context
 
 SHUTDOWN_TIMEOUT_S: Final = 10
 KEEP_ALIVE_S: Final = 30
@@ -34,9 +36,17 @@ def api_command(
     *,
     host: Annotated[str | None, typer.Option(help="Address; default SESAME_API_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; default SESAME_API_PORT.")] = None,
+    trusted_documents: Annotated[
+        Path | None,
+        typer.Option(
+            help="Manifest of the apps' operations; default SESAME_TRUSTED_DOCUMENTS_FILE."
+        ),
+    ] = None,
 ) -> None:
     """Serve drivers, staff, payers and payment providers until SIGTERM."""
     settings = Settings()
+    if trusted_documents is not None:
+        settings.trusted_documents_file = trusted_documents
     chosen_port = settings.api_port if port is None else port
     uvloop.run(_serve(settings, host=host or settings.api_host, port=chosen_port))
 
@@ -81,14 +91,8 @@ class ApiServer(uvicorn.Server):
 
 
 async def _serve(settings: Settings, *, host: str, port: int) -> None:
-    tokens, policy = token_issuer(settings), sms_policy(settings)
     async with open_context(settings) as context, open_sms(settings) as sms:
-        config = ApiConfig(
-            tokens=tokens,
-            sms=sms or NullSmsSender(),
-            sms_policy=policy,
-            development=settings.development,
-        )
+        config = api_config(settings, sms or NullSmsSender())
         server = ApiServer(server_config(create_app(context, config), host=host, port=port))
         # Everything loaded so far lives to the end: the collector need never look at it again.
         gc.collect()
