@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from api.graphql import http
-from parking.drivers import service as drivers
+from api.request import RequestContext
 from tests.factories.api import ApiWorld, open_api
 
 NEW_TYPE = "application/graphql-response+json"
@@ -203,7 +203,7 @@ async def test_a_defect_is_masked_and_logged(
         raise RuntimeError("the secret of the house")
 
     _, token = await api.add_driver()
-    monkeypatch.setattr(drivers, "is_signed_in", fail)
+    monkeypatch.setattr(RequestContext, "look", fail)
     body = await api.post("{ viewer { id } }", token=token)
     [error] = body["errors"]
     assert error["message"] == "internal error"
@@ -227,7 +227,7 @@ async def test_an_operation_has_a_time_limit(
         return True
 
     _, token = await api.add_driver()
-    monkeypatch.setattr(drivers, "is_signed_in", hang)
+    monkeypatch.setattr(RequestContext, "look", hang)
     monkeypatch.setattr(http, "OPERATION_TIMEOUT_S", 0.01)
     response = await api.send("{ viewer { id } }", token=token)
     assert response.status_code == 503
