@@ -29,6 +29,7 @@ from api.config import (
 from api.document_cost import CostMeter
 from api.document_shape import check_shape
 from api.graphql.refused import DocumentRefusedError, RequestRefusedError
+from api.graphql.sharing import inner_variables
 
 UNKNOWN_OPERATION: Final = "operationName: expected the name of an operation in the document"
 # What a parsed document holds in memory for each of its tokens, roughly.
@@ -40,18 +41,21 @@ _RULES: Final[tuple[type[ASTValidationRule], ...]] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+# Equal to itself only: what was executed for one is no other's, however alike they look.
+@dataclass(frozen=True, slots=True, eq=False)
 class Operation:
     """One operation of a valid document.
 
     Attributes:
         points: What it costs; None where that depends on its variables.
+        inner_variables: Those that more depends on than the arguments of its top fields.
     """
 
     schema: GraphQLSchema
     document: DocumentNode
     node: OperationDefinitionNode
     points: int | None
+    inner_variables: frozenset[str]
 
     def points_with(self, variables: Mapping[str, Any] | None) -> int:
         """Return what the operation costs with these variables."""
@@ -127,7 +131,11 @@ class DocumentReader:
                 points = meter.points(node)
                 name = node.name.value if node.name else None
                 found[name] = Operation(
-                    self._schema, document, node, None if meter.depends else points
+                    self._schema,
+                    document,
+                    node,
+                    None if meter.depends else points,
+                    inner_variables(document, node),
                 )
         return found
 

@@ -7,6 +7,7 @@ from inspect import isawaitable
 from typing import Any, Final, cast
 
 import graphql
+import orjson
 import strawberry
 from graphql import ExecutionResult, GraphQLError, OperationType
 from strawberry.execution import optimized_is_awaitable
@@ -112,28 +113,55 @@ class Engine:
 
     async def stream(
         self, prepared: Prepared, context: RequestContext
-    ) -> AsyncGenerator[dict[str, Any]]:
-        """Run any operation; yields its answers: one, or those of a subscription.
+    ) -> AsyncGenerator[str]:
+        """Run any operation; yields its answers as JSON: one, or those of a subscription.
 
         Raises:
             DocumentRefusedError: a variable does not fit.
         """
         if prepared.kind is not OperationType.SUBSCRIPTION:
-            yield await self.execute(prepared, context)
+            yield orjson.dumps(await self.execute(prepared, context)).decode()
             return
-        starting = _core.subscribe(
-            self._schema,
-            prepared.operation.document,
-            context_value=context,
-            **self._given(prepared),
-        )
+        starting = _core.create_source_event_stream(self._executor(prepared, context))
         started = await starting if isawaitable(starting) else starting
         if isinstance(started, ExecutionResult):
             raise DocumentRefusedError(started.errors or ())
-        results = cast("AsyncGenerator[ExecutionResult]", started)
-        async with aclosing(results):
-            async for result in results:
-                yield answer_of(result, prepared, context)
+        key = sharing_key(prepared)
+        updates = cast("AsyncGenerator[object]", started)
+        async with aclosing(updates):
+            async for update in updates:
+                encodings = getattr(update, "encodings", None)
+                if encodings is None:
+                    yield await self._execute_update(prepared, update, context)
+                    continue
+                payload = encodings.find(key)
+                if payload is None:
+                    payload = await self._execute_update(prepared, update, encodings.context)
+                    encodings.keep(key, payload)
+                yield payload
+
+    async def _execute_update(
+        self, prepared: Prepared, update: object, context: RequestContext
+    ) -> str:
+        executor = self._executor(prepared, context).build_per_event_executor(update)
+        running = _core.execute_subscription_event(executor)
+        result = await running if isawaitable(running) else running
+        return orjson.dumps(answer_of(result, prepared, context)).decode()
+
+    def _executor(self, prepared: Prepared, context: RequestContext) -> Any:  # noqa: ANN401 - see `_core`
+        given = self._given(prepared)
+        executor_class = given.pop("executor_class")
+        built = executor_class.build(
+            self._schema,
+            prepared.operation.document,
+            context_value=context,
+            raw_variable_values=given.pop("variable_values"),
+            is_awaitable=optimized_is_awaitable,
+            **given,
+        )
+        if isinstance(built, list):
+            raise DocumentRefusedError(cast("list[GraphQLError]", built))
+        return built
 
     def _given(self, prepared: Prepared) -> dict[str, Any]:
         name = prepared.operation.node.name
@@ -177,6 +205,17 @@ class Engine:
             document = self._reader.read(query)
             self._cache.keep(digest, document)
         return document
+
+
+def sharing_key(prepared: Prepared) -> object:
+    """Return what two subscribers of one update must have in common to be sent the same.
+
+    What the arguments of the field depend on is left out: they say what is watched, and whoever
+    is given the same update watches the same.
+    """
+    operation, variables = prepared.operation, prepared.variables or {}
+    inner = {name: variables[name] for name in operation.inner_variables if name in variables}
+    return operation, orjson.dumps(inner, option=orjson.OPT_SORT_KEYS), prepared.wants_cost
 
 
 def _refused(code: str, message: str) -> DocumentRefusedError:

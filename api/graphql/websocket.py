@@ -1,7 +1,7 @@
 """graphql-transport-ws, to the letter of its protocol."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import Final, cast
 
@@ -15,7 +15,6 @@ from api.config import (
     SUBSCRIPTIONS_PER_SOCKET_MAX,
 )
 from api.graphql.asked import Asked, read_asked
-from api.graphql.ended_sign_ins import wait_for_end
 from api.graphql.engine import Engine
 from api.graphql.refused import DocumentRefusedError, RequestRefusedError
 from api.graphql.wording import told_errors
@@ -34,6 +33,8 @@ OTHER_PROTOCOL: Final = 4406
 NO_GREETING: Final = 4408
 ID_IN_USE: Final = 4409
 TOO_MANY_GREETINGS: Final = 4429
+_ACKNOWLEDGED: Final = '{"type":"connection_ack"}'
+_PING: Final = '{"type":"ping"}'
 
 
 class SocketGoneError(Exception):
@@ -50,18 +51,24 @@ class GraphQLSocket:
         self._is_greeted = False
         self._is_in = False
         self._operations: dict[str, asyncio.Task[None]] = {}
-        self._background: list[asyncio.Task[None]] = []
+        # Timers, not tasks: thousands of sockets wait for nothing most of the time.
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._by_timers: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
         """Serve the socket until it closes, leaving no task behind."""
-        self._background.append(asyncio.create_task(self._close_unless_greeted()))
+        self._later("greeting", CONNECTION_INIT_TIMEOUT_S, self._close_unless_greeted)
         try:
             while (message := await self._receive()) is not None:
                 await self._take(message)
         except SocketGoneError:
             pass
         finally:
-            await end_tasks(*self._background, *self._operations.values())
+            try:
+                await end_tasks(*self._by_timers, *self._operations.values())
+            finally:
+                for timer in self._timers.values():
+                    timer.cancel()
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket, unless it is closed."""
@@ -119,16 +126,14 @@ class GraphQLSocket:
     async def _let_in(self, payload: Mapping[str, object]) -> None:
         token = bearer_token(payload.get("Authorization") or payload.get("authorization"))
         self._context.token = token or self._context.token
-        driver_id = await self._context.driver_id()
+        identity = await self._context.driver()
         if self._context.place is not None:
-            self._context.place.acknowledge(driver_id)
-        await self._send({"type": "connection_ack"})
+            self._context.place.acknowledge(identity.driver_id)
+        await self._send_text(_ACKNOWLEDGED)
         self._is_in = True
-        self._background += [
-            asyncio.create_task(self._ping()),
-            asyncio.create_task(self._close_at_expiry()),
-            asyncio.create_task(self._close_at_end()),
-        ]
+        left = identity.expires_at - self._context.parking.clock.now()
+        self._later("expiry", max(0.0, left.total_seconds()), self._close_expired)
+        self._later("ping", PING_INTERVAL_S, self._ping)
 
     async def _subscribe(self, message: Mapping[str, object]) -> None:
         """Run an operation beside the others."""
@@ -161,12 +166,13 @@ class GraphQLSocket:
     async def _run(self, operation_id: str, asked: Asked) -> None:
         """Run one operation with a context of its own: its driver is checked anew."""
         context = self._context.for_operation()
+        head = f'{{"id":{orjson.dumps(operation_id).decode()},"type":"next","payload":'
         try:
             try:
                 prepared = self._engine.prepare(asked)
                 async with aclosing(self._engine.stream(prepared, context)) as answers:
                     async for answer in answers:
-                        await self._send({"id": operation_id, "type": "next", "payload": answer})
+                        await self._send_text(f"{head}{answer}}}")
             except SocketGoneError:
                 raise
             except Exception as error:  # noqa: BLE001 - one operation must not end the whole socket
@@ -188,31 +194,37 @@ class GraphQLSocket:
         await self._send({"id": operation_id, "type": "error", "payload": errors})
 
     async def _send(self, message: Mapping[str, object]) -> None:
+        await self._send_text(orjson.dumps(message).decode())
+
+    async def _send_text(self, text: str) -> None:
         try:
-            await self._websocket.send_text(orjson.dumps(message).decode())
+            await self._websocket.send_text(text)
         except (WebSocketDisconnect, RuntimeError) as error:
             # Starlette raises RuntimeError when the socket was closed by us before.
             raise SocketGoneError from error
 
+    def _later(
+        self, name: str, seconds: float, act: Callable[[], Coroutine[None, None, None]]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._timers[name] = loop.call_later(seconds, self._act, name, act)
+
+    def _act(self, name: str, act: Callable[[], Coroutine[None, None, None]]) -> None:
+        del self._timers[name]
+        task = asyncio.create_task(act())
+        self._by_timers.add(task)
+        task.add_done_callback(self._by_timers.discard)
+
     async def _close_unless_greeted(self) -> None:
-        await asyncio.sleep(CONNECTION_INIT_TIMEOUT_S)
         if not self._is_greeted:
             await self.close(NO_GREETING, "Connection initialisation timeout")
 
     async def _ping(self) -> None:
         with suppress(SocketGoneError):
-            while True:
-                await asyncio.sleep(PING_INTERVAL_S)
-                await self._send({"type": "ping"})
+            await self._send_text(_PING)
+            self._later("ping", PING_INTERVAL_S, self._ping)
 
-    async def _close_at_end(self) -> None:
-        if await wait_for_end(self._context):
-            await self.close(UNAUTHORIZED, "the sign-in has ended")
-
-    async def _close_at_expiry(self) -> None:
-        identity = await self._context.driver()
-        left = identity.expires_at - self._context.parking.clock.now()
-        await asyncio.sleep(max(0.0, left.total_seconds()))
+    async def _close_expired(self) -> None:
         await self.close(UNAUTHORIZED, "the access token has expired")
 
 

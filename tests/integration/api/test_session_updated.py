@@ -10,6 +10,8 @@ import pytest
 
 from api.config import SOCKETS_PER_DRIVER_MAX
 from api.global_ids import encode_id
+from api.graphql.engine import Engine, Prepared
+from api.request import RequestContext
 from api.subscriptions import feed, stay_feed
 from parking.drivers import service as drivers
 from parking.events import outbox
@@ -184,6 +186,36 @@ async def test_an_outage_of_the_database_is_waited_out(
         await stay.poke()
         assert brief(await update(client)) == ("CHANGE", 3, "GateOpened")
         assert failures < 0
+
+
+async def test_devices_of_one_driver_share_each_execution(
+    stay: Stay, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executed = 0
+    execute = Engine._execute_update  # pyright: ignore[reportPrivateUsage]
+
+    async def count(
+        engine: Engine, prepared: Prepared, update: object, context: RequestContext
+    ) -> str:
+        nonlocal executed
+        executed += 1
+        return await execute(engine, prepared, update, context)
+
+    monkeypatch.setattr(Engine, "_execute_update", count)
+    phones = [signed_in_socket(address, await stay.api.token_of(stay.driver_id)) for _ in range(3)]
+    async with phones[0] as first, phones[1] as second, phones[2] as other:
+        for client, query in ((first, FOLLOW), (second, FOLLOW), (other, FOLLOW + "\n# another")):
+            await client.subscribe("1", query, id=stay.id)
+            await update(client)
+        assert executed == 3
+        await stay.api.lanes.rows_changed("UPDATE sessions SET version = 3")
+        await stay.api.lanes.rows_changed("UPDATE outbox SET version = 3 WHERE version = 1")
+        await stay.poke()
+        told = [await update(client) for client in (first, second, other)]
+        assert brief(told[0]) == ("CHANGE", 3, "SessionEntered")
+        assert told == [told[0]] * 3
+        # One for each document, however many devices.
+        assert executed == 5
 
 
 async def test_flushing_valkey_loses_nothing(stay: Stay, address: str, valkey_url: str) -> None:
