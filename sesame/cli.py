@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "place": ("sesame.commands.place", "place_app"),
     "invoice": ("sesame.commands.invoice", "invoice_app"),
     "reconcile": ("sesame.commands.reconcile", "reconcile_command"),
+    "retention": ("sesame.commands.retention", "retention_command"),
     "staff": ("sesame.commands.staff", "staff_app"),
     "sandbox": ("sesame.commands.sandbox", "sandbox_app"),
     "schema": ("sesame.commands.schema", "schema_command"),

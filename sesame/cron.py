@@ -16,6 +16,7 @@ from arq.worker import Worker
 from parking.flows import occupancy_recount
 from parking.flows.context import ParkingContext
 from parking.flows.reconciliation import nightly
+from parking.flows.retention import purging
 from sesame.job_queue import JobWorker, connect_queue, read_job, write_job
 
 QUEUE_NAME: Final = "sesame:{cron}"
@@ -28,6 +29,8 @@ RECONCILE_TIMEOUT_S: Final = nightly.LEASE.total_seconds()
 # Off the minutes of the other one.
 RECOUNT_MINUTES: Final = frozenset({11, 26, 41, 56})
 RECOUNT_TIMEOUT_S: Final = 600.0
+RETENTION_MINUTES: Final = frozenset({23})
+RETENTION_TIMEOUT_S: Final = 1800.0
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -46,9 +49,11 @@ def cron_tasks(context: ParkingContext) -> list[CronTask]:
     """Return what the workers of an installation do by the clock."""
     reconcile = partial(nightly.reconcile_due, context)
     recount = partial(occupancy_recount.recount_due, context)
+    retain = partial(purging.apply, context.database, context.retention)
     return [
         CronTask("reconciliation", RECONCILE_MINUTES, RECONCILE_TIMEOUT_S, reconcile),
         CronTask("recount", RECOUNT_MINUTES, RECOUNT_TIMEOUT_S, recount),
+        CronTask("retention", RETENTION_MINUTES, RETENTION_TIMEOUT_S, retain),
     ]
 
 

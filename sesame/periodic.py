@@ -13,7 +13,6 @@ from parking.events import outbox
 from parking.events.outage import Outage
 from parking.flows.context import ParkingContext
 from parking.flows.disputes import dispute_decision, dispute_misread
-from parking.flows.housekeeping import purge_expired
 from parking.flows.invoices import invoice_fapiao
 from parking.flows.offline import reconcile
 from parking.flows.passes import pass_renewal
@@ -29,7 +28,6 @@ from parking.flows.reconciliation import nightly
 from parking.kit.partitions import ensure_partitions
 
 DAY_S: Final = 24 * 3600.0
-PURGE_EVERY_S: Final = 3600.0
 SWEEP_EVERY_S: Final = 1.0
 MANDATES_EVERY_S: Final = 5.0
 STAYS_EVERY_S: Final = 2.0
@@ -83,16 +81,12 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
     async def make_partitions() -> None:
         await ensure_partitions(context.database)
 
-    async def purge() -> None:
-        await purge_expired(context.database)
-
     async def count_parked() -> None:
         async with context.database.begin() as unit:
             _PARKED.set(await outbox.count_parked(unit))
 
     return [
         PeriodicTask("partitions", DAY_S, make_partitions),
-        PeriodicTask("purge", PURGE_EVERY_S, purge),
         PeriodicTask("payment sweep", SWEEP_EVERY_S, partial(settlement.sweep, context)),
         PeriodicTask("refund sweep", SWEEP_EVERY_S, partial(refunds.sweep, context)),
         PeriodicTask("dispute sweep", DISPUTES_EVERY_S, partial(dispute_decision.sweep, context)),

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     trusted_documents_file: Path | None = None
     trusted_documents_only: bool = False
 
+    # How long each kind of data is kept, where not as long as by default: docs/retention.md.
+    retention_file: Path | None = None
+
     gates_host: str = "127.0.0.1"
     gates_port: int = 8081
     gates_tls_cert: Path | None = None

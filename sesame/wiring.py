@@ -6,6 +6,7 @@ from pathlib import Path
 
 from parking.events.bus import Bus, open_valkey
 from parking.flows.context import ParkingContext
+from parking.flows.retention.policy import Policy, read_policy
 from parking.gates.authority import GateAuthority, read_authority
 from parking.invoices.fapiao.adapter import FapiaoSettings, HttpFapiaoService
 from parking.invoices.fapiao.port import FapiaoService
@@ -73,7 +74,20 @@ async def open_context(
             receipts=receipt_signer(settings),
             fapiao=fapiao,
             gate_authority=gate_authority(settings),
+            retention=retention_policy(settings),
         )
+
+
+def retention_policy(settings: Settings) -> Policy:
+    """Return how long what is kept: as the settings' file says, or the defaults.
+
+    Raises:
+        InvalidInputError: the file is unreadable, or says something else.
+    """
+    file = settings.retention_file
+    if file is None:
+        return Policy()
+    return read_policy(_content(file, "SESAME_RETENTION_FILE").decode(errors="replace"))
 
 
 def receipt_signer(settings: Settings) -> ReceiptSigner | None:

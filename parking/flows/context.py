@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from parking.events.bus import Bus
+from parking.flows.retention.policy import Policy
 from parking.gates.authority import GateAuthority
 from parking.invoices.fapiao.port import FapiaoService
 from parking.kit.clock import Clock
@@ -27,6 +28,7 @@ class ParkingContext:
             or the camera that made it.
         receipts: Signs receipts; None where this process was given no key.
         gate_authority: Signs certificates of gates; None for the one that the database keeps.
+        retention: How long each kind of data is kept.
     """
 
     database: Database
@@ -40,6 +42,7 @@ class ParkingContext:
     receipts: ReceiptSigner | None = None
     fapiao: FapiaoService | None = None
     gate_authority: GateAuthority | None = None
+    retention: Policy = field(default_factory=Policy)
 
     def receipt_signer(self) -> ReceiptSigner:
         """Return what signs receipts.

@@ -12,6 +12,9 @@ from parking.sessions.models import OpenSession, Segment, Session, SessionState
 from parking.sessions.rules import Candidate, Match, ReadText, best_match, distance
 
 PLATE_CONTEXT = "plate"
+# What stands in a stay for the plate after its period: retention takes plate and driver off.
+FORGOTTEN = b"\x00"
+FORGOTTEN_PLATE = "•••••••"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,4 +211,6 @@ async def correct_plate(unit: UnitOfWork, session: Session, plate_index: UUID, p
 
 def plate_of(unit: UnitOfWork, session: Session) -> str:
     """Return the stay's plate in clear: for its own driver and for staff only."""
+    if session.plate_sealed == FORGOTTEN:
+        return FORGOTTEN_PLATE
     return unit.vault.open(session.plate_sealed, context=PLATE_CONTEXT)

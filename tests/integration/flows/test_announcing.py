@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from parking.flows.housekeeping import purge_expired
+from parking.flows.retention import purging
+from parking.flows.retention.policy import Policy
 from parking.flows.payments import announcing, charging, mandates
 from parking.flows.payments.mandates import Wish
 from parking.kit.clock import ManualClock
@@ -264,5 +265,5 @@ async def test_who_wants_to_know_is_told_of_the_departure_once(world: LaneWorld,
     assert (departure.left_at, departure.reference) == (left_at, f"stay_{entry.number}")
     assert departure.number == entry.number
     world.wait(days=8)
-    assert (await purge_expired(world.context.database))["stay_announcements"] == 1
+    assert (await purging.apply(world.context.database, Policy()))["stay_announcements"] == 1
     assert await announced(world) == []
