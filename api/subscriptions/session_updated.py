@@ -1,7 +1,7 @@
 """`sessionUpdated` and `billUpdated`: a stay now, then what happens, nothing missed."""
 
 from collections.abc import AsyncGenerator
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import strawberry
@@ -19,7 +19,10 @@ from parking.flows import watched_stays
 from parking.kit.errors import ParkingError
 
 _READS: Final = "stay reads"
-Told = TypeVar("Told")
+_AfterVersion = Annotated[
+    int | None,
+    strawberry.argument(description="The last `version` that you know, after a lost connection."),
+]
 
 
 @strawberry.type
@@ -33,7 +36,7 @@ class StaySubscriptions:
         "what was missed comes first. A refusal is the last message.",
     )
     async def session_updated(
-        self, info: Info, session_id: strawberry.ID, after_version: int | None = None
+        self, info: Info, session_id: strawberry.ID, after_version: _AfterVersion = None
     ) -> AsyncGenerator[SessionUpdate | AnyRefusal]:
         """Yield the stay and its changes."""
         async for update in _follow(info.context, session_id, after_version, SessionWatch):
@@ -47,7 +50,7 @@ class StaySubscriptions:
         "event that was missed. A refusal is the last message.",
     )
     async def bill_updated(
-        self, info: Info, session_id: strawberry.ID, after_version: int | None = None
+        self, info: Info, session_id: strawberry.ID, after_version: _AfterVersion = None
     ) -> AsyncGenerator[BillUpdate | AnyRefusal]:
         """Yield the bill and what it becomes."""
         async for update in _follow(info.context, session_id, after_version, BillWatch):

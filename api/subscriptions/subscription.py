@@ -3,9 +3,10 @@
 import strawberry
 
 from api.subscriptions.availability_changed import AvailabilitySubscriptions
+from api.subscriptions.notification_received import NotificationSubscriptions
 from api.subscriptions.session_updated import StaySubscriptions
 
 
 @strawberry.type
-class Subscription(StaySubscriptions, AvailabilitySubscriptions):
+class Subscription(StaySubscriptions, NotificationSubscriptions, AvailabilitySubscriptions):
     """What a driver may follow."""
