@@ -1,42 +1,77 @@
 """A socket does not outlive the sign-in that opened it."""
 
-from api.request import RequestContext
-from parking.drivers.events import SIGN_IN_ENDED
-from parking.events.listener import Listener
-from parking.events.pokes import Poke, driver_channel
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from parking.drivers import signed_in_devices
+from parking.drivers.events import SIGN_INS_CHANNEL
+from parking.flows.context import ParkingContext
 from parking.kit.errors import UnavailableError
-from parking.kit.token_errors import TokenRefusedError
+from parking.kit.tasks import end_tasks
+
+RETRY_S: Final = 1.0
+CLOSE_TIMEOUT_S: Final = 5.0
+
+Close = Callable[[], Awaitable[None]]
 
 
-async def wait_for_end(context: RequestContext) -> bool:
-    """Return once the sign-in of a socket has ended; False where that cannot be known here.
+class EndedSignIns:
+    """Closes the sockets of sign-ins that end: one watch a process, however many sockets.
 
-    A lost poke costs little: every operation, and each subscription's own look, checks again.
+    A lost poke costs little: every operation checks the sign-in again.
     """
-    driver_id = await context.driver_id()
-    try:
-        async with context.parking.bus.listen(driver_channel(driver_id)) as listener:
-            await _next_end(listener)
-            while await _stands(context):
-                await _next_end(listener)
-    except UnavailableError:
-        # The bus has no place left, or closes with the process.
-        return False
-    return True
+
+    def __init__(self) -> None:
+        self._sockets: dict[UUID, set[Close]] = {}
+        self._watch: asyncio.Task[None] | None = None
+
+    def join(self, parking: ParkingContext, sign_in_id: UUID, close: Close) -> None:
+        """Let `close` be called once when a sign-in ends."""
+        self._sockets.setdefault(sign_in_id, set()).add(close)
+        if self._watch is None or self._watch.done():
+            self._watch = asyncio.create_task(self._close_ended(parking))
+
+    async def leave(self, sign_in_id: UUID, close: Close) -> None:
+        """Take back what `join` asked; the last one ends the watch."""
+        held = self._sockets.get(sign_in_id, set())
+        held.discard(close)
+        if not held:
+            self._sockets.pop(sign_in_id, None)
+        if not self._sockets and self._watch is not None:
+            watch, self._watch = self._watch, None
+            await end_tasks(watch)
+
+    async def _close_ended(self, parking: ParkingContext) -> None:
+        since = parking.clock.now()
+        try:
+            async with parking.bus.listen(SIGN_INS_CHANNEL) as listener:
+                while True:
+                    await listener.next()
+                    looked_at = parking.clock.now()
+                    await self._close(await _list_ended(parking, since))
+                    since = looked_at
+        except UnavailableError:
+            # The bus has no place left, or closes with the process.
+            return
+
+    async def _close(self, ended: Sequence[UUID]) -> None:
+        closing = [close for one in ended for close in self._sockets.get(one, ())]
+        try:
+            # A client that takes nothing any more holds nobody else up.
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await asyncio.gather(*(close() for close in closing))
+        except TimeoutError:
+            pass
 
 
-async def _next_end(listener: Listener) -> None:
-    poke = await listener.next()
-    while isinstance(poke, Poke) and poke.type != SIGN_IN_ENDED:
-        poke = await listener.next()
-
-
-async def _stands(context: RequestContext) -> bool:
-    try:
-        await context.recheck()
-    except TokenRefusedError:
-        return False
-    except UnavailableError:
-        # A database that is away ends nobody's sign-in.
-        return True
-    return True
+async def _list_ended(parking: ParkingContext, since: datetime) -> Sequence[UUID]:
+    """Return the sign-ins that ended; a database that is away is waited for."""
+    while True:
+        try:
+            async with parking.database.begin() as unit:
+                return await signed_in_devices.list_ended(unit, since)
+        except UnavailableError:
+            await asyncio.sleep(RETRY_S)

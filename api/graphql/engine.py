@@ -111,9 +111,7 @@ class Engine:
         result = await running if isawaitable(running) else running
         return answer_of(result, prepared, context)
 
-    async def stream(
-        self, prepared: Prepared, context: RequestContext
-    ) -> AsyncGenerator[str]:
+    async def stream(self, prepared: Prepared, context: RequestContext) -> AsyncGenerator[str]:
         """Run any operation; yields its answers as JSON: one, or those of a subscription.
 
         Raises:

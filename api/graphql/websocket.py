@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import Final, cast
+from uuid import UUID
 
 import orjson
 from graphql import GraphQLError
@@ -15,6 +16,7 @@ from api.config import (
     SUBSCRIPTIONS_PER_SOCKET_MAX,
 )
 from api.graphql.asked import Asked, read_asked
+from api.graphql.ended_sign_ins import EndedSignIns
 from api.graphql.engine import Engine
 from api.graphql.refused import DocumentRefusedError, RequestRefusedError
 from api.graphql.wording import told_errors
@@ -44,10 +46,18 @@ class SocketGoneError(Exception):
 class GraphQLSocket:
     """One socket: greeted, it runs operations beside each other until it closes."""
 
-    def __init__(self, websocket: WebSocket, context: RequestContext, engine: Engine) -> None:
+    def __init__(
+        self,
+        websocket: WebSocket,
+        context: RequestContext,
+        engine: Engine,
+        ended: EndedSignIns,
+    ) -> None:
         self._websocket = websocket
         self._context = context
         self._engine = engine
+        self._ended = ended
+        self._sign_in_id: UUID | None = None
         self._is_greeted = False
         self._is_in = False
         self._operations: dict[str, asyncio.Task[None]] = {}
@@ -69,6 +79,8 @@ class GraphQLSocket:
             finally:
                 for timer in self._timers.values():
                     timer.cancel()
+                if self._sign_in_id is not None:
+                    await self._ended.leave(self._sign_in_id, self._close_ended)
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket, unless it is closed."""
@@ -134,6 +146,9 @@ class GraphQLSocket:
         left = identity.expires_at - self._context.parking.clock.now()
         self._later("expiry", max(0.0, left.total_seconds()), self._close_expired)
         self._later("ping", PING_INTERVAL_S, self._ping)
+
+        self._ended.join(self._context.parking, identity.sign_in_id, self._close_ended)
+        self._sign_in_id = identity.sign_in_id
 
     async def _subscribe(self, message: Mapping[str, object]) -> None:
         """Run an operation beside the others."""
@@ -227,6 +242,9 @@ class GraphQLSocket:
     async def _close_expired(self) -> None:
         await self.close(UNAUTHORIZED, "the access token has expired")
 
+    async def _close_ended(self) -> None:
+        await self.close(UNAUTHORIZED, "the sign-in has ended")
+
 
 class SocketEndpoint:
     """Serves WebSockets with one schema.
@@ -237,6 +255,7 @@ class SocketEndpoint:
     def __init__(self, engine: Engine, open_context: Callable[[WebSocket], RequestContext]) -> None:
         self._engine = engine
         self._open_context = open_context
+        self._ended = EndedSignIns()
         self.places = SocketPlaces()
 
     async def serve(self, websocket: WebSocket) -> None:
@@ -257,7 +276,7 @@ class SocketEndpoint:
         await websocket.accept(PROTOCOL)
         context = self._open_context(websocket)
         context.place = place
-        await GraphQLSocket(websocket, context, self._engine).serve()
+        await GraphQLSocket(websocket, context, self._engine, self._ended).serve()
 
 
 def _errors_of(error: Exception) -> Sequence[GraphQLError]:

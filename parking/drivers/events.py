@@ -7,6 +7,8 @@ from parking.kit.ids import derive_id, new_id
 
 DRIVER_SIGNED_IN = "DriverSignedIn"
 SIGN_IN_ENDED = "SignInEnded"
+# What every process with sockets listens to.
+SIGN_INS_CHANNEL = "sesame:{sign-ins}"
 
 
 def driver_signed_in(sign_in: SignIn) -> Event:
@@ -33,5 +35,6 @@ def sign_in_ended(unit: UnitOfWork, sign_in: SignIn, *, reason: str) -> Event:
             "driver_id": str(sign_in.driver_id),
             "reason": reason,
             "device_name": sign_in.device_name,
+            "channels": [SIGN_INS_CHANNEL],
         },
     )

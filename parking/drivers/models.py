@@ -106,7 +106,10 @@ class SignIn(Row, table=True):
     """
 
     __tablename__ = "sign_ins"
-    __table_args__ = (ForeignKeyConstraint(["driver_id"], ["drivers.id"]),)
+    __table_args__ = (
+        ForeignKeyConstraint(["driver_id"], ["drivers.id"]),
+        Index("ix_sign_ins_ended", "revoked_at", postgresql_where="revoked_at IS NOT NULL"),
+    )
 
     driver_id: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True)

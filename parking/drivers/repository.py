@@ -14,6 +14,7 @@ from parking.drivers.rules import DEVICES_PER_DRIVER_MAX, RATE_WINDOW, SIGN_INS_
 from parking.kit.database import UnitOfWork
 from parking.kit.locks import lock
 
+ENDED_AT_ONCE_MAX = 10_000
 _LOCK_NAME = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 _COUNT = text(
     """
@@ -131,6 +132,17 @@ async def standing_sign_ins(unit: UnitOfWork, driver_id: UUID) -> Sequence[SignI
         .where(col(SignIn.expires_at) > unit.now())
         .order_by(col(SignIn.refreshed_at).desc(), col(SignIn.id).desc())
         .limit(SIGN_INS_PER_DRIVER_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def ended_sign_ins(unit: UnitOfWork, since: datetime) -> Sequence[UUID]:
+    """Return the sign-ins of all drivers that ended since a time; at most ENDED_AT_ONCE_MAX."""
+    statement = (
+        select(SignIn.id)
+        .where(col(SignIn.revoked_at) >= since)
+        .order_by(col(SignIn.revoked_at).desc())
+        .limit(ENDED_AT_ONCE_MAX)
     )
     return (await unit.session.exec(statement)).all()
 

@@ -1,6 +1,8 @@
 """What a driver sees of their sign-ins and devices, and how they end them."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from parking.drivers import events, repository
@@ -12,6 +14,9 @@ from parking.events import outbox
 from parking.kit.database import UnitOfWork
 from parking.kit.tokens import DriverIdentity
 
+# No transaction that ended a sign-in takes longer until its commit.
+COMMIT_S_MAX: Final = timedelta(seconds=60)
+
 
 async def list_sign_ins(unit: UnitOfWork, driver_id: UUID) -> Sequence[SignIn]:
     """Return the sign-ins that stand, the last used first."""
@@ -21,6 +26,11 @@ async def list_sign_ins(unit: UnitOfWork, driver_id: UUID) -> Sequence[SignIn]:
 async def list_devices(unit: UnitOfWork, driver_id: UUID) -> Sequence[Device]:
     """Return the devices that take pushes, the newest first."""
     return await repository.active_devices(unit, driver_id)
+
+
+async def list_ended(unit: UnitOfWork, since: datetime) -> Sequence[UUID]:
+    """Return the sign-ins of all drivers that ended since a time, or a little before."""
+    return await repository.ended_sign_ins(unit, since - COMMIT_S_MAX)
 
 
 async def end_sign_in(unit: UnitOfWork, driver_id: UUID, sign_in_id: UUID) -> None:

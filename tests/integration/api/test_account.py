@@ -2,13 +2,12 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from api.global_ids import encode_id, read_id
 from parking.drivers.events import SIGN_IN_ENDED
-from parking.events.pokes import Poke, driver_channel
+from parking.events.pokes import Poke
 from parking.kit.ids import new_id
 from tests.factories.api import ApiWorld, serve
 from tests.factories.graphql_socket import signed_in_socket
@@ -258,9 +257,11 @@ async def test_a_socket_ends_with_its_sign_in(api: ApiWorld, *, others: bool) ->
         signed_in_socket(address, kept["accessToken"]) as staying,
     ):
         await api.ask(document, token=token)
-        driver_id = (await api.lanes.rows("SELECT DISTINCT driver_id AS id FROM sign_ins"))[0]["id"]
-        poke = Poke(UUID(int=1), SIGN_IN_ENDED)
-        await api.lanes.context.bus.publish([(driver_channel(driver_id), poke)])
+        [told] = await api.lanes.rows("SELECT * FROM outbox WHERE type = 'SignInEnded'")
+        pokes = [
+            (channel, Poke(told["id"], SIGN_IN_ENDED)) for channel in told["payload"]["channels"]
+        ]
+        await api.lanes.context.bus.publish(pokes)
         assert await closing.closed() == (4401, "the sign-in has ended")
         await staying.subscribe("1", "{ __typename }")
         assert await staying.data() == {"__typename": "Query"}
