@@ -7,6 +7,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from api import remade_picture
 from api.body import REFUSED_HEADERS, BodyRefusedError, read_body
 from api.config import ApiConfig
 from api.global_ids import decode_id
@@ -14,7 +15,7 @@ from api.request import open_context
 from parking.flows.context import ParkingContext
 from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
 from parking.kit.token_errors import TokenExpiredError, TokenRefusedError
-from parking.plates import licence_picture, licences
+from parking.plates import licences
 from parking.plates.errors import ClaimNotFoundError, PicturesExhaustedError
 
 PATH: Final = "/plate-claims/{claim}/pictures"
@@ -67,9 +68,9 @@ class UploadEndpoint:
         # Asked before the body is read: nobody sends megabytes for somebody else's claim.
         async with self._context.database.begin() as unit:
             await licences.require_open(unit, driver_id, claim_id)
-        sent = await read_body(request, licence_picture.PICTURE_BYTES_MAX, UPLOAD_TIMEOUT_S)
+        sent = await read_body(request, remade_picture.PICTURE_BYTES_MAX, UPLOAD_TIMEOUT_S)
         async with self._decoding:
-            picture = await asyncio.to_thread(licence_picture.remake, sent)
+            picture = await asyncio.to_thread(remade_picture.remake, sent)
         async with self._context.database.begin() as unit:
             return await licences.add_picture(unit, driver_id, claim_id, picture)
 

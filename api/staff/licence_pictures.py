@@ -6,13 +6,14 @@ import strawberry
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from api import remade_picture
 from api.config import ApiConfig
 from api.global_ids import decode_keys, encode_id
 from api.request import open_context
 from parking.flows.context import ParkingContext
 from parking.kit.errors import InvalidInputError, UnavailableError
 from parking.kit.token_errors import TokenExpiredError, TokenRefusedError
-from parking.plates import licence_picture, licences
+from parking.plates import licences
 
 PATH: Final = "/staff/licence-pictures/{picture}"
 _KIND: Final = "LicencePicture"
@@ -48,7 +49,7 @@ class LicencePictureEndpoint:
             return JSONResponse({"code": error.code}, 503)
         if picture is None:
             return JSONResponse({"code": "PICTURE_UNKNOWN"}, 404)
-        return Response(picture, media_type=licence_picture.CONTENT_TYPE, headers=_HEADERS)
+        return Response(picture, media_type=remade_picture.CONTENT_TYPE, headers=_HEADERS)
 
 
 def picture_url(public_url: str, stored: licences.StoredPicture) -> str:
