@@ -88,6 +88,11 @@ class RequestContext:
         self.receipts = 0
         return await self.driver()
 
+    def begin_again(self) -> None:
+        """Forget what an execution that failed had begun; who asks stays known."""
+        self.receipts = 0
+        self.loaders = {}
+
     def count_receipt(self) -> None:
         """Let the operation have one more receipt: each takes a dozen statements and a signature.
 

@@ -28,6 +28,7 @@ from api.config import (
 )
 from api.document_cost import CostMeter
 from api.document_shape import check_shape
+from api.graphql.plan import Plan, plan_of
 from api.graphql.refused import DocumentRefusedError, RequestRefusedError
 from api.graphql.sharing import inner_variables
 
@@ -49,6 +50,7 @@ class Operation:
     Attributes:
         points: What it costs; None where that depends on its variables.
         inner_variables: Those that more depends on than the arguments of its top fields.
+        plan: What it asks for, worked out ahead; None where that cannot be.
     """
 
     schema: GraphQLSchema
@@ -56,6 +58,7 @@ class Operation:
     node: OperationDefinitionNode
     points: int | None
     inner_variables: frozenset[str]
+    plan: Plan | None = None
 
     def points_with(self, variables: Mapping[str, Any] | None) -> int:
         """Return what the operation costs with these variables."""
@@ -136,6 +139,7 @@ class DocumentReader:
                     node,
                     None if meter.depends else points,
                     inner_variables(document, node),
+                    plan_of(self._schema, document, node),
                 )
         return found
 

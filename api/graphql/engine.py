@@ -101,6 +101,13 @@ class Engine:
         Raises:
             DocumentRefusedError: a variable does not fit.
         """
+        if prepared.operation.plan is not None:
+            try:
+                data = await prepared.operation.plan.run(context)
+            except Exception:  # noqa: BLE001 - what it is, graphql-core says below
+                context.begin_again()
+            else:
+                return answer_of(ExecutionResult(data), prepared, context)
         running = _core.execute(
             self._schema,
             prepared.operation.document,

@@ -62,11 +62,12 @@ def line_up(installation: Installation, folder: DataFolder, manifest: Path) -> F
     """Return who takes part on this machine."""
     api_port = int(installation.environment["SESAME_API_PORT"])
     contestants = [
+        Contestant(TRUSTED, _API, api_port, is_ours=True, is_trusted=True),
         Contestant(AD_HOC, _API, api_port, is_ours=True),
     ]
-    _ = manifest
     (api,) = (each for each in application_processes(installation) if each.name == _API)
-    processes = [api]
+    told = ("--trusted-documents", str(manifest))
+    processes = [replace(api, argv=(*api.argv, *told))]
     modules = {
         RAW: "sesame.bench.graphql.raw_server",
         PLAIN: "sesame.bench.graphql.plain_server",

@@ -1,0 +1,313 @@
+"""Queries worked out ahead: what a document asks for is the same with every request.
+
+graphql-core decides anew for each field of each object what to do with it, which costs more than
+all the rest of a request. A plan decides once. It is made for plain queries alone: without
+variables, directives, interfaces and unions. And it only knows how things go well: whatever goes
+wrong is executed again by graphql-core, which says how.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from inspect import isawaitable
+from operator import attrgetter
+from typing import Any, Final, TypeAlias, cast
+
+import graphql
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLSchema,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+from graphql.pyutils import Path
+from strawberry.execution import optimized_is_awaitable
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+
+from api.request import RequestContext
+
+# Its annotations are too loose for strict typing.
+_core: Final = cast("Any", graphql)
+CoreType: TypeAlias = Any
+# Whatever a resolver gives, and what it is in JSON.
+Value: TypeAlias = Any
+_TYPENAME: Final = "__typename"
+# What needs no look into it to be JSON.
+_PLAIN: Final = {"String": str, "ID": str, "Boolean": bool}
+_INT_BITS: Final = 31
+_NO_VARIABLES: Final = VariableValues({}, {})
+
+
+class NotPlainError(Exception):
+    """The operation is more than a plan can do."""
+
+
+class UnwellError(Exception):
+    """Something came that is an error in GraphQL: graphql-core is to say which."""
+
+
+# From a value to JSON; or, where something below waits, to what can be awaited for it.
+Complete = Callable[[Value, RequestContext], Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A query that was worked out."""
+
+    complete: Callable[[None, RequestContext], Awaitable[dict[str, Any]]]
+
+    async def run(self, context: RequestContext) -> dict[str, Any]:
+        """Return the data.
+
+        Raises:
+            Exception: anything went wrong; graphql-core says what.
+        """
+        return await self.complete(None, context)
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field of an object: `read` where it is an attribute, else `resolve`."""
+
+    key: str
+    complete: Complete
+    waits: bool
+    read: Callable[[Any], Any] | None = None
+    resolve: Callable[[Value, RequestContext], Value] | None = None
+
+
+def plan_of(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode
+) -> Plan | None:
+    """Return the plan of a valid operation; None where it is more than a plan can do."""
+    if operation.operation is not OperationType.QUERY or operation.variable_definitions:
+        return None
+    try:
+        complete, waits = _Planner(schema, document, operation).whole()
+    except NotPlainError:
+        return None
+    return Plan(complete) if waits else None
+
+
+class _Planner:
+    def __init__(
+        self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode
+    ) -> None:
+        self._schema: Any = schema
+        self._operation = operation
+        self._fragments = {
+            node.name.value: node
+            for node in document.definitions
+            if isinstance(node, FragmentDefinitionNode)
+        }
+
+    def whole(self) -> tuple[Complete, bool]:
+        if self._operation.directives:
+            raise NotPlainError
+        return self._object(self._schema.query_type, [self._operation.selection_set])
+
+    def _object(
+        self, kind: CoreType, selected: Sequence[SelectionSetNode | None]
+    ) -> tuple[Complete, bool]:
+        nodes: dict[str, list[FieldNode]] = {}
+        for each in selected:
+            self._collect(kind, each, nodes)
+        fields = [self._field(kind, key, found) for key, found in nodes.items()]
+        if any(field.waits or field.resolve is not None for field in fields):
+            return _waiting_object(fields), True
+        return _object(fields), False
+
+    def _collect(
+        self, kind: CoreType, selected: SelectionSetNode | None, nodes: dict[str, list[FieldNode]]
+    ) -> None:
+        for node in selected.selections if selected else ():
+            if node.directives:
+                raise NotPlainError
+            if isinstance(node, FieldNode):
+                key = node.alias.value if node.alias else node.name.value
+                nodes.setdefault(key, []).append(node)
+                continue
+            fragment = (
+                self._fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
+            )
+            condition = cast("InlineFragmentNode", fragment).type_condition
+            if condition is not None and condition.name.value != kind.name:
+                raise NotPlainError
+            self._collect(kind, cast("InlineFragmentNode", fragment).selection_set, nodes)
+
+    def _field(self, kind: CoreType, key: str, nodes: list[FieldNode]) -> _Field:
+        name = nodes[0].name.value
+        if name == _TYPENAME:
+            return _Field(key, lambda value, _: value, waits=False, read=lambda _: kind.name)
+        definition = kind.fields.get(name)
+        known = definition and definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+        # Who asks, and what is kept of it, is decided by extensions: they are not run twice.
+        if known is None or known.extensions or definition.resolve is None:
+            raise NotPlainError
+        complete, waits = self._value(definition.type, [node.selection_set for node in nodes])
+        if getattr(definition.resolve, "_is_default", False):
+            return _Field(key, complete, waits, read=attrgetter(known.python_name))
+        return _Field(key, complete, waits, resolve=self._resolver(kind, key, definition, nodes))
+
+    def _resolver(
+        self, kind: CoreType, key: str, definition: CoreType, nodes: list[FieldNode]
+    ) -> Callable[[Value, RequestContext], Value]:
+        given = get_argument_values(definition, nodes[0], _NO_VARIABLES)
+        before = (
+            nodes[0].name.value,
+            nodes,
+            definition.type,
+            kind,
+            Path(None, key, kind.name),
+            self._schema,
+            self._fragments,
+            None,
+            self._operation,
+            _NO_VARIABLES,
+        )
+        resolve, make_info = definition.resolve, _core.GraphQLResolveInfo
+
+        def called(source: Value, context: RequestContext) -> Value:
+            info = make_info(*before, context, optimized_is_awaitable, None, None)
+            return resolve(source, info, **given)
+
+        return called
+
+    def _value(
+        self, kind: CoreType, selected: Sequence[SelectionSetNode | None]
+    ) -> tuple[Complete, bool]:
+        if not _core.is_non_null_type(kind):
+            complete, waits = self._present(kind, selected)
+            return (_waiting_nullable if waits else _nullable)(complete), waits
+        complete, waits = self._present(kind.of_type, selected)
+        return _not_null(complete), waits
+
+    def _present(
+        self, kind: CoreType, selected: Sequence[SelectionSetNode | None]
+    ) -> tuple[Complete, bool]:
+        if _core.is_list_type(kind):
+            complete, waits = self._value(kind.of_type, selected)
+            return (_waiting_list if waits else _list)(complete), waits
+        if _core.is_leaf_type(kind):
+            return _leaf(kind), False
+        if _core.is_object_type(kind):
+            return self._object(kind, selected)
+        raise NotPlainError
+
+
+def _leaf(kind: CoreType) -> Complete:
+    coerce, plain = kind.coerce_output_value, _PLAIN.get(kind.name)
+
+    def complete(value: Value, _: RequestContext) -> Value:
+        if value.__class__ is plain:
+            return value
+        found = coerce(value)
+        if found is None or found is _core.Undefined:
+            raise UnwellError
+        return found
+
+    def complete_int(value: Value, _: RequestContext) -> Value:
+        is_small = value.__class__ is int and -1 << _INT_BITS <= value < 1 << _INT_BITS
+        return value if is_small else coerce(value)
+
+    return complete_int if kind.name == "Int" else complete
+
+
+def _object(fields: Sequence[_Field]) -> Complete:
+    steps = [(field.key, field.read, field.complete) for field in fields if field.read is not None]
+
+    def complete(value: Value, context: RequestContext) -> dict[str, Any]:
+        return {key: done(read(value), context) for key, read, done in steps}
+
+    return complete
+
+
+def _waiting_object(fields: Sequence[_Field]) -> Complete:
+    keys = [field.key for field in fields]
+    at_once = [field for field in fields if field.read is not None and not field.waits]
+    later = [field for field in fields if field.read is None or field.waits]
+
+    async def complete(value: Value, context: RequestContext) -> dict[str, Any]:
+        # The keys come in the order in which they are asked for.
+        data: dict[str, Any] = dict.fromkeys(keys)
+        for field in at_once:
+            if field.read is not None:
+                data[field.key] = field.complete(field.read(value), context)
+        found = await _all([_later(field, value, context) for field in later])
+        for field, each in zip(later, found, strict=True):
+            data[field.key] = each
+        return data
+
+    return complete
+
+
+async def _later(field: _Field, source: Value, context: RequestContext) -> Value:
+    if field.read is not None:
+        value = field.read(source)
+    else:
+        value = field.resolve(source, context) if field.resolve is not None else None
+        if isawaitable(value):
+            value = await value
+    completed = field.complete(value, context)
+    return await completed if field.waits else completed
+
+
+async def _all(waiting: Sequence[Awaitable[Any]]) -> Sequence[Any]:
+    if len(waiting) == 1:
+        return [await waiting[0]]
+    # All of them end before the first failure is told: none may go on beside what comes next.
+    found = await asyncio.gather(*waiting, return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException):
+            raise each
+    return found
+
+
+def _list(complete: Complete) -> Complete:
+    def complete_all(value: Value, context: RequestContext) -> list[Any]:
+        if not isinstance(value, list | tuple):
+            raise UnwellError
+        return [complete(each, context) for each in cast("Sequence[Any]", value)]
+
+    return complete_all
+
+
+def _waiting_list(complete: Complete) -> Complete:
+    async def complete_all(value: Value, context: RequestContext) -> list[Any]:
+        if not isinstance(value, list | tuple):
+            raise UnwellError
+        items = cast("Sequence[Any]", value)
+        if any(each is None for each in items):
+            raise UnwellError
+        return list(await _all([complete(each, context) for each in items])) if items else []
+
+    return complete_all
+
+
+def _nullable(complete: Complete) -> Complete:
+    def complete_some(value: Value, context: RequestContext) -> Value:
+        return None if value is None else complete(value, context)
+
+    return complete_some
+
+
+def _waiting_nullable(complete: Complete) -> Complete:
+    async def complete_some(value: Value, context: RequestContext) -> Value:
+        return None if value is None else await complete(value, context)
+
+    return complete_some
+
+
+def _not_null(complete: Complete) -> Complete:
+    def complete_it(value: Value, context: RequestContext) -> Value:
+        if value is None:
+            raise UnwellError
+        return complete(value, context)
+
+    return complete_it
