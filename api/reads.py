@@ -14,12 +14,13 @@ from api.types.invoice import INVOICE_KIND, Invoice
 from api.types.mandate import Mandate
 from api.types.notification import NOTIFICATION_KIND
 from api.types.page import PageInfo, require_page_size
-from api.types.passes import RIGHT_ID, Pass, PassProduct
+from api.types.passes import PRODUCT_ID, RIGHT_ID, Pass, PassProduct
+from api.types.place import Place
 from api.types.plate import Plate, PlateClaim
 from api.types.session import Session, SessionConnection, SessionEdge
 from api.types.sign_in import DeviceInfo, SignInInfo
 from parking.drivers import signed_in_devices
-from parking.flows import driver_view, occupancy_desk
+from parking.flows import driver_view, occupancy_desk, place_view
 from parking.flows.disputes import dispute_view
 from parking.flows.invoices import invoice_view
 from parking.flows.passes import pass_products as pass_product_flows
@@ -141,14 +142,20 @@ async def node(context: RequestContext, driver_id: UUID, global_id: str) -> Node
     """Return one of the driver's things; None for anybody else's, as for none."""
     try:
         kind, keys = read_id(global_id)
-        if kind == BILL_KIND:
-            operator_id, bill_id = keys
-            return await bill_reads.find_bill(context, driver_id, operator_id, bill_id)
+        find_at = _FINDERS_AT_OPERATOR.get(kind)
+        if find_at is not None:
+            operator_id, key = keys
+            return await find_at(context, driver_id, operator_id, key)
         (key,) = keys
     except ValueError:
         return None
     find = _FINDERS.get(kind)
     return None if find is None else await find(context, driver_id, key)
+
+
+def node_kinds() -> frozenset[str]:
+    """Return the kinds of ids that `node` finds something for."""
+    return frozenset({*_FINDERS, *_FINDERS_AT_OPERATOR})
 
 
 async def _session(context: RequestContext, driver_id: UUID, key: UUID) -> Node | None:
@@ -187,6 +194,21 @@ async def _plate_claim(context: RequestContext, driver_id: UUID, key: UUID) -> N
     return next((claim for claim in claims if claim.id == encode_id("PlateClaim", key)), None)
 
 
+async def _place(
+    context: RequestContext, driver_id: UUID, operator_id: UUID, key: UUID
+) -> Node | None:
+    _ = driver_id
+    view = await place_view.find_place(context.parking, operator_id, key)
+    return None if view is None else Place.of(view)
+
+
+async def _pass_product(
+    context: RequestContext, driver_id: UUID, operator_id: UUID, key: UUID
+) -> Node | None:
+    row = await pass_product_flows.find_offered(context.parking, driver_id, operator_id, key)
+    return None if row is None else PassProduct.of(row)
+
+
 _FINDERS: Final[dict[str, Callable[[RequestContext, UUID, UUID], Awaitable[Node | None]]]] = {
     DISPUTE_KIND: _dispute,
     INVOICE_KIND: _invoice,
@@ -196,4 +218,13 @@ _FINDERS: Final[dict[str, Callable[[RequestContext, UUID, UUID], Awaitable[Node 
     "Plate": _plate,
     "PlateClaim": _plate_claim,
     "Session": _session,
+}
+
+# What is found by its operator and its own id.
+_FINDERS_AT_OPERATOR: Final[
+    dict[str, Callable[[RequestContext, UUID, UUID, UUID], Awaitable[Node | None]]]
+] = {
+    BILL_KIND: bill_reads.find_bill,
+    "Place": _place,
+    PRODUCT_ID: _pass_product,
 }

@@ -5,6 +5,7 @@ from functools import cache
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from api.descriptions import described
 from api.mutations.account import AccountMutations
 from api.mutations.disputes import DisputeMutations
 from api.mutations.invoices import InvoiceMutations
@@ -48,23 +49,25 @@ class Mutation(
 @cache
 def make_schema(*, development: bool) -> strawberry.Schema:
     """Return the schema; `development` opens suggestions."""
-    return strawberry.Schema(
-        query=Query,
-        mutation=Mutation,
-        subscription=Subscription,
-        types=[
-            Dispute,
-            Invoice,
-            IssuedBill,
-            Mandate,
-            Notification,
-            Pass,
-            PassProduct,
-            Place,
-            Plate,
-            PlateClaim,
-            Refusal,
-            Session,
-        ],
-        config=StrawberryConfig(disable_field_suggestions=not development),
+    return described(
+        strawberry.Schema(
+            query=Query,
+            mutation=Mutation,
+            subscription=Subscription,
+            types=[
+                Dispute,
+                Invoice,
+                IssuedBill,
+                Mandate,
+                Notification,
+                Pass,
+                PassProduct,
+                Place,
+                Plate,
+                PlateClaim,
+                Refusal,
+                Session,
+            ],
+            config=StrawberryConfig(disable_field_suggestions=not development),
+        )
     )

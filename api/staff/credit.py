@@ -9,6 +9,7 @@ from api.acting import Given, outcome_of
 from api.global_ids import BILL_KIND, decode_keys, encode_id
 from api.idempotency import by_staff, keyed
 from api.request import Info
+from api.types.money import Money, MoneyInput, checked_money, required_money
 from parking.flows.payments import credit_terms
 from parking.flows.payments.credit_terms import NewPolicy
 from parking.kit import money
@@ -33,10 +34,10 @@ class StaffCreditPolicy:
     currency: str
     is_open: bool
     requirement: CreditRequirement
-    first_minor: int
+    first_limit: Money
     step_bills: int
-    step_minor: int
-    most_minor: int
+    limit_step: Money
+    limit_max: Money
     history_bills: int
     arrears_days: int
     place_ids: list[strawberry.ID] = strawberry.field(description="Empty for all places.")
@@ -50,10 +51,10 @@ class StaffCreditPolicy:
             currency=policy.currency,
             is_open=policy.is_open,
             requirement=CreditRequirement(policy.requirement),
-            first_minor=policy.first_minor,
+            first_limit=_money(policy.first_minor, policy),
             step_bills=policy.step_bills,
-            step_minor=policy.step_minor,
-            most_minor=policy.most_minor,
+            limit_step=_money(policy.step_minor, policy),
+            limit_max=_money(policy.most_minor, policy),
             history_bills=policy.history_bills,
             arrears_days=policy.arrears_days,
             place_ids=[
@@ -84,15 +85,20 @@ class CreditFrozen:
 class SetCreditPolicyInput:
     """How drivers may pay after departure."""
 
-    currency: str
     is_open: bool = strawberry.field(description="False: nobody leaves on credit.")
     requirement: CreditRequirement = CreditRequirement.MANDATE
-    first_minor: int = strawberry.field(description="The limit of a driver without a history.")
+    first_limit: MoneyInput = strawberry.field(
+        description="The limit of a driver without a history. Its currency is the policy's."
+    )
     step_bills: int = strawberry.field(
         default=5, description="How many bills paid in time raise the limit once."
     )
-    step_minor: int = strawberry.field(default=0, description="By how much.")
-    most_minor: int = strawberry.field(description="What no limit exceeds.")
+    limit_step: MoneyInput | None = strawberry.field(
+        default=None, description="By how much, in the same currency; null for not at all."
+    )
+    limit_max: MoneyInput = strawberry.field(
+        description="What no limit exceeds, in the same currency."
+    )
     history_bills: int = strawberry.field(default=3, description="What a good history is.")
     arrears_days: int = strawberry.field(
         default=14, description="Whoever owes anything longer than this gets no more credit."
@@ -116,10 +122,7 @@ async def set_credit_policy(
 ) -> CreditPolicySet:
     """Set the policy of a currency."""
     staff = info.context.staff()
-    try:
-        money.Money.zero(given.currency)
-    except ValueError as error:
-        raise InvalidInputError("currency", "an ISO 4217 code such as CNY") from error
+    first, step, most = _limits(given)
     place_ids = given.place_ids or []
     if len(place_ids) > PLACES_MAX:
         raise InvalidInputError("placeIds", f"at most {PLACES_MAX}")
@@ -128,13 +131,13 @@ async def set_credit_policy(
         info.context.parking,
         staff.operator_id,
         NewPolicy(
-            currency=given.currency,
+            currency=first.currency,
             is_open=given.is_open,
             requirement=given.requirement,
-            first_minor=given.first_minor,
+            first_minor=first.amount_minor,
             step_bills=given.step_bills,
-            step_minor=given.step_minor,
-            most_minor=given.most_minor,
+            step_minor=step.amount_minor,
+            most_minor=most.amount_minor,
             history_bills=given.history_bills,
             arrears_days=given.arrears_days,
             place_ids=[key[1] for key in keys],
@@ -183,3 +186,18 @@ class CreditMutations:
         graphql_type=outcome_of(CreditFrozen, "FreezeCreditResult"),
         description="Give the driver of a bill no more credit, or some again.",
     )
+
+
+def _money(amount_minor: int, policy: CreditPolicy) -> Money:
+    return Money(amount_minor=amount_minor, currency=policy.currency)
+
+
+def _limits(given: SetCreditPolicyInput) -> tuple[money.Money, money.Money, money.Money]:
+    """Return the first limit, the step and the highest limit, in one currency."""
+    first = required_money(given.first_limit, field="firstLimit")
+    most = required_money(given.limit_max, field="limitMax")
+    step = checked_money(given.limit_step, field="limitStep") or money.Money.zero(first.currency)
+    for field, amount in (("limitStep", step), ("limitMax", most)):
+        if amount.currency != first.currency:
+            raise InvalidInputError(f"{field}.currency", "the currency of firstLimit")
+    return first, step, most

@@ -6,6 +6,7 @@ import strawberry
 
 from api.global_ids import encode_id
 from api.types.money import Money
+from api.types.page import PageInfo
 from api.types.passes import PassProduct
 from parking.flows.passes.pass_view import PassView
 from parking.passes import models
@@ -86,7 +87,5 @@ class HeldPass:
 class HeldPassPage:
     """A page of held passes."""
 
-    passes: list[HeldPass]
-    next_after: strawberry.ID | None = strawberry.field(
-        description="Give it as `after` for the next page; null on the last one."
-    )
+    nodes: list[HeldPass]
+    page_info: PageInfo

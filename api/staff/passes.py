@@ -15,7 +15,7 @@ from api.request import Info
 from api.staff.pass_types import HELD_ID, HeldPass, HeldPassPage, StaffPassProduct
 from api.staff.places import AREA_ID
 from api.types.money import MoneyInput, checked_money
-from api.types.page import require_page_size
+from api.types.page import PageInfo, require_page_size
 from api.types.passes import MINUTES_PER_HOUR, PRODUCT_ID, Weekday
 from parking.flows.passes import pass_changes, pass_products, pass_view
 from parking.kit.errors import InvalidInputError
@@ -214,17 +214,23 @@ class PassQueries:
 
     @strawberry.field(description="The passes that your places sold or granted, newest first.")
     async def held_passes(
-        self, info: Info, first: int = PAGE_SIZE, after: strawberry.ID | None = None
+        self, info: Info, first: int = PAGE_SIZE, after: str | None = None
     ) -> HeldPassPage:
         """Return a page of the operator's passes."""
         operator_id = info.context.staff().operator_id
-        require_page_size(first, at_least=1)
+        # One more than asked for tells whether there is a next page.
+        require_page_size(first)
         before = None if after is None else decode_id(after, kind=HELD_ID, field="after")
         views = await pass_view.page_of_operator(
-            info.context.parking, operator_id, first=first, before=before
+            info.context.parking, operator_id, first=first + 1, before=before
         )
-        page = [HeldPass.of(view) for view in views]
-        return HeldPassPage(passes=page, next_after=page[-1].id if len(page) == first else None)
+        page = [HeldPass.of(view) for view in views[:first]]
+        return HeldPassPage(
+            nodes=page,
+            page_info=PageInfo.of(
+                [held.id for held in page], has_more=len(views) > first, after=after
+            ),
+        )
 
 
 @strawberry.type

@@ -5,6 +5,7 @@ from functools import cache
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from api.descriptions import described
 from api.staff.bills import BillQueries
 from api.staff.chargebacks import ChargebackQueries
 from api.staff.claims import ClaimMutations, ClaimQueries
@@ -86,10 +87,12 @@ guard(StaffMutation, are_acts=True)
 @cache
 def make_staff_schema(*, development: bool) -> strawberry.Schema:
     """Return the schema; `development` opens suggestions."""
-    return strawberry.Schema(
-        query=StaffQuery,
-        mutation=StaffMutation,
-        config=StrawberryConfig(
-            disable_field_suggestions=not development, scalar_map={MinorUnits: MINOR_UNITS}
-        ),
+    return described(
+        strawberry.Schema(
+            query=StaffQuery,
+            mutation=StaffMutation,
+            config=StrawberryConfig(
+                disable_field_suggestions=not development, scalar_map={MinorUnits: MINOR_UNITS}
+            ),
+        )
     )

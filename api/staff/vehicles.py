@@ -10,7 +10,7 @@ from api.config import PAGE_SIZE
 from api.global_ids import decode_id, encode_id
 from api.idempotency import by_staff, keyed
 from api.request import Info
-from api.types.page import require_page_size
+from api.types.page import PageInfo, require_page_size
 from parking.kit.errors import InvalidInputError
 from parking.plates import vehicles
 from parking.plates.vehicles import RecordedVehicle, VehicleEntry
@@ -56,10 +56,8 @@ class Vehicle:
 class VehiclePage:
     """A page of the register."""
 
-    vehicles: list[Vehicle]
-    end_cursor: str | None = strawberry.field(
-        description="Give it as `after` for the next page; null on the last one."
-    )
+    nodes: list[Vehicle]
+    page_info: PageInfo
 
 
 @strawberry.type(description="The vehicle is in the register as given.")
@@ -154,16 +152,19 @@ class VehicleQueries:
     ) -> VehiclePage:
         """Return a page of the register."""
         operator_id = info.context.staff().operator_id
-        require_page_size(first, at_least=1)
+        require_page_size(first)
         key = None if after is None else decode_id(after, kind=_CURSOR, field="after")
         async with info.context.parking.database.begin() as unit:
             # One more than asked for tells whether there is a next page.
             found = await vehicles.list_vehicles(unit, operator_id, first=first + 1, after=key)
         page = found[:first]
-        more = len(found) > first
         return VehiclePage(
-            vehicles=[Vehicle.of(recorded) for recorded in page],
-            end_cursor=encode_id(_CURSOR, page[-1].plate_index) if more else None,
+            nodes=[Vehicle.of(recorded) for recorded in page],
+            page_info=PageInfo.of(
+                [encode_id(_CURSOR, recorded.plate_index) for recorded in page],
+                has_more=len(found) > first,
+                after=after,
+            ),
         )
 
 

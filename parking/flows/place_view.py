@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from parking.flows.context import ParkingContext
+from parking.places import repository as places
+
 
 @dataclass(frozen=True, slots=True)
 class PlaceView:
@@ -13,3 +16,14 @@ class PlaceView:
     name: str
     timezone: str
     currency: str
+
+
+async def find_place(
+    context: ParkingContext, operator_id: UUID, place_id: UUID
+) -> PlaceView | None:
+    """Return a place; it is the same for everybody."""
+    async with context.database.begin() as unit:
+        place = await places.find_place(unit, operator_id, place_id)
+    if place is None:
+        return None
+    return PlaceView(place.operator_id, place.id, place.name, place.timezone, place.currency)

@@ -44,6 +44,18 @@ async def list_on_sale(
         ]
 
 
+async def find_offered(
+    context: ParkingContext, driver_id: UUID, operator_id: UUID, product_id: UUID
+) -> RightSpecification | None:
+    """Return a product that is on sale, or that the driver holds a pass of; None for any other."""
+    async with context.database.begin() as unit:
+        product = await repository.find_product(unit, operator_id, product_id)
+        if product is None or product.is_on_sale:
+            return product
+        held = await repository.list_rights_of_driver(unit, driver_id)
+    return product if any(right.specification_id == product.id for right in held) else None
+
+
 async def list_all(context: ParkingContext, operator_id: UUID) -> Sequence[RightSpecification]:
     """Return an operator's products, newest first, withdrawn ones too."""
     async with context.database.begin() as unit:

@@ -17,13 +17,12 @@ from sesame.demo.town import ALTMARKT, TownPlace
 
 # 5.00 EUR for everybody who has an account, 2.50 more for every five bills paid in time.
 POLICY: Final[Json] = {
-    "currency": "EUR",
     "isOpen": True,
     "requirement": "MANDATE",
-    "firstMinor": 500,
+    "firstLimit": {"amountMinor": 500, "currency": "EUR"},
     "stepBills": 5,
-    "stepMinor": 250,
-    "mostMinor": 2000,
+    "limitStep": {"amountMinor": 250, "currency": "EUR"},
+    "limitMax": {"amountMinor": 2000, "currency": "EUR"},
 }
 # A debit is submitted on the first working day, and confirmed on the third.
 BANK_DAYS: Final = 3

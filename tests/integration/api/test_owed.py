@@ -35,7 +35,7 @@ STAFF_ACTS = {
     "proposePartnership": "PartnershipChanged { partnership { state } }",
     "acceptPartnership": "PartnershipChanged { partnership { state } }",
     "endPartnership": "PartnershipChanged { partnership { state } }",
-    "setCreditPolicy": "CreditPolicySet { policy { mostMinor isOpen } }",
+    "setCreditPolicy": "CreditPolicySet { policy { limitMax { amountMinor } isOpen } }",
     "freezeCredit": "CreditFrozen { isFrozen hasChanged }",
 }
 INPUTS = {

@@ -48,8 +48,8 @@ mutation Revoke($id: ID!, $reason: String!) {{
 }} }}
 """
 HELD = """
-query Held($after: ID) { heldPasses(first: 1, after: $after) {
-  passes { id state plates isGranted } nextAfter
+query Held($after: String) { heldPasses(first: 1, after: $after) {
+  nodes { id state plates isGranted } pageInfo { hasNextPage endCursor }
 } }
 """
 OFFERS = """
@@ -265,10 +265,10 @@ async def test_staff_grant_list_and_revoke(api: ApiWorld, staff: str) -> None:
     api.lanes.wait(seconds=1)
     await api.ask(GRANT, variables | {"plates": ["AB2"]}, token=staff, path=STAFF)
     page = (await api.ask(HELD, token=staff, path=STAFF))["heldPasses"]
-    assert [item["plates"] for item in page["passes"]] == [["AB2"]]
-    after = {"after": page["nextAfter"]}
+    assert [item["plates"] for item in page["nodes"]] == [["AB2"]]
+    after = {"after": page["pageInfo"]["endCursor"]}
     page = (await api.ask(HELD, after, token=staff, path=STAFF))["heldPasses"]
-    assert [item["plates"] for item in page["passes"]] == [["AB1"]]
+    assert [item["plates"] for item in page["nodes"]] == [["AB1"]]
     variables = {"id": granted["id"], "reason": "moved"}
     for _ in range(2):
         revoked = (await api.ask(REVOKE, variables, token=staff, path=STAFF))["revokePass"]["pass"]
@@ -309,7 +309,7 @@ async def test_one_operator_does_not_reach_anothers_passes(api: ApiWorld, staff:
             answer = await api.ask(query, variables, token=thief, path=STAFF)
             assert answer[name]["code"] == "UNAUTHENTICATED"
     page = (await api.ask(HELD, token=eve, path=STAFF))["heldPasses"]
-    assert page == {"passes": [], "nextAfter": None}
+    assert page == {"nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}
     given = {"placeIds": [await place_id(api, staff)], "name": "Mine"}
     stolen = {"price": {"amountMinor": 1, "currency": "CNY"}, **given}
     answer = await api.ask(CREATE, {"input": stolen}, token=eve, path=STAFF)

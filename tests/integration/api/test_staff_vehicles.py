@@ -28,7 +28,9 @@ mutation Forget($plate: String!) { forgetVehicle(input: {plate: $plate}) {
 """
 LIST = """
 query List($first: Int!, $after: String) {
-  vehicles(first: $first, after: $after) { vehicles { plate } endCursor }
+  vehicles(first: $first, after: $after) {
+    nodes { plate } pageInfo { hasNextPage endCursor }
+  }
 }
 """
 ONE = "query One($plate: String!) { vehicle(plate: $plate) { plate vehicleClass } }"
@@ -65,9 +67,9 @@ async def plates(api: ApiWorld, token: str, first: int = 20) -> list[str]:
     while True:
         variables = {"first": first, "after": after}
         page = (await api.ask(LIST, variables, token=token, path=PATH))["vehicles"]
-        found += [vehicle["plate"] for vehicle in page["vehicles"]]
-        after = page["endCursor"]
-        if after is None:
+        found += [vehicle["plate"] for vehicle in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
             return found
 
 
