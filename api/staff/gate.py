@@ -141,7 +141,9 @@ def _read(text: str) -> tuple[str, tuple[UUID, ...]] | None:
 
 
 def _act(context: RequestContext, staff: StaffIdentity, name: str, given: dict[str, Any]) -> Act:
-    arguments = {camel_case(key): plain(value, camel_case(key)) for key, value in given.items()}
+    # The argument's name in the schema, see `api.acting.Given`.
+    named = {"input" if key == "given" else camel_case(key): one for key, one in given.items()}
+    arguments = {key: plain(one, key) for key, one in named.items() if one is not None}
     return Act(staff, name, arguments, context.correlation_id, context.parking.clock)
 
 
