@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from api.config import ApiConfig
 from api.global_ids import decode_id
 from api.request import open_context
+from api.staff.permissions import INVOICE_FILES
 from api.types.invoice import INVOICE_KIND
 from parking.flows.context import ParkingContext
 from parking.flows.invoices import invoice_files
@@ -17,6 +18,7 @@ from parking.flows.invoices.invoice_link import read_link_token
 from parking.invoices.errors import InvoiceUnknownError
 from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
 from parking.kit.token_errors import TokenExpiredError, TokenRefusedError
+from parking.staff.errors import StaffForbiddenError
 
 RENDERED_AT_ONCE_MAX: Final = 2
 _MEDIA_TYPES: Final = {FileKind.PDF: "application/pdf", FileKind.XML: "application/xml"}
@@ -37,6 +39,8 @@ class InvoiceFileEndpoint:
             file = await self._open(request, name, FileKind(extension))
         except (TokenRefusedError, TokenExpiredError) as error:
             return _problem(401, error)
+        except StaffForbiddenError as error:
+            return _problem(403, error)
         except (ValueError, InvoiceUnknownError, InvalidInputError):
             return _problem(404, InvoiceUnknownError())
         except UnavailableError as error:
@@ -67,8 +71,9 @@ class InvoiceFileEndpoint:
             driver_id = await context.driver_id()
         except TokenRefusedError:
             # Not a driver's: then it must be a staff token, which opens its operator's invoices.
-            operator_id = (await context.check_staff()).operator_id
-            return await invoice_files.open_file(self._parking, operator_id, invoice_id, kind)
+            staff = await context.check_staff()
+            INVOICE_FILES.require(staff)
+            return await invoice_files.open_file(self._parking, staff.operator_id, invoice_id, kind)
         return await invoice_files.open_of_driver(self._parking, driver_id, invoice_id, kind)
 
 

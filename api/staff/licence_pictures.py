@@ -10,10 +10,12 @@ from api import remade_picture
 from api.config import ApiConfig
 from api.global_ids import decode_keys, encode_id
 from api.request import open_context
+from api.staff.permissions import LICENCE_PICTURES
 from parking.flows.context import ParkingContext
 from parking.kit.errors import InvalidInputError, UnavailableError
 from parking.kit.token_errors import TokenExpiredError, TokenRefusedError
 from parking.plates import licences
+from parking.staff.errors import StaffForbiddenError
 
 PATH: Final = "/staff/licence-pictures/{picture}"
 _KIND: Final = "LicencePicture"
@@ -37,12 +39,16 @@ class LicencePictureEndpoint:
     async def answer(self, request: Request) -> Response:
         """Answer with the picture; 401 without a staff token, 404 for what is not there."""
         try:
-            await open_context(request, self._context, self._config).check_staff()
+            LICENCE_PICTURES.require(
+                await open_context(request, self._context, self._config).check_staff()
+            )
             keys = decode_keys(request.path_params["picture"], kind=_KIND, count=3, field="picture")
             async with self._context.database.begin() as unit:
                 picture = await licences.open_picture(unit, *keys)
         except (TokenExpiredError, TokenRefusedError) as error:
             return JSONResponse({"code": error.code}, 401, _CHALLENGE)
+        except StaffForbiddenError as error:
+            return JSONResponse({"code": error.code}, 403)
         except InvalidInputError:
             picture = None
         except UnavailableError as error:

@@ -150,6 +150,12 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
 }
 
 
+# What is fetched by an address instead of asked for by a field.
+LANE_PICTURES: Final = Permission(_DESK_AND_MONEY, Scope.LISTED)
+LICENCE_PICTURES: Final = Permission(_DESK, Scope.NO_PLACE)
+INVOICE_FILES: Final = Permission(_MONEY, Scope.WHOLE)
+
+
 def permission_of(field: str) -> Permission:
     """Return who may ask for a field of the root."""
     return PERMISSIONS.get(field, UNDECLARED)

@@ -8,10 +8,12 @@ from starlette.responses import JSONResponse, Response
 
 from api.config import ApiConfig
 from api.request import open_context
+from api.staff.permissions import LANE_PICTURES
 from parking.flows.context import ParkingContext
 from parking.flows.disputes.dispute_pictures import find_picture
 from parking.kit.errors import UnavailableError
 from parking.kit.token_errors import TokenExpiredError, TokenRefusedError
+from parking.staff.errors import StaffForbiddenError
 
 PATH: Final = "/staff/pictures/{frame}"
 # A picture shows a plate and whoever sits behind it: no cache keeps it, not the browser's either.
@@ -31,14 +33,19 @@ class PictureEndpoint:
         """Answer with the picture; 401 without a staff token, 404 for every other picture."""
         try:
             staff = await open_context(request, self._context, self._config).check_staff()
+            LANE_PICTURES.require(staff)
         except (TokenExpiredError, TokenRefusedError) as error:
             return JSONResponse({"code": error.code}, 401, _CHALLENGE)
+        except StaffForbiddenError as error:
+            return JSONResponse({"code": error.code}, 403)
         frame_id = _frame_id(request.path_params["frame"])
         try:
             picture = (
                 None
                 if frame_id is None
-                else await find_picture(self._context, staff.operator_id, frame_id)
+                else await find_picture(
+                    self._context, staff.operator_id, frame_id, places=staff.places
+                )
             )
         except UnavailableError as error:
             return JSONResponse({"code": error.code}, 503)

@@ -111,16 +111,14 @@ class StaffPasskey(Row, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
-class StaffChallenge(Row, table=True):
-    """What a sign-in has begun with; it is taken once, by the browser that began it."""
+class StaffTakenAttempt(Row, table=True):
+    """A sign-in that came back from the browser: it does so once, until it would be too old."""
 
-    __tablename__ = "staff_challenges"
-    __table_args__ = (Index("ix_staff_challenges_expires_at", "expires_at"),)
+    __tablename__ = "staff_taken_attempts"
+    __table_args__ = (Index("ix_staff_taken_attempts_expires_at", "expires_at"),)
 
     id: UUID = Field(primary_key=True)
     kind: str
-    browser_digest: bytes
-    content_sealed: bytes
     expires_at: datetime = Field(sa_type=Timestamp)
 
 

@@ -1,5 +1,6 @@
 """The pictures that staff look at when they decide."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -21,11 +22,19 @@ class Picture:
 
 
 async def find_picture(
-    context: ParkingContext, operator_id: UUID, frame_id: UUID
+    context: ParkingContext,
+    operator_id: UUID,
+    frame_id: UUID,
+    *,
+    places: Collection[UUID] | None = None,
 ) -> Picture | None:
-    """Return an operator's picture; None for another operator's, as for none."""
+    """Return an operator's picture; None for another's or one of no place of `places`, as for none."""
     async with context.database.begin() as unit:
         frame = await lanes.find_frame(unit, operator_id, frame_id, bytes_max=PICTURE_BYTES_MAX)
+        if frame is not None and places is not None:
+            car = await lanes.find_presentation(unit, operator_id, frame.presentation_id)
+            if car is None or car.place_id not in places:
+                return None
     if frame is None or frame.content_type not in CONTENT_TYPES:
         return None
     return Picture(frame.content_type, frame.image)
