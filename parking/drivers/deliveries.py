@@ -18,7 +18,8 @@ from parking.drivers.models import (
     PhoneNumber,
     TargetKind,
 )
-from parking.drivers.rules import DEVICES_PER_DRIVER_MAX, PHONE_CONTEXT
+from parking.drivers.rules import DEVICES_PER_DRIVER_MAX, PHONE_CONTEXT, TARGET_CONTEXT
+from parking.drivers.rules import target_index as target_index_of
 from parking.drivers.texting import SmsPolicy, textable_phone
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
@@ -129,7 +130,7 @@ async def begin_pushes(
                 id=row.id,
                 device_id=device.id,
                 target_kind=device.target_kind,
-                target=device.target,
+                target=unit.vault.open(device.target_sealed, context=TARGET_CONTEXT),
                 push_keys=device.push_keys,
                 attempts=row.attempts,
             )
@@ -236,6 +237,17 @@ async def mark_failed(unit: UnitOfWork, driver_id: UUID, delivery_id: UUID, fail
     )
 
 
+async def mark_lost(unit: UnitOfWork, driver_id: UUID, delivery_id: UUID, failure: str) -> None:
+    """Note that a message that was taken did not arrive, unless somebody has it."""
+    await unit.run(
+        update(Delivery)
+        .where(col(Delivery.driver_id) == driver_id, col(Delivery.id) == delivery_id)
+        .where(col(Delivery.state) == DeliveryState.SENT)
+        .where(col(Delivery.acknowledged_at).is_(None))
+        .values(state=DeliveryState.FAILED, failure=failure[:FAILURE_LENGTH_MAX])
+    )
+
+
 async def mark_tried(unit: UnitOfWork, driver_id: UUID, delivery_id: UUID, failure: str) -> None:
     """Note an attempt that failed for now."""
     await unit.run(
@@ -247,10 +259,11 @@ async def mark_tried(unit: UnitOfWork, driver_id: UUID, delivery_id: UUID, failu
 
 async def disable_device(unit: UnitOfWork, driver_id: UUID, device_id: UUID, target: str) -> None:
     """Stop pushing to a device whose target is gone, unless it has registered a new one since."""
+    target_index = target_index_of(unit.vault, target)
     await unit.run(
         update(Device)
         .where(col(Device.driver_id) == driver_id, col(Device.id) == device_id)
-        .where(col(Device.target) == target, col(Device.disabled_at).is_(None))
+        .where(col(Device.target_index) == target_index, col(Device.disabled_at).is_(None))
         .values(disabled_at=unit.now())
     )
 

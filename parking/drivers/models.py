@@ -140,15 +140,16 @@ class Device(Row, table=True):
     __tablename__ = "devices"
     __table_args__ = (
         ForeignKeyConstraint(["driver_id"], ["drivers.id"]),
-        UniqueConstraint("driver_id", "target"),
-        Index("ix_devices_target", "target"),
+        UniqueConstraint("driver_id", "target_index"),
+        Index("ix_devices_target_index", "target_index"),
     )
 
     driver_id: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True)
     sign_in_id: UUID | None = None
     target_kind: TargetKind = Field(sa_type=text_enum(TargetKind))
-    target: str
+    target_index: UUID
+    target_sealed: bytes
     # What a browser gave with its endpoint: `p256dh` and `auth`, both base64url.
     push_keys: dict[str, Any] | None = Field(default=None, sa_type=Json)
     platform: str

@@ -180,16 +180,16 @@ async def disable_device(unit: UnitOfWork, driver_id: UUID, device_id: UUID) -> 
     return (await unit.run(statement)).rowcount == 1
 
 
-async def lock_target(unit: UnitOfWork, target: str) -> None:
+async def lock_target(unit: UnitOfWork, target_index: UUID) -> None:
     """Let one registration of a push target be made at a time, until the transaction ends."""
-    await unit.run(_LOCK_NAME, {"name": f"devices|{target}"})
+    await unit.run(_LOCK_NAME, {"name": f"devices|{target_index}"})
 
 
-async def disable_target_of_others(unit: UnitOfWork, driver_id: UUID, target: str) -> None:
+async def disable_target_of_others(unit: UnitOfWork, driver_id: UUID, target_index: UUID) -> None:
     """Stop pushes to a target for every driver but this one: the phone changed hands."""
     await unit.run(
         update(Device)
-        .where(col(Device.target) == target, col(Device.driver_id) != driver_id)
+        .where(col(Device.target_index) == target_index, col(Device.driver_id) != driver_id)
         .where(col(Device.disabled_at).is_(None))
         .values(disabled_at=unit.now())
     )
@@ -203,7 +203,7 @@ async def put_device(unit: UnitOfWork, device: Device) -> UUID:
         insert(Device)
         .values(**values)
         .on_conflict_do_update(
-            index_elements=["driver_id", "target"],
+            index_elements=["driver_id", "target_index"],
             set_={name: values[name] for name in changed},
         )
         .returning(col(Device.id))

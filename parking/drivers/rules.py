@@ -3,11 +3,13 @@
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
+from uuid import UUID
 
 import phonenumbers
 
 from parking.drivers.errors import SignInCodeExpiredError
 from parking.drivers.models import CodePurpose, SignIn, SignInCode
+from parking.kit.crypto import Vault
 from parking.kit.errors import InvalidInputError, ParkingError
 
 # 23 bits: OWASP's ASVS 5.0 asks for 20, and six digits have 19.9. An eighth would only be typed.
@@ -40,6 +42,7 @@ DEVICES_PER_DRIVER_MAX: Final = 20
 PHONE_LENGTH_MAX: Final = 32
 # Under which numbers are sealed and indexed.
 PHONE_CONTEXT: Final = "phone"
+TARGET_CONTEXT: Final = "push_target"
 DEVICE_NAME_LENGTH_MAX: Final = 80
 TARGET_LENGTH_MAX: Final = 1024
 PLATFORMS: Final = ("android", "ios", "web")
@@ -138,6 +141,11 @@ def check_device_name(text: str) -> str:
     if len(name) > DEVICE_NAME_LENGTH_MAX or not name.isprintable():
         raise InvalidInputError("device_name", f"at most {DEVICE_NAME_LENGTH_MAX} characters")
     return name
+
+
+def target_index(vault: Vault, target: str) -> UUID:
+    """Return the key under which a push target is found; it is stored sealed."""
+    return vault.blind_index(TARGET_CONTEXT, target)
 
 
 def check_target(target: str, platform: str) -> None:

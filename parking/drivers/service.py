@@ -211,14 +211,16 @@ async def register_device(
         InvalidInputError: the target or the platform is unusable.
     """
     rules.check_target(target, platform)
-    await repository.lock_target(unit, target)
-    await repository.disable_target_of_others(unit, driver_id, target)
+    target_index = rules.target_index(unit.vault, target)
+    await repository.lock_target(unit, target_index)
+    await repository.disable_target_of_others(unit, driver_id, target_index)
     device = Device(
         driver_id=driver_id,
         id=new_id(unit.now()),
         sign_in_id=sign_in_id,
         target_kind=target_kind,
-        target=target,
+        target_index=target_index,
+        target_sealed=unit.vault.seal(target, context=rules.TARGET_CONTEXT),
         platform=platform,
         registered_at=unit.now(),
     )

@@ -12,6 +12,7 @@ from parking.events.types import EventType
 from parking.kit.crypto import Vault
 from parking.kit.database import Database
 from parking.kit.ids import new_id
+from tests.factories.push_targets import sealed_target
 
 VAULT: Final = Vault(field_key=b"f" * 32, index_key=b"i" * 32)
 OPERATOR: Final = UUID(int=0x0A)
@@ -31,7 +32,7 @@ async def add_driver(
                     driver_id=driver.id,
                     id=new_id(unit.now()),
                     target_kind=TargetKind.FID,
-                    target=target,
+                    **sealed_target(unit.vault, target),
                     platform="android",
                     registered_at=unit.now() + timedelta(milliseconds=number),
                 )

@@ -31,6 +31,7 @@ from parking.kit.errors import InvalidInputError
 from parking.kit.token_errors import TokenRefusedError
 from parking.kit.tokens import DriverIdentity, RefreshToken
 from tests.factories.identity import ADDRESS, PHONE, World, open_world
+from tests.factories.push_targets import target_of
 
 ANY_SMS = SmsPolicy()
 
@@ -340,8 +341,9 @@ async def test_a_driver_has_at_most_twenty_sign_ins(world: World) -> None:
 
 async def active_targets(world: World) -> list[tuple[UUID, str]]:
     async with world.database.begin() as unit:
-        statement = select(Device.driver_id, Device.target).where(col(Device.disabled_at).is_(None))
-        return sorted((await unit.session.exec(statement)).all())
+        statement = select(Device).where(col(Device.disabled_at).is_(None))
+        devices = (await unit.session.exec(statement)).all()
+    return sorted((device.driver_id, target_of(world.vault, device)) for device in devices)
 
 
 async def put_device(world: World, driver_id: UUID, target: str = "target") -> UUID:

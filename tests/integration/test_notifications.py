@@ -20,6 +20,7 @@ from parking.flows.notices.wording import PayloadError
 from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.database import Database
 from parking.notices.service import notice_id_of
+from tests.factories.push_targets import target_of
 from tests.integration.notification_stage import OPERATOR, VAULT, add_driver, append, charged
 
 START: Final = SystemClock().now()
@@ -70,7 +71,7 @@ async def _deliveries(database: Database) -> Sequence[Delivery]:
 async def _disabled(database: Database) -> list[str]:
     async with database.begin() as unit:
         devices = (await unit.session.exec(select(Device))).all()
-    return sorted(device.target for device in devices if device.disabled_at is not None)
+    return sorted(target_of(VAULT, device) for device in devices if device.disabled_at is not None)
 
 
 async def _is_done(database: Database, event: Event) -> bool:

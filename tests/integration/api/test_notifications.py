@@ -16,6 +16,7 @@ from parking.events.relay import Job
 from parking.kit.ids import new_id
 from parking.notices.service import NOTICE_ACKNOWLEDGED, NOTICE_ADDED, notice_id_of
 from tests.factories.api import ApiWorld
+from tests.factories.push_targets import sealed_target
 from tests.integration.notification_stage import charged
 
 REFUSAL = "... on Refusal { code } ... on InvalidInput { field }"
@@ -87,7 +88,7 @@ async def _with_phone(api: ApiWorld) -> tuple[UUID, str]:
             driver_id=driver_id,
             id=new_id(unit.now()),
             target_kind=TargetKind.FID,
-            target="phone",
+            **sealed_target(unit.vault, "phone"),
             platform="android",
             registered_at=unit.now(),
         )
