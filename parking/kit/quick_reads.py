@@ -76,7 +76,12 @@ class QuickReads:
         try:
             async with pool.acquire(timeout=self._wait_s) as connection:
                 self.sent += 1
-                return await connection.fetch(sql, *given)
+                try:
+                    return await connection.fetch(sql, *given)
+                except asyncpg.InternalClientError as error:
+                    # PostgreSQL's farewell came in between: the driver lost the thread.
+                    connection.terminate()
+                    raise ConnectionError("the connection broke") from error
         except asyncpg.InterfaceError as error:
             raise ConnectionError("the connection cannot be used") from error
         except asyncpg.PostgresError as error:
