@@ -2,48 +2,99 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from api.schema import make_schema
 from api.staff.schema import make_staff_schema
 from gate_bridge.wire.schemas import schemas
+from parking.kit.clock import SystemClock
+from sesame import schema_release
+from sesame.schema_changes import compare
 
-SCHEMA_FILE = Path("schema.graphql")
-STAFF_SCHEMA_FILE = Path("staff.graphql")
-GATE_WIRE_FOLDER = Path("docs/gate-wire")
+SCHEMA_FILE: Final = Path("schema.graphql")
+STAFF_SCHEMA_FILE: Final = Path("staff.graphql")
+GATE_WIRE_FOLDER: Final = Path("docs/gate-wire")
+RELEASED_FOLDER: Final = Path("docs/schema")
 
 
 def schema_command(
     *,
     output: Annotated[
         Path | None,
-        typer.Option(
-            help="The file to write or compare; schema.graphql, or staff.graphql with --staff."
-        ),
+        typer.Option(help="One file to write or compare: the drivers', or with --staff theirs."),
     ] = None,
     staff: Annotated[
-        bool, typer.Option("--staff", help="The schema of /staff/graphql instead of the drivers'.")
+        bool, typer.Option("--staff", help="The schema of /staff/graphql alone.")
     ] = False,
     gate_wire: Annotated[
         bool, typer.Option("--gate-wire", help="The JSON Schemas of the gate wire, in a folder.")
     ] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail if the file is not up to date.")
+        bool,
+        typer.Option(
+            "--check",
+            help="Write nothing; fail if a file is not up to date, or if a change breaks clients "
+            "of the last release.",
+        ),
     ] = False,
+    release: Annotated[
+        str | None,
+        typer.Option(
+            "--release",
+            metavar="VERSION",
+            help="Keep both schemas in docs/schema as the release that later changes must not "
+            "break, and write what is new into its changelog.",
+        ),
+    ] = None,
 ) -> None:
-    """Write the schema that client code is generated from, or check that it is up to date."""
+    """Write the schemas that client code is generated from, or check that they are up to date."""
     if gate_wire:
         _gate_wire(output or GATE_WIRE_FOLDER, check=check)
         return
-    text = staff_schema_text() if staff else schema_text()
-    output = output or (STAFF_SCHEMA_FILE if staff else SCHEMA_FILE)
-    if not check:
-        output.write_text(text, encoding="utf-8")
+    if output is not None:
+        _one(output, staff_schema_text() if staff else schema_text(), staff=staff, check=check)
         return
-    if not output.exists() or output.read_text(encoding="utf-8") != text:
-        raise _outdated(output, "sesame schema --staff" if staff else "sesame schema")
+    texts = {STAFF_SCHEMA_FILE: staff_schema_text()}
+    if not staff:
+        texts[SCHEMA_FILE] = schema_text()
+    for path, text in texts.items():
+        _one(path, text, staff=path == STAFF_SCHEMA_FILE, check=check)
+    if release is not None:
+        today = SystemClock().now().date()
+        schema_release.write(RELEASED_FOLDER, texts, version=release, today=today)
+    elif check:
+        _refuse_breaks(texts)
+
+
+def _one(path: Path, text: str, *, staff: bool, check: bool) -> None:
+    if not check:
+        path.write_text(text, encoding="utf-8")
+    elif not path.exists() or path.read_text(encoding="utf-8") != text:
+        raise _outdated(path, "sesame schema --staff" if staff else "sesame schema")
+
+
+def _refuse_breaks(texts: dict[Path, str], folder: Path = RELEASED_FOLDER) -> None:
+    """Fail where a client of the last release would.
+
+    Raises:
+        typer.Exit: a change breaks it.
+    """
+    today = SystemClock().now().date()
+    told: list[str] = []
+    for path, text in texts.items():
+        released = folder / path.name
+        # Before the first release there is nobody to break.
+        if released.exists():
+            changes = compare(released.read_text(encoding="utf-8"), text, today=today)
+            told += [
+                f"{path}: breaks clients of the last release: {one}" for one in changes.breaking
+            ]
+    if told:
+        told.append("Add and deprecate instead: docs/schema/README.md says how.")
+        typer.secho("\n".join(told), err=True, fg="red")
+        raise typer.Exit(1)
 
 
 def gate_wire_files() -> dict[str, str]:
