@@ -31,6 +31,8 @@ from api.schema import make_schema
 from api.staff import licence_pictures as staff_licences
 from api.staff import pictures
 from api.staff.schema import make_staff_schema
+from api.text_status import PATH as TEXT_STATUS_PATH
+from api.text_status import TextStatusEndpoint
 from parking.flows import health
 from parking.flows.context import ParkingContext
 
@@ -60,6 +62,11 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         Route(pictures.PATH, pictures.PictureEndpoint(context, config).answer),
         Route(staff_licences.PATH, staff_licences.LicencePictureEndpoint(context, config).answer),
         Route(LICENCES_PATH, UploadEndpoint(context, config).answer, methods=["POST"]),
+        Route(
+            TEXT_STATUS_PATH,
+            TextStatusEndpoint(context, config.twilio_auth_token).answer,
+            methods=["POST"],
+        ),
         Route("/callbacks/{provider}", CallbackEndpoint(context).answer, methods=["POST"]),
         Route(ENROL_PATH, GateEnrolmentEndpoint(context).answer, methods=["POST"]),
         Route("/", home),

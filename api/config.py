@@ -55,6 +55,7 @@ class ApiConfig:
 
     Attributes:
         sms_policy: To whom, and how many; for codes.
+        twilio_auth_token: Signs what Twilio tells of text messages; None where it tells nothing.
         development: Introspection, suggestions and GET on; never in production.
         trusted_manifest: Drivers' trusted documents, as they are in their file.
         trusted_only: Whether drivers' apps may send no other documents.
@@ -64,6 +65,7 @@ class ApiConfig:
     tokens: TokenIssuer
     sms: SmsSender
     sms_policy: SmsPolicy = field(default_factory=SmsPolicy)
+    twilio_auth_token: str | None = field(default=None, repr=False)
     development: bool = False
     trusted_manifest: bytes | None = field(default=None, repr=False)
     trusted_only: bool = False

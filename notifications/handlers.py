@@ -11,12 +11,12 @@ from uuid import UUID
 import structlog
 from prometheus_client import Counter
 
-from notifications.messages import push_message
+from notifications.messages import push_message, text_message
 from notifications.push import PushMessage, PushOutcome, PushResult, PushSender
 from parking.drivers import deliveries
 from parking.drivers.deliveries import PendingDelivery, PendingText, Telling
 from parking.drivers.models import TargetKind
-from parking.drivers.port import SmsMessage, SmsNotSentError, SmsSender
+from parking.drivers.port import SmsNotSentError, SmsRefusedError, SmsSender
 from parking.drivers.texting import SmsPolicy
 from parking.events import outbox
 from parking.events.bus import Bus
@@ -262,21 +262,26 @@ class Notifier:
     async def _tell_by_text(self, plan: _Plan, pending: PendingText, job: Job) -> None:
         if self._texting is None:
             raise RuntimeError("a text was begun without a gateway")
-        text = f"{plan.text.title}. {plan.text.body}"
         result = PushResult(PushOutcome.SENT)
         try:
-            await self._texting.sender.send(SmsMessage(pending.id, pending.phone_number, text))
+            await self._texting.sender.send(text_message(pending, plan.telling, plan.text))
         except SmsNotSentError as error:
             _log.warning("text_not_sent", delivery_id=str(pending.id), reason=str(error))
-            result = PushResult(PushOutcome.RETRY, failure=error.code)
+            is_final = isinstance(error, SmsRefusedError)
+            outcome = PushOutcome.REFUSED if is_final else PushOutcome.RETRY
+            result = PushResult(outcome, failure=error.code)
         _TEXTS.labels(plan.template, result.outcome).inc()
         driver_id = plan.telling.driver_id
         async with self._database.begin() as unit:
             await _end_attempt(unit, job, self._again(unit, [result], job.attempt).until)
-            if result.outcome == PushOutcome.SENT:
-                await deliveries.mark_sent(unit, driver_id, pending.id)
-            else:
-                await deliveries.mark_tried(unit, driver_id, pending.id, result.failure or "")
+            failure = result.failure or ""
+            match result.outcome:
+                case PushOutcome.SENT:
+                    await deliveries.mark_sent(unit, driver_id, pending.id)
+                case PushOutcome.RETRY:
+                    await deliveries.mark_tried(unit, driver_id, pending.id, failure)
+                case _:
+                    await deliveries.mark_failed(unit, driver_id, pending.id, failure)
 
     def _again(self, unit: UnitOfWork, results: Sequence[PushResult], attempt: int) -> _Next:
         """Return when what failed for now is tried again, if anything did."""

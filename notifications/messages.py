@@ -1,10 +1,11 @@
-"""The message that one device gets about an event."""
+"""The messages that a device and a number get about an event."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from notifications.push import PushMessage
-from parking.drivers.deliveries import PendingDelivery
+from parking.drivers.deliveries import PendingDelivery, PendingText, Telling
+from parking.drivers.port import SmsMessage
 from parking.events.envelope import Event
 from parking.events.types import PASS_EVENTS, EventType
 from parking.flows.notices.wording import Text
@@ -54,3 +55,21 @@ def push_message(
         collapse_key=f"{_GROUPS[RULES[template].category]}:{event.subject_id}",
         data=data,
     )
+
+
+def text_message(pending: PendingText, telling: Telling, text: Text) -> SmsMessage:
+    """Return what is sent to the driver's number."""
+    return SmsMessage(
+        pending.id,
+        pending.phone_number,
+        _plain(f"{text.title}. {text.body}"),
+        template=telling.template,
+        language=text.language,
+        values={name: _plain(value) for name, value in text.values.items()},
+        driver_id=telling.driver_id,
+    )
+
+
+def _plain(text: str) -> str:
+    # A space that does not break is in no alphabet of SMS: it would double what the message costs.
+    return text.replace("\u00a0", " ").replace("\u202f", " ")

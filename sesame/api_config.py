@@ -8,7 +8,7 @@ from api.graphql.trusted import FIELD as TRUSTED_FILE
 from parking.drivers.port import SmsSender
 from parking.kit.errors import InvalidInputError
 from sesame.settings import Settings
-from sesame.sms import sms_policy
+from sesame.sms import sms_policy, twilio_auth_token
 from sesame.wiring import token_issuer
 
 TRUSTED_ONLY: Final = "SESAME_TRUSTED_DOCUMENTS_ONLY"
@@ -27,6 +27,7 @@ def api_config(settings: Settings, sms: SmsSender) -> ApiConfig:
         tokens=token_issuer(settings),
         sms=sms,
         sms_policy=sms_policy(settings),
+        twilio_auth_token=twilio_auth_token(settings),
         development=settings.development,
         trusted_manifest=_manifest(file) if file else None,
         trusted_only=settings.trusted_documents_only,

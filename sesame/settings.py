@@ -149,6 +149,19 @@ class Settings(BaseSettings):
     # The SMS gateway: docs/sms-webhook.md.
     sms_webhook_url: str | None = None
     sms_webhook_secret: str | None = Field(default=None, repr=False)
+    # Twilio: docs/sms.md. The account, the file and the sender, or none.
+    twilio_account: str | None = None
+    twilio_key: str | None = None
+    twilio_secret_file: Path | None = None
+    twilio_sender: str | None = None
+    # The account's auth token, which signs what Twilio tells us; without it, it tells nothing.
+    twilio_auth_token_file: Path | None = None
+    twilio_url: str = "https://api.twilio.com"
+    # Alibaba Cloud, for numbers in China where another gateway is set too: docs/sms.md.
+    aliyun_key_id: str | None = None
+    aliyun_key_secret_file: Path | None = None
+    aliyun_texts_file: Path | None = None
+    aliyun_url: str = "https://dysmsapi.aliyuncs.com"
     # Where codes are sent to: ISO 3166 codes such as `DE,AT`; empty for everywhere.
     sms_countries: str = ""
     # Codes of the whole service; parking.drivers.texting has the default.

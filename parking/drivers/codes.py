@@ -125,7 +125,15 @@ def store_code(
     row.code_digest = _code_digest(unit.vault, row.id, code)
     unit.session.add(row)
     text = code_text(code, purpose, locale)
-    return CodeRequest(row.id, row.expires_at), SmsMessage(row.id, number, text)
+    message = SmsMessage(
+        row.id,
+        number,
+        text,
+        template=f"code_{purpose}",
+        language=locale.partition("-")[0],
+        values={"code": code},
+    )
+    return CodeRequest(row.id, row.expires_at), message
 
 
 async def use_code(unit: UnitOfWork, index: UUID, use: CodeUse, code: str) -> ParkingError | None:

@@ -1,5 +1,6 @@
 """What the domain asks of an SMS gateway, and a twin that keeps what it was given."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
@@ -15,6 +16,13 @@ class SmsNotSentError(UnavailableError):
     code = "SMS_NOT_SENT"
 
 
+class SmsRefusedError(SmsNotSentError):
+    """The gateway will never take this message: sending it again is of no use."""
+
+    code = "SMS_REFUSED"
+    retryable = False
+
+
 @dataclass(frozen=True, slots=True)
 class SmsMessage:
     """One text message.
@@ -22,11 +30,19 @@ class SmsMessage:
     Attributes:
         id: The same in every repetition, so that a gateway can drop a second copy.
         phone_number: E.164, such as `+8613800138000`.
+        template: The message's kind, for gateways that send only texts that they have approved.
+        language: `en`, `zh` or `de`.
+        values: What such a gateway fills into its own text.
+        driver_id: Whose delivery it is; None for a code.
     """
 
     id: UUID
     phone_number: str
     text: str = field(repr=False)
+    template: str = "code"
+    language: str = "en"
+    values: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    driver_id: UUID | None = None
 
 
 class SmsSender(Protocol):
@@ -36,7 +52,8 @@ class SmsSender(Protocol):
         """Hand the message over, within the adapter's own timeout.
 
         Raises:
-            SmsNotSentError: refused, or no answer in time.
+            SmsNotSentError: not now; later it may be taken.
+            SmsRefusedError: never.
         """
         ...
 

@@ -11,6 +11,7 @@ from sesame.commands.sandbox_alipay import alipay_command
 from sesame.commands.sandbox_gocardless import gocardless_command
 from sesame.commands.sandbox_signed_wires import acquirer_command, etc_command
 from sesame.commands.sandbox_stripe import stripe_command
+from sesame.commands.sandbox_texting import aliyun_command, twilio_command
 from sesame.commands.sandbox_wechat import wechat_command
 from sesame.commands.stand_in_options import LOOPBACK, Host, JsonOutput, Port
 from sesame.commands.stand_in_server import SECRET_FILE_MODE, listen, secret_of, serve
@@ -28,9 +29,11 @@ sandbox_app = typer.Typer(
 
 sandbox_app.command("acquirer")(acquirer_command)
 sandbox_app.command("alipay")(alipay_command)
+sandbox_app.command("aliyun")(aliyun_command)
 sandbox_app.command("etc")(etc_command)
 sandbox_app.command("gocardless")(gocardless_command)
 sandbox_app.command("stripe")(stripe_command)
+sandbox_app.command("twilio")(twilio_command)
 sandbox_app.command("wechat")(wechat_command)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -46,10 +46,17 @@ class PayloadError(ParkingError):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What the phone shows."""
+    """What the phone shows.
+
+    Attributes:
+        language: That it is written in.
+        values: What was filled in, for gateways that have approved texts of their own.
+    """
 
     title: str
     body: str
+    language: str = field(default=DEFAULT_LOCALE, compare=False)
+    values: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
 
 
 def render(
@@ -67,8 +74,9 @@ def render(
     title = texts.write(f"{name}.title", values)
     body = texts.write(f"{name}.body", values)
     if template in DEDUCTIONS and arguments.get("provider"):
-        body = f"{body} {texts.write('deduction', _deduction(texts, arguments, occurred_at))}"
-    return Text(title, body)
+        values |= _deduction(texts, arguments, occurred_at)
+        body = f"{body} {texts.write('deduction', values)}"
+    return Text(title, body, language, {name: str(value) for name, value in values.items()})
 
 
 def language_of(locale: str) -> str:
