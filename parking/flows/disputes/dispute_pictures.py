@@ -7,6 +7,7 @@ from uuid import UUID
 
 from parking.flows.context import ParkingContext
 from parking.lanes import repository as lanes
+from parking.lanes.service import picture_of
 
 # What the gate wire takes; anything larger in the table is none of ours to send.
 PICTURE_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -28,7 +29,7 @@ async def find_picture(
     *,
     places: Collection[UUID] | None = None,
 ) -> Picture | None:
-    """Return an operator's picture; None for another's or one of no place of `places`, as for none."""
+    """Return an operator's picture; None for another's or another place's, as for none."""
     async with context.database.begin() as unit:
         frame = await lanes.find_frame(unit, operator_id, frame_id, bytes_max=PICTURE_BYTES_MAX)
         if frame is not None and places is not None:
@@ -37,4 +38,4 @@ async def find_picture(
                 return None
     if frame is None or frame.content_type not in CONTENT_TYPES:
         return None
-    return Picture(frame.content_type, frame.image)
+    return Picture(frame.content_type, picture_of(context.vault, frame))
