@@ -13,7 +13,9 @@ from parking.kit.errors import ParkingError
 KEY_BYTES = 32
 _NONCE_BYTES = 12
 # The first byte of a sealed value names the key that sealed it, so that keys can be rotated.
-_KEY_ID = b"\x01"
+KEY_ID = b"\x01"
+# What sealing adds: the key's name, the nonce, and GCM's tag.
+SEAL_BYTES = 1 + _NONCE_BYTES + 16
 
 
 class SealBrokenError(ParkingError):
@@ -46,7 +48,7 @@ class Vault:
     def seal_bytes(self, content: bytes, *, context: str) -> bytes:
         """Return a picture or file sealed for one field, as `seal` does with text."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return _KEY_ID + nonce + self._cipher.encrypt(nonce, content, context.encode())
+        return KEY_ID + nonce + self._cipher.encrypt(nonce, content, context.encode())
 
     def open(self, sealed: bytes, *, context: str) -> str:
         """Return what was sealed.
@@ -61,7 +63,7 @@ class Vault:
 
     def open_bytes(self, sealed: bytes, *, context: str) -> bytes:
         """Return the picture or file that was sealed; errors as in `open`."""
-        if sealed[:1] != _KEY_ID:
+        if sealed[:1] != KEY_ID:
             raise SealBrokenError("sealed: expected a value of key 1")
         nonce, body = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         try:

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BindParameter, String, any_, bindparam, exists, func, update
+from sqlalchemy import ARRAY, BindParameter, String, any_, bindparam, case, exists, func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
 from parking.kit.columns import Row, Timestamp
+from parking.kit.crypto import KEY_ID, SEAL_BYTES
 from parking.kit.database import UnitOfWork
 from parking.kit.locks import lock
 from parking.lanes.models import (
@@ -28,6 +29,10 @@ CAMERA_READS_MAX = 20
 # An operator's lanes have a car each; more are from lanes that lost their connection.
 STANDING_MAX = 500
 OVERRIDES_MAX = 100
+# As it came: what sealing added does not count, and what came before is not sealed.
+_PICTURE_BYTES = func.octet_length(col(Frame.image)) - case(
+    (func.substr(col(Frame.image), 1, 1) == KEY_ID, SEAL_BYTES), else_=0
+)
 
 
 _EVENT: dict[str, BindParameter[Any]] = {
@@ -162,7 +167,7 @@ async def find_frames(
     The reading stops as soon as the frames agree: the last one before the decision settled it.
     """
     statement = (
-        select(Frame.id, Frame.captured_at, Frame.content_type, func.octet_length(col(Frame.image)))
+        select(Frame.id, Frame.captured_at, Frame.content_type, _PICTURE_BYTES)
         .where(col(Frame.operator_id) == operator_id)
         .where(col(Frame.presentation_id) == presentation_id)
         .where(col(Frame.received_at) <= until)
@@ -179,7 +184,7 @@ async def find_frame(
     statement = (
         select(Frame)
         .where(col(Frame.operator_id) == operator_id, col(Frame.id) == frame_id)
-        .where(func.octet_length(col(Frame.image)) <= bytes_max)
+        .where(bytes_max >= _PICTURE_BYTES)
     )
     return (await unit.session.exec(statement)).one_or_none()
 

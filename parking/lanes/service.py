@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from parking.kit.crypto import KEY_ID, Vault
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import derive_id
 from parking.lanes import repository
@@ -32,6 +33,7 @@ LIVE_MAX = timedelta(minutes=5)
 COMMANDS_PER_PRESENTATION_MAX = 5
 PLATE_CONTEXT = "plate"
 ALTERNATIVES_CONTEXT = "alternatives"
+PICTURE_CONTEXT = "picture"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,16 @@ async def clear(
 
 
 async def store_frame(unit: UnitOfWork, frame: Frame) -> None:
-    """Keep a picture; the same frame again changes nothing."""
+    """Keep a picture, sealed: it shows a plate. The same frame again changes nothing."""
+    frame.image = unit.vault.seal_bytes(frame.image, context=PICTURE_CONTEXT)
     await repository.insert_once(unit, frame)
+
+
+def picture_of(vault: Vault, frame: Frame) -> bytes:
+    """Return a picture as it came; those of before pictures were sealed begin as pictures do."""
+    if not frame.image.startswith(KEY_ID):
+        return frame.image
+    return vault.open_bytes(frame.image, context=PICTURE_CONTEXT)
 
 
 async def lock_presentation(
