@@ -44,6 +44,10 @@ GRAPHQL: Final = BenchEntry(
     name="graphql",
     measures="one screen of the app: our API, hand-written Python, and others, in one run",
 )
+SUBSCRIPTIONS: Final = BenchEntry(
+    name="subscriptions",
+    measures="5,000 sockets on one process: memory, how soon one hears, and 1,000 of one place",
+)
 BENCHES: Final[Mapping[str, BenchEntry]] = MappingProxyType(
-    {entry.name: entry for entry in (EXIT, TARIFF, CHARGE, MONEY, GATES, GRAPHQL)}
+    {entry.name: entry for entry in (EXIT, TARIFF, CHARGE, MONEY, GATES, GRAPHQL, SUBSCRIPTIONS)}
 )

@@ -21,7 +21,21 @@ from sesame.bench.graphql.report import print_graphql_report
 from sesame.bench.machine import use_cores
 from sesame.bench.money.charge_path import measure_charge, print_charge_path
 from sesame.bench.money.money_bench import EXITS, SEED, MoneyPlan, measure_money, print_money_report
-from sesame.bench.registry import BENCHES, CHARGE, EXIT, GATES, GRAPHQL, MONEY, TARIFF
+from sesame.bench.registry import (
+    BENCHES,
+    CHARGE,
+    EXIT,
+    GATES,
+    GRAPHQL,
+    MONEY,
+    SUBSCRIPTIONS,
+    TARIFF,
+)
+from sesame.bench.subscriptions.report import print_subscriptions_report
+from sesame.bench.subscriptions.subscriptions_bench import (
+    SubscriptionsPlan,
+    measure_subscriptions,
+)
 from sesame.bench.tariff_bench import TariffPlan, measure_tariff, print_tariff_report
 from sesame.commands import bench_options as option
 from sesame.commands.migrate import migrate
@@ -79,6 +93,8 @@ def bench_command(  # noqa: PLR0913 - one for each option
         _measure_money(wanted, json_output=json_output)
     elif name == GRAPHQL.name:
         _measure_graphql(GraphQLPlan(folder=folder), json_output=json_output)
+    elif name == SUBSCRIPTIONS.name:
+        _measure_subscriptions(SubscriptionsPlan(folder=folder), json_output=json_output)
     elif name == GATES.name:
         per_s = rate[0] if rate else CARS_PER_S
         fleet = GatesPlan(gates, per_s, exits or CARS, is_tls=tls, folder=folder)
@@ -123,6 +139,13 @@ def _measure_gates(plan: GatesPlan, *, json_output: bool) -> None:
 def _measure_graphql(plan: GraphQLPlan, *, json_output: bool) -> None:
     report = _run(measure_graphql(plan, migrate, Console(stderr=True).print))
     _tell(report, lambda console: print_graphql_report(report, console), json_output=json_output)
+
+
+def _measure_subscriptions(plan: SubscriptionsPlan, *, json_output: bool) -> None:
+    report = _run(measure_subscriptions(plan, migrate, Console(stderr=True).print))
+    _tell(
+        report, lambda console: print_subscriptions_report(report, console), json_output=json_output
+    )
 
 
 def _run(work: Coroutine[Any, Any, _Found]) -> _Found:

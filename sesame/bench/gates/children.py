@@ -34,6 +34,10 @@ class Child:
         if self._process.stdin is None:
             raise RuntimeError("the child has no standard input")
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        return await self.answer()
+
+    async def answer(self) -> dict[str, Any]:
+        """Wait for another answer to the last order."""
         return json.loads(await self.line())
 
     async def line(self) -> bytes:

@@ -1,0 +1,1 @@
+"""Thousands of sockets that watch: what each costs, and how soon it hears."""
