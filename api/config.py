@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from api.shared import Shared
+from parking.drivers.firebase_port import FirebaseVerifier, NullFirebaseVerifier
 from parking.drivers.port import SmsSender
 from parking.drivers.texting import SmsPolicy
 from parking.kit.tokens import TokenIssuer
@@ -64,6 +65,7 @@ class ApiConfig:
 
     tokens: TokenIssuer
     sms: SmsSender
+    firebase: FirebaseVerifier = field(default_factory=NullFirebaseVerifier)
     sms_policy: SmsPolicy = field(default_factory=SmsPolicy)
     twilio_auth_token: str | None = field(default=None, repr=False)
     development: bool = False

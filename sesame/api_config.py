@@ -5,6 +5,7 @@ from typing import Final
 
 from api.config import TRUSTED_DOCUMENTS_BYTES_MAX, ApiConfig
 from api.graphql.trusted import FIELD as TRUSTED_FILE
+from parking.drivers.firebase_port import FirebaseVerifier
 from parking.drivers.port import SmsSender
 from parking.kit.errors import InvalidInputError
 from sesame.settings import Settings
@@ -14,7 +15,7 @@ from sesame.wiring import token_issuer
 TRUSTED_ONLY: Final = "SESAME_TRUSTED_DOCUMENTS_ONLY"
 
 
-def api_config(settings: Settings, sms: SmsSender) -> ApiConfig:
+def api_config(settings: Settings, sms: SmsSender, firebase: FirebaseVerifier) -> ApiConfig:
     """Return the API's configuration.
 
     Raises:
@@ -26,6 +27,7 @@ def api_config(settings: Settings, sms: SmsSender) -> ApiConfig:
     return ApiConfig(
         tokens=token_issuer(settings),
         sms=sms,
+        firebase=firebase,
         sms_policy=sms_policy(settings),
         twilio_auth_token=twilio_auth_token(settings),
         development=settings.development,

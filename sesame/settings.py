@@ -40,6 +40,8 @@ class Settings(BaseSettings):
             super().__init__(**values)
         except ValidationError as error:
             raise _first_problem(error) from error
+        if self.firebase_emulator and not self.development:
+            raise InvalidInputError("FIREBASE_AUTH_EMULATOR_HOST", "no value outside development")
 
     # Not shown, as every value that is a secret or holds one.
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL", repr=False)
@@ -141,6 +143,15 @@ class Settings(BaseSettings):
     fapiao_url: str | None = None
     fapiao_account: str | None = None
     fapiao_secret: str | None = Field(default=None, repr=False)
+
+    # Firebase Authentication: docs/identity.md. The addresses are set only for a stand-in.
+    firebase_credentials_file: Path | None = None
+    firebase_certificates_url: str | None = None
+    firebase_accounts_url: str | None = None
+    # Google's libraries believe forged tokens where it is set.
+    firebase_emulator: str | None = Field(
+        default=None, validation_alias="FIREBASE_AUTH_EMULATOR_HOST"
+    )
 
     # Firebase Cloud Messaging. The endpoint is set only where a stand-in takes its place.
     fcm_credentials_file: Path | None = None

@@ -10,7 +10,7 @@ from api.global_ids import decode_id, encode_id
 from api.request import Info
 from api.types.sign_in import DEVICE_ID
 from api.viewer import Viewer
-from parking.drivers import models, service
+from parking.drivers import firebase_sign_in, models, service
 
 
 @strawberry.type(description="A code is on its way by SMS.")
@@ -82,6 +82,16 @@ class SignInInput:
 
 
 @strawberry.input
+class SignInWithFirebaseInput:
+    """What Firebase's client library gave the app."""
+
+    id_token: str = strawberry.field(description="A fresh ID token of our Firebase project.")
+    device_name: str = strawberry.field(
+        default="", description="Shown in the list of sign-ins, such as `Ada's phone`."
+    )
+
+
+@strawberry.input
 class RefreshSignInInput:
     """The newest refresh token."""
 
@@ -130,6 +140,22 @@ async def sign_in(info: Info, given: Annotated[SignInInput, Given]) -> SignedIn:
             client_address=info.context.client_address,
         )
     return SignedIn.of(raise_refusal(outcome))
+
+
+@refusable
+async def sign_in_with_firebase(
+    info: Info, given: Annotated[SignInWithFirebaseInput, Given]
+) -> SignedIn:
+    """Sign in with a Firebase ID token."""
+    signed_in = await firebase_sign_in.sign_in_with_firebase(
+        info.context.parking.database,
+        info.context.config.tokens,
+        info.context.config.firebase,
+        id_token=given.id_token,
+        device_name=given.device_name,
+        client_address=info.context.client_address,
+    )
+    return SignedIn.of(signed_in)
 
 
 @refusable
@@ -184,6 +210,14 @@ class SignInMutations:
         graphql_type=outcome_of(SignedIn, "SignInResult"),
         description="Sign in with a code; a number that is new gets an account. A code lives ten "
         "minutes, works once, and may be tried five times.",
+    )
+    sign_in_with_firebase = strawberry.mutation(
+        sign_in_with_firebase,
+        graphql_type=outcome_of(SignedIn, "SignInWithFirebaseResult"),
+        description="Sign in with a Firebase ID token instead of a code. The first time, the phone "
+        "number by which the driver signed in to Firebase in the last five minutes leads to the "
+        "account that has it; from then on the Firebase account alone does. "
+        "`FIREBASE_TOKEN_REFUSED`: the token is not valid here, or was taken back.",
     )
     refresh_sign_in = strawberry.mutation(
         refresh_sign_in,

@@ -1,7 +1,7 @@
 """Why a sign-in does not happen. No message says whether a number has an account."""
 
 from parking.drivers.models import CodePurpose
-from parking.kit.errors import ParkingError
+from parking.kit.errors import ParkingError, UnavailableError
 
 
 class TooManyRequestsError(ParkingError):
@@ -84,3 +84,36 @@ class DeviceUnknownError(ParkingError):
 
     def __init__(self) -> None:
         super().__init__("deviceId: expected one of yours")
+
+
+class FirebaseNotSetUpError(ParkingError):
+    """This installation has no Firebase project."""
+
+    code = "FIREBASE_NOT_SET_UP"
+
+    def __init__(self) -> None:
+        super().__init__("sign in with a code: Firebase is not set up here")
+
+
+class FirebaseTokenRefusedError(ParkingError):
+    """The ID token proves nothing; which check failed is in the log only."""
+
+    code = "FIREBASE_TOKEN_REFUSED"
+
+    def __init__(self) -> None:
+        super().__init__("idToken: expected a valid ID token of our Firebase project")
+
+
+class FirebaseSignInTooOldError(ParkingError):
+    """The phone was proven to Firebase too long ago to open an account by it here."""
+
+    code = "FIREBASE_SIGN_IN_TOO_OLD"
+
+    def __init__(self) -> None:
+        super().__init__("sign in to Firebase by phone again, and send the new ID token")
+
+
+class FirebaseUnavailableError(UnavailableError):
+    """Google did not answer in time."""
+
+    code = "FIREBASE_UNAVAILABLE"

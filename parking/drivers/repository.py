@@ -9,7 +9,7 @@ from sqlalchemy import func, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
-from parking.drivers.models import Device, Driver, PhoneNumber, SignIn, SignInCode
+from parking.drivers.models import Device, Driver, FirebaseAccount, PhoneNumber, SignIn, SignInCode
 from parking.drivers.rules import DEVICES_PER_DRIVER_MAX, RATE_WINDOW, SIGN_INS_PER_DRIVER_MAX
 from parking.kit.database import UnitOfWork
 from parking.kit.locks import lock
@@ -64,10 +64,20 @@ async def driver_of_phone(unit: UnitOfWork, phone: PhoneNumber) -> UUID:
         .returning(col(PhoneNumber.driver_id))
     )
     driver_id = cast("UUID", (await unit.run(statement)).scalar_one())
-    if driver_id == phone.driver_id:
-        unit.session.add(Driver(id=driver_id, created_at=phone.verified_at))
-        await unit.session.flush()
+    return await add_driver(unit, driver_id) if driver_id == phone.driver_id else driver_id
+
+
+async def add_driver(unit: UnitOfWork, driver_id: UUID) -> UUID:
+    """Add an account; returns its id."""
+    unit.session.add(Driver(id=driver_id, created_at=unit.now()))
+    await unit.session.flush()
     return driver_id
+
+
+async def driver_of_firebase(unit: UnitOfWork, uid_index: UUID) -> UUID | None:
+    """Return whose Firebase account it is."""
+    account = await unit.session.get(FirebaseAccount, uid_index)
+    return None if account is None else account.driver_id
 
 
 async def displaced_sign_ins(unit: UnitOfWork, driver_id: UUID) -> Sequence[SignIn]:
@@ -180,9 +190,14 @@ async def disable_device(unit: UnitOfWork, driver_id: UUID, device_id: UUID) -> 
     return (await unit.run(statement)).rowcount == 1
 
 
+async def lock_name(unit: UnitOfWork, name: str) -> None:
+    """Let one transaction at a time do what a name stands for, until it ends."""
+    await unit.run(_LOCK_NAME, {"name": name})
+
+
 async def lock_target(unit: UnitOfWork, target_index: UUID) -> None:
     """Let one registration of a push target be made at a time, until the transaction ends."""
-    await unit.run(_LOCK_NAME, {"name": f"devices|{target_index}"})
+    await lock_name(unit, f"devices|{target_index}")
 
 
 async def disable_target_of_others(unit: UnitOfWork, driver_id: UUID, target_index: UUID) -> None:

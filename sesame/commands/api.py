@@ -17,6 +17,7 @@ from api.app import create_app
 from api.config import SOCKET_MESSAGE_BYTES_MAX, SOCKETS_MAX
 from parking.drivers.port import NullSmsSender
 from sesame.api_config import api_config
+from sesame.firebase.opening import open_firebase
 from sesame.http_connection import BoundedConnection
 from sesame.settings import Settings
 from sesame.sms import open_sms
@@ -91,8 +92,12 @@ class ApiServer(uvicorn.Server):
 
 
 async def _serve(settings: Settings, *, host: str, port: int) -> None:
-    async with open_context(settings) as context, open_sms(settings) as sms:
-        config = api_config(settings, sms or NullSmsSender())
+    async with (
+        open_context(settings) as context,
+        open_sms(settings) as sms,
+        open_firebase(settings) as firebase,
+    ):
+        config = api_config(settings, sms or NullSmsSender(), firebase)
         server = ApiServer(server_config(create_app(context, config), host=host, port=port))
         # Everything loaded so far lives to the end: the collector need never look at it again.
         gc.collect()

@@ -28,7 +28,9 @@ SECOND_PLATE: Final = "京A11111"
 STRANGER_PLATE: Final = "沪B22222"
 PUBLIC: Final = frozenset({"quote", "passProducts"})
 # What makes a token, and what ends one.
-FOR_EVERYBODY: Final = frozenset({"requestSignInCode", "signIn", "refreshSignIn", "signOut"})
+FOR_EVERYBODY: Final = frozenset(
+    {"requestSignInCode", "signIn", "signInWithFirebase", "refreshSignIn", "signOut"}
+)
 # What the world must hold, or the walk would prove nothing.
 KINDS: Final = frozenset({*NAMED.values(), "Bill", "SessionCursor", "BillCursor", "InvoiceCursor"})
 GIVEN: Final[Mapping[str, Any]] = {

@@ -101,7 +101,10 @@ def load_service_account(text: str) -> ServiceAccount:
 class Grants:
     """Checks grants, and the tokens that were given for them."""
 
-    def __init__(self, account: ServiceAccount, clock: Clock) -> None:
+    def __init__(
+        self, account: ServiceAccount, clock: Clock, scopes: frozenset[str] = SCOPES
+    ) -> None:
+        self._scopes = scopes
         self._account = account
         self._key = account.public_key()
         self._clock = clock
@@ -151,8 +154,8 @@ class Grants:
             raise GrantRefusedError("iss: unknown account")
         if claims.get("aud") != AUDIENCE:
             raise GrantRefusedError(f"aud: expected {AUDIENCE}")
-        if not SCOPES.intersection(str(claims.get("scope", "")).split()):
-            raise GrantRefusedError("scope: none that permits sending")
+        if not self._scopes.intersection(str(claims.get("scope", "")).split()):
+            raise GrantRefusedError("scope: none that permits this")
         if not isinstance(issued, int) or not isinstance(expires, int):
             raise GrantRefusedError("iat, exp: expected whole seconds")
         if issued > now + skew or expires <= now - skew:
