@@ -11,11 +11,14 @@ from parking.events.types import PASS_EVENTS, EventType
 from parking.flows.notices.wording import Text
 from parking.notices.rules import RULES, NoticeCategory, Template
 from parking.notices.service import notice_id_of
+from parking.plates.events import PLATE_CLAIM_REFUSED, PLATE_EVENTS
 
 # What an event is about, where it is not a stay.
 _SUBJECTS: Final[Mapping[str, str]] = {
     EventType.INVOICE_ISSUED: "invoice_id",
     **dict.fromkeys(PASS_EVENTS, "pass_id"),
+    **dict.fromkeys(PLATE_EVENTS, "plate_id"),
+    PLATE_CLAIM_REFUSED: "claim_id",
 }
 _DATA_FIELDS: Final = ("amount_minor", "currency", "pay_url", "direction", "place_id")
 # FCM keeps four collapse keys a device, so that few categories have one of their own.

@@ -58,6 +58,11 @@ class Template(StrEnum):
     CREDIT_NOTE_ISSUED = "credit_note_issued"
     GATE_OPENED_ENTRY = "gate_opened_entry"
     GATE_OPENED_EXIT = "gate_opened_exit"
+    PLATE_BOUND = "plate_bound"
+    PLATE_TAKEN_OFF = "plate_taken_off"
+    PLATE_CLAIM_REFUSED = "plate_claim_refused"
+    PLATE_PAYMENT_PAUSED = "plate_payment_paused"
+    PLATE_PAYMENT_RESUMED = "plate_payment_resumed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ _DUE_NOW: Final = TemplateRule(NoticeCategory.BILL, is_urgent=True, stale_after=
 _PASS: Final = TemplateRule(NoticeCategory.PASS)
 _DISPUTE: Final = TemplateRule(NoticeCategory.DISPUTE)
 _INVOICE: Final = TemplateRule(NoticeCategory.INVOICE)
+_SECURITY: Final = TemplateRule(NoticeCategory.SECURITY)
 
 RULES: Final[Mapping[Template, TemplateRule]] = {
     # A car that somebody else drives in or out: its owner must know while it can still matter.
@@ -120,6 +126,11 @@ RULES: Final[Mapping[Template, TemplateRule]] = {
     Template.DISPUTE_REJECTED: _DISPUTE,
     Template.INVOICE_ISSUED: _INVOICE,
     Template.CREDIT_NOTE_ISSUED: _INVOICE,
+    Template.PLATE_BOUND: _SECURITY,
+    Template.PLATE_TAKEN_OFF: _SECURITY,
+    Template.PLATE_CLAIM_REFUSED: _SECURITY,
+    Template.PLATE_PAYMENT_PAUSED: _SECURITY,
+    Template.PLATE_PAYMENT_RESUMED: _SECURITY,
 }
 
 # Money was taken: they say from where, when, and what to do about one that the driver disowns.

@@ -10,6 +10,8 @@ PLATE_UNBOUND = "PlateUnbound"
 PLATE_CLAIM_REFUSED = "PlateClaimRefused"
 PLATE_PAYMENT_PAUSED = "PlatePaymentPaused"
 PLATE_PAYMENT_RESUMED = "PlatePaymentResumed"
+# Their subject is a binding.
+PLATE_EVENTS = frozenset({PLATE_BOUND, PLATE_UNBOUND, PLATE_PAYMENT_PAUSED, PLATE_PAYMENT_RESUMED})
 
 
 def plate_bound(binding: PlateBinding) -> Event:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from parking.events.envelope import Event
 from parking.events.types import EventType
 from parking.notices.rules import Template
+from parking.plates import events as plate_events
 
 _BY_TYPE: Final[Mapping[str, Template]] = {
     EventType.SESSION_ENTERED: Template.SESSION_ENTERED,
@@ -27,6 +28,10 @@ _BY_TYPE: Final[Mapping[str, Template]] = {
     EventType.PASS_RENEWAL_FAILED: Template.PASS_RENEWAL_FAILED,
     EventType.PASS_LAPSED: Template.PASS_LAPSED,
     EventType.PASS_CANCELLED: Template.PASS_CANCELLED,
+    plate_events.PLATE_BOUND: Template.PLATE_BOUND,
+    plate_events.PLATE_CLAIM_REFUSED: Template.PLATE_CLAIM_REFUSED,
+    plate_events.PLATE_PAYMENT_PAUSED: Template.PLATE_PAYMENT_PAUSED,
+    plate_events.PLATE_PAYMENT_RESUMED: Template.PLATE_PAYMENT_RESUMED,
 }
 # A dispute's messages say nothing of its words: staff may have written a plate there.
 _DISPUTES: Final[Mapping[object, Template]] = {
@@ -66,6 +71,9 @@ def template_of(event: Event) -> Template | None:
         return Template.CREDIT_NOTE_ISSUED if is_credit else Template.INVOICE_ISSUED
     if event.type == EventType.DISPUTE_DECIDED:
         return _DISPUTES.get(event.payload.get("state"))
+    if event.type == plate_events.PLATE_UNBOUND:
+        # Whoever unbinds knows it.
+        return Template.PLATE_TAKEN_OFF if event.payload.get("reason") == "staff" else None
     return _BY_TYPE.get(event.type)
 
 

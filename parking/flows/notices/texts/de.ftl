@@ -118,3 +118,23 @@ pass-cancelled =
 pass-charged =
     .title = { $amount } bezahlt
     .body = { $name } wurde abgebucht, nachdem sie geendet hatte; das Geld geht zurück.
+
+plate-bound =
+    .title = Ein Kennzeichen gehört nun zu Ihrem Konto
+    .body = Die Schranken kennen es ab jetzt. Waren Sie das nicht? Lösen Sie es in der App und beenden Sie Ihre anderen Anmeldungen.
+
+plate-taken-off =
+    .title = Ein Kennzeichen gehört nicht mehr zu Ihrem Konto
+    .body = Nach einer Prüfung ordnen die Schranken es Ihnen nicht mehr zu; was Sie dafür erlaubt hatten, ist beendet.
+
+plate-claim-refused =
+    .title = Ein Kennzeichen wurde nicht hinzugefügt
+    .body = Unser Personal konnte es nicht bestätigen. Den Grund sehen Sie in der App; Sie können es erneut versuchen.
+
+plate-payment-paused =
+    .title = Bitte zahlen Sie vorerst von Hand
+    .body = Wir prüfen eines Ihrer Kennzeichen. Bis dahin wird dafür nichts automatisch abgebucht; zahlen Sie an der Schranke.
+
+plate-payment-resumed =
+    .title = Automatische Zahlung ist wieder an
+    .body = Die Prüfung Ihres Kennzeichens ist beendet. Die Schranken rechnen wieder wie zuvor ab.

@@ -118,3 +118,23 @@ pass-cancelled =
 pass-charged =
     .title = { $amount } paid
     .body = { $name } was charged after it had ended; the money goes back.
+
+plate-bound =
+    .title = A plate was bound to your account
+    .body = Gates know it from now on. Not you? Open the app, unbind it, and end your other sign-ins.
+
+plate-taken-off =
+    .title = A plate was taken off your account
+    .body = After a check, gates no longer take it for yours; what you allowed for it has ended.
+
+plate-claim-refused =
+    .title = A plate could not be bound
+    .body = Our staff could not confirm it. The app says why; you can try again.
+
+plate-payment-paused =
+    .title = Please pay by hand for now
+    .body = We are checking one of your plates. Until then nothing is charged for it automatically; pay at the gate.
+
+plate-payment-resumed =
+    .title = Automatic payment is on again
+    .body = We have finished checking your plate. Gates charge for it as before.

@@ -117,3 +117,23 @@ pass-cancelled =
 pass-charged =
     .title = 已支付 { $amount }
     .body = { $name }在失效后被扣款，款项将退回。
+
+plate-bound =
+    .title = 车牌已绑定到您的账户
+    .body = 从现在起道闸会识别该车牌。如非本人操作，请在应用中解绑，并结束其他登录。
+
+plate-taken-off =
+    .title = 一个车牌已从您的账户移除
+    .body = 经核验，道闸不再将该车牌归于您，您为它开通的扣款也已终止。
+
+plate-claim-refused =
+    .title = 车牌未能绑定
+    .body = 工作人员未能确认该车牌。原因可在应用中查看，您可以重新申请。
+
+plate-payment-paused =
+    .title = 请暂时手动付款
+    .body = 我们正在核验您的一个车牌。核验期间不会为它自动扣款，请在道闸处付款。
+
+plate-payment-resumed =
+    .title = 自动扣款已恢复
+    .body = 车牌核验已完成，道闸将照常扣款。
