@@ -7,6 +7,7 @@ from api.shared import Shared
 from parking.drivers.firebase_port import FirebaseVerifier, NullFirebaseVerifier
 from parking.drivers.port import SmsSender
 from parking.drivers.texting import SmsPolicy
+from parking.drivers.web_push import WebPushTerms
 from parking.kit.tokens import TokenIssuer
 
 BODY_BYTES_MAX: Final = 64 * 1024
@@ -56,6 +57,7 @@ class ApiConfig:
 
     Attributes:
         sms_policy: To whom, and how many; for codes.
+        web_push: What browsers subscribe with; None where nothing is pushed to them.
         twilio_auth_token: Signs what Twilio tells of text messages; None where it tells nothing.
         development: Introspection, suggestions and GET on; never in production.
         trusted_manifest: Drivers' trusted documents, as they are in their file.
@@ -68,6 +70,7 @@ class ApiConfig:
     firebase: FirebaseVerifier = field(default_factory=NullFirebaseVerifier)
     sms_policy: SmsPolicy = field(default_factory=SmsPolicy)
     twilio_auth_token: str | None = field(default=None, repr=False)
+    web_push: WebPushTerms | None = None
     development: bool = False
     trusted_manifest: bytes | None = field(default=None, repr=False)
     trusted_only: bool = False

@@ -88,6 +88,15 @@ class NotificationFields:
         """Return how many are not acknowledged."""
         return await inbox.count_unacknowledged(info.context.parking, self.driver_id)
 
+    @strawberry.field(
+        description="`applicationServerKey` for a browser's subscription, base64url; null where "
+        "nothing is pushed to browsers. Register the subscription with `registerDevice`."
+    )
+    async def web_push_public_key(self, info: Info) -> str | None:
+        """Return what browsers subscribe with."""
+        terms = info.context.config.web_push
+        return None if terms is None else terms.public_key
+
     @strawberry.field(description="What you want to be told of, by which channel, and when not.")
     async def notification_preferences(self, info: Info) -> NotificationPreferences:
         """Return how the driver wants to be told."""

@@ -10,6 +10,7 @@ from parking.drivers.port import SmsSender
 from parking.kit.errors import InvalidInputError
 from sesame.settings import Settings
 from sesame.sms import sms_policy, twilio_auth_token
+from sesame.web_push import web_push_terms
 from sesame.wiring import token_issuer
 
 TRUSTED_ONLY: Final = "SESAME_TRUSTED_DOCUMENTS_ONLY"
@@ -30,6 +31,7 @@ def api_config(settings: Settings, sms: SmsSender, firebase: FirebaseVerifier) -
         firebase=firebase,
         sms_policy=sms_policy(settings),
         twilio_auth_token=twilio_auth_token(settings),
+        web_push=web_push_terms(settings),
         development=settings.development,
         trusted_manifest=_manifest(file) if file else None,
         trusted_only=settings.trusted_documents_only,

@@ -157,6 +157,12 @@ class Settings(BaseSettings):
     fcm_credentials_file: Path | None = None
     fcm_endpoint: str | None = None
 
+    # Web Push: docs/notifications.md. The key and the contact, or none.
+    vapid_key_file: Path | None = None
+    vapid_contact: str | None = None
+    # Where browsers' messages may go, in place of the known services.
+    web_push_hosts: str = ""
+
     # The SMS gateway: docs/sms-webhook.md.
     sms_webhook_url: str | None = None
     sms_webhook_secret: str | None = Field(default=None, repr=False)

@@ -10,7 +10,9 @@ from api.global_ids import decode_id, encode_id
 from api.request import Info
 from api.types.sign_in import DEVICE_ID
 from api.viewer import Viewer
-from parking.drivers import firebase_sign_in, models, service
+from parking.drivers import firebase_sign_in, models, service, web_push
+from parking.drivers.web_push import WebPushTerms
+from parking.kit.errors import InvalidInputError
 
 
 @strawberry.type(description="A code is on its way by SMS.")
@@ -99,12 +101,25 @@ class RefreshSignInInput:
 
 
 @strawberry.input
+class WebPushKeysInput:
+    """What a browser's `PushSubscription` has in `keys`."""
+
+    p256dh: str = strawberry.field(description="Its public key, base64url.")
+    auth: str = strawberry.field(description="Its secret, base64url.")
+
+
+@strawberry.input
 class RegisterDeviceInput:
     """Where pushes go."""
 
     kind: models.TargetKind
-    target: str
+    target: str = strawberry.field(
+        description="The installation id, the token, or for WEB_PUSH the subscription's `endpoint`."
+    )
     platform: str = strawberry.field(description="`ios`, `android` or `web`.")
+    keys: WebPushKeysInput | None = strawberry.field(
+        default=None, description="Of the subscription: for WEB_PUSH, and only for it."
+    )
 
 
 @refusable
@@ -183,6 +198,7 @@ async def register_device(
 ) -> DeviceRegistered:
     """Send the driver's pushes to a device."""
     identity = await info.context.driver()
+    push_keys = _push_keys(info.context.config.web_push, given)
     async with info.context.parking.database.begin() as unit:
         device_id = await service.register_device(
             unit,
@@ -191,8 +207,25 @@ async def register_device(
             given.target,
             given.platform,
             sign_in_id=identity.sign_in_id,
+            push_keys=push_keys,
         )
     return DeviceRegistered(device_id=encode_id(DEVICE_ID, device_id))
+
+
+def _push_keys(terms: WebPushTerms | None, given: RegisterDeviceInput) -> dict[str, str] | None:
+    """Return a browser's keys, once its endpoint may be called; None for any other target."""
+    if given.kind != models.TargetKind.WEB_PUSH:
+        if given.keys is not None:
+            raise InvalidInputError("keys", "none, unless the kind is WEB_PUSH")
+        return None
+    if terms is None:
+        raise InvalidInputError("kind", "FID or TOKEN: Web Push is not set up here")
+    if given.keys is None:
+        raise InvalidInputError("keys", "those of the subscription")
+    terms.services.check(given.target)
+    keys = {"p256dh": given.keys.p256dh, "auth": given.keys.auth}
+    web_push.check_keys(keys)
+    return keys
 
 
 @strawberry.type

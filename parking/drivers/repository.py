@@ -213,7 +213,15 @@ async def disable_target_of_others(unit: UnitOfWork, driver_id: UUID, target_ind
 async def put_device(unit: UnitOfWork, device: Device) -> UUID:
     """Add a device, or refresh the one with its target; returns the row's id."""
     values = device.model_dump()
-    changed = ("sign_in_id", "target_kind", "platform", "registered_at", "disabled_at")
+    changed = (
+        "sign_in_id",
+        "target_kind",
+        "target_sealed",
+        "push_keys",
+        "platform",
+        "registered_at",
+        "disabled_at",
+    )
     statement = (
         insert(Device)
         .values(**values)

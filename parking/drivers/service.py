@@ -202,10 +202,12 @@ async def register_device(
     platform: str,
     *,
     sign_in_id: UUID | None = None,
+    push_keys: dict[str, str] | None = None,
 ) -> UUID:
     """Send this driver's pushes to a target; returns the device's id. Idempotent.
 
-    A target has one driver: for any other it is disabled with the same commit.
+    A target has one driver: for any other it is disabled with the same commit. What a browser
+    gave has been checked by `parking.drivers.web_push`.
 
     Raises:
         InvalidInputError: the target or the platform is unusable.
@@ -221,6 +223,7 @@ async def register_device(
         target_kind=target_kind,
         target_index=target_index,
         target_sealed=unit.vault.seal(target, context=rules.TARGET_CONTEXT),
+        push_keys=push_keys,
         platform=platform,
         registered_at=unit.now(),
     )

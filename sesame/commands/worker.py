@@ -17,6 +17,7 @@ from sesame.cron import cron_tasks
 from sesame.periodic import periodic_tasks
 from sesame.settings import Settings
 from sesame.sms import open_sms, sms_policy
+from sesame.web_push import open_web_push
 from sesame.wiring import open_context
 from sesame.worker import WorkerProcess
 
@@ -60,6 +61,7 @@ async def _work(settings: Settings) -> None:
             notifier=Notifier(
                 context.database,
                 _push_sender(settings, stack),
+                web_push=await stack.enter_async_context(open_web_push(settings)),
                 texting=await _texting(settings, stack),
                 bus=context.bus,
             ),

@@ -3,19 +3,23 @@
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 
+from api.app import create_app
+from api.config import ApiConfig
 from api.global_ids import encode_id
 from notifications.handlers import Notifier
 from notifications.push import PushOutcome, PushResult, RecordingPushSender
 from parking.drivers.models import Device, TargetKind
+from parking.drivers.web_push import PushServices, WebPushTerms
 from parking.events import outbox
 from parking.events.envelope import Event
 from parking.events.pokes import Poke, driver_channel
 from parking.events.relay import Job
 from parking.kit.ids import new_id
 from parking.notices.service import NOTICE_ACKNOWLEDGED, NOTICE_ADDED, notice_id_of
-from tests.factories.api import ApiWorld
+from tests.factories.api import BASE_URL, ApiWorld
 from tests.factories.push_targets import sealed_target
 from tests.integration.notification_stage import charged
 
@@ -250,3 +254,51 @@ async def test_the_language_is_chosen(api: ApiWorld) -> None:
     assert push.messages[0].title == "12,50\xa0CN¥ bezahlt"
     said = await api.ask(LANGUAGE, {"locale": "tlh"}, token=token)
     assert said["setLanguage"] == {"code": "INVALID_INPUT", "field": "locale"}
+
+
+REGISTER = f"""
+mutation Register($input: RegisterDeviceInput!) {{ registerDevice(input: $input) {{
+  __typename {REFUSAL}
+}} }}
+"""
+KEYS = {
+    "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIA"
+    "iw4",
+    "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+}
+ENDPOINT = "https://web.push.apple.com/QOPd"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({}, None),
+        ({"target": "https://127.0.0.1/x"}, "target"),
+        ({"keys": None}, "keys"),
+        ({"keys": {**KEYS, "auth": "short"}}, "auth"),
+        ({"kind": "FID"}, "keys"),
+        ({"is_set_up": False}, "kind"),
+    ],
+)
+async def test_a_browser_registers_its_subscription(
+    api: ApiWorld, changes: dict[str, Any], field: str | None
+) -> None:
+    driver_id, token = await api.add_driver()
+    terms = WebPushTerms("public", PushServices()) if changes.pop("is_set_up", True) else None
+    config = ApiConfig(tokens=api.tokens, sms=api.sms, web_push=terms)
+    transport = httpx.ASGITransport(create_app(api.lanes.context, config))
+    given = {"kind": "WEB_PUSH", "target": ENDPOINT, "platform": "web", "keys": KEYS} | changes
+    body = {"query": REGISTER, "variables": {"input": given}}
+    headers = {"authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as http:
+        said = (await http.post("/graphql", json=body, headers=headers)).json()["data"]
+        asked = {"query": "{ viewer { webPushPublicKey } }"}
+        key = (await http.post("/graphql", json=asked, headers=headers)).json()["data"]["viewer"]
+    assert key == {"webPushPublicKey": None if terms is None else "public"}
+    rows = await api.lanes.rows("SELECT driver_id, target_kind, push_keys FROM devices")
+    if field is None:
+        assert said["registerDevice"] == {"__typename": "DeviceRegistered"}
+        assert rows == [{"driver_id": driver_id, "target_kind": "web_push", "push_keys": KEYS}]
+    else:
+        assert said["registerDevice"]["field"] == field
+        assert rows == []
