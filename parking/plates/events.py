@@ -58,7 +58,7 @@ def plate_claim_refused(unit: UnitOfWork, claim: BindingClaim) -> Event:
         occurred_at=unit.now(),
         payload={
             "driver_id": str(claim.driver_id),
-            "reason": (claim.refusal or ClaimRefusal.OTHER).value,
+            "refusal": (claim.refusal or ClaimRefusal.OTHER).value,
         },
     )
 

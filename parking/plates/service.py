@@ -281,6 +281,12 @@ async def active_binding(unit: UnitOfWork, plate_index: UUID) -> UUID | None:
     return await repository.active_driver(unit, plate_index)
 
 
+async def is_paused(unit: UnitOfWork, plate_index: UUID) -> bool:
+    """Return whether nothing is taken for the plate by itself, because staff check whose it is."""
+    binding = await repository.find_active(unit, plate_index)
+    return binding is not None and contests.is_frozen(binding.frozen_until, unit.now())
+
+
 async def list_plates(unit: UnitOfWork, driver_id: UUID) -> list[BoundPlate]:
     """Return the driver's bound plates, oldest binding first."""
     found = await repository.active_plates(unit, driver_id)

@@ -55,6 +55,7 @@ _ARGUMENTS: Final = (
     "paid_until",
     "valid_until",
     "ended_at",
+    "refusal",
 )
 
 

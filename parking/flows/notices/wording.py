@@ -130,6 +130,7 @@ def _values(texts: _Texts, template: Template, arguments: Mapping[str, Any]) -> 
         "place": _name(arguments.get("place_name")) or texts.write("unnamed-place", {}),
         "name": _name(arguments.get("pass_name")) or texts.write("unnamed-pass", {}),
         "number": str(arguments.get("number", "")),
+        "refusal": str(arguments.get("refusal", "")),
     }
     try:
         for name, source in _AMOUNTS.items():

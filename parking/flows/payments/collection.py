@@ -20,6 +20,7 @@ from parking.payments.errors import (
     PartnershipUnknownError,
     PaymentUnavailableError,
 )
+from parking.plates import service as plates
 from parking.sessions import service as sessions
 
 SWEEP_LEASE: Final = timedelta(minutes=5)
@@ -56,7 +57,15 @@ async def _collect_all(context: ParkingContext, queue: list[OwedBill]) -> None:
 
 
 async def collect(context: ParkingContext, listed: OwedBill) -> None:
-    """Charge one owed bill to its driver's mandates, one after the other until one pays."""
+    """Charge one owed bill to its driver's mandates, one after the other until one pays.
+
+    While staff check whose the plate is, nothing is taken for it by itself.
+    """
+    async with context.database.begin() as unit:
+        is_paused = await plates.is_paused(unit, listed.plate_index)
+    if is_paused:
+        await _conclude(context, listed, was_tried=False)
+        return
     if listed.collector_id is not None and listed.collector_place_id is not None:
         debt = Debt(
             owner_id=listed.operator_id,

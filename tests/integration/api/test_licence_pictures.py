@@ -192,4 +192,4 @@ async def test_the_period_of_a_picture_begins_with_the_decision(
         "SELECT payload FROM outbox WHERE type IN ('PlateBound', 'PlateClaimRefused')"
     )
     assert UUID(event["payload"]["driver_id"])
-    assert event["payload"].get("reason") == (None if decision == "approve" else "unreadable")
+    assert event["payload"].get("refusal") == (None if decision == "approve" else "unreadable")

@@ -6,11 +6,14 @@ import pytest
 
 from parking.drivers.models import Driver
 from parking.flows.binding import adopt_open_stays, unbind
+from parking.flows.payments import collection
 from parking.kit.errors import ParkingError
 from parking.kit.ids import new_id
+from parking.payments.fake import Fault
 from parking.plates import service as plates
 from parking.plates.errors import ClaimInReviewError
 from parking.plates.service import LanePresentation, PlateClaim
+from tests.factories.credit import allow_credit
 from tests.factories.lane_world import PLATE, LaneWorld, read_of
 
 
@@ -112,7 +115,7 @@ async def test_nobody_is_charged_until_staff_refuse_the_claim(
         ("PlatePaymentResumed", mine),
     ]
     assert await told(world, rival) == [
-        ("PlateClaimRefused", {"driver_id": str(rival), "reason": "other"})
+        ("PlateClaimRefused", {"driver_id": str(rival), "refusal": "other"})
     ]
 
 
@@ -148,6 +151,26 @@ async def test_a_stay_under_way_is_paid_by_hand_too(
         "SELECT count(*) AS n FROM driver_stays WHERE driver_id = :d", d=holder
     )
     assert listed[0]["n"] == 0
+
+
+async def test_what_is_owed_is_not_collected_meanwhile(
+    world: LaneWorld, holder: UUID, rival: UUID
+) -> None:
+    await allow_credit(world)
+    await world.drive_in()
+    world.wait(minutes=45)
+    world.provider.play(Fault.DECLINE)
+    assert (await world.drive_out()).reason == "credit"
+    claimed = await claim(world, rival)
+    await prove(world, rival, claimed)
+    world.wait(hours=2)
+    assert await collection.sweep(world.context) == 1
+    assert world.provider.captured("CNY") == 0
+    await decide(world, claimed, is_approved=False)
+    world.wait(days=1, minutes=1)
+    assert await collection.sweep(world.context) == 1
+    assert world.provider.captured("CNY") == 1000
+    assert await seen_by(world, holder) == ([(PLATE, False)], 0)
 
 
 async def test_two_who_contest_and_one_refused(world: LaneWorld, holder: UUID, rival: UUID) -> None:

@@ -14,7 +14,7 @@ from parking.plates import events
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 # Whoever reads one of these learns that there is somebody else.
-OTHERS = re.compile(r"driver|another|someone|somebody|claim|contest|dispute|owner|licence", re.I)
+OTHERS = re.compile("driver|someone|somebody|claim|contest|dispute|owner|licence", re.IGNORECASE)
 
 
 def event(kind: str, **payload: str) -> Event:
@@ -29,17 +29,34 @@ def event(kind: str, **payload: str) -> Event:
     [
         (event(events.PLATE_BOUND), Template.PLATE_BOUND),
         (event(events.PLATE_UNBOUND, reason="staff"), Template.PLATE_TAKEN_OFF),
-        (event(events.PLATE_CLAIM_REFUSED, reason="other"), Template.PLATE_CLAIM_REFUSED),
+        (event(events.PLATE_CLAIM_REFUSED, refusal="name_differs"), Template.PLATE_CLAIM_REFUSED),
         (event(events.PLATE_PAYMENT_PAUSED), Template.PLATE_PAYMENT_PAUSED),
         (event(events.PLATE_PAYMENT_RESUMED), Template.PLATE_PAYMENT_RESUMED),
     ],
 )
 def test_each_event_is_told_in_neutral_words(told: Event, template: Template) -> None:
     assert template_of(told) == template
-    assert arguments_of(told) == {}
-    text = render(template, {}, AT, "en")
+    known = {name: value for name, value in told.payload.items() if name == "refusal"}
+    assert arguments_of(told) == known
+    text = render(template, known, AT, "en")
     assert OTHERS.search(f"{text.title} {text.body}") is None
     assert RULES[template].category is NoticeCategory.SECURITY
+
+
+@pytest.mark.parametrize(
+    ("refusal", "why"),
+    [
+        ("unreadable", "The picture cannot be read."),
+        ("other_plate", "It shows another plate."),
+        ("name_differs", "The name on it is not yours."),
+        ("licence_ended", "It is no longer valid."),
+        ("other", "Please ask our staff."),
+        ("", "Please ask our staff."),
+    ],
+)
+def test_a_refusal_says_what_to_do_better(refusal: str, why: str) -> None:
+    text = render(Template.PLATE_CLAIM_REFUSED, {"refusal": refusal}, AT, "en")
+    assert text.body == f"Our staff could not confirm it. {why}"
 
 
 def test_whoever_unbinds_is_not_told_of_it() -> None:

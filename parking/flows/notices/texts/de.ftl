@@ -129,7 +129,13 @@ plate-taken-off =
 
 plate-claim-refused =
     .title = Ein Kennzeichen wurde nicht hinzugefügt
-    .body = Unser Personal konnte es nicht bestätigen. Den Grund sehen Sie in der App; Sie können es erneut versuchen.
+    .body = Unser Personal konnte es nicht bestätigen. { $refusal ->
+        [unreadable] Das Bild ist nicht lesbar.
+        [other_plate] Es zeigt ein anderes Kennzeichen.
+        [name_differs] Der Name darauf ist nicht Ihrer.
+        [licence_ended] Der Fahrzeugschein gilt nicht mehr.
+       *[other] Bitte fragen Sie unser Personal.
+    }
 
 plate-payment-paused =
     .title = Bitte zahlen Sie vorerst von Hand

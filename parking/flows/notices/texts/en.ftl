@@ -129,7 +129,13 @@ plate-taken-off =
 
 plate-claim-refused =
     .title = A plate could not be bound
-    .body = Our staff could not confirm it. The app says why; you can try again.
+    .body = Our staff could not confirm it. { $refusal ->
+        [unreadable] The picture cannot be read.
+        [other_plate] It shows another plate.
+        [name_differs] The name on it is not yours.
+        [licence_ended] It is no longer valid.
+       *[other] Please ask our staff.
+    }
 
 plate-payment-paused =
     .title = Please pay by hand for now

@@ -128,7 +128,13 @@ plate-taken-off =
 
 plate-claim-refused =
     .title = 车牌未能绑定
-    .body = 工作人员未能确认该车牌。原因可在应用中查看，您可以重新申请。
+    .body = 工作人员未能确认该车牌。{ $refusal ->
+        [unreadable] 图片无法辨认。
+        [other_plate] 图片上是另一个车牌。
+        [name_differs] 证件上的姓名与您不符。
+        [licence_ended] 该证件已失效。
+       *[other] 请咨询工作人员。
+    }
 
 plate-payment-paused =
     .title = 请暂时手动付款
