@@ -70,9 +70,6 @@ class Bill:
     billed_before: Money = strawberry.field(
         description="What those earlier stays were billed; it is taken off here."
     )
-    next_change_at: datetime | None = strawberry.field(
-        description="When `due` changes next by time alone; null if it will not."
-    )
     closed_until: datetime | None = strawberry.field(
         description="After a payment: until when leaving costs nothing more; else null."
     )
@@ -83,6 +80,11 @@ class Bill:
         description="Name of the rate for this vehicle; empty for everybody's."
     )
     live: strawberry.Private[live_bill.LiveBill]
+
+    @strawberry.field(description="When `due` changes next by time alone; null if it will not.")
+    def next_change_at(self) -> datetime | None:
+        """Look ahead."""
+        return self.live.next_change_at
 
     @strawberry.field(
         description=f"What is due at `asOf` and wherever that changes until `until`, as things "
@@ -111,7 +113,6 @@ class Bill:
             as_of=bill.as_of,
             priced_from=bill.priced_from,
             billed_before=Money.of(billed_before),
-            next_change_at=bill.next_change_at,
             closed_until=bill.closed_until,
             reopened_due=None if bill.reopened_due is None else Money.of(bill.reopened_due),
             variant=bill.variant,

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
@@ -13,6 +14,22 @@ from parking.payments.versions import VERSIONS_MAX, version_id
 
 # A stay that is prepaid again and again still has an end.
 BILLS_PER_STAY_MAX = 500
+_FIRST = text(
+    """
+    WITH RECURSIVE version AS (
+        SELECT bills.id AS asked_id, bills.operator_id, bills.id, bills.corrects_id, 1 AS number
+        FROM unnest(CAST(:operator_ids AS uuid[]), CAST(:bill_ids AS uuid[]))
+            AS asked (operator_id, id)
+        JOIN bills ON bills.operator_id = asked.operator_id AND bills.id = asked.id
+        UNION ALL
+        SELECT version.asked_id, bills.operator_id, bills.id, bills.corrects_id, number + 1
+        FROM version
+        JOIN bills ON bills.operator_id = version.operator_id AND bills.id = version.corrects_id
+        WHERE version.number < :versions
+    )
+    SELECT asked_id, id FROM version WHERE corrects_id IS NULL
+    """
+)
 
 
 async def find_versions(unit: UnitOfWork, bill: Bill) -> list[Bill]:
@@ -32,6 +49,20 @@ async def find_versions(unit: UnitOfWork, bill: Bill) -> list[Bill]:
         if newest is not None:
             after.append(newest)
     return [*reversed(before), bill, *after]
+
+
+async def find_first_ids(unit: UnitOfWork, bills: Collection[Bill]) -> dict[UUID, UUID]:
+    """Return the id of each bill's first version by its own; one statement however many."""
+    first = {bill.id: bill.id for bill in bills}
+    corrected = [bill for bill in bills if bill.corrects_id is not None]
+    if corrected:
+        asked = {
+            "operator_ids": [bill.operator_id for bill in corrected],
+            "bill_ids": [bill.id for bill in corrected],
+            "versions": VERSIONS_MAX,
+        }
+        first |= {row.asked_id: row.id for row in await unit.run(_FIRST, asked)}
+    return first
 
 
 async def find_history_of(

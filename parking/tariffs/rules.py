@@ -1,6 +1,6 @@
 """What a stay costs, line by line, and when that changes next: a pure function."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -48,19 +48,26 @@ class PricedStay:
     Attributes:
         total: What is due in all.
         lines: Cover the stay without a gap; their amounts add up to `total`.
-        next_change_at: First instant after the pricing at which the total differs; None if it
-            does not within `CHANGE_HORIZON_DAYS`.
+        find_change: Looks ahead for `next_change_at`: that takes longer than the price.
         allowances_taken_s: What this stay took of allowances, by name and period.
         variant: Name of the table's variant that counted; empty for the table itself.
     """
 
     total: Money
     lines: tuple[PriceLine, ...]
-    next_change_at: datetime | None
+    find_change: Callable[[], datetime | None] = field(repr=False, compare=False)
     allowances_taken_s: Mapping[str, Mapping[str, int]] = field(
         default_factory=dict[str, dict[str, int]]
     )
     variant: str = ""
+
+    @property
+    def next_change_at(self) -> datetime | None:
+        """First instant after the pricing at which the total differs.
+
+        None if it does not within `CHANGE_HORIZON_DAYS`.
+        """
+        return self.find_change()
 
 
 class PriceStep(NamedTuple):
@@ -152,11 +159,15 @@ def steps_after(
 
 def _priced(meter: StayMeter, variant: RateVariant | None, exact_s: int) -> PricedStay:
     at_s = meter.tick_of(exact_s)
-    change_s = meter.next_change_s(at_s)
+
+    def find_change() -> datetime | None:
+        change_s = meter.next_change_s(at_s)
+        return None if change_s is None else instant_of(change_s)
+
     return PricedStay(
         total=Money(meter.total_minor(at_s), meter.table.currency),
         lines=price_lines(meter, at_s),
-        next_change_at=None if change_s is None else instant_of(change_s),
+        find_change=find_change,
         allowances_taken_s=meter.allowances_taken_s(at_s),
         variant="" if variant is None else variant.name,
     )

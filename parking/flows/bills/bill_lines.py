@@ -3,8 +3,8 @@
 Whoever holds the facts and the rate table gets the same lines, whatever process they run it in.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -87,13 +87,20 @@ class StayLines:
     Attributes:
         total: What the stay costs by its rate table.
         due: What is left to pay; never negative.
-        next_change_at: When the price changes next; None if it does not.
+        find_change: Looks ahead for when the price changes next; None for never.
     """
 
     lines: tuple[BillLine, ...]
     total: Money
     due: Money
-    next_change_at: datetime | None
+    find_change: Callable[[], datetime | None] | None = field(
+        default=None, repr=False, compare=False
+    )
+
+    @property
+    def next_change_at(self) -> datetime | None:
+        """When the price changes next; None if it does not."""
+        return None if self.find_change is None else self.find_change()
 
 
 def lines_of(table: RateTable, facts: StayFacts) -> StayLines:
@@ -118,7 +125,7 @@ def lines_of(table: RateTable, facts: StayFacts) -> StayLines:
     if facts.is_grace and due_minor:
         add_credit(lines, Credit(GRACE_AFTER_PAYMENT, -due_minor))
     due = Money(_running_total(lines), table.currency)
-    return StayLines(tuple(lines), stay.total, due, stay.next_change_at)
+    return StayLines(tuple(lines), stay.total, due, stay.find_change)
 
 
 def read_lines(stored: Iterable[Mapping[str, Any]]) -> tuple[BillLine, ...]:

@@ -44,14 +44,13 @@ class LiveBill:
         total: What the stay costs so far, less what was given up of it.
         paid: What was paid of it.
         due: What leaving now would cost.
-        next_change_at: First instant after `as_of` at which `due` differs by time alone; None if
-            it does not.
         circumstances: What the price depends on besides the clock.
         priced_from: The entry that is priced: an earlier one where the stay continues others.
         variant: The rate table's variant that counts; empty for the table itself.
         closed_until: Until when leaving is free after a payment; None where it is not.
         reopened_due: What leaving right after `closed_until` would cost; None without it.
         later: Returns the bill at a later instant, if nothing but time happens until then.
+        find_change: Looks ahead for `next_change_at`: that takes longer than the bill itself.
     """
 
     lines: tuple[BillLine, ...]
@@ -59,13 +58,20 @@ class LiveBill:
     paid: Money
     due: Money
     as_of: datetime
-    next_change_at: datetime | None
     circumstances: Circumstances
     priced_from: datetime
     variant: str
     later: "Callable[[datetime], LiveBill]" = field(repr=False, compare=False)
     closed_until: datetime | None = None
     reopened_due: Money | None = None
+    find_change: Callable[[], datetime | None] | None = field(
+        default=None, repr=False, compare=False
+    )
+
+    @property
+    def next_change_at(self) -> datetime | None:
+        """First instant after `as_of` at which `due` differs by time alone; None for never."""
+        return None if self.find_change is None else self.find_change()
 
 
 async def compute(unit: UnitOfWork, session: Session, at: datetime) -> LiveBill:
@@ -105,7 +111,6 @@ def bill_of(
         paid=paid,
         due=stay.due,
         as_of=as_of,
-        next_change_at=None,
         circumstances=circumstances,
         priced_from=priced_from,
         variant="" if variant is None else variant.name,
@@ -115,20 +120,34 @@ def bill_of(
         owed = sum((_amount(bill) for bill in bills if bill.state != BillState.PAID), zero)
         return replace(live, due=owed)
     if closed_until is None:
-        change_at = stay.next_change_at
-        if _credits(facts):
-            change_at = _next_change(table, facts, stay.due)
-        return replace(live, next_change_at=_within(change_at, longest_at))
+
+        def find_change() -> datetime | None:
+            change_at = (
+                _next_change(table, facts, stay.due) if _credits(facts) else stay.next_change_at
+            )
+            return _within(change_at, longest_at)
+
+        return replace(live, find_change=find_change)
+    return _closed(live, table, facts, closed_until, longest_at)
+
+
+def _closed(
+    live: LiveBill,
+    table: RateTable,
+    facts: StayFacts,
+    closed_until: datetime,
+    longest_at: datetime,
+) -> LiveBill:
+    """Return the bill of a stay that may leave without paying again until `closed_until`."""
     reopens_at = min(closed_until + _RESOLUTION, longest_at)
-    facts = replace(facts, is_grace=False, priced_until=reopens_at)
-    reopened = lines_of(table, facts).due
-    change_at = reopens_at if reopened else _next_change(table, facts, reopened)
-    return replace(
-        live,
-        next_change_at=_within(change_at, longest_at),
-        closed_until=closed_until,
-        reopened_due=reopened,
-    )
+    open_facts = replace(facts, is_grace=False, priced_until=reopens_at)
+    reopened = lines_of(table, open_facts).due
+
+    def find_change() -> datetime | None:
+        change_at = reopens_at if reopened else _next_change(table, open_facts, reopened)
+        return _within(change_at, longest_at)
+
+    return replace(live, closed_until=closed_until, reopened_due=reopened, find_change=find_change)
 
 
 def settled_of(session: PricedStay, bills: Sequence[_Counted]) -> list[_Counted]:

@@ -9,13 +9,13 @@ from uuid import UUID
 
 from parking.drivers import stays
 from parking.flows.context import ParkingContext
-from parking.flows.invoices.invoice_lines import find_root
 from parking.flows.invoices.invoice_link import file_url
 from parking.invoices import repository, service
 from parking.invoices.models import FapiaoOrder, FapiaoState, Invoice, InvoiceKind
 from parking.kit.database import UnitOfWork
 from parking.kit.money import Money
 from parking.passes import repository as passes
+from parking.payments import bill_history
 from parking.payments import repository as payments
 from parking.payments.models import Bill, BillState
 from parking.places import repository as places
@@ -164,17 +164,9 @@ async def _bills_of(unit: UnitOfWork, driver_id: UUID) -> list[Bill]:
 async def _free(unit: UnitOfWork, bills: Sequence[Bill]) -> list[Bill]:
     if not bills:
         return []
-    roots: dict[UUID, UUID] = {}
-    for bill in bills:
-        # Few bills have a second version, so that one statement each costs little.
-        root = bill if bill.corrects_id is None else await _root(unit, bill)
-        roots[bill.id] = root.id
+    roots = await bill_history.find_first_ids(unit, bills)
     held = await repository.find_held(unit, [(bill.operator_id, roots[bill.id]) for bill in bills])
     return [bill for bill in bills if roots[bill.id] not in held]
-
-
-async def _root(unit: UnitOfWork, bill: Bill) -> Bill:
-    return await find_root(unit, bill.operator_id, bill.id) or bill
 
 
 async def _views(

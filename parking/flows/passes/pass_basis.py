@@ -104,5 +104,4 @@ def recompute(basis: PassBasis) -> StayLines:
         lines=tuple(lines),
         total=Money(price_minor, basis.currency),
         due=Money(lines[-1].running_total_minor, basis.currency),
-        next_change_at=None,
     )

@@ -40,7 +40,7 @@ async def check(
     note = str(bill.basis.get("place_name", ""))
     line = BillLine(COLLECTED_FOR_PARTNER, owed.total_minor, owed.total_minor, note=note)
     amount = Money(owed.total_minor, owed.currency)
-    computed = StayLines(lines=(line,), total=amount, due=amount, next_change_at=None)
+    computed = StayLines(lines=(line,), total=amount, due=amount)
     line_check, lines = check_lines(bill.lines, computed, bill.currency)
     basis = passed(CheckName.BASIS, owed.id, "it names the partner's bill that it is collected for")
     return [basis, line_check, check_total(total, bill.lines, computed)], lines

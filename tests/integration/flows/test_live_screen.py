@@ -143,7 +143,10 @@ async def test_it_says_what_the_orm_path_says(world: LaneWorld) -> None:
         world.clock.advance(step)
         for driver_id, sign_in_id in askers:
             expected = await driver_view.active_sessions(world.context, driver_id)
-            assert await live_screen.look(world.context, driver_id, sign_in_id) == expected
+            found = await live_screen.look(world.context, driver_id, sign_in_id)
+            assert found == expected
+            changes = [view.bill.next_change_at for view in found or ()]
+            assert changes == [view.bill.next_change_at for view in expected]
             seen += sum(len(view.bill.lines) for view in expected)
     # By this chance: the stays differ, and some have many lines.
     assert seen > 200
