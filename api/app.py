@@ -31,6 +31,7 @@ from api.schema import make_schema
 from api.staff import licence_pictures as staff_licences
 from api.staff import pictures
 from api.staff.schema import make_staff_schema
+from api.staff.sign_in import SignInEndpoint
 from api.text_status import PATH as TEXT_STATUS_PATH
 from api.text_status import TextStatusEndpoint
 from parking.flows import health
@@ -76,6 +77,7 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         Route("/pay/{token}/receipts/{number}", receipts.of_link),
         Route("/receipts/{bill}", receipts.of_driver),
         Route(RECEIPT_KEYS_PATH, partial(receipt_keys, context)),
+        *SignInEndpoint(context, config).routes(),
         Route("/healthz", _healthz),
         Route("/readyz", partial(_readyz, context)),
         Route("/metrics", metrics.serve),

@@ -9,6 +9,7 @@ from parking.drivers.port import SmsSender
 from parking.drivers.texting import SmsPolicy
 from parking.drivers.web_push import WebPushTerms
 from parking.kit.tokens import TokenIssuer
+from parking.staff.provider import OidcProvider
 
 BODY_BYTES_MAX: Final = 64 * 1024
 BODY_TIMEOUT_S: Final = 10.0
@@ -62,6 +63,7 @@ class ApiConfig:
         development: Introspection, suggestions and GET on; never in production.
         trusted_manifest: Drivers' trusted documents, as they are in their file.
         trusted_only: Whether drivers' apps may send no other documents.
+        staff_provider: Where the operator's staff sign in; None where there is none.
         shared: What subscriptions of this process have in common.
     """
 
@@ -74,4 +76,5 @@ class ApiConfig:
     development: bool = False
     trusted_manifest: bytes | None = field(default=None, repr=False)
     trusted_only: bool = False
+    staff_provider: OidcProvider | None = None
     shared: Shared = field(default_factory=Shared)

@@ -10,6 +10,7 @@ from parking.drivers.port import SmsSender
 from parking.kit.errors import InvalidInputError
 from sesame.settings import Settings
 from sesame.sms import sms_policy, twilio_auth_token
+from sesame.staff_provider import staff_provider
 from sesame.web_push import web_push_terms
 from sesame.wiring import token_issuer
 
@@ -35,6 +36,7 @@ def api_config(settings: Settings, sms: SmsSender, firebase: FirebaseVerifier) -
         development=settings.development,
         trusted_manifest=_manifest(file) if file else None,
         trusted_only=settings.trusted_documents_only,
+        staff_provider=staff_provider(settings),
     )
 
 

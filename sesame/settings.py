@@ -157,6 +157,11 @@ class Settings(BaseSettings):
     fcm_credentials_file: Path | None = None
     fcm_endpoint: str | None = None
 
+    # Where staff sign in: docs/staff.md. All three, or none.
+    staff_oidc_issuer: str | None = None
+    staff_oidc_client_id: str | None = None
+    staff_oidc_client_secret_file: Path | None = None
+
     # Web Push: docs/notifications.md. The key and the contact, or none.
     vapid_key_file: Path | None = None
     vapid_contact: str | None = None

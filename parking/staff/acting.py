@@ -92,6 +92,11 @@ class Act:
         """Learn that it is refused, before the transaction that says so commits."""
         self._refusal = code
 
+    async def record(self, unit: UnitOfWork) -> None:
+        """Write the row where nothing waits for its end."""
+        await unit.session.flush()
+        await unit.run(_WRITE, self._values(unit, self._id, Outcome.DONE, None))
+
     async def close(self, database: Database, outcome: Outcome, code: str | None) -> None:
         """Write how the act ended, where no row says so yet."""
         if self._is_stored and (outcome, code) == self._told():

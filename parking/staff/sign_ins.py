@@ -86,6 +86,15 @@ async def refresh_sign_in(
     return _signed_in(tokens, found.name, row, fresh)
 
 
+async def end_by_refresh(unit: UnitOfWork, refresh_token: str) -> None:
+    """End the sign-in of a refresh token, whichever of its family it is. Idempotent."""
+    try:
+        token = RefreshToken.read(unit.vault, refresh_token, realm=STAFF_REALM)
+    except TokenRefusedError:
+        return
+    await repository.end_sign_ins(unit, token.owner_id, sign_in_id=token.sign_in_id)
+
+
 async def identify(unit: UnitOfWork, token: StaffToken) -> StaffIdentity:
     """Return who a token's member is at this moment.
 

@@ -9,6 +9,7 @@ import typer
 from parking.kit.clock import SystemClock
 from sesame.commands.sandbox_alipay import alipay_command
 from sesame.commands.sandbox_gocardless import gocardless_command
+from sesame.commands.sandbox_oidc import oidc_command
 from sesame.commands.sandbox_signed_wires import acquirer_command, etc_command
 from sesame.commands.sandbox_stripe import stripe_command
 from sesame.commands.sandbox_texting import aliyun_command, twilio_command
@@ -32,6 +33,7 @@ sandbox_app.command("alipay")(alipay_command)
 sandbox_app.command("aliyun")(aliyun_command)
 sandbox_app.command("etc")(etc_command)
 sandbox_app.command("gocardless")(gocardless_command)
+sandbox_app.command("oidc")(oidc_command)
 sandbox_app.command("stripe")(stripe_command)
 sandbox_app.command("twilio")(twilio_command)
 sandbox_app.command("wechat")(wechat_command)
