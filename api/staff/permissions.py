@@ -94,6 +94,7 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "bill": Permission(_VIEWERS, Scope.NAMED),
     "bills": Permission(_VIEWERS, Scope.NAMED),
     "verifyBill": Permission(_VIEWERS, Scope.NAMED),
+    "deliveries": Permission(_DESK_AND_MONEY, Scope.NAMED),
     "disputes": Permission(_DESK_AND_MONEY, Scope.LISTED),
     "dispute": Permission(_DESK_AND_MONEY, Scope.NAMED),
     "previewDispute": Permission(_DESK_AND_MONEY, Scope.NAMED),

@@ -10,6 +10,7 @@ from api.staff.bills import BillQueries
 from api.staff.chargebacks import ChargebackQueries
 from api.staff.claims import ClaimMutations, ClaimQueries
 from api.staff.credit import CreditMutations, CreditQueries
+from api.staff.deliveries import DeliveryQueries
 from api.staff.desk import DeskMutations, DeskQueries
 from api.staff.disputes import DisputeMutations, DisputeQueries
 from api.staff.gate import guard
@@ -37,6 +38,7 @@ class StaffQuery(
     ChargebackQueries,
     ClaimQueries,
     CreditQueries,
+    DeliveryQueries,
     DeskQueries,
     GateQueries,
     LedgerQueries,

@@ -30,6 +30,7 @@ WEB_PUSH = "web_push"
 TEXT = "sms"
 FAILURE_LENGTH_MAX = 200
 REFERENCE_LENGTH_MAX = 200
+LISTED_MAX = 200
 DEVICE_DISABLED = "device_disabled"
 TOLD_BY_TEXT = "told_by_text"
 STALE = "stale"
@@ -173,6 +174,17 @@ async def of_events(
         select(Delivery)
         .where(col(Delivery.driver_id) == driver_id, col(Delivery.event_id).in_(event_ids))
         .order_by(col(Delivery.created_at), col(Delivery.id))
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def of_subject(unit: UnitOfWork, operator_id: UUID, subject_id: UUID) -> Sequence[Delivery]:
+    """Return what was sent about an operator's stay or pass, the oldest first; LISTED_MAX."""
+    statement = (
+        select(Delivery)
+        .where(col(Delivery.operator_id) == operator_id, col(Delivery.subject_id) == subject_id)
+        .order_by(col(Delivery.created_at), col(Delivery.id))
+        .limit(LISTED_MAX)
     )
     return (await unit.session.exec(statement)).all()
 

@@ -256,6 +256,35 @@ async def test_the_language_is_chosen(api: ApiWorld) -> None:
     assert said["setLanguage"] == {"code": "INVALID_INPUT", "field": "locale"}
 
 
+LOG = """
+query Log($id: ID!) { deliveries(sessionId: $id) { template channel state attempts failure } }
+"""
+
+
+async def test_staff_see_what_became_of_their_own_events(api: ApiWorld) -> None:
+    driver_id, _ = await _with_phone(api)
+    push = RecordingPushSender()
+    push.answers = [PushResult(PushOutcome.REFUSED, failure="invalid_argument")]
+    event = await _tell(api, driver_id, push)
+    session_id = encode_id("Session", event.subject_id)
+
+    async def seen_by(operator_id: UUID) -> list[dict[str, Any]]:
+        token = api.tokens.issue_staff(operator_id, "Ada")[0]
+        said = await api.ask(LOG, {"id": session_id}, token=token, path="/staff/graphql")
+        return said["deliveries"]
+
+    assert await seen_by(event.owner_id) == [
+        {
+            "template": "payment_charged",
+            "channel": "PUSH",
+            "state": "FAILED",
+            "attempts": 1,
+            "failure": "invalid_argument",
+        }
+    ]
+    assert await seen_by(api.lanes.entry.operator_id) == []
+
+
 REGISTER = f"""
 mutation Register($input: RegisterDeviceInput!) {{ registerDevice(input: $input) {{
   __typename {REFUSAL}
