@@ -65,6 +65,7 @@ async def test_a_generated_client_compiles_and_runs(api: ApiWorld, tmp_path: Pat
     [first] = told.pop("apollo subscription")
     assert (first["__typename"], first["reason"]) == ("SessionUpdate", "SNAPSHOT")
     assert (first["session"]["id"], first["session"]["state"]) == (ids[0], "ACTIVE")
+    assert api.lanes.provider.captured("CNY") == 1000
     assert told == {
         "code": [None],
         "urql error": [["UNAUTHENTICATED"]],
@@ -76,5 +77,6 @@ async def test_a_generated_client_compiles_and_runs(api: ApiWorld, tmp_path: Pat
         "apollo sent": [["hash", "text", "hash"]],
         "apollo mutation": [
             ["SUCCEEDED", {"__typename": "Money", "amountMinor": 1000, "currency": "CNY"}]
-        ],
+        ]
+        * 2,
     }
