@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-# Ten years (§ 147 AO, § 14b UStG for invoices; 会计档案管理办法 for books of account asks for as
-# much or more), and the leap days in them.
+# Ten years, the longest period that § 147 AO names, and the leap days in them.
 TAX_DAYS: Final = 3653
 
 
@@ -113,7 +112,6 @@ SIGNING_IN: Final = (
         (
             _gone("lane_codes", "expires_at"),
             _ours("sign_in_codes", "expires_at"),
-            _ours("staff_challenges", "expires_at"),
             _gone("staff_invitations", "expires_at"),
         ),
         days=7,
