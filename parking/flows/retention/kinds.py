@@ -112,6 +112,7 @@ SIGNING_IN: Final = (
         (
             _gone("lane_codes", "expires_at"),
             _ours("sign_in_codes", "expires_at"),
+            _ours("staff_taken_attempts", "expires_at"),
             _gone("staff_invitations", "expires_at"),
         ),
         days=7,
