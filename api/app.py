@@ -6,12 +6,15 @@ from functools import partial
 import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from api import correlation
 from api.callbacks import CallbackEndpoint
-from api.config import READINESS_TIMEOUT_S, ApiConfig
+from api.config import CORS_MAX_AGE_S, READINESS_TIMEOUT_S, ApiConfig
+from api.correlation import Correlate
 from api.gate_enrolment import PATH as ENROL_PATH
 from api.gate_enrolment import GateEnrolmentEndpoint
 from api.graphql.engine import Engine
@@ -21,6 +24,7 @@ from api.headers import SecurityHeaders
 from api.invoice_files import InvoiceFileEndpoint
 from api.licence_pictures import PATH as LICENCES_PATH
 from api.licence_pictures import UploadEndpoint
+from api.limits import RateLimiter
 from api.lingering import LingerOnTooLarge
 from api.metrics import CountRequests, Metrics
 from api.pages import owed
@@ -44,13 +48,17 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
     """Return the application; the caller closes the context after it."""
     open_request = partial(open_context, parking=context, config=config)
     is_open = config.development
+    limiter = RateLimiter(context.bus.buckets, context.clock, config.rates)
     engine = Engine(
         make_schema(development=is_open),
         development=is_open,
         manifest=config.trusted_manifest,
         trusted_only=config.trusted_only,
+        charge=limiter.charge_driver,
     )
-    staff_engine = Engine(make_staff_schema(development=is_open), development=is_open)
+    staff_engine = Engine(
+        make_staff_schema(development=is_open), development=is_open, charge=limiter.charge_staff
+    )
     drivers = GraphQLEndpoint(engine, open_request, takes_get=is_open)
     staff = GraphQLEndpoint(staff_engine, open_request, takes_get=is_open)
     sockets = SocketEndpoint(engine, open_request)
@@ -58,8 +66,8 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
     metrics = Metrics()
     metrics.sockets.set_function(lambda: sockets.places.sockets)
     routes = [
-        Route("/graphql", drivers.answer, methods=drivers.methods),
-        Route("/staff/graphql", staff.answer, methods=staff.methods),
+        _graphql_route("/graphql", drivers, config),
+        _graphql_route("/staff/graphql", staff, config),
         Route(pictures.PATH, pictures.PictureEndpoint(context, config).answer),
         Route(staff_licences.PATH, staff_licences.LicencePictureEndpoint(context, config).answer),
         Route(LICENCES_PATH, UploadEndpoint(context, config).answer, methods=["POST"]),
@@ -85,6 +93,7 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
     app = Starlette(
         routes=[*routes, WebSocketRoute("/graphql", sockets.serve)],
         middleware=[
+            Middleware(Correlate),
             Middleware(LingerOnTooLarge),
             Middleware(CountRequests, metrics=metrics, routes=routes),
             Middleware(SecurityHeaders, is_https=context.public_url.startswith("https:")),
@@ -94,6 +103,22 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
     # It would send whoever adds a slash to the host that they name, with the secret in the path.
     app.router.redirect_slashes = False
     return app
+
+
+def _graphql_route(path: str, endpoint: GraphQLEndpoint, config: ApiConfig) -> Route:
+    if not config.cors_origins:
+        return Route(path, endpoint.answer, methods=endpoint.methods)
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=config.cors_origins,
+        allow_methods=endpoint.methods,
+        allow_headers=("authorization", "content-type", correlation.HEADER),
+        expose_headers=("retry-after", correlation.HEADER),
+        # The token is a header of its own: no page of another site has it.
+        allow_credentials=False,
+        max_age=CORS_MAX_AGE_S,
+    )
+    return Route(path, endpoint.answer, methods=[*endpoint.methods, "OPTIONS"], middleware=[cors])
 
 
 async def _healthz(request: Request) -> Response:
@@ -115,5 +140,7 @@ async def _readyz(context: ParkingContext, request: Request) -> Response:
 async def _defect(request: Request, error: Exception) -> Response:
     # Starlette raises the error again after this answer, so that the server logs it too. What
     # follows the first part of a path may be the secret that opens a bill.
-    _log.error("http.failed", area=request.url.path.split("/")[1], exc_info=error)
-    return JSONResponse({"code": "INTERNAL"}, 500)
+    found, area = correlation.correlation_id(request.scope), request.url.path.split("/")[1]
+    _log.error("http.failed", area=area, correlation_id=found, exc_info=error)
+    body = {"code": "INTERNAL", "correlationId": found}
+    return JSONResponse(body, 500, headers={correlation.HEADER: found})

@@ -21,6 +21,9 @@ QUERY_DIRECTIVES_MAX: Final = 30
 QUERY_REPEATS_MAX: Final = 20
 # See api.document_cost.
 OPERATION_POINTS_MAX: Final = 20_000
+# Besides: of every operation, and of a document that is not known.
+REQUEST_POINTS: Final = 1
+READ_POINTS: Final = 10
 # graphql-core's own rules may repeat one complaint for each of a thousand fields.
 ERRORS_MAX: Final = 5
 DOCUMENTS_CACHED_MAX: Final = 256
@@ -30,6 +33,10 @@ TRUSTED_DOCUMENTS_BYTES_MAX: Final = 16 * 1024 * 1024
 DOCUMENT_ID_LENGTH_MAX: Final = 128
 OPERATION_TIMEOUT_S: Final = 20.0
 READINESS_TIMEOUT_S: Final = 2.0
+CORS_MAX_AGE_S: Final = 3600
+# Below it an answer fits into one packet anyway; above the other it would hold up others.
+COMPRESSED_BYTES_MIN: Final = 1400
+COMPRESSED_AT_ONCE_BYTES_MAX: Final = 128 * 1024
 
 SOCKETS_MAX: Final = 10_000
 # Of all: a socket that has not said whose it is costs its opener nothing.
@@ -53,6 +60,33 @@ RECEIPTS_PER_OPERATION_MAX: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """A bucket of points.
+
+    Attributes:
+        points_max: What a full one holds.
+        points_per_s: What is filled in each second.
+    """
+
+    points_max: int
+    points_per_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The buckets that are kept.
+
+    Attributes:
+        person: A driver's, or a staff member's.
+        address: Of those who are nobody: an IPv4 address, or an IPv6 /64. Behind one of a carrier
+            are a thousand phones.
+    """
+
+    person: Rate = Rate(20_000, 200)
+    address: Rate = Rate(40_000, 1000)
+
+
+@dataclass(frozen=True, slots=True)
 class ApiConfig:
     """What the process puts into the API.
 
@@ -64,6 +98,8 @@ class ApiConfig:
         trusted_manifest: Drivers' trusted documents, as they are in their file.
         trusted_only: Whether drivers' apps may send no other documents.
         staff_provider: Where the operator's staff sign in; None where there is none.
+        rates: How much everybody may ask for.
+        cors_origins: Whose pages may call from a browser, such as `https://app.example`.
         shared: What subscriptions of this process have in common.
     """
 
@@ -77,4 +113,6 @@ class ApiConfig:
     trusted_manifest: bytes | None = field(default=None, repr=False)
     trusted_only: bool = False
     staff_provider: OidcProvider | None = None
+    rates: Rates = field(default_factory=Rates)
+    cors_origins: tuple[str, ...] = ()
     shared: Shared = field(default_factory=Shared)

@@ -3,12 +3,13 @@
 import asyncio
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import strawberry
 from starlette.requests import HTTPConnection
 
 from api.config import RECEIPTS_PER_OPERATION_MAX, ApiConfig
+from api.correlation import correlation_id, new_correlation_id
 from api.socket_places import SocketPlace
 from parking.drivers import sign_in_check
 from parking.flows import live_screen
@@ -42,7 +43,7 @@ class RequestContext:
     token: str | None = field(repr=False)
     connection_params: dict[str, object] | None = field(default=None, repr=False)
     place: SocketPlace | None = None
-    correlation_id: str = field(default_factory=lambda: uuid4().hex)
+    correlation_id: str = field(default_factory=new_correlation_id)
     receipts: int = 0
     loaders: dict[str, Any] = field(default_factory=dict[str, Any])
     _checked: DriverIdentity | None = None
@@ -80,6 +81,23 @@ class RequestContext:
     async def driver_id(self) -> UUID:
         """Return the signed-in driver's id; raises as `driver`."""
         return (await self.driver()).driver_id
+
+    def claimed_driver(self) -> UUID | None:
+        """Return whose token it is, though its sign-in may have ended; None for nobody's."""
+        try:
+            return self._identity().driver_id
+        except TokenRefusedError:
+            return None
+
+    def claimed_staff(self) -> UUID | None:
+        """Return whose staff token it is, by sign-in or operator; None where it is nobody's."""
+        if self.token is None:
+            return None
+        try:
+            token = self.config.tokens.verify_staff(self.token)
+        except TokenRefusedError:
+            return None
+        return token.sign_in_id or token.operator_id
 
     async def recheck(self) -> DriverIdentity:
         """Check again that the sign-in stands: a subscription outlives the first check."""
@@ -170,6 +188,7 @@ def open_context(
         config=config,
         client_address=client.host if client else "",
         token=bearer_token(connection.headers.get("authorization")),
+        correlation_id=correlation_id(connection.scope),
     )
 
 

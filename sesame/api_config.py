@@ -1,5 +1,6 @@
 """What `sesame api` is told by the settings."""
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from sesame.staff_provider import staff_provider
 from sesame.web_push import web_push_terms
 from sesame.wiring import token_issuer
 
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 TRUSTED_ONLY: Final = "SESAME_TRUSTED_DOCUMENTS_ONLY"
 
 
@@ -37,7 +39,23 @@ def api_config(settings: Settings, sms: SmsSender, firebase: FirebaseVerifier) -
         trusted_manifest=_manifest(file) if file else None,
         trusted_only=settings.trusted_documents_only,
         staff_provider=staff_provider(settings),
+        cors_origins=read_origins(settings.cors_origins),
     )
+
+
+def read_origins(listed: str) -> tuple[str, ...]:
+    """Return the origins of SESAME_CORS_ORIGINS.
+
+    Raises:
+        InvalidInputError: one is none, or stands for many.
+    """
+    origins = tuple(origin.strip() for origin in listed.split(",") if origin.strip())
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise InvalidInputError(
+                "SESAME_CORS_ORIGINS", "origins such as https://app.example, with commas"
+            )
+    return origins
 
 
 def _manifest(file: Path) -> bytes:

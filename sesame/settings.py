@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     # Apollo's manifest of the drivers' apps, and whether they may send nothing else.
     trusted_documents_file: Path | None = None
     trusted_documents_only: bool = False
+    # Whose pages may call from a browser: `https://app.example`, several with commas.
+    cors_origins: str = ""
 
     # How long each kind of data is kept, where not as long as by default: docs/retention.md.
     retention_file: Path | None = None

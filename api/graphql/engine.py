@@ -1,6 +1,6 @@
 """Executes operations of one schema; HTTP and sockets share it."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -12,7 +12,7 @@ import strawberry
 from graphql import ExecutionResult, GraphQLError, OperationType
 from strawberry.execution import optimized_is_awaitable
 
-from api.config import ERRORS_MAX, OPERATION_POINTS_MAX
+from api.config import ERRORS_MAX, OPERATION_POINTS_MAX, READ_POINTS, REQUEST_POINTS
 from api.graphql.asked import Asked
 from api.graphql.documents import Document, DocumentCache, DocumentReader, Operation, digest_of
 from api.graphql.refused import DocumentRefusedError, RequestRefusedError
@@ -22,6 +22,8 @@ from api.request import RequestContext
 
 # Its annotations are too loose for strict typing.
 _core: Final = cast("Any", graphql)
+
+Charge = Callable[[RequestContext, int], Awaitable[None]]
 
 # Codes and words of Apollo's protocols: its clients act on them.
 NOT_FOUND: Final = ("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
@@ -53,6 +55,7 @@ class Engine:
         development: Introspection and suggestions are open.
         manifest: Of trusted documents, as it is in its file.
         trusted_only: Whether nothing but trusted documents is executed.
+        charge: Takes points from whoever asks, or refuses; None where all is free.
 
     Raises:
         InvalidInputError: the manifest cannot be used.
@@ -65,7 +68,9 @@ class Engine:
         development: bool,
         manifest: bytes | None = None,
         trusted_only: bool = False,
+        charge: Charge | None = None,
     ) -> None:
+        self._charge = charge
         core = schema._schema  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - no other way
         self._schema = core
         self._reader = DocumentReader(core, development=development)
@@ -81,18 +86,39 @@ class Engine:
             "hide_suggestions": not development,
         }
 
+    async def admit(self, asked: Asked, context: RequestContext) -> Prepared:
+        """Prepare an operation for whoever may still ask for it; raises as `prepare`, too.
+
+        Raises:
+            RequestRefusedError: too much was asked for.
+        """
+        document = self._known(asked)
+        if document is None:
+            # Reading one takes longer than running most: strangers pay before.
+            await self._take(context, READ_POINTS)
+            document = self._read(asked)
+        prepared = self._prepared(document, asked)
+        await self._take(context, REQUEST_POINTS + prepared.points)
+        return prepared
+
+    async def _take(self, context: RequestContext, points: int) -> None:
+        if self._charge is not None:
+            await self._charge(context, points)
+
     def prepare(self, asked: Asked) -> Prepared:
         """Find the operation that is asked for.
 
         Raises:
-            DocumentRefusedError: its document cannot be executed.
-            RequestRefusedError: there is no such operation, or it costs too much.
+            DocumentRefusedError: its document cannot be executed, or it costs too much.
+            RequestRefusedError: there is no such operation.
         """
-        operation = self._document(asked).operation(asked.operation_name)
+        return self._prepared(self._known(asked) or self._read(asked), asked)
+
+    def _prepared(self, document: Document, asked: Asked) -> Prepared:
+        operation = document.operation(asked.operation_name)
         points = operation.points_with(asked.variables)
         if points > OPERATION_POINTS_MAX:
-            message = f"cost: expected at most {OPERATION_POINTS_MAX} points"
-            raise DocumentRefusedError([GraphQLError(message, extensions={"code": "TOO_COSTLY"})])
+            raise _refused("TOO_COSTLY", f"cost: expected at most {OPERATION_POINTS_MAX} points")
         return Prepared(operation, asked.variables, points, asked.wants_cost)
 
     async def execute(self, prepared: Prepared, context: RequestContext) -> dict[str, Any]:
@@ -176,7 +202,8 @@ class Engine:
             "operation_name": name.value if name else None,
         }
 
-    def _document(self, asked: Asked) -> Document:
+    def _known(self, asked: Asked) -> Document | None:
+        """Return a trusted document, or one that was read before; None for a new text."""
         trusted = self._trusted
         if asked.query is None:
             document_id = asked.document_id or ""
@@ -187,11 +214,9 @@ class Engine:
             found is None or trusted.by_id.get(asked.document_id or "") is not found
         ):
             raise RequestRefusedError(400, "BAD_REQUEST", MISMATCH)
-        if found is not None:
-            return found
-        if trusted.only:
+        if found is None and trusted.only:
             raise _refused(*NOT_SAFELISTED)
-        return self._read(asked.query, digest)
+        return found or self._cache.get(digest)
 
     def _persisted(self, digest: str) -> Document:
         """Return a document that somebody sent the text of: Apollo's automatic persisted query."""
@@ -202,13 +227,11 @@ class Engine:
             raise _refused(*NOT_FOUND)
         return document
 
-    def _read(self, query: str, digest: str) -> Document:
-        document = self._cache.get(digest)
-        if document is None:
-            if not query:
-                raise RequestRefusedError(400, "BAD_REQUEST", "query: expected a document")
-            document = self._reader.read(query)
-            self._cache.keep(digest, document)
+    def _read(self, asked: Asked) -> Document:
+        if not asked.query:
+            raise RequestRefusedError(400, "BAD_REQUEST", "query: expected a document")
+        document = self._reader.read(asked.query)
+        self._cache.keep(digest_of(asked.query), document)
         return document
 
 

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from api.body import REFUSED_HEADERS, BodyRefusedError, read_body
 from api.config import OPERATION_TIMEOUT_S
 from api.graphql.asked import Asked, read_asked
+from api.graphql.compression import compressed
 from api.graphql.engine import Engine
 from api.graphql.refused import DocumentRefusedError, RequestRefusedError
 from api.graphql.wording import told_errors
@@ -53,6 +54,11 @@ class GraphQLEndpoint:
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
+        if request.method not in self.methods:
+            return Response(status_code=405, headers={"allow": ", ".join(self.methods)})
+        return await compressed(request, await self._answer(request))
+
+    async def _answer(self, request: Request) -> Response:
         media_type = response_type(request.headers.get("accept"))
         context = self._open_context(request)
         try:
@@ -74,7 +80,7 @@ class GraphQLEndpoint:
         return _respond(media_type, 200, answer)
 
     async def _run(self, asked: Asked, context: RequestContext, *, is_get: bool) -> dict[str, Any]:
-        prepared = self._engine.prepare(asked)
+        prepared = await self._engine.admit(asked, context)
         if prepared.kind is OperationType.SUBSCRIPTION:
             message = "subscriptions need a WebSocket (graphql-transport-ws)"
             raise RequestRefusedError(400, "BAD_REQUEST", message)

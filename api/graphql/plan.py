@@ -38,6 +38,8 @@ CoreType: TypeAlias = Any
 # Whatever a resolver gives, and what it is in JSON.
 Value: TypeAlias = Any
 _TYPENAME: Final = "__typename"
+# Beyond it graphql-core executes, which writes no fragment out.
+PLAN_NODES_MAX: Final = 2000
 # What needs no look into it to be JSON.
 _PLAIN: Final = {"String": str, "ID": str, "Boolean": bool}
 _INT_BITS: Final = 31
@@ -101,6 +103,7 @@ class _Planner:
     ) -> None:
         self._schema: Any = schema
         self._operation = operation
+        self._written = 0
         self._fragments = {
             node.name.value: node
             for node in document.definitions
@@ -127,7 +130,9 @@ class _Planner:
         self, kind: CoreType, selected: SelectionSetNode | None, nodes: dict[str, list[FieldNode]]
     ) -> None:
         for node in selected.selections if selected else ():
-            if node.directives:
+            self._written += 1
+            # Sixty fragments that each use the next one twice are 2^60 fields, written out.
+            if node.directives or self._written > PLAN_NODES_MAX:
                 raise NotPlainError
             if isinstance(node, FieldNode):
                 key = node.alias.value if node.alias else node.name.value

@@ -77,11 +77,12 @@ def _operations(content: bytes) -> list[Mapping[str, Any]]:
         manifest: Any = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise InvalidInputError(FIELD, "JSON") from error
-    head = manifest if isinstance(manifest, dict) else {}
+    head = cast("dict[str, Any]", manifest) if isinstance(manifest, dict) else {}
     if head.get("format") != FORMAT or head.get("version") != VERSION:
         raise InvalidInputError(FIELD, f'"format": "{FORMAT}" and "version": {VERSION}')
-    operations: Any = head.get("operations")
-    if not isinstance(operations, list) or len(operations) > TRUSTED_DOCUMENTS_MAX:
+    listed = head.get("operations")
+    operations = cast("list[object] | None", listed if isinstance(listed, list) else None)
+    if operations is None or len(operations) > TRUSTED_DOCUMENTS_MAX:
         raise InvalidInputError(FIELD, f"a list of at most {TRUSTED_DOCUMENTS_MAX} operations")
     if not all(isinstance(one, dict) for one in operations):
         raise InvalidInputError(FIELD, "operations with id, name, type and body")

@@ -184,7 +184,7 @@ class GraphQLSocket:
         head = f'{{"id":{orjson.dumps(operation_id).decode()},"type":"next","payload":'
         try:
             try:
-                prepared = self._engine.prepare(asked)
+                prepared = await self._engine.admit(asked, context)
                 async with aclosing(self._engine.stream(prepared, context)) as answers:
                     async for answer in answers:
                         await self._send_text(f"{head}{answer}}}")

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
+from parking.events.buckets import Buckets
 from parking.events.listener import BusClosedError, Listener, PokeReceiver
 from parking.events.outage import Outage
 from parking.events.pokes import RELAY_CHANNEL, RESYNC, Poke, Resync
@@ -38,6 +39,7 @@ class Bus:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self.buckets = Buckets(redis)
         self._subscription = Subscription(redis)
         self._outage = Outage("valkey publishing")
         self._wake_wanted = asyncio.Event()

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from api.app import create_app
-from api.config import ApiConfig
+from api.config import ApiConfig, Rate, Rates
 from parking.drivers.models import SignIn
 from parking.drivers.port import RecordingSmsSender
 from parking.kit.ids import new_id
@@ -25,6 +25,8 @@ from tests.factories.lane_world import PLATE, LaneWorld, open_lane_world
 BASE_URL: Final = "https://sesame.test"
 CLIENT_ADDRESS: Final = "203.0.113.7"
 START_TIMEOUT_S: Final = 10
+# The clock of most tests stands still, which fills no bucket.
+PLENTY: Final = Rates(Rate(10**9, 1), Rate(10**9, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +104,20 @@ class ApiWorld:
 
 @asynccontextmanager
 async def open_api(
-    database_url: str, valkey_url: str, *, development: bool = False
+    database_url: str,
+    valkey_url: str,
+    *,
+    development: bool = False,
+    rates: Rates = PLENTY,
+    cors_origins: tuple[str, ...] = (),
 ) -> AsyncGenerator[ApiWorld]:
     """Put the API together on a real database and a real Valkey."""
     async with AsyncExitStack() as stack:
         lanes = await stack.enter_async_context(open_lane_world(database_url, valkey_url))
         sms, tokens = RecordingSmsSender(), TokenIssuer(TOKEN_KEY, clock=lanes.clock)
-        config = ApiConfig(tokens=tokens, sms=sms, development=development)
+        config = ApiConfig(
+            tokens=tokens, sms=sms, development=development, rates=rates, cors_origins=cors_origins
+        )
         app = create_app(lanes.context, config)
         transport = httpx.ASGITransport(app, client=(CLIENT_ADDRESS, 50000))
         http = await stack.enter_async_context(

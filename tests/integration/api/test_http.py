@@ -203,7 +203,7 @@ async def test_a_defect_is_masked_and_logged(
         raise RuntimeError("the secret of the house")
 
     _, token = await api.add_driver()
-    monkeypatch.setattr(RequestContext, "look", fail)
+    monkeypatch.setattr(RequestContext, "driver", fail)
     body = await api.post("{ viewer { id } }", token=token)
     [error] = body["errors"]
     assert error["message"] == "internal error"
@@ -227,7 +227,7 @@ async def test_an_operation_has_a_time_limit(
         return True
 
     _, token = await api.add_driver()
-    monkeypatch.setattr(RequestContext, "look", hang)
+    monkeypatch.setattr(RequestContext, "driver", hang)
     monkeypatch.setattr(http, "OPERATION_TIMEOUT_S", 0.01)
     response = await api.send("{ viewer { id } }", token=token)
     assert response.status_code == 503

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from parking.flows.retention import purging
-from parking.flows.retention.policy import Policy
 from parking.flows.payments import announcing, charging, mandates
 from parking.flows.payments.mandates import Wish
+from parking.flows.retention import purging
+from parking.flows.retention.policy import Policy
 from parking.kit.clock import ManualClock
 from parking.payments import announcements
 from parking.payments.fake import TRAITS, FakeProvider, Fault

@@ -37,7 +37,7 @@ ENGINE = Engine(strawberry.Schema(Deep), development=False)
 
 async def run(query: str) -> tuple[object, list[tuple[str, object]]]:
     """Return the data, and each error's message and extensions but the correlation id."""
-    context: Any = SimpleNamespace(correlation_id="c1")
+    context: Any = SimpleNamespace(correlation_id="c1", begin_again=lambda: None)
     try:
         answer = await ENGINE.execute(ENGINE.prepare(Asked(query)), context)
     except DocumentRefusedError as error:

@@ -1,0 +1,121 @@
+"""How much everybody may ask for: each driver, each of the staff, each address."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+from uuid import UUID
+
+from api.config import Rate, Rates
+from api.graphql.refused import RequestRefusedError
+from api.request import RequestContext
+from parking.drivers.rules import address_group
+from parking.events.buckets import Buckets
+from parking.kit.clock import Clock
+
+# A request takes its points from what the process took before: one call to Valkey for many.
+LEASE_POINTS: Final = 500
+LEASE_S: Final = 10.0
+LEASES_MAX: Final = 20_000
+
+
+@dataclass(slots=True)
+class Lease:
+    """Points of one bucket that this process may spend.
+
+    Attributes:
+        filled_at_s: When it was filled last; while Valkey is away it is a bucket of its own.
+    """
+
+    points: float
+    filled_at_s: float
+
+
+class RateLimiter:
+    """Takes points for what is asked for; shared by all processes through Valkey.
+
+    While Valkey does not answer each process keeps buckets of its own: nobody is stopped by that.
+    """
+
+    def __init__(self, buckets: Buckets, clock: Clock, rates: Rates) -> None:
+        self._buckets = buckets
+        self._clock = clock
+        self._rates = rates
+        self._leases: OrderedDict[str, Lease] = OrderedDict()
+
+    async def charge_driver(self, context: RequestContext, points: int) -> None:
+        """Take points from the driver whose token it is, or else from the address.
+
+        Raises:
+            RequestRefusedError: there are not as many; it says when there will be.
+        """
+        driver_id = context.claimed_driver()
+        await self._charge_one(context, "driver", driver_id, points)
+
+    async def charge_staff(self, context: RequestContext, points: int) -> None:
+        """Take points from the staff member; as `charge_driver`."""
+        await self._charge_one(context, "staff", context.claimed_staff(), points)
+
+    async def _charge_one(
+        self, context: RequestContext, realm: str, person: UUID | None, points: int
+    ) -> None:
+        if person is not None:
+            await self.charge(f"{realm}:{person}", points, self._rates.person)
+        else:
+            group = address_group(context.client_address)
+            await self.charge(f"address:{group}", points, self._rates.address)
+
+    async def charge(self, key: str, points: int, rate: Rate) -> None:
+        """Take points from a bucket.
+
+        Raises:
+            RequestRefusedError: there are not as many; it says when there will be.
+        """
+        now_s = self._clock.now().timestamp()
+        lease = self._leases.get(key)
+        held = lease.points if lease and now_s - lease.filled_at_s < LEASE_S else 0
+        if lease is not None and held >= points:
+            lease.points -= points
+            return
+        await self._charge_shared(key, points, held, rate, now_s)
+
+    async def _charge_shared(
+        self, key: str, points: int, held: float, rate: Rate, now_s: float
+    ) -> None:
+        least = ceil(points - held)
+        answer = await self._buckets.take(
+            key,
+            size=rate.points_max,
+            per_s=rate.points_per_s,
+            now_s=now_s,
+            least=least,
+            wanted=max(least, min(LEASE_POINTS, rate.points_max // 10)),
+        )
+        if answer is None:
+            self._charge_own(key, points, rate, now_s)
+            return
+        taken, wait_s = answer
+        if taken < least:
+            raise _too_many(wait_s)
+        self._keep(key, Lease(held + taken - points, now_s))
+
+    def _charge_own(self, key: str, points: int, rate: Rate, now_s: float) -> None:
+        lease = self._leases.get(key) or Lease(rate.points_max, now_s)
+        filled = lease.points + max(0.0, now_s - lease.filled_at_s) * rate.points_per_s
+        lease = Lease(min(rate.points_max, filled), now_s)
+        self._keep(key, lease)
+        if lease.points < points:
+            raise _too_many((points - lease.points) / rate.points_per_s)
+        lease.points -= points
+
+    def _keep(self, key: str, lease: Lease) -> None:
+        self._leases[key] = lease
+        self._leases.move_to_end(key)
+        if len(self._leases) > LEASES_MAX:
+            self._leases.popitem(last=False)
+
+
+def _too_many(wait_s: float) -> RequestRefusedError:
+    retry_after_s = max(1, ceil(wait_s))
+    message = f"too much was asked for; try again in {retry_after_s} s"
+    return RequestRefusedError(429, "RATE_LIMITED", message, retry_after_s=retry_after_s)
