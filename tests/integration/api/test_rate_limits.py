@@ -96,7 +96,8 @@ async def test_a_lease_spares_valkey_most_calls(
     api: ApiWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "LEASE_POINTS", 500)
-    buckets, rate, asked = api.lanes.context.bus.buckets, Rate(10_000, 1), []
+    buckets, rate = api.lanes.context.bus.buckets, Rate(10_000, 1)
+    asked: list[int] = []
     take = buckets.take
 
     async def count(*given: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever it takes
@@ -116,7 +117,8 @@ async def test_a_lease_spares_valkey_most_calls(
 async def test_without_valkey_each_process_counts_for_itself(
     api: ApiWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    buckets, asked = api.lanes.context.bus.buckets, []
+    buckets = api.lanes.context.bus.buckets
+    asked: list[int] = []
 
     async def away(*_: object) -> object:
         asked.append(1)
