@@ -34,6 +34,7 @@ from api.request import open_context
 from api.schema import make_schema
 from api.staff import licence_pictures as staff_licences
 from api.staff import pictures
+from api.staff.passkeys import PasskeyEndpoint
 from api.staff.schema import make_staff_schema
 from api.staff.sign_in import SignInEndpoint
 from api.text_status import PATH as TEXT_STATUS_PATH
@@ -63,6 +64,7 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
     staff = GraphQLEndpoint(staff_engine, open_request, takes_get=is_open)
     sockets = SocketEndpoint(engine, open_request)
     receipts = ReceiptFileEndpoint(context, config)
+    sign_in = SignInEndpoint(context, config)
     metrics = Metrics()
     metrics.sockets.set_function(lambda: sockets.places.sockets)
     routes = [
@@ -85,7 +87,8 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         Route("/pay/{token}/receipts/{number}", receipts.of_link),
         Route("/receipts/{bill}", receipts.of_driver),
         Route(RECEIPT_KEYS_PATH, partial(receipt_keys, context)),
-        *SignInEndpoint(context, config).routes(),
+        *sign_in.routes(),
+        *PasskeyEndpoint(context, config, sign_in).routes(),
         Route("/healthz", _healthz),
         Route("/readyz", partial(_readyz, context)),
         Route("/metrics", metrics.serve),

@@ -1,12 +1,13 @@
 """Who works for the operator, who is signed in, and what everybody did: for administrators."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 import strawberry
 
-from api.acting import Given, outcome_of
+from api.acting import Given, outcome_of, refusable
 from api.config import PAGE_SIZE
 from api.global_ids import decode_id, decode_keys, encode_id
 from api.idempotency import by_staff, keyed
@@ -22,6 +23,7 @@ from api.staff.member_types import (
     StaffMemberRecord,
     StaffSignInRecord,
 )
+from api.staff.sign_in_page import INVITATION_PATH
 from api.types.page import PageInfo, require_page_size
 from parking.flows.staff import member_desk
 from parking.kit.errors import InvalidInputError
@@ -48,6 +50,35 @@ class StaffSignInEnded:
 
     sign_in_id: strawberry.ID
     has_changed: bool = strawberry.field(description="False where it had ended before.")
+
+
+@strawberry.type(description="A link that registers a passkey, once; shown this once.")
+class StaffMemberInvited:
+    """A member is invited."""
+
+    url: str = strawberry.field(description="Give it to the member only: it lets them in.")
+    expires_at: datetime
+
+
+@strawberry.type(description="None of the member's passkeys opens anything any more.")
+class StaffPasskeysEnded:
+    """The passkeys have ended."""
+
+    ended: int = strawberry.field(description="How many ended now.")
+
+
+@strawberry.input
+class InviteStaffMemberInput:
+    """Whom to invite."""
+
+    member_id: strawberry.ID
+
+
+@strawberry.input
+class EndStaffPasskeysInput:
+    """Whose device is lost."""
+
+    member_id: strawberry.ID
 
 
 @strawberry.input
@@ -141,6 +172,32 @@ async def end_staff_sign_in(
         info.context.parking, staff.operator_id, keys[1]
     )
     return StaffSignInEnded(sign_in_id=given.sign_in_id, has_changed=has_changed)
+
+
+@refusable
+async def invite_staff_member(
+    info: Info, given: Annotated[InviteStaffMemberInput, Given]
+) -> StaffMemberInvited:
+    """Let a member register a passkey."""
+    staff, parking = info.context.staff(), info.context.parking
+    member_id = _member_id(staff, given.member_id)
+    invited = await member_desk.invite(
+        parking, staff.operator_id, member_id, by=staff.recorded_name
+    )
+    # Behind the `#`, so that no log and no proxy sees it.
+    url = f"{parking.public_url}{INVITATION_PATH}#{invited.token}"
+    return StaffMemberInvited(url=url, expires_at=invited.expires_at)
+
+
+@keyed(by_staff, at_once=True)
+async def end_staff_passkeys(
+    info: Info, given: Annotated[EndStaffPasskeysInput, Given]
+) -> StaffPasskeysEnded:
+    """End a member's passkeys."""
+    staff = info.context.staff()
+    member_id = _member_id(staff, given.member_id)
+    ended = await member_desk.end_passkeys(info.context.parking, staff.operator_id, member_id)
+    return StaffPasskeysEnded(ended=ended)
 
 
 @strawberry.type
@@ -247,6 +304,18 @@ class MemberMutations:
         graphql_type=outcome_of(StaffMemberStored, "EndStaffMemberResult"),
         description="Let a member in no more; all they are signed in with ends at once. Repeating "
         "it changes nothing.",
+    )
+    invite_staff_member = strawberry.mutation(
+        invite_staff_member,
+        graphql_type=outcome_of(StaffMemberInvited, "InviteStaffMemberResult"),
+        description="Make a link by which a member registers a passkey within a day; each link is "
+        "good once.",
+    )
+    end_staff_passkeys = strawberry.mutation(
+        end_staff_passkeys,
+        graphql_type=outcome_of(StaffPasskeysEnded, "EndStaffPasskeysResult"),
+        description="End all passkeys of a member and all they are signed in with, as after a "
+        "device was lost; then invite them again. Repeating it changes nothing.",
     )
     end_staff_sign_in = strawberry.mutation(
         end_staff_sign_in,

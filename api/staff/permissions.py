@@ -144,6 +144,8 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "addStaffMember": Permission(_ADMIN, Scope.WHOLE),
     "setStaffRoles": Permission(_ADMIN, Scope.WHOLE),
     "endStaffMember": Permission(_ADMIN, Scope.WHOLE),
+    "inviteStaffMember": Permission(_ADMIN, Scope.WHOLE),
+    "endStaffPasskeys": Permission(_ADMIN, Scope.WHOLE),
     "endStaffSignIn": Permission(_ADMIN, Scope.WHOLE),
     "proposePartnership": Permission(_ADMIN, Scope.WHOLE),
     "acceptPartnership": Permission(_ADMIN, Scope.WHOLE),

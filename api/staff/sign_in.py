@@ -84,7 +84,7 @@ class SignInEndpoint:
             return self._page(None, problem=UNAVAILABLE, status=503)
         response = RedirectResponse(url, 303)
         # It comes back from another site, by a link.
-        self._set_cookie(response, BEGUN_COOKIE, kept, same_site="lax")
+        self.set_begun(response, kept, same_site="lax")
         return response
 
     async def finish(self, request: Request) -> Response:
@@ -146,6 +146,17 @@ class SignInEndpoint:
             same_site="strict",
             expires_at=signed_in.refresh_expires_at,
         )
+
+    def set_begun(self, response: Response, kept: str, *, same_site: str) -> None:
+        """Give the browser what it keeps until its sign-in comes back."""
+        self._set_cookie(response, BEGUN_COOKIE, kept, same_site=same_site)
+
+    def done(self, signed_in: StaffSignedIn) -> Response:
+        """Answer a script whose sign-in is done."""
+        response = JSONResponse({"signedIn": True})
+        self.keep(response, signed_in)
+        response.delete_cookie(BEGUN_COOKIE, path=SIGN_IN_PATH)
+        return response
 
     async def _finish(self, request: Request) -> tuple[StaffSignedIn, str]:
         query, provider = request.query_params, self._config.staff_provider

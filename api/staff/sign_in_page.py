@@ -15,6 +15,7 @@ PAGE_HEADERS: Final = {
 }
 SIGN_IN_PATH: Final = "/staff/sign-in"
 SIGNED_IN_PATH: Final = "/staff/signed-in"
+INVITATION_PATH: Final = f"{SIGN_IN_PATH}/invitation"
 REFUSED: Final = (
     "This does not sign you in. Please begin again, and ask your administrator if it happens twice."
 )

@@ -1,7 +1,7 @@
 """Signing in through the operator's own provider."""
 
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 from parking.kit.clock import Clock
@@ -33,9 +33,9 @@ class Returned:
         issuer: Who says that it answers (RFC 9207).
     """
 
-    kept: str | None
+    kept: str | None = field(repr=False)
     state: str | None
-    code: str | None
+    code: str | None = field(repr=False)
     issuer: str | None
 
 

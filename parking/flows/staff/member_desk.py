@@ -7,10 +7,11 @@ from parking.flows.context import ParkingContext
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
 from parking.places import repository as places
-from parking.staff import members, repository
+from parking.staff import members, passkeys, repository
 from parking.staff.audit import ActFilter, ActView, page
 from parking.staff.members import Membership
 from parking.staff.models import StaffMember, StaffSignIn
+from parking.staff.passkeys import Invitation
 
 
 async def add(
@@ -41,6 +42,22 @@ async def end(context: ParkingContext, operator_id: UUID, member_id: UUID) -> St
     """Let a member in no more; raises as `members.end`."""
     async with context.database.begin() as unit:
         return await members.end(unit, operator_id, member_id)
+
+
+async def invite(
+    context: ParkingContext, operator_id: UUID, member_id: UUID, *, by: str
+) -> Invitation:
+    """Let a member register a passkey; raises as `passkeys.invite`."""
+    async with context.database.begin() as unit:
+        return await passkeys.invite(unit, operator_id, member_id, by=by)
+
+
+async def end_passkeys(context: ParkingContext, operator_id: UUID, member_id: UUID) -> int:
+    """End every passkey of a member and all they are signed in with; returns how many passkeys."""
+    async with context.database.begin() as unit:
+        ended = await passkeys.end_of_member(unit, operator_id, member_id)
+        await repository.end_sign_ins(unit, operator_id, member_id=member_id)
+        return ended
 
 
 async def page_members(

@@ -35,6 +35,7 @@ WITHOUT: Final = {
     },
     "staff": {
         "previewDispute": "does nothing",
+        "inviteStaffMember": "another link; each is good once, and a secret is not kept",
         "reviewDispute": "the first name stays",
         "askPaymentAgain": "asks the provider, and moves nothing by itself",
         "resolveDifference": "moves no money; one's own note again changes nothing",
