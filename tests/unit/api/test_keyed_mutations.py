@@ -18,6 +18,7 @@ WITHOUT: Final = {
     "driver": {
         "requestSignInCode": "another code; the limits count it as one",
         "signIn": "a code works once; ask for another",
+        "signInWithFirebase": "another sign-in of the same driver; nothing else is done",
         "refreshSignIn": "the refresh token is the key: using it again is how a thief is found",
         "signOut": "an ended sign-in stays ended",
         "registerDevice": "the device is the key",
