@@ -15,6 +15,7 @@ from api import correlation
 from api.callbacks import CallbackEndpoint
 from api.config import CORS_MAX_AGE_S, READINESS_TIMEOUT_S, ApiConfig
 from api.correlation import Correlate
+from api.draining import Drain
 from api.gate_enrolment import PATH as ENROL_PATH
 from api.gate_enrolment import GateEnrolmentEndpoint
 from api.graphql.engine import Engine
@@ -62,7 +63,8 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
     )
     drivers = GraphQLEndpoint(engine, open_request, takes_get=is_open)
     staff = GraphQLEndpoint(staff_engine, open_request, takes_get=is_open)
-    sockets = SocketEndpoint(engine, open_request)
+    drain = Drain()
+    sockets = SocketEndpoint(engine, open_request, drain)
     receipts = ReceiptFileEndpoint(context, config)
     sign_in = SignInEndpoint(context, config)
     metrics = Metrics()
@@ -90,7 +92,7 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         *sign_in.routes(),
         *PasskeyEndpoint(context, config, sign_in).routes(),
         Route("/healthz", _healthz),
-        Route("/readyz", partial(_readyz, context)),
+        Route("/readyz", partial(_readyz, context, drain)),
         Route("/metrics", metrics.serve),
     ]
     app = Starlette(
@@ -105,6 +107,7 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
     )
     # It would send whoever adds a slash to the host that they name, with the secret in the path.
     app.router.redirect_slashes = False
+    app.state.drain = drain
     return app
 
 
@@ -129,8 +132,10 @@ async def _healthz(request: Request) -> Response:
     return PlainTextResponse("ok")
 
 
-async def _readyz(context: ParkingContext, request: Request) -> Response:
+async def _readyz(context: ParkingContext, drain: Drain, request: Request) -> Response:
     _ = request
+    if drain.has_begun:
+        return JSONResponse({"ready": False, "reason": "draining"}, 503)
     try:
         async with asyncio.timeout(READINESS_TIMEOUT_S):
             found = await health.check(context)

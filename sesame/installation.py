@@ -65,6 +65,8 @@ def install(
         "SESAME_TOKEN_KEY_FILE": str(folder.secret_file("token_key.pem", _new_token_key)),
         "SESAME_RECEIPT_KEY_FILE": str(folder.secret_file("receipt_key.pem", _new_receipt_key)),
         "SESAME_API_HOST": LOOPBACK,
+        # No balancer stands before it.
+        "SESAME_API_DRAIN_S": "0",
         "SESAME_GATES_HOST": LOOPBACK,
     }
     for name, preferred in PORTS.items():

@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     public_url: str = "http://127.0.0.1:8080"
     api_host: str = "127.0.0.1"
     api_port: int = 8080
+    # After SIGTERM: how long a balancer has to look at /readyz, and sockets to go elsewhere.
+    api_drain_s: float = Field(default=5.0, ge=0, le=300)
     # GraphQL introspection, suggestions and GET; off in production.
     development: bool = False
     # Apollo's manifest of the drivers' apps, and whether they may send nothing else.

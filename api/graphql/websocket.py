@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Final, cast
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from api.config import (
     PING_INTERVAL_S,
     SUBSCRIPTIONS_PER_SOCKET_MAX,
 )
+from api.draining import Drain
 from api.graphql.asked import Asked, read_asked
 from api.graphql.ended_sign_ins import EndedSignIns
 from api.graphql.engine import Engine
@@ -35,6 +37,7 @@ OTHER_PROTOCOL: Final = 4406
 NO_GREETING: Final = 4408
 ID_IN_USE: Final = 4409
 TOO_MANY_GREETINGS: Final = 4429
+RESTARTING: Final = "the server restarts: connect again"
 _ACKNOWLEDGED: Final = '{"type":"connection_ack"}'
 _PING: Final = '{"type":"ping"}'
 
@@ -252,7 +255,13 @@ class SocketEndpoint:
     A page of any site may connect: the token is in `connection_init`, never in a cookie.
     """
 
-    def __init__(self, engine: Engine, open_context: Callable[[WebSocket], RequestContext]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        open_context: Callable[[WebSocket], RequestContext],
+        drain: Drain,
+    ) -> None:
+        self._drain = drain
         self._engine = engine
         self._open_context = open_context
         self._ended = EndedSignIns()
@@ -274,9 +283,17 @@ class SocketEndpoint:
             await websocket.close(OTHER_PROTOCOL, "Subprotocol not acceptable")
             return
         await websocket.accept(PROTOCOL)
+        if self._drain.has_begun:
+            await websocket.close(SERVICE_RESTART, RESTARTING)
+            return
         context = self._open_context(websocket)
         context.place = place
-        await GraphQLSocket(websocket, context, self._engine, self._ended).serve()
+        socket = GraphQLSocket(websocket, context, self._engine, self._ended)
+        self._drain.join(socket, partial(socket.close, SERVICE_RESTART, RESTARTING))
+        try:
+            await socket.serve()
+        finally:
+            self._drain.leave(socket)
 
 
 def _errors_of(error: Exception) -> Sequence[GraphQLError]:

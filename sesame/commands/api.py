@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import signal
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Final
 
 import typer
@@ -15,6 +17,7 @@ from starlette.types import ASGIApp
 
 from api.app import create_app
 from api.config import SOCKET_MESSAGE_BYTES_MAX, SOCKETS_MAX
+from api.draining import Drain
 from parking.drivers.port import NullSmsSender
 from sesame.api_config import api_config
 from sesame.firebase.opening import open_firebase
@@ -76,7 +79,26 @@ def server_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
 
 
 class ApiServer(uvicorn.Server):
-    """Ends with 0 after SIGTERM; the library would kill itself with the same signal."""
+    """Lets go of its clients after SIGTERM, and ends with 0.
+
+    The library would close everything at once and kill itself with the same signal.
+    """
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._drain = drain
+        self._draining: asyncio.Task[None] | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain, then end; the second signal does not wait."""
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain_and_exit(sig, frame))
+        else:
+            super().handle_exit(sig, frame)
+
+    async def _drain_and_exit(self, sig: int, frame: FrameType | None) -> None:
+        await self._drain()
+        super().handle_exit(sig, frame)
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -98,7 +120,11 @@ async def _serve(settings: Settings, *, host: str, port: int) -> None:
         open_firebase(settings) as firebase,
     ):
         config = api_config(settings, sms or NullSmsSender(), firebase)
-        server = ApiServer(server_config(create_app(context, config), host=host, port=port))
+        app = create_app(context, config)
+        drain: Drain = app.state.drain
+        server = ApiServer(
+            server_config(app, host=host, port=port), partial(drain.run, settings.api_drain_s)
+        )
         # Everything loaded so far lives to the end: the collector need never look at it again.
         gc.collect()
         gc.freeze()

@@ -43,6 +43,7 @@ def environment(tmp_path: Path, database_url: str, valkey_url: str) -> dict[str,
         "SESAME_FIELD_KEY": base64.b64encode(b"f" * 32).decode(),
         "SESAME_INDEX_KEY": base64.b64encode(b"i" * 32).decode(),
         "SESAME_TOKEN_KEY_FILE": str(key_file),
+        "SESAME_API_DRAIN_S": "0",
     }
 
 
