@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _DEFAULTS: Final = {
@@ -28,9 +27,11 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
         self._app = app
-        self._headers = dict(_DEFAULTS)
+        headers = dict(_DEFAULTS)
         if is_https:
-            self._headers["strict-transport-security"] = _TRANSPORT_SECURITY
+            headers["strict-transport-security"] = _TRANSPORT_SECURITY
+        # As bytes, for they are compared with those of every answer.
+        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and complete its answer's headers."""
@@ -40,9 +41,10 @@ class SecurityHeaders:
 
         async def complete(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
+                own = list(message.get("headers", ()))
+                names = {name for name, _ in own}
+                added = [each for each in self._headers if each[0] not in names]
+                message = {**message, "headers": own + added}
             await send(message)
 
         await self._app(scope, receive, complete)

@@ -38,7 +38,18 @@ class Metrics:
             buckets=_BUCKETS_S,
             registry=self.registry,
         )
+        self._answers: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self.sockets = Gauge("sesame_api_sockets", "Open WebSockets.", registry=self.registry)
+
+    def count(self, route: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        found = self._answers.get((route, status))
+        if found is None:
+            # Routes and statuses are few; to find a counter by its labels takes longer than it.
+            found = self.requests.labels(route, str(status)), self.seconds.labels(route)
+            self._answers[route, status] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     async def serve(self, request: Request) -> Response:
         """Answer a scrape: ours, and what the process counts for the domain."""
@@ -73,8 +84,7 @@ class CountRequests:
         try:
             await self._app(scope, receive, count)
         finally:
-            self._metrics.requests.labels(route, str(status)).inc()
-            self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
+            self._metrics.count(route, status, time.perf_counter() - started)
 
     def _route(self, scope: Scope) -> str:
         for route in self._routes:

@@ -24,6 +24,7 @@ from parking.payments.repository import REPLACED
 from parking.sessions.models import SessionState
 from parking.sessions.service import PLATE_CONTEXT
 from parking.tariffs import service as tariffs
+from parking.tariffs.rules import KeptPrice
 from parking.tariffs.service import LoadedVersion
 
 # One row for each running stay, and one without a stay where there is none. No row: the sign-in
@@ -65,6 +66,11 @@ _READ: Final = OneStatement("""
         AND drivers.closed_at IS NULL
     ORDER BY stay.session_id DESC
 """)
+
+
+# A phone that shows a stay asks again soon: its ladder is not climbed anew each time.
+STAYS_KEPT_MAX: Final = 500
+_kept: dict[tuple[UUID, UUID, datetime, str], KeptPrice] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +163,20 @@ def view_of(
         left_at=stay.left_at,
         prepaid_until=stay.prepaid_until,
         rate_table_version=version.number,
-        bill=bill_of(stay, version.table, bills, now),
+        bill=bill_of(stay, version.table, bills, now, _pricing(row)),
         refunds=(),
     )
+
+
+def _pricing(row: Row) -> KeptPrice:
+    """Return what prices a stay; what its price depends on is the key, so that it never ages."""
+    key = row["session_id"], row["rate_table_id"], row["entered_at"], row["circumstances"]
+    kept = _kept.get(key)
+    if kept is None:
+        if len(_kept) >= STAYS_KEPT_MAX:
+            del _kept[next(iter(_kept))]
+        kept = _kept[key] = KeptPrice()
+    return kept
 
 
 def _bill(stored: Mapping[str, Any]) -> _Bill:

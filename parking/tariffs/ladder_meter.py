@@ -23,6 +23,11 @@ class LadderMeter:
         # What is charged before each charge, and one more: before the next.
         self._before_minor = [0]
 
+    @property
+    def count(self) -> int:
+        """How many charges were read."""
+        return len(self._charges)
+
     def started(self, at_s: int) -> list[Charge]:
         """Return the charges that have started by `at_s`."""
         return self._charges[: self._started_count(at_s)]

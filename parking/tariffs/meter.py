@@ -48,6 +48,11 @@ class StayMeter:
             chain(map(_free, start.runs), charges(table, ladder, start.begins_s))
         )
 
+    @property
+    def charges_known(self) -> int:
+        """How many charges were read and are kept."""
+        return self._ladder.count
+
     def tick_of(self, at_s: int) -> int:
         """Return the last tick that is not after `at_s`."""
         return at_s - (at_s - self.entered_s) % self._tick_s

@@ -25,10 +25,12 @@ __all__ = [
     "STAY_DAYS_MAX",
     "Circumstances",
     "Exemption",
+    "KeptPrice",
     "PriceLine",
     "PriceReason",
     "PriceStep",
     "PricedStay",
+    "Pricing",
     "RateTable",
     "Vehicle",
     "price",
@@ -38,6 +40,8 @@ __all__ = [
     "steps_after",
 ]
 
+# Of a kept stay: one of many weeks in a table of short windows would fill the memory.
+CHARGES_KEPT_MAX: Final = 100
 _DAY_S: Final = 86_400
 
 
@@ -77,6 +81,9 @@ class PriceStep(NamedTuple):
     total_minor: int
 
 
+Pricing = Callable[[RateTable, datetime, datetime, Circumstances], PricedStay]
+
+
 def price(
     table: RateTable,
     entered_at: datetime,
@@ -103,6 +110,40 @@ def price(
     variant = table.variant_for(circumstances)
     meter = StayMeter(table.table_of(variant), circumstances, entered_s, exact_s)
     return _priced(meter, variant, exact_s)
+
+
+class KeptPrice:
+    """`price` of one stay, again and again: what was found out about the stay is kept.
+
+    For one thread, and always with the same table, entry and circumstances.
+    """
+
+    def __init__(self) -> None:
+        self._meter: StayMeter | None = None
+
+    def __call__(
+        self,
+        table: RateTable,
+        entered_at: datetime,
+        as_of: datetime,
+        circumstances: Circumstances = NO_CIRCUMSTANCES,
+    ) -> PricedStay:
+        """Return what `price` returns; raises as it does."""
+        entered_s, exact_s = _seconds(table, entered_at, as_of, "as_of", circumstances)
+        variant = table.variant_for(circumstances)
+        meter = self._meter
+        if meter is None:
+            meter = StayMeter(table.table_of(variant), circumstances, entered_s, exact_s)
+            self._meter = meter
+
+        def find_change() -> datetime | None:
+            # The horizon is counted from `as_of`, and that of a kept stay from its first price.
+            return price(table, entered_at, as_of, circumstances).next_change_at
+
+        priced = _priced(meter, variant, exact_s, find_change)
+        if meter.charges_known > CHARGES_KEPT_MAX:
+            self._meter = None
+        return priced
 
 
 def price_with_curve(
@@ -157,17 +198,22 @@ def steps_after(
         change_s = meter.next_change_s(change_s)
 
 
-def _priced(meter: StayMeter, variant: RateVariant | None, exact_s: int) -> PricedStay:
+def _priced(
+    meter: StayMeter,
+    variant: RateVariant | None,
+    exact_s: int,
+    find_change: Callable[[], datetime | None] | None = None,
+) -> PricedStay:
     at_s = meter.tick_of(exact_s)
 
-    def find_change() -> datetime | None:
+    def look_ahead() -> datetime | None:
         change_s = meter.next_change_s(at_s)
         return None if change_s is None else instant_of(change_s)
 
     return PricedStay(
         total=Money(meter.total_minor(at_s), meter.table.currency),
         lines=price_lines(meter, at_s),
-        find_change=find_change,
+        find_change=find_change or look_ahead,
         allowances_taken_s=meter.allowances_taken_s(at_s),
         variant="" if variant is None else variant.name,
     )

@@ -9,7 +9,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from parking.kit.money import Money
-from parking.tariffs.rules import NO_CIRCUMSTANCES, Circumstances, PriceLine, RateTable, price
+from parking.tariffs.rules import (
+    NO_CIRCUMSTANCES,
+    Circumstances,
+    PriceLine,
+    Pricing,
+    RateTable,
+    price,
+)
 
 # What the stays that this one continues were billed.
 BILLED_BEFORE: Final = "billed_before"
@@ -103,13 +110,13 @@ class StayLines:
         return None if self.find_change is None else self.find_change()
 
 
-def lines_of(table: RateTable, facts: StayFacts) -> StayLines:
+def lines_of(table: RateTable, facts: StayFacts, pricing: Pricing = price) -> StayLines:
     """Return the lines of a stay's bill and what is due.
 
     Raises:
         InvalidInputError: the times cannot be priced, see `price`.
     """
-    stay = price(table, facts.priced_from, facts.priced_until, facts.circumstances)
+    stay = pricing(table, facts.priced_from, facts.priced_until, facts.circumstances)
     lines = [_line(line) for line in stay.lines]
     for item in facts.circumstances.exemptions:
         # Without length it exempts nothing, and says why the pass does not.

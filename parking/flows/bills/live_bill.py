@@ -22,7 +22,9 @@ from parking.tariffs.rules import (
     NO_CIRCUMSTANCES,
     STAY_DAYS_MAX,
     Circumstances,
+    Pricing,
     RateTable,
+    price,
     steps_after,
 )
 
@@ -82,9 +84,21 @@ async def compute(unit: UnitOfWork, session: Session, at: datetime) -> LiveBill:
 
 
 def bill_of(
-    session: PricedStay, table: RateTable, bills: Sequence[CountedBill], at: datetime
+    session: PricedStay,
+    table: RateTable,
+    bills: Sequence[CountedBill],
+    at: datetime,
+    pricing: Pricing = price,
 ) -> LiveBill:
-    """Return the bill of a stay at `at`, from its rate table and its bills, oldest first."""
+    """Return the bill of a stay at `at`, from its rate table and its bills, oldest first.
+
+    Args:
+        session: The stay.
+        table: That of its entry.
+        bills: Those that count.
+        at: The moment.
+        pricing: `price`, or one that remembers this stay.
+    """
     circumstances = circumstances_of(session)
     priced_from = circumstances.continues_from or session.entered_at
     longest_at = priced_from + timedelta(days=STAY_DAYS_MAX)
@@ -100,7 +114,7 @@ def bill_of(
         is_grace=closed_until is not None,
         credits=credits_of(bills),
     )
-    stay = lines_of(table, facts)
+    stay = lines_of(table, facts, pricing)
     if session.left_at is not None and not bills and stay.due:
         taken_off = Credit(NOT_BILLED, -stay.due.amount_minor)
         stay = lines_of(table, replace(facts, credits=(*facts.credits, taken_off)))
@@ -114,7 +128,7 @@ def bill_of(
         circumstances=circumstances,
         priced_from=priced_from,
         variant="" if variant is None else variant.name,
-        later=partial(bill_of, session, table, bills),
+        later=partial(bill_of, session, table, bills, pricing=pricing),
     )
     if session.left_at is not None:
         owed = sum((_amount(bill) for bill in bills if bill.state != BillState.PAID), zero)
