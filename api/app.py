@@ -66,14 +66,12 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
     drain = Drain()
     sockets = SocketEndpoint(engine, open_request, drain)
     receipts = ReceiptFileEndpoint(context, config)
-    sign_in = SignInEndpoint(context, config)
     metrics = Metrics()
     metrics.sockets.set_function(lambda: sockets.places.sockets)
     routes = [
         _graphql_route("/graphql", drivers, config),
         _graphql_route("/staff/graphql", staff, config),
-        Route(pictures.PATH, pictures.PictureEndpoint(context, config).answer),
-        Route(staff_licences.PATH, staff_licences.LicencePictureEndpoint(context, config).answer),
+        *_staff_routes(context, config),
         Route(LICENCES_PATH, UploadEndpoint(context, config).answer, methods=["POST"]),
         Route(
             TEXT_STATUS_PATH,
@@ -89,8 +87,6 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         Route("/pay/{token}/receipts/{number}", receipts.of_link),
         Route("/receipts/{bill}", receipts.of_driver),
         Route(RECEIPT_KEYS_PATH, partial(receipt_keys, context)),
-        *sign_in.routes(),
-        *PasskeyEndpoint(context, config, sign_in).routes(),
         Route("/healthz", _healthz),
         Route("/readyz", partial(_readyz, context, drain)),
         Route("/metrics", metrics.serve),
@@ -125,6 +121,16 @@ def _graphql_route(path: str, endpoint: GraphQLEndpoint, config: ApiConfig) -> R
         max_age=CORS_MAX_AGE_S,
     )
     return Route(path, endpoint.answer, methods=[*endpoint.methods, "OPTIONS"], middleware=[cors])
+
+
+def _staff_routes(context: ParkingContext, config: ApiConfig) -> list[Route]:
+    sign_in = SignInEndpoint(context, config)
+    return [
+        Route(pictures.PATH, pictures.PictureEndpoint(context, config).answer),
+        Route(staff_licences.PATH, staff_licences.LicencePictureEndpoint(context, config).answer),
+        *sign_in.routes(),
+        *PasskeyEndpoint(context, config, sign_in).routes(),
+    ]
 
 
 async def _healthz(request: Request) -> Response:
