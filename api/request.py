@@ -16,7 +16,7 @@ from parking.flows import live_screen
 from parking.flows.context import ParkingContext
 from parking.flows.driver_view import SessionView
 from parking.kit.errors import InvalidInputError
-from parking.kit.token_errors import TokenRefusedError
+from parking.kit.token_errors import TokenExpiredError, TokenRefusedError
 from parking.kit.tokens import DriverIdentity
 from parking.staff import sign_ins
 from parking.staff.rules import StaffIdentity
@@ -47,20 +47,30 @@ class RequestContext:
     receipts: int = 0
     loaders: dict[str, Any] = field(default_factory=dict[str, Any])
     _checked: DriverIdentity | None = None
+    _proven: DriverIdentity | None = None
     _staff: StaffIdentity | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def for_operation(self) -> "RequestContext":
         """Return the same surroundings for another operation on the same socket."""
         return RequestContext(
-            self.parking, self.config, self.client_address, self.token, self.connection_params
+            self.parking,
+            self.config,
+            self.client_address,
+            self.token,
+            self.connection_params,
+            _proven=self._proven,
         )
 
     def of_driver(self, identity: DriverIdentity) -> "RequestContext":
         """Return the surroundings of what is made for every device of a checked driver."""
         context = self.of_nobody()
-        context._checked = identity  # noqa: SLF001 - of the same class
+        context.know(identity)
         return context
+
+    def know(self, identity: DriverIdentity) -> None:
+        """Take it that this driver asks, whose sign-in was just seen to stand."""
+        self._checked = identity
 
     def of_nobody(self) -> "RequestContext":
         """Return the surroundings of what is the same for everybody."""
@@ -85,7 +95,7 @@ class RequestContext:
     def claimed_driver(self) -> UUID | None:
         """Return whose token it is, though its sign-in may have ended; None for nobody's."""
         try:
-            return self._identity().driver_id
+            return self.identity().driver_id
         except TokenRefusedError:
             return None
 
@@ -98,13 +108,6 @@ class RequestContext:
         except TokenRefusedError:
             return None
         return token.sign_in_id or token.operator_id
-
-    async def recheck(self) -> DriverIdentity:
-        """Check again that the sign-in stands: a subscription outlives the first check."""
-        self._checked = None
-        # Each look of a subscription is an operation of its own.
-        self.receipts = 0
-        return await self.driver()
 
     def begin_again(self) -> None:
         """Forget what an execution that failed had begun; who asks stays known."""
@@ -155,7 +158,7 @@ class RequestContext:
         async with self._lock:
             if self._checked is not None:
                 return self._checked.driver_id, None
-            identity = self._identity()
+            identity = self.identity()
             stays = await live_screen.look(self.parking, identity.driver_id, identity.sign_in_id)
             if stays is None:
                 raise TokenRefusedError
@@ -163,16 +166,23 @@ class RequestContext:
         return identity.driver_id, stays
 
     async def _check(self) -> DriverIdentity:
-        identity = self._identity()
+        identity = self.identity()
         if not await sign_in_check.stands(self.parking.database, identity):
             raise TokenRefusedError
         return identity
 
-    def _identity(self) -> DriverIdentity:
-        """Return what the token proves, which may have been taken back since."""
+    def identity(self) -> DriverIdentity:
+        """Return what the token proves, which may have been taken back since; raises as `driver`.
+
+        For whatever reads whether the sign-in stands by itself.
+        """
         if self.token is None:
             raise TokenRefusedError
-        return self.config.tokens.verify_driver(self.token)
+        if self._proven is None:
+            self._proven = self.config.tokens.verify_driver(self.token)
+        if self._proven.expires_at <= self.parking.clock.now():
+            raise TokenExpiredError
+        return self._proven
 
 
 Info = strawberry.Info[RequestContext, None]

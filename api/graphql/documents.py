@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from graphql import (
     GraphQLSchema,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
+    OperationType,
     parse,
     specified_rules,
     validate,
@@ -28,7 +29,7 @@ from api.config import (
 )
 from api.document_cost import CostMeter
 from api.document_shape import check_shape
-from api.graphql.plan import Plan, plan_of
+from api.graphql.plan import Complete, Plan, plan_of, update_plans_of
 from api.graphql.refused import DocumentRefusedError, RequestRefusedError
 from api.graphql.sharing import inner_variables
 
@@ -51,6 +52,7 @@ class Operation:
         points: What it costs; None where that depends on its variables.
         inner_variables: Those that more depends on than the arguments of its top fields.
         plan: What it asks for, worked out ahead; None where that cannot be.
+        update_plans: The same of a subscription, by the class of an update.
     """
 
     schema: GraphQLSchema
@@ -59,6 +61,7 @@ class Operation:
     points: int | None
     inner_variables: frozenset[str]
     plan: Plan | None = None
+    update_plans: Mapping[type, Complete] = field(default_factory=dict[type, Complete])
 
     def points_with(self, variables: Mapping[str, Any] | None) -> int:
         """Return what the operation costs with these variables."""
@@ -140,6 +143,9 @@ class DocumentReader:
                     None if meter.depends else points,
                     inner_variables(document, node),
                     plan_of(self._schema, document, node),
+                    update_plans_of(self._schema, document, node)
+                    if node.operation is OperationType.SUBSCRIPTION
+                    else {},
                 )
         return found
 

@@ -174,6 +174,15 @@ class Engine:
     async def _execute_update(
         self, prepared: Prepared, update: object, context: RequestContext
     ) -> str:
+        plan = prepared.operation.update_plans.get(type(update))
+        if plan is not None:
+            try:
+                told = plan(update, context)
+                data = await told if isawaitable(told) else told
+            except Exception:  # noqa: BLE001 - what it is, graphql-core says below
+                context.begin_again()
+            else:
+                return orjson.dumps(answer_of(ExecutionResult(data), prepared, context)).decode()
         executor = self._executor(prepared, context).build_per_event_executor(update)
         running = _core.execute_subscription_event(executor)
         result = await running if isawaitable(running) else running

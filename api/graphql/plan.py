@@ -7,7 +7,7 @@ wrong is executed again by graphql-core, which says how.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import isawaitable
 from operator import attrgetter
@@ -30,6 +30,7 @@ from graphql.pyutils import Path
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
+from api.graphql.sharing import inner_variables
 from api.request import RequestContext
 
 # Its annotations are too loose for strict typing.
@@ -97,12 +98,32 @@ def plan_of(
     return Plan(complete) if waits else None
 
 
+def update_plans_of(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode
+) -> Mapping[type, Complete]:
+    """Return how the updates of a subscription are told, by their class; none where no plan can.
+
+    Only where nothing below its top field depends on variables.
+    """
+    selected = operation.selection_set.selections
+    if operation.directives or len(selected) != 1 or not isinstance(selected[0], FieldNode):
+        return {}
+    if selected[0].directives or inner_variables(document, operation):
+        return {}
+    try:
+        return dict(_Planner(schema, document, operation).updates(selected[0]))
+    except NotPlainError:
+        return {}
+
+
 class _Planner:
     def __init__(
         self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode
     ) -> None:
         self._schema: Any = schema
         self._operation = operation
+        # Of an update the class says which type it is.
+        self._knows_types = operation.operation is OperationType.SUBSCRIPTION
         self._written = 0
         self._fragments = {
             node.name.value: node
@@ -114,6 +135,18 @@ class _Planner:
         if self._operation.directives:
             raise NotPlainError
         return self._object(self._schema.query_type, [self._operation.selection_set])
+
+    def updates(self, node: FieldNode) -> Iterator[tuple[type, Complete]]:
+        """Return how each type that the field may be is told."""
+        field = self._schema.subscription_type.fields.get(node.name.value)
+        union: CoreType = _core.get_nullable_type(field.type) if field else None
+        if not _core.is_union_type(union):
+            raise NotPlainError
+        key = node.alias.value if node.alias else node.name.value
+        for kind in union.types:
+            complete, waits = self._object(kind, [node.selection_set])
+            known = kind.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+            yield known.origin, _told(key, complete, waits=waits)
 
     def _object(
         self, kind: CoreType, selected: Sequence[SelectionSetNode | None]
@@ -143,8 +176,15 @@ class _Planner:
             )
             condition = cast("InlineFragmentNode", fragment).type_condition
             if condition is not None and condition.name.value != kind.name:
-                raise NotPlainError
+                if not self._knows_types:
+                    raise NotPlainError
+                if not self._is(kind, condition.name.value):
+                    continue
             self._collect(kind, cast("InlineFragmentNode", fragment).selection_set, nodes)
+
+    def _is(self, kind: CoreType, name: str) -> bool:
+        asked = self._schema.type_map[name]
+        return _core.is_abstract_type(asked) and self._schema.is_sub_type(asked, kind)
 
     def _field(self, kind: CoreType, key: str, nodes: list[FieldNode]) -> _Field:
         name = nodes[0].name.value
@@ -204,6 +244,16 @@ class _Planner:
         if _core.is_object_type(kind):
             return self._object(kind, selected)
         raise NotPlainError
+
+
+def _told(key: str, complete: Complete, *, waits: bool) -> Complete:
+    async def tell_later(value: Value, context: RequestContext) -> Value:
+        return {key: await complete(value, context)}
+
+    def tell(value: Value, context: RequestContext) -> Value:
+        return {key: complete(value, context)}
+
+    return tell_later if waits else tell
 
 
 def _leaf(kind: CoreType) -> Complete:

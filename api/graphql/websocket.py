@@ -24,6 +24,7 @@ from api.graphql.refused import DocumentRefusedError, RequestRefusedError
 from api.graphql.wording import told_errors
 from api.request import RequestContext, bearer_token
 from api.socket_places import TRY_AGAIN_LATER, PlacesTakenError, SocketPlace, SocketPlaces
+from api.subscriptions.standing import standing
 from parking.kit.errors import UnavailableError
 from parking.kit.tasks import end_tasks
 from parking.kit.token_errors import TokenRefusedError
@@ -141,7 +142,10 @@ class GraphQLSocket:
     async def _let_in(self, payload: Mapping[str, object]) -> None:
         token = bearer_token(payload.get("Authorization") or payload.get("authorization"))
         self._context.token = token or self._context.token
-        identity = await self._context.driver()
+        identity = self._context.identity()
+        if identity.sign_in_id not in await standing(self._context).ask(identity):
+            raise TokenRefusedError
+        self._context.know(identity)
         if self._context.place is not None:
             self._context.place.acknowledge(identity.driver_id)
         await self._send_text(_ACKNOWLEDGED)

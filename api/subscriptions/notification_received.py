@@ -137,7 +137,7 @@ class NotificationSubscriptions:
         """Yield the inbox, and what is new in it."""
         context = info.context
         try:
-            identity = await context.driver()
+            identity = context.identity()
             watch = InboxWatch(identity, after_number)
             async for update in _feed(context, identity.driver_id).updates(watch):
                 yield update

@@ -65,7 +65,7 @@ async def _follow(
 ) -> AsyncGenerator[Any]:
     try:
         key = decode_id(session_id, kind="Session", field="sessionId")
-        identity = await context.driver()
+        identity = context.identity()
         watch = make_watch(identity, after_version)
         async for update in _feed(context, identity.driver_id, key).updates(watch):
             yield update

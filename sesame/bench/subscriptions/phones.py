@@ -146,7 +146,8 @@ class Crowd:
 
     async def connect(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """Connect a phone for each of `phones`, CONNECTING_MAX at a time."""
-        waiting = deque(enumerate(order["phones"]))
+        phones: Sequence[Mapping[str, Any]] = order["phones"]
+        waiting = deque(enumerate(phones))
         started = time.monotonic()
 
         async def connect_some() -> None:
