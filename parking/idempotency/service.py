@@ -23,7 +23,6 @@ KEY_LENGTH_MAX: Final = 64
 LEASE: Final = timedelta(seconds=30)
 # A phone that lost its answer in a garage asks again within the day; the second is a reserve.
 KEPT: Final = timedelta(days=2)
-PURGED_ROWS_MAX: Final = 5_000
 RETRY_AFTER_S: Final = 1
 _SEAL_CONTEXT: Final = "idempotency_keys.answer"
 
@@ -42,10 +41,6 @@ _FIND: Final = text(f"SELECT input_digest, answer_sealed FROM idempotency_keys W
 _FINISH: Final = text(f"UPDATE idempotency_keys SET answer_sealed = :answer WHERE {_WHICH}")  # noqa: S608
 _RELEASE: Final = text(
     f"DELETE FROM idempotency_keys WHERE {_WHICH} AND answer_sealed IS NULL"  # noqa: S608
-)
-_PURGE: Final = text(
-    "DELETE FROM idempotency_keys WHERE ctid IN (SELECT ctid FROM idempotency_keys "
-    "WHERE created_at < :before LIMIT :rows)"
 )
 
 
@@ -115,12 +110,6 @@ async def finish(unit: UnitOfWork, act: NamedAct, answer: str) -> None:
 async def release(unit: UnitOfWork, act: NamedAct) -> None:
     """Give the key back: the act was refused, and nothing was done."""
     await unit.run(_RELEASE, _key(unit, act))
-
-
-async def purge(unit: UnitOfWork, *, kept: timedelta = KEPT) -> int:
-    """Forget keys that are older than `kept`, a bounded number; returns how many."""
-    values = {"before": unit.now() - kept, "rows": PURGED_ROWS_MAX}
-    return (await unit.run(_PURGE, values)).rowcount
 
 
 def _key(unit: UnitOfWork, act: NamedAct) -> dict[str, object]:

@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from parking.kit.database import Database, UnitOfWork
 from parking.kit.one_statement import OneStatement
+from parking.kit.quick_reads import Row as QuickRow
 
 
 class JoinedDatabase(Database):
@@ -53,6 +54,13 @@ class JoinedDatabase(Database):
         """Refuse: it would commit by itself."""
         _ = statement, values
         raise RuntimeError("joined: no statement commits by itself here")
+
+    async def read_quickly(
+        self, statement: OneStatement, values: Mapping[str, object]
+    ) -> list[QuickRow]:
+        """Refuse: it would not see what the unit has written."""
+        _ = statement, values
+        raise RuntimeError("joined: nothing is read beside the transaction here")
 
     async def close(self) -> None:
         """Close nothing: the pool is the outer one's."""
