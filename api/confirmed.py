@@ -2,7 +2,7 @@
 
 from api.request import Info
 from parking.drivers.confirmation import require_confirmed
-from parking.drivers.models import CodePurpose
+from parking.drivers.purposes import CodePurpose
 from parking.kit.tokens import DriverIdentity
 
 

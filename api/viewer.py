@@ -10,6 +10,7 @@ from api.config import PAGE_SIZE
 from api.global_ids import Node, encode_id
 from api.notification_reads import NotificationFields
 from api.request import Info
+from api.types.deletion import DeletionObstacle
 from api.types.dispute import DisputeConnection
 from api.types.invoice import InvoiceableBill, InvoiceBuyer, InvoiceConnection
 from api.types.mandate import Mandate
@@ -18,6 +19,7 @@ from api.types.passes import Pass
 from api.types.plate import Plate, PlateClaim
 from api.types.session import Session, SessionConnection
 from api.types.sign_in import DeviceInfo, SignInInfo
+from parking.flows.accounts import deletion
 from parking.flows.driver_view import SessionView
 from parking.flows.payments import credit_terms, owed_payment, owed_view
 
@@ -135,3 +137,8 @@ class Viewer(NotificationFields, Node):
     async def devices(self, info: Info) -> list[DeviceInfo]:
         """Return the devices that take pushes."""
         return await reads.devices(info.context, self.driver_id)
+
+    @strawberry.field(description="What must be settled before `deleteAccount`; empty for nothing.")
+    async def deletion_obstacles(self, info: Info) -> list[DeletionObstacle]:
+        """Return what keeps the account from being deleted."""
+        return await deletion.obstacles_of(info.context.parking, self.driver_id)

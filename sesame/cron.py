@@ -14,6 +14,7 @@ from arq.cron import cron
 from arq.worker import Worker
 
 from parking.flows import occupancy_recount
+from parking.flows.accounts import deletion
 from parking.flows.context import ParkingContext
 from parking.flows.reconciliation import nightly
 from parking.flows.retention import purging
@@ -29,6 +30,8 @@ RECONCILE_TIMEOUT_S: Final = nightly.LEASE.total_seconds()
 # Off the minutes of the other one.
 RECOUNT_MINUTES: Final = frozenset({11, 26, 41, 56})
 RECOUNT_TIMEOUT_S: Final = 600.0
+ERASURE_MINUTES: Final = frozenset({7, 22, 37, 52})
+ERASURE_TIMEOUT_S: Final = 600.0
 RETENTION_MINUTES: Final = frozenset({23})
 RETENTION_TIMEOUT_S: Final = 1800.0
 
@@ -50,7 +53,9 @@ def cron_tasks(context: ParkingContext) -> list[CronTask]:
     reconcile = partial(nightly.reconcile_due, context)
     recount = partial(occupancy_recount.recount_due, context)
     retain = partial(purging.apply, context.database, context.retention)
+    erase = partial(deletion.sweep, context)
     return [
+        CronTask("deleted accounts", ERASURE_MINUTES, ERASURE_TIMEOUT_S, erase),
         CronTask("reconciliation", RECONCILE_MINUTES, RECONCILE_TIMEOUT_S, reconcile),
         CronTask("recount", RECOUNT_MINUTES, RECOUNT_TIMEOUT_S, recount),
         CronTask("retention", RETENTION_MINUTES, RETENTION_TIMEOUT_S, retain),

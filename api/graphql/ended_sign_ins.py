@@ -11,6 +11,7 @@ from parking.drivers.events import SIGN_INS_CHANNEL
 from parking.flows.context import ParkingContext
 from parking.kit.errors import UnavailableError
 from parking.kit.tasks import end_tasks
+from parking.kit.tokens import DriverIdentity
 
 RETRY_S: Final = 1.0
 CLOSE_TIMEOUT_S: Final = 5.0
@@ -28,18 +29,20 @@ class EndedSignIns:
         self._sockets: dict[UUID, set[Close]] = {}
         self._watch: asyncio.Task[None] | None = None
 
-    def join(self, parking: ParkingContext, sign_in_id: UUID, close: Close) -> None:
-        """Let `close` be called once when a sign-in ends."""
-        self._sockets.setdefault(sign_in_id, set()).add(close)
+    def join(self, parking: ParkingContext, identity: DriverIdentity, close: Close) -> None:
+        """Let `close` be called when a sign-in ends, or its account is deleted."""
+        for key in (identity.sign_in_id, identity.driver_id):
+            self._sockets.setdefault(key, set()).add(close)
         if self._watch is None or self._watch.done():
             self._watch = asyncio.create_task(self._close_ended(parking))
 
-    async def leave(self, sign_in_id: UUID, close: Close) -> None:
+    async def leave(self, identity: DriverIdentity, close: Close) -> None:
         """Take back what `join` asked; the last one ends the watch."""
-        held = self._sockets.get(sign_in_id, set())
-        held.discard(close)
-        if not held:
-            self._sockets.pop(sign_in_id, None)
+        for key in (identity.sign_in_id, identity.driver_id):
+            held = self._sockets.get(key, set())
+            held.discard(close)
+            if not held:
+                self._sockets.pop(key, None)
         if not self._sockets and self._watch is not None:
             watch, self._watch = self._watch, None
             await end_tasks(watch)

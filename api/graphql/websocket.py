@@ -5,7 +5,6 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Final, cast
-from uuid import UUID
 
 import orjson
 from graphql import GraphQLError
@@ -28,6 +27,7 @@ from api.subscriptions.standing import standing
 from parking.kit.errors import UnavailableError
 from parking.kit.tasks import end_tasks
 from parking.kit.token_errors import TokenRefusedError
+from parking.kit.tokens import DriverIdentity
 
 PROTOCOL: Final = "graphql-transport-ws"
 SERVICE_RESTART: Final = 1012
@@ -61,7 +61,7 @@ class GraphQLSocket:
         self._context = context
         self._engine = engine
         self._ended = ended
-        self._sign_in_id: UUID | None = None
+        self._identity: DriverIdentity | None = None
         self._is_greeted = False
         self._is_in = False
         self._operations: dict[str, asyncio.Task[None]] = {}
@@ -83,8 +83,8 @@ class GraphQLSocket:
             finally:
                 for timer in self._timers.values():
                     timer.cancel()
-                if self._sign_in_id is not None:
-                    await self._ended.leave(self._sign_in_id, self._close_ended)
+                if self._identity is not None:
+                    await self._ended.leave(self._identity, self._close_ended)
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket, unless it is closed."""
@@ -154,8 +154,8 @@ class GraphQLSocket:
         self._later("expiry", max(0.0, left.total_seconds()), self._close_expired)
         self._later("ping", PING_INTERVAL_S, self._ping)
 
-        self._ended.join(self._context.parking, identity.sign_in_id, self._close_ended)
-        self._sign_in_id = identity.sign_in_id
+        self._ended.join(self._context.parking, identity, self._close_ended)
+        self._identity = identity
 
     async def _subscribe(self, message: Mapping[str, object]) -> None:
         """Run an operation beside the others."""

@@ -12,7 +12,8 @@ from api.request import Info
 from api.types.sign_in import DEVICE_ID, SIGN_IN_ID
 from parking.drivers import confirmation, signed_in_devices
 from parking.drivers.codes import Asker
-from parking.drivers.models import CodePurpose
+from parking.drivers.purposes import CodePurpose
+from parking.flows.accounts import deletion
 
 REQUEST_ID = "ConfirmationRequest"
 
@@ -52,6 +53,13 @@ class DeviceRemoved:
     """The device is removed."""
 
     device_id: strawberry.ID = strawberry.field(description="The one that was named.")
+
+
+@strawberry.type(description="The account is gone.")
+class AccountDeleted:
+    """The account is gone."""
+
+    deleted_at: datetime = strawberry.field(description="From then on no token opens anything.")
 
 
 @strawberry.input
@@ -153,6 +161,14 @@ async def remove_device(info: Info, given: Annotated[RemoveDeviceInput, Given]) 
     return DeviceRemoved(device_id=given.device_id)
 
 
+@refusable
+async def delete_account(info: Info) -> AccountDeleted:
+    """Delete the driver's account."""
+    identity = await info.context.driver()
+    await deletion.delete_account(info.context.parking, identity)
+    return AccountDeleted(deleted_at=info.context.parking.clock.now())
+
+
 @strawberry.type
 class AccountMutations:
     """The mutations of this module."""
@@ -185,4 +201,13 @@ class AccountMutations:
         remove_device,
         graphql_type=outcome_of(DeviceRemoved, "RemoveDeviceResult"),
         description="Send no more pushes to a device. Repeating it changes nothing.",
+    )
+    delete_account = strawberry.mutation(
+        delete_account,
+        graphql_type=outcome_of(AccountDeleted, "DeleteAccountResult"),
+        description="Delete your account, at once and for good: plates are unbound, authorizations "
+        "end at their providers too, and only the records that tax law asks for are kept, without "
+        "anything that leads to you. `ACCOUNT_NOT_DELETABLE` while something is unsettled, see "
+        "`viewer.deletionObstacles`. Needs a sign-in or a confirmation code (DELETE_ACCOUNT) of "
+        "the last five minutes.",
     )

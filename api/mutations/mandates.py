@@ -13,7 +13,7 @@ from api.idempotency import by_driver, keyed
 from api.request import Info
 from api.types.mandate import DEFAULT_LOCALE, Mandate, MandateTerms, terms_of
 from api.types.money import MoneyInput, checked_money
-from parking.drivers.models import CodePurpose
+from parking.drivers.purposes import CodePurpose
 from parking.flows.payments import mandates
 from parking.kit.errors import InvalidInputError
 from parking.payments.mandate_rows import MANDATES_PER_DRIVER_MAX

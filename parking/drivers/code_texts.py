@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from parking.drivers.models import CodePurpose
+from parking.drivers.purposes import CodePurpose
 
 _ENGLISH: Final[Mapping[CodePurpose, str]] = {
     CodePurpose.SIGN_IN: "{code} is your Sesame code. Nobody from Sesame will ask you for it.",

@@ -15,8 +15,9 @@ from parking.drivers.errors import (
     SignInCodeWrongError,
     TooManyRequestsError,
 )
-from parking.drivers.models import CodePurpose, SignInCode
+from parking.drivers.models import SignInCode
 from parking.drivers.port import SmsMessage
+from parking.drivers.purposes import CodePurpose
 from parking.drivers.texting import SmsPolicy
 from parking.kit.crypto import Vault, same_digest
 from parking.kit.database import UnitOfWork

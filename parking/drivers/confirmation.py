@@ -19,8 +19,9 @@ from parking.drivers.codes import (
 )
 from parking.drivers.deliveries import find_locale
 from parking.drivers.errors import PhoneNumberMissingError, ReauthenticationRequiredError
-from parking.drivers.models import CodePurpose, SignIn
+from parking.drivers.models import SignIn
 from parking.drivers.port import SmsSender
+from parking.drivers.purposes import CodePurpose
 from parking.drivers.texting import SmsPolicy, textable_phone
 from parking.kit.database import Database, UnitOfWork
 from parking.kit.errors import ParkingError

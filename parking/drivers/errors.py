@@ -1,6 +1,8 @@
 """Why a sign-in does not happen. No message says whether a number has an account."""
 
-from parking.drivers.models import CodePurpose
+from collections.abc import Sequence
+
+from parking.drivers.purposes import CodePurpose
 from parking.kit.errors import ParkingError, UnavailableError
 
 
@@ -117,3 +119,18 @@ class FirebaseUnavailableError(UnavailableError):
     """Google did not answer in time."""
 
     code = "FIREBASE_UNAVAILABLE"
+
+
+class AccountNotDeletableError(ParkingError):
+    """Something is unsettled.
+
+    Attributes:
+        reasons: What, as `DeletionObstacle` names it.
+    """
+
+    code = "ACCOUNT_NOT_DELETABLE"
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        told = ", ".join(reason.upper() for reason in reasons)
+        super().__init__(f"settle first what keeps the account: {told}")
+        self.reasons = tuple(reasons)

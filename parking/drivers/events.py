@@ -1,5 +1,7 @@
 """What happens to a driver's sign-ins: for the driver's own security messages and the audit."""
 
+from uuid import UUID
+
 from parking.drivers.models import SignIn
 from parking.events.envelope import Event
 from parking.kit.database import UnitOfWork
@@ -7,6 +9,7 @@ from parking.kit.ids import derive_id, new_id
 
 DRIVER_SIGNED_IN = "DriverSignedIn"
 SIGN_IN_ENDED = "SignInEnded"
+ACCOUNT_DELETED = "AccountDeleted"
 # What every process with sockets listens to.
 SIGN_INS_CHANNEL = "sesame:{sign-ins}"
 
@@ -37,4 +40,16 @@ def sign_in_ended(unit: UnitOfWork, sign_in: SignIn, *, reason: str) -> Event:
             "device_name": sign_in.device_name,
             "channels": [SIGN_INS_CHANNEL],
         },
+    )
+
+
+def account_deleted(unit: UnitOfWork, driver_id: UUID) -> Event:
+    """An account is gone, and every sign-in with it."""
+    return Event(
+        id=new_id(unit.now()),
+        type=ACCOUNT_DELETED,
+        owner_id=driver_id,
+        subject_id=driver_id,
+        occurred_at=unit.now(),
+        payload={"channels": [SIGN_INS_CHANNEL]},
     )

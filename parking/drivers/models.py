@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
+from parking.drivers.purposes import CodePurpose
 from parking.kit.columns import Json, Row, Timestamp, text_enum
 
 
@@ -27,18 +28,6 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
-class CodePurpose(StrEnum):
-    """What a one-time code is good for; it works for nothing else."""
-
-    SIGN_IN = "sign_in"
-    PASSWORD_FREE = "password_free"  # noqa: S105 - a purpose, not a secret
-    END_SIGN_INS = "end_sign_ins"
-    EXPORT_ACCOUNT = "export_account"
-    CHANGE_PHONE_NUMBER = "change_phone_number"
-    DELETE_ACCOUNT = "delete_account"
-    NEW_PHONE_NUMBER = "new_phone_number"
-
-
 class Driver(Row, table=True):
     """A person with an account."""
 
@@ -48,6 +37,21 @@ class Driver(Row, table=True):
     locale: str = "en"
     created_at: datetime = Field(sa_type=Timestamp)
     closed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class DeletedAccount(Row, table=True):
+    """That an account was deleted: its id is a pseudonym in the records that are kept.
+
+    Attributes:
+        swept_at: Since when nothing else of it is left; None until then.
+    """
+
+    __tablename__ = "deleted_accounts"
+    __table_args__ = (Index("ix_deleted_accounts_deleted", "deleted_at"),)
+
+    id: UUID = Field(primary_key=True)
+    deleted_at: datetime = Field(sa_type=Timestamp)
+    swept_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
 class PhoneNumber(Row, table=True):

@@ -9,7 +9,15 @@ from sqlalchemy import func, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
-from parking.drivers.models import Device, Driver, FirebaseAccount, PhoneNumber, SignIn, SignInCode
+from parking.drivers.models import (
+    DeletedAccount,
+    Device,
+    Driver,
+    FirebaseAccount,
+    PhoneNumber,
+    SignIn,
+    SignInCode,
+)
 from parking.drivers.rules import DEVICES_PER_DRIVER_MAX, RATE_WINDOW, SIGN_INS_PER_DRIVER_MAX
 from parking.kit.database import UnitOfWork
 from parking.kit.locks import lock
@@ -142,6 +150,17 @@ async def standing_sign_ins(unit: UnitOfWork, driver_id: UUID) -> Sequence[SignI
         .where(col(SignIn.expires_at) > unit.now())
         .order_by(col(SignIn.refreshed_at).desc(), col(SignIn.id).desc())
         .limit(SIGN_INS_PER_DRIVER_MAX)
+    )
+    return (await unit.session.exec(statement)).all()
+
+
+async def deleted_accounts(unit: UnitOfWork, since: datetime) -> Sequence[UUID]:
+    """Return the accounts that were deleted since a time; at most ENDED_AT_ONCE_MAX."""
+    statement = (
+        select(DeletedAccount.id)
+        .where(col(DeletedAccount.deleted_at) >= since)
+        .order_by(col(DeletedAccount.deleted_at).desc())
+        .limit(ENDED_AT_ONCE_MAX)
     )
     return (await unit.session.exec(statement)).all()
 

@@ -8,7 +8,8 @@ from uuid import UUID
 import phonenumbers
 
 from parking.drivers.errors import SignInCodeExpiredError
-from parking.drivers.models import CodePurpose, SignIn, SignInCode
+from parking.drivers.models import SignIn, SignInCode
+from parking.drivers.purposes import CodePurpose
 from parking.kit.crypto import Vault
 from parking.kit.errors import InvalidInputError, ParkingError
 

@@ -8,7 +8,8 @@ from uuid import UUID
 from parking.drivers import events, repository
 from parking.drivers.confirmation import require_confirmed
 from parking.drivers.errors import DeviceUnknownError, SignInUnknownError
-from parking.drivers.models import CodePurpose, Device, SignIn
+from parking.drivers.models import Device, SignIn
+from parking.drivers.purposes import CodePurpose
 from parking.drivers.service import end_one
 from parking.events import outbox
 from parking.kit.database import UnitOfWork
@@ -29,8 +30,10 @@ async def list_devices(unit: UnitOfWork, driver_id: UUID) -> Sequence[Device]:
 
 
 async def list_ended(unit: UnitOfWork, since: datetime) -> Sequence[UUID]:
-    """Return the sign-ins of all drivers that ended since a time, or a little before."""
-    return await repository.ended_sign_ins(unit, since - COMMIT_S_MAX)
+    """Return the sign-ins and accounts of all drivers that ended since a time, or just before."""
+    before = since - COMMIT_S_MAX
+    ended = await repository.ended_sign_ins(unit, before)
+    return [*ended, *await repository.deleted_accounts(unit, before)]
 
 
 async def end_sign_in(unit: UnitOfWork, driver_id: UUID, sign_in_id: UUID) -> None:

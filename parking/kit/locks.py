@@ -9,6 +9,7 @@ from uuid import UUID
 from parking.kit.database import Locked, UnitOfWork
 
 LOCK_ORDER = (
+    "drivers",
     "misread_reviews",
     "lane_connections",
     "presentations",

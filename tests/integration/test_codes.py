@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from parking.drivers import rules, service
 from parking.drivers.code_texts import code_text
 from parking.drivers.errors import TooManyRequestsError
-from parking.drivers.models import CodePurpose
+from parking.drivers.purposes import CodePurpose
 from parking.drivers.texting import SmsPolicy
 from parking.kit.errors import InvalidInputError
 from tests.factories.identity import PHONE, World, open_world

@@ -17,7 +17,8 @@ from parking.drivers.errors import (
     TooManyRequestsError,
 )
 from parking.drivers.firebase_sign_in import sign_in_with_firebase
-from parking.drivers.models import CodePurpose, Driver, FirebaseAccount, SignIn
+from parking.drivers.models import Driver, FirebaseAccount, SignIn
+from parking.drivers.purposes import CodePurpose
 from parking.drivers.service import SignedIn
 from sesame.sandbox.firebase import FirebaseStandInUser
 from tests.factories.firebase import FirebaseWorld, open_firebase_world

@@ -128,6 +128,7 @@ SIGNING_IN: Final = (
         days=30,
     ),
     Kind("devices", (_ours("devices", "disabled_at"),), days=90),
+    Kind("deleted_accounts", (_ours("deleted_accounts", "swept_at"),), days=30),
 )
 PLATES: Final = (
     Kind("claims", (_ours("binding_claims", "coalesce(decided_at, expires_at)"),), days=30),

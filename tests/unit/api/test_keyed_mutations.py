@@ -27,6 +27,8 @@ WITHOUT: Final = {
         "endSignIn": "an ended sign-in stays ended",
         "endOtherSignIns": "ended sign-ins stay ended",
         "removeDevice": "a removed device stays removed",
+        "deleteAccount": "the account that could ask again is gone",
+        "signInWithFirebase": "another sign-in; an unused one ends by itself",
         "saveInvoiceBuyer": "sets what stands there",
         "acknowledgeNotifications": "what is seen stays seen",
         "acknowledgePush": "what has arrived stays arrived",
