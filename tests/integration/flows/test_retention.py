@@ -161,6 +161,10 @@ async def make_month(world: LaneWorld, table: str, start: datetime, end: datetim
     return name
 
 
+async def has_table(world: LaneWorld, name: str) -> bool:
+    return bool(await world.rows("SELECT 1 FROM pg_class WHERE relname = :name", name=name))
+
+
 async def test_a_past_month_goes_whole_unless_something_in_it_serves(world: LaneWorld) -> None:
     dates = [datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3)]
     january = await make_month(world, "outbox", dates[0], dates[1])
@@ -185,6 +189,37 @@ async def test_a_past_month_goes_whole_unless_something_in_it_serves(world: Lane
     assert {row["relname"] for row in names} >= {february}
     assert january not in {row["relname"] for row in names}
     assert await ensure_partitions(world.context.database) == []
+
+
+async def test_a_month_in_use_waits_for_nobody_and_goes_the_next_time(world: LaneWorld) -> None:
+    dates = [datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2)]
+    january = await make_month(world, "occupancy_counts", dates[0], dates[1])
+    world.wait(days=1096)
+    async with world.context.database.begin() as unit:
+        await unit.run(rows.text(f"LOCK TABLE {january} IN ROW EXCLUSIVE MODE"))
+        assert await retain(world) == {}
+        assert await has_table(world, january)
+    await retain(world)
+    assert not await has_table(world, january)
+
+
+async def test_the_record_of_what_staff_did_goes_by_whole_months_only(world: LaneWorld) -> None:
+    counted_at = world.clock.now()
+    await world.rows_changed(
+        "INSERT INTO occupancy_counts (operator_id, id, pool_id, place_id, occupied_before, "
+        "occupied_after, sessions, reason, counted_by, counted_at) "
+        "VALUES (:o, :id, :id, :id, 1, 2, 2, 'counted', 'Ada', :at)",
+        o=world.entry.operator_id,
+        id=new_id(counted_at),
+        at=counted_at,
+    )
+    month = f"occupancy_counts_{counted_at:%Y_%m}"
+    world.wait(days=1096)
+    assert "occupancy_counts" not in await retain(world)
+    assert await world.count("occupancy_counts") == 1
+    world.wait(days=31)
+    assert (await retain(world))["occupancy_counts"] == 1
+    assert not await has_table(world, month)
 
 
 async def test_rows_that_somebody_works_on_wait_for_the_next_time(world: LaneWorld) -> None:
