@@ -21,6 +21,42 @@ GROWS: Final = re.compile(r"may come|may be added", re.IGNORECASE)
 # Enums whose values are all that there can be.
 CLOSED: Final = frozenset({"Weekday", "GateDirection", "PassPeriod"})
 DEPRECATED: Final = re.compile(r"^Use `[^`]+`\. Gone after (\d{4}-\d{2}-\d{2})\.")
+ROOTS: Final = {"driver": ("Query", "Viewer"), "staff": ("StaffQuery",)}
+# Lists that are no pages, and what keeps them short.
+BOUNDED: Final = {
+    "Query.passProducts": "an operator has so many products",
+    "Query.availability": "a place has so many areas",
+    "Viewer.plates": "a driver has so many plates",
+    "Viewer.plateClaims": "five open claims",
+    "Viewer.mandates": "a driver has so many authorizations",
+    "Viewer.passes": "twenty at once, and the newest hundred",
+    "Viewer.owed": "a limit of credit",
+    "Viewer.credit": "the operators that gave any",
+    "Viewer.activeSessions": "the driver's cars",
+    "Viewer.invoiceableBills": "those of the newest stays",
+    "Viewer.signIns": "those that have not ended",
+    "Viewer.devices": "twenty",
+    "StaffQuery.bills": "the versions of one stay's bills",
+    "StaffQuery.pendingClaims": "those of one plate",
+    "StaffQuery.claimsInReview": "the hundred that wait longest",
+    "StaffQuery.creditPolicies": "one for each currency",
+    "StaffQuery.deliveries": "two hundred of one stay",
+    "StaffQuery.owedByPlate": "a limit of credit",
+    "StaffQuery.uncollected": "a limit in the query",
+    "StaffQuery.standingCars": "the operator's exits",
+    "StaffQuery.exitOverrides": "the newest hundred",
+    "StaffQuery.postings": "those of one bill",
+    "StaffQuery.staffSignIns": "the newest hundred",
+    "StaffQuery.partnerships": "the operator's partners",
+    "StaffQuery.partnerSettlements": "the newest hundred",
+    "StaffQuery.occupancy": "a place has so many areas",
+    "StaffQuery.occupancyCounts": "the newest of one pool",
+    "StaffQuery.passProducts": "an operator has so many products",
+    "StaffQuery.payments": "the tries of one bill",
+    "StaffQuery.places": "the operator's places",
+    "StaffQuery.rateTables": "the newest of one place, `first` of them",
+    "StaffQuery.lintRateTable": "the findings of one table",
+}
 # Named by somebody else: a provider, a tax office, the client itself, a push's own data.
 FOREIGN_IDS: Final = frozenset(
     {"payerId", "vatId", "correctionId", "correlationId", "installationId", "deliveryId"}
@@ -134,6 +170,21 @@ def test_lists_that_grow_are_pages_by_cursor(realm: str) -> None:
         "startCursor": "String",
         "endCursor": "String",
     }
+
+
+@pytest.mark.parametrize("realm", REALMS)
+def test_a_list_without_pages_is_bounded_by_something(realm: str) -> None:
+    unbounded: set[str] = set()
+    for kind in own_types(realm):
+        if kind.name not in ROOTS[realm]:
+            continue
+        for name, field in kind.fields.items():
+            is_list = graphql.is_list_type(graphql.get_nullable_type(field.type))
+            if is_list and isinstance(
+                graphql.get_named_type(field.type), graphql.GraphQLObjectType
+            ):
+                unbounded.add(f"{kind.name}.{name}")
+    assert unbounded == {name for name in BOUNDED if name.partition(".")[0] in ROOTS[realm]}
 
 
 @pytest.mark.parametrize("realm", REALMS)
