@@ -282,8 +282,10 @@ class SocketEndpoint:
             await websocket.close(TRY_AGAIN_LATER, str(error))
 
     async def _serve(self, websocket: WebSocket, place: SocketPlace) -> None:
-        if PROTOCOL not in websocket.scope["subprotocols"]:
-            await websocket.accept()
+        offered: list[str] = websocket.scope["subprotocols"]
+        if PROTOCOL not in offered:
+            # With one that it offered: else a client ends the handshake and never reads why.
+            await websocket.accept(offered[0] if offered else None)
             await websocket.close(OTHER_PROTOCOL, "Subprotocol not acceptable")
             return
         await websocket.accept(PROTOCOL)
