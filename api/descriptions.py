@@ -4,6 +4,7 @@ The words stand in api/words: for one type, and for a field's name wherever it m
 follows from the form of the schema (inputs, pages, unions) is worded here.
 """
 
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -67,7 +68,7 @@ def _describe(kind: GraphQLNamedType) -> None:
     if isinstance(kind, GraphQLEnumType):
         kind.description = _of_growing(kind)
         for name, value in kind.values.items():
-            value.description = value.description or said.get(name)
+            value.description = value.description or said.get(name) or _of_value(name, kind)
     elif isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
         for name, field in kind.fields.items():
             field.description = field.description or _of_field(name, said)
@@ -78,6 +79,12 @@ def _describe(kind: GraphQLNamedType) -> None:
     elif isinstance(kind, GraphQLInputObjectType):
         for name, value in kind.fields.items():
             value.description = value.description or _of_field(name, said)
+
+
+def _of_value(name: str, kind: GraphQLEnumType) -> str | None:
+    """Return what the enum's own words say of a value: `NAME: what it means.`"""
+    told = re.search(rf"\b{name}: ([^.]+\.)", kind.description or "")
+    return None if told is None else told[1][0].upper() + told[1][1:]
 
 
 def _of_growing(kind: GraphQLEnumType) -> str | None:

@@ -29,6 +29,7 @@ WITHOUT: Final = {
         "removeDevice": "a removed device stays removed",
         "deleteAccount": "the account that could ask again is gone",
         "signInWithFirebase": "another sign-in; an unused one ends by itself",
+        "deleteAccount": "a deleted account stays deleted, and its token is refused",
         "saveInvoiceBuyer": "sets what stands there",
         "acknowledgeNotifications": "what is seen stays seen",
         "acknowledgePush": "what has arrived stays arrived",
