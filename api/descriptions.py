@@ -82,7 +82,7 @@ def _describe(kind: GraphQLNamedType) -> None:
 
 
 def _of_value(name: str, kind: GraphQLEnumType) -> str | None:
-    """Return what the enum's own words say of a value: `NAME: what it means.`"""
+    """Return what the enum's own words say of a value, after its name and a colon."""
     told = re.search(rf"\b{name}: ([^.]+\.)", kind.description or "")
     return None if told is None else told[1][0].upper() + told[1][1:]
 

@@ -18,7 +18,6 @@ WITHOUT: Final = {
     "driver": {
         "requestSignInCode": "another code; the limits count it as one",
         "signIn": "a code works once; ask for another",
-        "signInWithFirebase": "another sign-in of the same driver; nothing else is done",
         "refreshSignIn": "the refresh token is the key: using it again is how a thief is found",
         "signOut": "an ended sign-in stays ended",
         "registerDevice": "the device is the key",
@@ -29,7 +28,6 @@ WITHOUT: Final = {
         "removeDevice": "a removed device stays removed",
         "deleteAccount": "the account that could ask again is gone",
         "signInWithFirebase": "another sign-in; an unused one ends by itself",
-        "deleteAccount": "a deleted account stays deleted, and its token is refused",
         "saveInvoiceBuyer": "sets what stands there",
         "acknowledgeNotifications": "what is seen stays seen",
         "acknowledgePush": "what has arrived stays arrived",
