@@ -4,18 +4,22 @@ from datetime import datetime
 from typing import Annotated
 
 import strawberry
+import structlog
 
 from api.acting import Given, outcome_of, raise_refusal, refusable
 from api.global_ids import decode_id, encode_id
 from api.refusals import ConfirmationPurpose
 from api.request import Info
 from api.types.sign_in import DEVICE_ID, SIGN_IN_ID
-from parking.drivers import confirmation, signed_in_devices
+from parking.drivers import confirmation, phone_change, signed_in_devices
 from parking.drivers.codes import Asker
+from parking.drivers.port import SmsNotSentError
 from parking.drivers.purposes import CodePurpose
 from parking.flows.accounts import deletion
 
 REQUEST_ID = "ConfirmationRequest"
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @strawberry.type(description="A code is on its way to the driver's number by SMS.")
@@ -55,6 +59,13 @@ class DeviceRemoved:
     device_id: strawberry.ID = strawberry.field(description="The one that was named.")
 
 
+@strawberry.type(description="Codes go to the new number, and signing in works by it alone.")
+class PhoneNumberChanged:
+    """The number is the driver's."""
+
+    changed_at: datetime = strawberry.field(description="From then on.")
+
+
 @strawberry.type(description="The account is gone.")
 class AccountDeleted:
     """The account is gone."""
@@ -80,6 +91,25 @@ class ConfirmWithCodeInput:
 
     request_id: strawberry.ID = strawberry.field(description="Of `requestConfirmationCode`.")
     purpose: ConfirmationPurpose = strawberry.field(description="What the code was asked for.")
+    code: str = strawberry.field(description="As the message gave it.")
+
+
+@strawberry.input
+class RequestPhoneNumberChangeInput:
+    """The new number."""
+
+    phone_number: str = strawberry.field(description="With its country, such as `+8613800138000`.")
+    installation_id: str | None = strawberry.field(
+        default=None, description="As in `requestSignInCode`."
+    )
+
+
+@strawberry.input
+class ChangePhoneNumberInput:
+    """The new number, and the code that was sent to it."""
+
+    request_id: strawberry.ID = strawberry.field(description="Of `requestPhoneNumberChange`.")
+    phone_number: str = strawberry.field(description="As it was asked for.")
     code: str = strawberry.field(description="As the message gave it.")
 
 
@@ -162,6 +192,48 @@ async def remove_device(info: Info, given: Annotated[RemoveDeviceInput, Given]) 
 
 
 @refusable
+async def request_phone_number_change(
+    info: Info, given: Annotated[RequestPhoneNumberChangeInput, Given]
+) -> ConfirmationCodeSent:
+    """Send a code to another number."""
+    identity = await info.context.driver()
+    request = await phone_change.request_number_change(
+        info.context.parking.database,
+        info.context.config.sms,
+        identity,
+        given.phone_number,
+        asker=Asker(info.context.client_address, given.installation_id),
+        policy=info.context.config.sms_policy,
+    )
+    return ConfirmationCodeSent(
+        request_id=encode_id(REQUEST_ID, request.request_id), expires_at=request.expires_at
+    )
+
+
+@refusable
+async def change_phone_number(
+    info: Info, given: Annotated[ChangePhoneNumberInput, Given]
+) -> PhoneNumberChanged:
+    """Make another number the driver's."""
+    identity = await info.context.driver()
+    async with info.context.parking.database.begin() as unit:
+        outcome = await phone_change.change_number(
+            unit,
+            identity,
+            request_id=decode_id(given.request_id, kind=REQUEST_ID, field="requestId"),
+            phone_number=given.phone_number,
+            code=given.code,
+        )
+    for message in raise_refusal(outcome).farewells:
+        try:
+            await info.context.config.sms.send(message)
+        except SmsNotSentError as error:
+            # The number is changed all the same; the event tells the driver's devices.
+            _log.warning("phone_number.farewell_not_sent", reason=error.code)
+    return PhoneNumberChanged(changed_at=info.context.parking.clock.now())
+
+
+@refusable
 async def delete_account(info: Info) -> AccountDeleted:
     """Delete the driver's account."""
     identity = await info.context.driver()
@@ -201,6 +273,18 @@ class AccountMutations:
         remove_device,
         graphql_type=outcome_of(DeviceRemoved, "RemoveDeviceResult"),
         description="Send no more pushes to a device. Repeating it changes nothing.",
+    )
+    request_phone_number_change = strawberry.mutation(
+        request_phone_number_change,
+        graphql_type=outcome_of(ConfirmationCodeSent, "RequestPhoneNumberChangeResult"),
+        description="Send a code to the number that is to be yours. Needs a sign-in or a "
+        "confirmation code (CHANGE_PHONE_NUMBER) of the last five minutes.",
+    )
+    change_phone_number = strawberry.mutation(
+        change_phone_number,
+        graphql_type=outcome_of(PhoneNumberChanged, "ChangePhoneNumberResult"),
+        description="Make the number yours with its code; the former one is told, and opens the "
+        "account no more. `PHONE_NUMBER_TAKEN`: it has an account of its own.",
     )
     delete_account = strawberry.mutation(
         delete_account,

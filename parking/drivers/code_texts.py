@@ -33,6 +33,18 @@ _CHINESE: Final[Mapping[CodePurpose, str]] = {
 _TEXTS: Final = {"de": _GERMAN, "zh": _CHINESE}
 
 
+_CHANGED: Final = {
+    "de": "Ihre Sesame-Nummer wurde geändert. Waren Sie das nicht, rufen Sie uns an.",
+    "en": "Your Sesame phone number was changed. If it was not you, call us.",
+    "zh": "您的 Sesame 手机号已更换。如非本人操作请立即联系我们。",
+}
+
+
+def number_changed_text(locale: str) -> str:
+    """Return what the former number is told."""
+    return _CHANGED.get(locale.partition("-")[0], _CHANGED["en"])
+
+
 def code_text(code: str, purpose: CodePurpose, locale: str) -> str:
     """Return the message in the language of a locale; English where there is none."""
     texts = _TEXTS.get(locale.partition("-")[0], _ENGLISH)

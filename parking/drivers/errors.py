@@ -134,3 +134,12 @@ class AccountNotDeletableError(ParkingError):
         told = ", ".join(reason.upper() for reason in reasons)
         super().__init__(f"settle first what keeps the account: {told}")
         self.reasons = tuple(reasons)
+
+
+class PhoneNumberTakenError(ParkingError):
+    """The number has an account of its own; told only to whoever proved the number."""
+
+    code = "PHONE_NUMBER_TAKEN"
+
+    def __init__(self) -> None:
+        super().__init__("the number has an account of its own: sign in by it, and delete that one")

@@ -10,6 +10,7 @@ from parking.kit.ids import derive_id, new_id
 DRIVER_SIGNED_IN = "DriverSignedIn"
 SIGN_IN_ENDED = "SignInEnded"
 ACCOUNT_DELETED = "AccountDeleted"
+PHONE_NUMBER_CHANGED = "PhoneNumberChanged"
 # What every process with sockets listens to.
 SIGN_INS_CHANNEL = "sesame:{sign-ins}"
 
@@ -52,4 +53,16 @@ def account_deleted(unit: UnitOfWork, driver_id: UUID) -> Event:
         subject_id=driver_id,
         occurred_at=unit.now(),
         payload={"channels": [SIGN_INS_CHANNEL]},
+    )
+
+
+def phone_number_changed(unit: UnitOfWork, driver_id: UUID) -> Event:
+    """Codes go to another number from now on; neither is told here."""
+    return Event(
+        id=new_id(unit.now()),
+        type=PHONE_NUMBER_CHANGED,
+        owner_id=driver_id,
+        subject_id=driver_id,
+        occurred_at=unit.now(),
+        payload={"driver_id": str(driver_id)},
     )

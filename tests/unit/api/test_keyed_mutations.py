@@ -26,6 +26,8 @@ WITHOUT: Final = {
         "endSignIn": "an ended sign-in stays ended",
         "endOtherSignIns": "ended sign-ins stay ended",
         "removeDevice": "a removed device stays removed",
+        "requestPhoneNumberChange": "another code; the limits count it as one",
+        "changePhoneNumber": "a code works once; ask for another",
         "deleteAccount": "the account that could ask again is gone",
         "signInWithFirebase": "another sign-in; an unused one ends by itself",
         "saveInvoiceBuyer": "sets what stands there",
