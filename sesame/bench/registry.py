@@ -48,6 +48,13 @@ SUBSCRIPTIONS: Final = BenchEntry(
     name="subscriptions",
     measures="5,000 sockets on one process: memory, how soon one hears, and 1,000 of one place",
 )
+NOTIFICATIONS: Final = BenchEntry(
+    name="notifications",
+    measures="10,000 deductions while FCM fails and workers die: is every driver told, once",
+)
 BENCHES: Final[Mapping[str, BenchEntry]] = MappingProxyType(
-    {entry.name: entry for entry in (EXIT, TARIFF, CHARGE, MONEY, GATES, GRAPHQL, SUBSCRIPTIONS)}
+    {
+        entry.name: entry
+        for entry in (EXIT, TARIFF, CHARGE, MONEY, GATES, GRAPHQL, SUBSCRIPTIONS, NOTIFICATIONS)
+    }
 )

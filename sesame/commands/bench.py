@@ -21,6 +21,12 @@ from sesame.bench.graphql.report import print_graphql_report
 from sesame.bench.machine import use_cores
 from sesame.bench.money.charge_path import measure_charge, print_charge_path
 from sesame.bench.money.money_bench import EXITS, SEED, MoneyPlan, measure_money, print_money_report
+from sesame.bench.notifications.notifications_bench import (
+    DEDUCTIONS,
+    NotificationsPlan,
+    measure_notifications,
+    print_notifications_report,
+)
 from sesame.bench.registry import (
     BENCHES,
     CHARGE,
@@ -28,6 +34,7 @@ from sesame.bench.registry import (
     GATES,
     GRAPHQL,
     MONEY,
+    NOTIFICATIONS,
     SUBSCRIPTIONS,
     TARIFF,
 )
@@ -59,7 +66,7 @@ class _Report(Protocol):
     def to_json(self) -> dict[str, Any]: ...
 
 
-def bench_command(  # noqa: PLR0913 - one for each option
+def bench_command(  # noqa: C901, PLR0913 - one for each bench and option
     name: option.Name = None,
     *,
     list_benches: option.List = False,
@@ -74,6 +81,7 @@ def bench_command(  # noqa: PLR0913 - one for each option
     seed: option.Seed = SEED,
     gates: option.Gates = GATES_COUNT,
     tls: option.Tls = True,
+    deductions: option.Deductions = DEDUCTIONS,
     json_output: option.Json = False,
 ) -> None:
     """Measure a path with real servers and processes; exit code 1 if anything came out wrong."""
@@ -95,6 +103,9 @@ def bench_command(  # noqa: PLR0913 - one for each option
         _measure_graphql(GraphQLPlan(folder=folder), json_output=json_output)
     elif name == SUBSCRIPTIONS.name:
         _measure_subscriptions(SubscriptionsPlan(folder=folder), json_output=json_output)
+    elif name == NOTIFICATIONS.name:
+        told = NotificationsPlan(deductions=deductions, folder=folder)
+        _measure_notifications(told, json_output=json_output)
     elif name == GATES.name:
         per_s = rate[0] if rate else CARS_PER_S
         fleet = GatesPlan(gates, per_s, exits or CARS, is_tls=tls, folder=folder)
@@ -134,6 +145,13 @@ def _measure_gates(plan: GatesPlan, *, json_output: bool) -> None:
     with _ProgressBar(plan.gates + plan.cars, "gates and cars") as progress:
         report = _run(measure_gates(plan, migrate, progress.on_step))
     _tell(report, lambda console: print_gates_report(report, console), json_output=json_output)
+
+
+def _measure_notifications(plan: NotificationsPlan, *, json_output: bool) -> None:
+    report = _run(measure_notifications(plan, migrate, Console(stderr=True).print))
+    _tell(
+        report, lambda console: print_notifications_report(report, console), json_output=json_output
+    )
 
 
 def _measure_graphql(plan: GraphQLPlan, *, json_output: bool) -> None:

@@ -56,3 +56,6 @@ Tls = Annotated[
     bool, typer.Option("--tls/--plain", help="gates: with certificates, or with tokens.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Deductions = Annotated[
+    int, typer.Option(min=1, help="notifications: how many deductions drivers are told of.")
+]
