@@ -7,7 +7,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 # What is compiled once is kept: tests start a hundred processes.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo test check format bench stories lock schema clean
+.PHONY: help demo test check format bench stories fuzz lock schema clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -38,6 +38,10 @@ bench: $(VENV)/installed-run ## Measure; ARGS="exit --json", ARGS=--list
 stories: $(VENV)/installed-dev ## Tell stories about money; ARGS="--stories 100 --steps 90"
 	$(BIN)/python -m tests.money.tell $(ARGS)
 
+fuzz: ## Send bad input for ten minutes, from .venv-fuzz; ARGS="--minutes 1"
+	@$(MAKE) --no-print-directory VENV=.venv-fuzz .venv-fuzz/installed-fuzz
+	.venv-fuzz/bin/python -m tests.fuzz $(ARGS)
+
 schema: $(VENV)/installed-dev ## Write schema.graphql and the gate wire's JSON Schemas
 	$(BIN)/sesame schema
 	$(BIN)/sesame schema --gate-wire
@@ -56,7 +60,7 @@ lock: ## Renew the pinned dependencies (needs uv)
 		pyproject.toml requirements/build.in -o requirements/fuzz.txt
 
 clean: ## Remove what make and the tools made
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf $(VENV) .venv-fuzz .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -77,6 +81,10 @@ endef
 
 $(VENV)/installed-run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
 	$(call install,run)
+	@touch $@
+
+$(VENV)/installed-fuzz: requirements/fuzz.txt pyproject.toml | $(VENV)/bin/python
+	$(call install,fuzz)
 	@touch $@
 
 # Clients that tests let speak to us come from npm, where it is there; else those tests are skipped.
