@@ -52,7 +52,7 @@ PING_INTERVAL_S: Final = 20.0
 SUBSCRIPTION_LOOK_S: Final = 20.0
 SUBSCRIPTION_RETRY_S: Final = 1.0
 # After a restart of Valkey every subscription reads again: queries must still get connections.
-SUBSCRIPTION_READS_AT_ONCE_MAX: Final = 4
+SUBSCRIPTION_READS_AT_ONCE_MAX: Final = 2
 
 PAGE_SIZE: Final = 20
 PAGE_SIZE_MAX: Final = 100

@@ -68,6 +68,11 @@ class RequestContext:
         context.know(identity)
         return context
 
+    def present(self, token: str | None) -> None:
+        """Take the token of a greeting in place of the one that came with the connection."""
+        if token is not None:
+            self.token, self._proven = token, None
+
     def know(self, identity: DriverIdentity) -> None:
         """Take it that this driver asks, whose sign-in was just seen to stand."""
         self._checked = identity

@@ -141,7 +141,7 @@ class GraphQLSocket:
 
     async def _let_in(self, payload: Mapping[str, object]) -> None:
         token = bearer_token(payload.get("Authorization") or payload.get("authorization"))
-        self._context.token = token or self._context.token
+        self._context.present(token)
         identity = self._context.identity()
         if identity.sign_in_id not in await standing(self._context).ask(identity):
             raise TokenRefusedError

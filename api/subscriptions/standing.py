@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from api.config import SUBSCRIPTION_READS_AT_ONCE_MAX
 from api.request import RequestContext
 from api.subscriptions.batch import Batch
 from parking.flows import watched_sign_ins
@@ -30,5 +29,6 @@ def _standing(parking: ParkingContext) -> Standing:
     return Batch(
         read,
         size_max=watched_sign_ins.READ_AT_ONCE_MAX,
-        at_once_max=SUBSCRIPTION_READS_AT_ONCE_MAX,
+        # The next ones wait for it together.
+        at_once_max=1,
     )

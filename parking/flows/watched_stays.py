@@ -4,8 +4,9 @@ Columns that `live_screen.view_of` reads are called as there.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -155,7 +156,14 @@ async def _seen(
         StayChange(version, kind, datetime.fromisoformat(occurred_at))
         for version, kind, occurred_at in orjson.loads(row["changes"] or "[]")
     )
-    return Seen(view, changes, frozenset(row["standing"]))
+    return Seen(_looked_ahead_once(view), changes, frozenset(row["standing"]))
+
+
+def _looked_ahead_once(view: SessionView | None) -> SessionView | None:
+    """Let the bill's next change be found once: for the timer, and for whoever asks."""
+    if view is None or view.bill.find_change is None:
+        return view
+    return replace(view, bill=replace(view.bill, find_change=cache(view.bill.find_change)))
 
 
 def _array(ids: frozenset[UUID]) -> str:
