@@ -5,6 +5,7 @@ from pathlib import Path
 
 from graphql import build_schema, parse, validate
 
+from api import config
 from api.config import (
     CONNECTION_INIT_TIMEOUT_S,
     PAGE_SIZE_MAX,
@@ -12,9 +13,11 @@ from api.config import (
     SOCKETS_UNACKNOWLEDGED_PER_ADDRESS_MAX,
     SUBSCRIPTIONS_PER_SOCKET_MAX,
 )
+from api.draining import CLOSED_AT_ONCE_MAX
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+SERVER_PAGE = (ROOT / "docs" / "api-server.md").read_text(encoding="utf-8")
 
 
 def test_the_examples_are_valid() -> None:
@@ -24,6 +27,29 @@ def test_the_examples_are_valid() -> None:
     assert len(examples) >= 10
     for example in examples:
         assert validate(schema, parse(example)) == [], example
+
+
+def test_the_servers_limits_are_the_ones_of_the_code() -> None:
+    rates = config.Rates()
+    for told in (
+        f"more than {config.BODY_BYTES_MAX // 1024} KiB",
+        f"longer than {config.BODY_TIMEOUT_S:g} s",
+        f"longer than {config.OPERATION_TIMEOUT_S:g} s",
+        f"| tokens | {config.QUERY_TOKENS_MAX} |",
+        f"| levels of fields | {config.QUERY_DEPTH_MAX} |",
+        f"| levels of braces, fragments too | {config.QUERY_NESTING_MAX} |",
+        f"are used | {config.QUERY_ALIASES_MAX} |",
+        f"| directives | {config.QUERY_DIRECTIVES_MAX} |",
+        f"in one selection | {config.QUERY_REPEATS_MAX} |",
+        f"| points | {config.OPERATION_POINTS_MAX} |",
+        f"of {rates.person.points_max} points that fills by {rates.person.points_per_s} a second",
+        f"shares {rates.address.points_max} points, {rates.address.points_per_s} a second",
+        f"The last {config.DOCUMENTS_CACHED_MAX} documents",
+        f"{config.DOCUMENTS_CACHED_BYTES_MAX // 2**20} MiB at most",
+        f"of {config.COMPRESSED_BYTES_MIN} bytes and more",
+        f"{CLOSED_AT_ONCE_MAX} at a time",
+    ):
+        assert told in SERVER_PAGE, told
 
 
 def test_the_limits_are_the_ones_of_the_code() -> None:
