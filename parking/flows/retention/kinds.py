@@ -71,6 +71,12 @@ def _kept(*tables: str) -> tuple[Rule, ...]:
     return tuple(Rule(table) for table in tables)
 
 
+# A plate that stood on a pass to its end was never taken off it.
+_RIGHT_ENDED: Final = (
+    "SELECT ended_at FROM assigned_rights "
+    "WHERE assigned_rights.operator_id = right_plates.operator_id "
+    "AND assigned_rights.id = right_plates.right_id"
+)
 PICTURES: Final = (
     Kind("lane_pictures", (_gone("frames", "received_at"),), days=30),
     Kind("licence_pictures", (_ours("licence_pictures", "ends_at"),), days=30),
@@ -137,7 +143,7 @@ PLATES: Final = (
         (
             _ours("plate_bindings", "unbound_at"),
             _ours("driver_plates", "unbound_at"),
-            _gone("right_plates", "removed_at"),
+            _gone("right_plates", f"coalesce(removed_at, ({_RIGHT_ENDED}))"),
             _gone("vehicle_records", "valid_until"),
         ),
         days=365,

@@ -88,6 +88,9 @@ async def _apply(database: Database, kind: Kind, rule: Rule, policy: Policy) -> 
         parts = await rows.parts_of(unit, rule.table)
     count = 0
     for part in parts:
+        if part.since is not None and part.since >= latest:
+            # Nothing ends before it begins: months of which nothing is due are not even read.
+            continue
         is_past = part.until is not None and part.until <= latest
         if is_past and rule.act in {Act.DELETE, Act.DROP}:
             dropped = await _drop(database, part, due)

@@ -42,10 +42,12 @@ class Part:
     """A table, or one partition of one.
 
     Attributes:
-        until: The end of its month; None where it is not one month's.
+        since: The beginning of its month; None where it is not one month's.
+        until: The end of its month.
     """
 
     name: str
+    since: datetime | None = None
     until: datetime | None = None
 
 
@@ -72,7 +74,7 @@ def due_rows(rule: Rule, kind: Kind, policy: Policy, now: datetime) -> Due:
 async def parts_of(unit: UnitOfWork, table: str) -> list[Part]:
     """Return the partitions of a table, oldest first; the table itself where it has none."""
     names = [str(row.relname) for row in await unit.run(_CHILDREN, {"table": table})]
-    parts = [Part(name, _end_of_month(name.removeprefix(f"{table}_"))) for name in names]
+    parts = [Part(name, *_month(name.removeprefix(f"{table}_"))) for name in names]
     return parts or [Part(table)]
 
 
@@ -144,9 +146,10 @@ async def tables(unit: UnitOfWork) -> set[str]:
     return {str(row.relname) for row in await unit.run(statement)}
 
 
-def _end_of_month(name: str) -> datetime | None:
+def _month(name: str) -> tuple[datetime | None, datetime | None]:
     year, _, month = name.partition("_")
     if not (year.isdigit() and month.isdigit()):
-        return None
+        return None, None
     is_last = int(month) == _DECEMBER
-    return datetime(int(year) + is_last, 1 if is_last else int(month) + 1, 1, tzinfo=UTC)
+    since = datetime(int(year), int(month), 1, tzinfo=UTC)
+    return since, datetime(int(year) + is_last, 1 if is_last else int(month) + 1, 1, tzinfo=UTC)

@@ -17,6 +17,7 @@ from parking.sessions import service as sessions
 from parking.sessions.models import Session
 from parking.tariffs import service as tariffs
 from tests.factories.lane_world import PLATE, RATE_TABLE, LaneWorld
+from tests.factories.pass_desk import PassDesk
 
 DEFAULTS = Policy()
 
@@ -133,6 +134,21 @@ async def test_a_past_stay_keeps_its_bill_and_loses_plate_and_driver(world: Lane
         row = await unit.session.get_one(Session, (world.entry.operator_id, session_id))
         assert sessions.plate_of(unit, row) == "•••••••"
     assert "sessions" not in await retain(world)
+
+
+async def test_the_plates_of_a_pass_go_a_year_after_it_ended(world: LaneWorld) -> None:
+    desk = PassDesk(world)
+    driver_id = await desk.buyer(PLATE)
+    right_id = await desk.buy(driver_id, await desk.add_product())
+    world.wait(days=400)
+    # The pass is still somebody's.
+    assert "right_plates" not in await retain(world)
+    ended_at = world.clock.now() - timedelta(days=365, seconds=1)
+    await world.rows_changed(
+        "UPDATE assigned_rights SET ended_at = :at WHERE id = :id", at=ended_at, id=right_id
+    )
+    assert (await retain(world))["right_plates"] == 1
+    assert (await world.count("right_plates"), await world.count("assigned_rights")) == (0, 1)
 
 
 async def test_pictures_go_by_the_period_of_their_operator(world: LaneWorld) -> None:
