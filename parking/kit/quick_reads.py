@@ -5,7 +5,8 @@ Nothing is written here, and nothing is kept: a read sees what was committed bef
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
 import asyncpg
@@ -38,10 +39,15 @@ class QuickReads:
     ) -> None:
         self._url = url
         self._wait_s = wait_s
-        self._limits = {"timeout": connect_timeout_s, "command_timeout": statement_timeout_s}
-        # The driver does not say what its types are.
-        self._pool: Any = None
-        self._opening = asyncio.Lock()
+        self._options: dict[str, Any] = {
+            "timeout": connect_timeout_s,
+            "command_timeout": statement_timeout_s,
+            "statement_cache_size": STATEMENTS_CACHED_MAX,
+        }
+        # The driver's own pool makes a task for each statement; the driver does not type itself.
+        self._free: list[Any] = []
+        self._places = asyncio.Semaphore(CONNECTIONS_MAX)
+        self._is_closed = False
         # How many statements were sent, for whoever counts them.
         self.sent = 0
 
@@ -57,51 +63,68 @@ class QuickReads:
             try:
                 return await self._fetch(statement.sql, given)
             except ConnectionError:
-                # It read only: the pool opens another connection in the lost one's place.
+                # It read only: another connection takes the lost one's place.
                 continue
         return await self._fetch(statement.sql, given)
 
     async def close(self) -> None:
-        """Close every connection."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
+        """Close every connection; one that is in use closes when it comes back."""
+        self._is_closed = True
+        while self._free:
+            connection = self._free.pop()
             try:
-                async with asyncio.timeout(self._wait_s):
-                    await pool.close()
-            except TimeoutError:
-                pool.terminate()
+                await connection.close(timeout=self._wait_s)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                connection.terminate()
 
     async def _fetch(self, sql: str, given: Sequence[object]) -> Sequence[Row]:
-        pool = self._pool or await self._open()
         try:
-            async with pool.acquire(timeout=self._wait_s) as connection:
+            async with self._connection() as connection:
                 self.sent += 1
-                try:
-                    return await connection.fetch(sql, *given)
-                except asyncpg.InternalClientError as error:
-                    # PostgreSQL's farewell came in between: the driver lost the thread.
-                    connection.terminate()
-                    raise ConnectionError("the connection broke") from error
-        except asyncpg.InterfaceError as error:
+                return await connection.fetch(sql, *given)
+        except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            # The latter: PostgreSQL's farewell came in between, and the driver lost the thread.
             raise ConnectionError("the connection cannot be used") from error
         except asyncpg.PostgresError as error:
             if not str(getattr(error, "sqlstate", "")).startswith(_AWAY):
                 raise
             raise ConnectionError("PostgreSQL is away") from error
 
+    @asynccontextmanager
+    async def _connection(self) -> AsyncGenerator[Any]:
+        if self._places.locked():
+            async with asyncio.timeout(self._wait_s):
+                await self._places.acquire()
+        else:
+            await self._places.acquire()
+        connection = None
+        is_whole = False
+        try:
+            connection = self._take() or await self._open()
+            yield connection
+            is_whole = True
+        finally:
+            self._places.release()
+            if connection is not None:
+                self._give_back(connection, is_whole=is_whole)
+
+    def _take(self) -> Any:  # noqa: ANN401 - see above
+        while self._free:
+            connection = self._free.pop()
+            if not connection.is_closed():
+                return connection
+        return None
+
+    def _give_back(self, connection: Any, *, is_whole: bool) -> None:  # noqa: ANN401 - see above
+        # Whoever broke off in the middle leaves it in no state to be used again.
+        if is_whole and not self._is_closed:
+            self._free.append(connection)
+        else:
+            connection.terminate()
+
     async def _open(self) -> Any:  # noqa: ANN401 - see above
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await cast("Any", asyncpg).create_pool(
-                    self._url,
-                    min_size=0,
-                    max_size=CONNECTIONS_MAX,
-                    statement_cache_size=STATEMENTS_CACHED_MAX,
-                    reset=_leave_as_it_is,
-                    **self._limits,
-                )
-            return self._pool
-
-
-async def _leave_as_it_is(_connection: object) -> None:
-    """Spare a round trip: a statement that only reads leaves nothing behind."""
+        try:
+            return await cast("Any", asyncpg).connect(self._url, **self._options)
+        except asyncpg.ObjectNotInPrerequisiteStateError as error:
+            # It takes nobody in, while somebody restores or moves it.
+            raise ConnectionError("PostgreSQL takes nobody in") from error
