@@ -12,6 +12,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from api import correlation
+from api.account_export import PATH as EXPORT_PATH
+from api.account_export import AccountExportEndpoint
 from api.callbacks import CallbackEndpoint
 from api.config import CORS_MAX_AGE_S, READINESS_TIMEOUT_S, ApiConfig
 from api.correlation import Correlate
@@ -83,6 +85,7 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         Route("/", home),
         Route("/pay/{token}", PayEndpoint(context).answer, methods=["GET", "POST"]),
         Route(owed.PATH, owed.OwedPayEndpoint(context).answer, methods=["POST"]),
+        Route(EXPORT_PATH, AccountExportEndpoint(context, config).answer),
         Route("/invoices/{name}", InvoiceFileEndpoint(context, config).answer),
         Route("/pay/{token}/receipts/{number}", receipts.of_link),
         Route("/receipts/{bill}", receipts.of_driver),

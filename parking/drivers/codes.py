@@ -83,6 +83,15 @@ async def limit_codes(unit: UnitOfWork, number: str, asker: Asker, policy: SmsPo
     _CODES.labels("sent").inc()
 
 
+async def limit_exports(unit: UnitOfWork, driver_id: UUID) -> None:
+    """Count an export of an account: each reads all that there is.
+
+    Raises:
+        TooManyRequestsError: there were too many.
+    """
+    await limit(unit, "driver.exports", str(driver_id), requests_max=rules.EXPORTS_PER_DRIVER_MAX)
+
+
 async def limit(
     unit: UnitOfWork,
     kind: str,

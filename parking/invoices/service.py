@@ -30,7 +30,7 @@ REQUESTED: Final = "requested"
 CANCELLATION: Final = "cancellation"
 # While the first call is under way the sweep leaves its order alone.
 FIRST_QUERY_AFTER: Final = timedelta(seconds=15)
-_SEAL: Final = "invoice"
+SEAL_CONTEXT: Final = "invoice"
 _CREDIT_SERIES: Final = "C"
 
 
@@ -74,7 +74,7 @@ async def require_seller(unit: UnitOfWork, operator_id: UUID) -> Seller:
 async def save_buyer(unit: UnitOfWork, driver_id: UUID, given: Buyer) -> Buyer:
     """Store whom a driver's invoices are usually made out to; raises as `checked_buyer`."""
     buyer = checked_buyer(given)
-    sealed = unit.vault.seal(BUYER.dump_json(buyer).decode(), context=_SEAL)
+    sealed = unit.vault.seal(BUYER.dump_json(buyer).decode(), context=SEAL_CONTEXT)
     row = BuyerProfile(driver_id=driver_id, buyer_sealed=sealed, updated_at=unit.now())
     await repository.save_profile(unit, row)
     return buyer
@@ -85,7 +85,7 @@ async def find_buyer(unit: UnitOfWork, driver_id: UUID) -> Buyer | None:
     row = await repository.find_profile(unit, driver_id)
     if row is None:
         return None
-    return BUYER.validate_json(unit.vault.open(row.buyer_sealed, context=_SEAL))
+    return BUYER.validate_json(unit.vault.open(row.buyer_sealed, context=SEAL_CONTEXT))
 
 
 async def issue(
@@ -175,14 +175,14 @@ def left_of(invoice: Invoice, credits_of_it: Sequence[Invoice]) -> dict[UUID, in
 
 def open_document(unit: UnitOfWork, row: Invoice) -> Document:
     """Return everything that an invoice says."""
-    return DOCUMENT.validate_json(unit.vault.open(row.document_sealed, context=_SEAL))
+    return DOCUMENT.validate_json(unit.vault.open(row.document_sealed, context=SEAL_CONTEXT))
 
 
 def open_xml(unit: UnitOfWork, row: Invoice) -> bytes | None:
     """Return an invoice's XML; None for a fapiao."""
     if row.xml_sealed is None:
         return None
-    return unit.vault.open(row.xml_sealed, context=_SEAL).encode()
+    return unit.vault.open(row.xml_sealed, context=SEAL_CONTEXT).encode()
 
 
 def _credit_lines(
@@ -232,8 +232,10 @@ async def _store(
         vat_minor=document.vat_minor,
         gross_minor=document.gross_minor,
         items=[_item(line.bill_id, line.taxed) for line in document.lines],
-        document_sealed=unit.vault.seal(DOCUMENT.dump_json(document).decode(), context=_SEAL),
-        xml_sealed=None if xml is None else unit.vault.seal(xml.decode(), context=_SEAL),
+        document_sealed=unit.vault.seal(
+            DOCUMENT.dump_json(document).decode(), context=SEAL_CONTEXT
+        ),
+        xml_sealed=None if xml is None else unit.vault.seal(xml.decode(), context=SEAL_CONTEXT),
         xml_sha256=None if xml is None else hashlib.sha256(xml).hexdigest(),
         issued_at=document.issued_at,
     )
