@@ -170,6 +170,8 @@ class Engine:
                     payload = await self._execute_update(prepared, update, encodings.context)
                     encodings.keep(key, payload)
                 yield payload
+                # A frame that waits for the next one would keep them, with all that was read.
+                del update, encodings, payload
 
     async def _execute_update(
         self, prepared: Prepared, update: object, context: RequestContext

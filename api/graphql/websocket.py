@@ -195,6 +195,7 @@ class GraphQLSocket:
                 async with aclosing(self._engine.stream(prepared, context)) as answers:
                     async for answer in answers:
                         await self._send_text(f"{head}{answer}}}")
+                        del answer
             except SocketGoneError:
                 raise
             except Exception as error:  # noqa: BLE001 - one operation must not end the whole socket

@@ -123,6 +123,7 @@ class AvailabilitySubscriptions:
             watch = PlaceWatch(await context.driver())
             async for update in _feed(context, place_id, operator_id, key).updates(watch):
                 yield update
+                del update
         except ParkingError as error:
             yield refusal_of(error)
 

@@ -68,6 +68,8 @@ class Feed(ABC, Generic[AnyWatch]):
                 self.look()
             while (update := await watch.next()) is not None:
                 yield update
+                # A frame that waits would keep it: of thousands of sockets that is most of them.
+                del update
                 if watch.is_behind and not watch.is_busy:
                     watch.is_behind = False
                     self.look()

@@ -141,6 +141,7 @@ class NotificationSubscriptions:
             watch = InboxWatch(identity, after_number)
             async for update in _feed(context, identity.driver_id).updates(watch):
                 yield update
+                del update
         except ParkingError as error:
             yield refusal_of(error)
 

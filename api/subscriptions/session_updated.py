@@ -41,6 +41,7 @@ class StaySubscriptions:
         """Yield the stay and its changes."""
         async for update in _follow(info.context, session_id, after_version, SessionWatch):
             yield update
+            del update
 
     @strawberry.subscription(
         graphql_type=outcome_of(BillUpdate, "BillUpdatedResult"),
@@ -55,6 +56,7 @@ class StaySubscriptions:
         """Yield the bill and what it becomes."""
         async for update in _follow(info.context, session_id, after_version, BillWatch):
             yield update
+            del update
 
 
 async def _follow(
@@ -69,6 +71,7 @@ async def _follow(
         watch = make_watch(identity, after_version)
         async for update in _feed(context, identity.driver_id, key).updates(watch):
             yield update
+            del update
     except ParkingError as error:
         yield refusal_of(error)
 

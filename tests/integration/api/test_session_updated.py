@@ -13,6 +13,7 @@ from api.global_ids import encode_id
 from api.graphql.engine import Engine, Prepared
 from api.request import RequestContext
 from api.subscriptions import feed, stay_feed
+from api.subscriptions.stay_updates import SessionUpdate
 from parking.drivers import service as drivers
 from parking.events import outbox
 from parking.events.pokes import Poke, session_channel
@@ -216,6 +217,20 @@ async def test_devices_of_one_driver_share_each_execution(
         assert told == [told[0]] * 3
         # One for each document, however many devices.
         assert executed == 5
+
+
+async def test_a_socket_that_waits_holds_nothing_that_it_was_told(stay: Stay, address: str) -> None:
+    async with signed_in_socket(address, stay.token) as client:
+        await client.subscribe("1", FOLLOW, id=stay.id)
+        await update(client)
+        left: list[object] = [None]
+        for _ in range(100):
+            gc.collect()
+            left = [one for one in gc.get_objects() if isinstance(one, SessionUpdate)]
+            if not left:
+                break
+            await asyncio.sleep(0.01)
+        assert left == []
 
 
 async def test_flushing_valkey_loses_nothing(stay: Stay, address: str, valkey_url: str) -> None:
