@@ -19,11 +19,13 @@ QUERY_ALIASES_MAX: Final = 15
 QUERY_NESTING_MAX: Final = 80
 QUERY_DIRECTIVES_MAX: Final = 30
 QUERY_REPEATS_MAX: Final = 20
+QUERY_FIELDS_MAX: Final = 3000
 # See api.document_cost.
 OPERATION_POINTS_MAX: Final = 20_000
-# Besides: of every operation, and of a document that is not known.
+# Besides: of every operation, and of a document that is not known, whose length counts, too.
 REQUEST_POINTS: Final = 1
 READ_POINTS: Final = 10
+READ_CHARACTERS_PER_POINT: Final = 10
 # graphql-core's own rules may repeat one complaint for each of a thousand fields.
 ERRORS_MAX: Final = 5
 DOCUMENTS_CACHED_MAX: Final = 256

@@ -12,7 +12,13 @@ import strawberry
 from graphql import ExecutionResult, GraphQLError, OperationType
 from strawberry.execution import optimized_is_awaitable
 
-from api.config import ERRORS_MAX, OPERATION_POINTS_MAX, READ_POINTS, REQUEST_POINTS
+from api.config import (
+    ERRORS_MAX,
+    OPERATION_POINTS_MAX,
+    READ_CHARACTERS_PER_POINT,
+    READ_POINTS,
+    REQUEST_POINTS,
+)
 from api.graphql.asked import Asked
 from api.graphql.documents import Document, DocumentCache, DocumentReader, Operation, digest_of
 from api.graphql.refused import DocumentRefusedError, RequestRefusedError
@@ -95,7 +101,8 @@ class Engine:
         document = self._known(asked)
         if document is None:
             # Reading one takes longer than running most: strangers pay before.
-            await self._take(context, READ_POINTS)
+            length = len(asked.query or "") // READ_CHARACTERS_PER_POINT
+            await self._take(context, READ_POINTS + length)
             document = self._read(asked)
         prepared = self._prepared(document, asked)
         await self._take(context, REQUEST_POINTS + prepared.points)

@@ -13,8 +13,8 @@ from api.limits import RateLimiter
 from tests.factories.api import ApiWorld, open_api, serve
 from tests.factories.graphql_socket import signed_in_socket
 
-# A document that is not known costs ten points to read; each request one, and one an object.
-RATES: Final = Rates(person=Rate(30, 2), address=Rate(24, 1))
+# A document that is not known costs eleven points to read; each request one, and one an object.
+RATES: Final = Rates(person=Rate(31, 2), address=Rate(25, 1))
 ME: Final = "{ viewer { id } }"
 
 
@@ -40,7 +40,7 @@ async def test_a_driver_is_told_when_to_come_back(api: ApiWorld) -> None:
     _, token = await api.add_driver()
     _, other = await api.add_driver("京B12345")
     answered, refusal = await ask_until_refused(api, token)
-    # 30 points: 10 to read the document, and 2 a time.
+    # 31 points: 11 to read the document, and 2 a time.
     assert answered == 10
     assert (refusal.status_code, refusal.headers["retry-after"]) == (429, "1")
     [error] = refusal.json()["errors"]
@@ -88,8 +88,8 @@ async def test_processes_share_a_bucket(api: ApiWorld) -> None:
     first, second = (RateLimiter(buckets, clock, RATES) for _ in range(2))
     await first.charge("driver:x", 20, RATES.person)
     with pytest.raises(limits.RequestRefusedError):
-        await second.charge("driver:x", 11, RATES.person)
-    await second.charge("driver:x", 10, RATES.person)
+        await second.charge("driver:x", 12, RATES.person)
+    await second.charge("driver:x", 11, RATES.person)
 
 
 async def test_a_lease_spares_valkey_most_calls(

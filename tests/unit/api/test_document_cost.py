@@ -81,6 +81,21 @@ def test_an_operation_beyond_the_limit_is_refused() -> None:
             "fields of one name: expected at most 20",
         ),
         (
+            "{ " + ("viewer { " + "plates { id } " * 8 + "} ") * 18 + "}",
+            "TOO_MANY_REPEATS",
+            "fields of one name: expected at most 20",
+        ),
+        (
+            "{ "
+            + " ".join(f"...f{number}" for number in range(40))
+            + " } "
+            + " ".join(
+                f"fragment f{number} on Query {{ viewer {{ id }} }}" for number in range(40)
+            ),
+            "TOO_MANY_REPEATS",
+            "fields of one name: expected at most 20",
+        ),
+        (
             "{ " + "... { __typename } " * 200 + "}",
             "TOO_MANY_REPEATS",
             "fields of one name: expected at most 20",
