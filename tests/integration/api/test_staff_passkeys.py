@@ -34,6 +34,25 @@ mutation End($id: ID!) { endStaffPasskeys(input: {memberId: $id}) {
 } }
 """
 DESK: Final = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36"
+# A page that leaves out what ours asks the device for.
+CARELESS: Final = """
+(async () => {
+  const send = (path, body) => fetch(path, {
+    method: "POST", headers: {"content-type": "application/json"}, body: JSON.stringify(body)
+  });
+  const asked = await send("/staff/sign-in/invitation/options", {token: location.hash.slice(1)});
+  const options = await asked.json();
+  options.authenticatorSelection = {userVerification: "discouraged", residentKey: "discouraged"};
+  let made;
+  try {
+    made = await navigator.credentials.create({
+      publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options)
+    });
+  } catch (problem) { return String(problem); }
+  const given = {credential: made.toJSON(), name: "x"};
+  return (await send("/staff/sign-in/invitation", given)).status;
+})()
+"""
 ME: Final = "{ me { name } }"
 
 
@@ -64,7 +83,7 @@ class Stage:
             "protocol": "ctap2",
             "transport": "internal",
             "hasResidentKey": True,
-            "hasUserVerification": True,
+            "hasUserVerification": is_verified,
             "isUserVerified": is_verified,
             "automaticPresenceSimulation": True,
         }
@@ -169,6 +188,10 @@ async def test_what_does_not_hold_registers_nothing(stage: Stage) -> None:
     await stage.tab.press("Register a passkey")
     # The device could not tell that it is its owner who presses.
     await stage.tab.wait_for_text("That did not work.")
+    careless = await stage.tab.send(
+        "Runtime.evaluate", expression=CARELESS, awaitPromise=True, returnByValue=True
+    )
+    assert careless["result"].get("value") == 403, careless
     await stage.tab.send("WebAuthn.removeVirtualAuthenticator", authenticatorId=stage.authenticator)
     await stage.plug_in()
     token = invitation.partition("#")[2]
