@@ -351,3 +351,27 @@ async def test_a_phone_pays_what_is_owed_by_its_own_page(api: ApiWorld) -> None:
     assert attempt["checkout_for"] == "phone"
     number = attempt["number"]
     assert sent.headers["location"] == f"https://fake.invalid/pay/{number}?phone=203.0.113.7"
+
+
+async def test_limits_of_credit_are_money_of_one_currency(api: ApiWorld) -> None:
+    operator_id = api.lanes.entry.operator_id
+
+    def limits(first: str, step: str, most: str) -> dict[str, Any]:
+        names = {"firstLimit": (500, first), "limitStep": (250, step), "limitMax": (2000, most)}
+        money = {name: {"amountMinor": at, "currency": code} for name, (at, code) in names.items()}
+        return {"isOpen": True, **money}
+
+    set_ = await act(api, operator_id, "setCreditPolicy", **limits("CNY", "CNY", "CNY"))
+    assert set_["policy"] == {"limitMax": {"amountMinor": 2000}, "isOpen": True}
+    for given, field in (
+        (limits("CNY", "EUR", "CNY"), "limitStep.currency"),
+        (limits("CNY", "CNY", "EUR"), "limitMax.currency"),
+        (limits("yuan", "CNY", "CNY"), "firstLimit.currency"),
+    ):
+        assert (await act(api, operator_id, "setCreditPolicy", **given))["field"] == field
+    stored = await api.lanes.rows(
+        "SELECT currency, first_minor, step_minor, most_minor FROM credit_policies"
+    )
+    assert stored == [
+        {"currency": "CNY", "first_minor": 500, "step_minor": 250, "most_minor": 2000}
+    ]
