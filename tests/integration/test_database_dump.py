@@ -15,6 +15,10 @@ import pytest
 from sqlalchemy import text
 
 from api.global_ids import encode_id
+from notifications.handlers import Notifier
+from notifications.push import RecordingPushSender
+from parking.events import outbox
+from parking.events.relay import Job
 from parking.flows.lane_types import (
     Heading,
     ObservationMethod,
@@ -127,6 +131,7 @@ class Story:
         await self.invoice_and_dispute()
         await self.lanes()
         await self.staff()
+        await self.tell()
 
     async def ask(self, query: str, **given: Any) -> Any:  # noqa: ANN401 - JSON
         data = await self.api.ask(query, given, token=self.token)
@@ -215,6 +220,16 @@ class Story:
         given = {"plate": LISTED, "note": "director", "validUntil": until}
         await self.api.ask(RECORD, {"i": given}, token=token, path=STAFF)
 
+    async def tell(self) -> None:
+        """Tell the driver of everything so far: inbox and phone."""
+        push = RecordingPushSender()
+        notifier = Notifier(self.world.context.database, push)
+        async with self.world.context.database.begin() as unit:
+            leased = await outbox.lease(unit)
+        for one in leased:
+            await notifier.deliver(Job(one.event.owner_id, one.event.id, one.attempt))
+        assert {message.target for message in push.messages} == {TARGET}
+
 
 @pytest.fixture
 async def story(database_url: str, valkey_url: str) -> AsyncGenerator[Story]:
@@ -229,6 +244,8 @@ async def test_a_dump_shows_nothing_of_anybody(story: Story) -> None:
     secrets += [TARGET, COMMENT, " a picture ", *story.secrets]
     tables = await story.world.rows("SELECT 1 FROM sessions")
     assert (len(tables), await story.world.count("frames")) == (4, 1)
+    told = [await story.world.count(table) for table in ("notices", "deliveries")]
+    assert min(told) > 0
     assert await leaks(story.world, secrets) == set()
 
 
