@@ -257,10 +257,10 @@ async def test_staff_give_a_pass_once(api: ApiWorld) -> None:
     assert other["pass"]["plates"] == ["AB2"]
 
 
-@pytest.mark.parametrize("key", ["short-7", "x" * 65, "with\nnewline", "clé-de-parking"])
-async def test_a_key_that_is_none(api: ApiWorld, key: str) -> None:
+async def test_a_key_that_is_none(api: ApiWorld) -> None:
     token, given = await new_plate(api)
-    assert (await BIND.ask(api, token, given, key=key))["code"] == "INVALID_INPUT"
+    for key in ("short-7", "x" * 65, "with\nnewline", "clé-de-parking"):
+        assert (await BIND.ask(api, token, given, key=key))["code"] == "INVALID_INPUT"
     assert await api.lanes.count("binding_claims") == 0
 
 
