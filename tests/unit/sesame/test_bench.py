@@ -118,6 +118,10 @@ def test_the_list_names_every_bench() -> None:
             "money: 2,000 exits over all providers while everything breaks: are all books right\n"
             "gates: 3,000 gates on one bridge: memory, reconnect storm, 50 cars a second\n"
             "graphql: one screen of the app: our API, hand-written Python, and others, in one run\n"
+            "subscriptions: 5,000 sockets on one process: memory, how soon one hears, "
+            "and 1,000 of one place\n"
+            "notifications: 10,000 deductions while FCM fails and workers die: "
+            "is every driver told, once\n"
         ),
     )
     result = CliRunner().invoke(app, ["bench", "--list", "--json"])
@@ -128,6 +132,8 @@ def test_the_list_names_every_bench() -> None:
         "money",
         "gates",
         "graphql",
+        "subscriptions",
+        "notifications",
     ]
 
 
@@ -138,6 +144,5 @@ def test_a_bench_must_be_named() -> None:
 def test_an_unknown_bench_is_refused_by_name() -> None:
     result = CliRunner().invoke(app, ["bench", "entry"])
     assert isinstance(result.exception, InvalidInputError)
-    assert (
-        str(result.exception) == "NAME: expected one of exit, tariff, charge, money, gates, graphql"
-    )
+    known = "exit, tariff, charge, money, gates, graphql, subscriptions, notifications"
+    assert str(result.exception) == f"NAME: expected one of {known}"
