@@ -35,12 +35,15 @@ class Batch(Generic[Question, Answer]):
         self._at_once_max = at_once_max
         self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        # Not how many tasks there are: one that found nothing waiting any more is still among them.
+        self._running = 0
 
     async def ask(self, question: Question) -> Answer:
         """Return the answer; raises what `read` does."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
-        if len(self._tasks) < self._at_once_max:
+        if self._running < self._at_once_max:
+            self._running += 1
             task = asyncio.create_task(self._answer())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -51,12 +54,15 @@ class Batch(Generic[Question, Answer]):
         await end_tasks(*self._tasks)
 
     async def _answer(self) -> None:
-        while self._waiting:
-            taken = [self._waiting.popleft() for _ in range(self._take())]
-            # Whoever gave up meanwhile needs no answer.
-            asked = [(question, future) for question, future in taken if not future.done()]
-            if asked:
-                await self._answer_some(asked)
+        try:
+            while self._waiting:
+                taken = [self._waiting.popleft() for _ in range(self._take())]
+                # Whoever gave up meanwhile needs no answer.
+                asked = [(question, future) for question, future in taken if not future.done()]
+                if asked:
+                    await self._answer_some(asked)
+        finally:
+            self._running -= 1
 
     def _take(self) -> int:
         return min(len(self._waiting), self._size_max)
