@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 
 from api.global_ids import BILL_KIND, encode_id
+from parking.flows.payments import desk_refund
 from parking.idempotency import service
 from parking.kit.errors import UnavailableError
 from parking.kit.ids import new_id
@@ -271,3 +272,26 @@ async def test_what_is_kept_says_nothing(api: ApiWorld) -> None:
     stored = b"".join(value for value in row.values() if isinstance(value, bytes))
     for secret in (PLATE, KEY, claimed["claim"]["id"]):
         assert secret.encode() not in stored
+
+
+async def test_what_staff_do_is_kept_with_the_act_and_not_with_its_key(
+    api: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, given = await refunding(api)
+
+    async def dies(*_: object, **__: object) -> None:
+        # Nothing after it runs: whoever looks then sees what was committed before.
+        acts.append(await api.lanes.count("staff_acts"))
+        raise UnavailableError("the provider is away")
+
+    acts: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(desk_refund, "refund_bill", dies)
+        assert (await REFUND.ask(api, token, given))["code"] == "UNAVAILABLE"
+    assert acts == [0]
+    assert (await REFUND.ask(api, token, given))["__typename"] == "BillRefunded"
+    told = await api.lanes.rows("SELECT action, outcome, code FROM staff_acts ORDER BY id")
+    assert [tuple(row.values()) for row in told] == [
+        ("refundBill", "refused", "UNAVAILABLE"),
+        ("refundBill", "done", None),
+    ]
