@@ -17,6 +17,7 @@ from parking.staff.members import Membership
 from parking.staff.rules import SIGN_INS_PER_MEMBER_MAX, Role
 from parking.staff.sign_ins import StaffSignedIn
 from tests.factories.api import ApiWorld
+from tests.factories.disputes import show
 from tests.factories.identity import VAULT
 from tests.factories.staff import CLIENT, STAFF_PATH, Hired, ask_staff, code_of, hire, sign_in
 
@@ -310,3 +311,18 @@ async def test_a_token_to_set_up_with_is_an_administrators(api: ApiWorld) -> Non
         "placeIds": None,
         "signInId": None,
     }
+
+
+async def test_a_picture_is_for_those_who_decide_and_of_their_place(api: ApiWorld) -> None:
+    presentation_id = await api.lanes.arrive(api.lanes.exit)
+    path = f"/staff/pictures/{await show(api.lanes, api.lanes.exit, presentation_id)}"
+    hill = await add_place(api)
+    people = [
+        (await hire(api, "Bo", [Role.OPERATOR]), 200, None),
+        (await hire(api, "Cy", [Role.VIEWER]), 403, "FORBIDDEN"),
+        (await hire(api, "Di", [Role.ADMIN], places=[hill]), 404, "PICTURE_UNKNOWN"),
+    ]
+    for hired, status, code in people:
+        answer = await api.http.get(path, headers={"authorization": f"Bearer {hired.token}"})
+        assert answer.status_code == status
+        assert code is None or answer.json() == {"code": code}
