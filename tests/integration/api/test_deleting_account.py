@@ -249,3 +249,24 @@ async def test_what_was_written_meanwhile_is_swept(account: Account) -> None:
     assert await api.lanes.count("buyer_profiles") == 0
     assert await tables_with(api, str(account.driver_id)) <= PSEUDONYM | {"deleted_accounts"}
     assert await deletion.sweep(api.lanes.context) == 0
+
+
+async def test_a_plate_is_kept_until_the_provider_knows_and_then_forgotten(
+    account: Account,
+) -> None:
+    api = account.api
+    await account.delete()
+    # The provider did not answer: to tell it again, the plate is needed.
+    await api.lanes.rows_changed(
+        "UPDATE mandates SET cancel_due_at = now(), plate_index = gen_random_uuid()"
+    )
+    await api.lanes.rows_changed("UPDATE outbox SET done_at = now()")
+    api.lanes.clock.advance(timedelta(minutes=5))
+    assert await deletion.sweep(api.lanes.context) == 1
+    [mandate] = await api.lanes.rows("SELECT plate_index FROM mandates")
+    assert mandate["plate_index"] is not None
+    await api.lanes.rows_changed("UPDATE mandates SET cancel_due_at = NULL")
+    assert await deletion.sweep(api.lanes.context) == 1
+    [mandate] = await api.lanes.rows("SELECT plate_index FROM mandates")
+    assert mandate["plate_index"] is None
+    assert await deletion.sweep(api.lanes.context) == 0
