@@ -289,6 +289,7 @@ async def test_what_staff_do_is_kept_with_the_act_and_not_with_its_key(
         patch.setattr(desk_refund, "refund_bill", dies)
         assert (await REFUND.ask(api, token, given))["code"] == "UNAVAILABLE"
     assert acts == [0]
+    api.lanes.wait(seconds=1)
     assert (await REFUND.ask(api, token, given))["__typename"] == "BillRefunded"
     told = await api.lanes.rows("SELECT action, outcome, code FROM staff_acts ORDER BY id")
     assert [tuple(row.values()) for row in told] == [
