@@ -32,6 +32,7 @@ DEDUCTIONS_PER_DRIVER: Final = 5
 WORKERS: Final = 2
 CLAIM_S: Final = 5.0
 KILLS: Final = 12
+DEDUCTIONS_PER_KILL: Final = 100
 TIMEOUT_S: Final = 900.0
 LOG_SHOWN: Final = 2000
 _POLL_S: Final = 0.2
@@ -47,7 +48,8 @@ class NotificationsPlan:
 
     Attributes:
         claim_s: How long what a killed worker held stays its own.
-        kills: How many workers are killed, evenly over what is told.
+        kills: How many workers are killed, evenly over what is told; at most one for each
+            DEDUCTIONS_PER_KILL.
         folder: Where the temporary data goes; the system's place if None.
     """
 
@@ -155,7 +157,8 @@ class _Workers:
 
     async def kill_due(self, share_told: float) -> None:
         """Kill the oldest worker without a word, if its turn has come, and start another."""
-        if self.kills >= self._plan.kills or share_told * (self._plan.kills + 1) < self.kills + 1:
+        kills = min(self._plan.kills, max(1, self._plan.deductions // DEDUCTIONS_PER_KILL))
+        if self.kills >= kills or share_told * (kills + 1) < self.kills + 1:
             return
         oldest = self._running.pop(0)
         oldest.kill()
