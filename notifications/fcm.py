@@ -108,6 +108,8 @@ def _retry_after_s(error: Exception) -> float | None:
 
 def _encode(message: PushMessage) -> Any:  # noqa: ANN401 - firebase-admin comes without types
     library = cast("Any", messaging)
+    if message.target_kind == TargetKind.WEB_PUSH:
+        raise ValueError("target_kind: a browser's endpoint is not Firebase's")
     target = {message.target_kind.value: message.target}
     with warnings.catch_warnings():
         if message.target_kind == TargetKind.TOKEN:

@@ -75,7 +75,7 @@ async def _log(client: httpx.AsyncClient) -> dict[str, Any]:
     return log
 
 
-@pytest.mark.parametrize("kind", TargetKind)
+@pytest.mark.parametrize("kind", [TargetKind.FID, TargetKind.TOKEN])
 async def test_a_message_is_taken(
     sender: FcmPushSender, client: httpx.AsyncClient, kind: TargetKind
 ) -> None:
@@ -192,6 +192,15 @@ async def test_another_account_gets_no_token(fcm: RunningFcm, tmp_path: Path) ->
     sender = FcmPushSender(path, endpoint=fcm.url)
     assert (await sender.send(MESSAGE)).outcome == PushOutcome.RETRY
     await sender.aclose()
+
+
+async def test_a_browsers_endpoint_is_not_given_to_google(
+    sender: FcmPushSender, client: httpx.AsyncClient
+) -> None:
+    message = replace(MESSAGE, target_kind=TargetKind.WEB_PUSH, target="https://push.example/1")
+    result = await sender.send(message)
+    assert result.outcome == PushOutcome.REFUSED
+    assert (await _log(client))["messages"] == []
 
 
 async def test_an_empty_title_never_reaches_a_phone(
