@@ -7,11 +7,13 @@ since when, or whether there is anybody else.
 
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from sqlmodel import col, select
 
 from parking.events import outbox
 from parking.kit.database import UnitOfWork
+from parking.kit.locks import lock
 from parking.plates import events, repository, rules
 from parking.plates.models import BindingClaim, ClaimState, PlateBinding
 
@@ -48,6 +50,14 @@ async def end_contest(unit: UnitOfWork, claim: BindingClaim) -> None:
     binding.frozen_until = await _contested_until(unit, claim)
     if binding.frozen_until is None:
         outbox.append(unit, events.plate_payment(unit, binding, events.PLATE_PAYMENT_RESUMED))
+
+
+async def withdraw(unit: UnitOfWork, driver_id: UUID) -> None:
+    """End what a driver contests whose claims are about to go: nobody could decide on them."""
+    for row in await repository.pending_claims(unit, driver_id, now=unit.now()):
+        claim = await lock(unit, BindingClaim, plate_index=row.plate_index, id=row.id)
+        if claim is not None:
+            await end_contest(unit, claim)
 
 
 def is_frozen(frozen_until: datetime | None, now: datetime) -> bool:

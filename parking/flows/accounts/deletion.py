@@ -20,6 +20,7 @@ from parking.flows.payments import mandates as mandate_flows
 from parking.kit.database import UnitOfWork
 from parking.kit.tokens import DriverIdentity
 from parking.payments import mandate_rows, mandates
+from parking.plates import contests
 from parking.plates import service as plates
 
 # By then every request that began before the deletion is over, and what it wrote is erased too.
@@ -55,6 +56,7 @@ async def delete_account(context: ParkingContext, identity: DriverIdentity) -> N
             await plates.unbind_plate(unit, driver_id, bound.binding_id)
             index = plates.plate_index(unit.vault, bound.plate)
             await pass_changes.leave_plate(unit, index, None)
+        await contests.withdraw(unit, driver_id)
         ended = await _end_mandates(unit, driver_id)
         await account_rows.note_deletion(unit, driver_id)
         await erase(unit, driver_id)
@@ -79,6 +81,7 @@ async def sweep(context: ParkingContext) -> int:
         found = (await unit.session.exec(due)).all()
     for driver_id in found:
         async with context.database.begin() as unit:
+            await contests.withdraw(unit, driver_id)
             ended = await _end_mandates(unit, driver_id)
             await erase(unit, driver_id)
             if not ended and not await account_rows.has_rest(unit, driver_id):

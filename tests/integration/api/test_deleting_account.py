@@ -15,13 +15,14 @@ from parking.flows.accounts.obstacles import DeletionObstacle
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import new_id
 from parking.payments.port import AgreementStatus
-from parking.plates.service import plate_index
+from parking.plates.service import list_plates, plate_index
 from tests.factories.api import ApiWorld
 from tests.factories.blocked import until_blocked
 from tests.factories.bound_plates import bind_plate
 from tests.factories.lane_world import PLATE
 from tests.integration.api.test_account import REGISTER, confirm, is_let_in, only
 from tests.integration.api.test_sign_in import PHONE, REFRESH, sign_in_fully
+from tests.integration.flows.test_contested_plates import claim, prove
 
 DELETE = """mutation { deleteAccount {
   __typename ... on AccountDeleted { deletedAt }
@@ -270,3 +271,22 @@ async def test_a_plate_is_kept_until_the_provider_knows_and_then_forgotten(
     [mandate] = await api.lanes.rows("SELECT plate_index FROM mandates")
     assert mandate["plate_index"] is None
     assert await deletion.sweep(api.lanes.context) == 0
+
+
+async def test_a_contest_goes_with_whoever_began_it(account: Account) -> None:
+    """Else a stranger could stop somebody's payment for a month, and staff could not end it."""
+    api = account.api
+    stranger = (await sign_in_fully(api, "+16502530000"))["accessToken"]
+    stranger_id = api.tokens.verify_driver(stranger).driver_id
+    await prove(api.lanes, stranger_id, await claim(api.lanes, stranger_id))
+    assert await is_paused(account)
+    assert (await only(api, DELETE, stranger))["__typename"] == "AccountDeleted"
+    assert not await is_paused(account)
+    told = "outbox WHERE type = 'PlatePaymentResumed' AND owner_id = :owner"
+    assert len(await api.lanes.rows(f"SELECT 1 FROM {told}", owner=account.driver_id)) == 1  # noqa: S608
+
+
+async def is_paused(account: Account) -> bool:
+    async with account.api.lanes.context.database.begin() as unit:
+        [plate] = await list_plates(unit, account.driver_id)
+    return plate.is_paused
