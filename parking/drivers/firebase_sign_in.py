@@ -64,9 +64,12 @@ async def _driver_of(unit: UnitOfWork, user: FirebaseUser) -> UUID:
     index = unit.vault.blind_index(UID_CONTEXT, user.uid)
     # Two phones that sign in for the first time at one moment make one account.
     await repository.lock_name(unit, f"firebase|{index}")
-    known = await repository.driver_of_firebase(unit, index)
+    known = await unit.session.get(FirebaseAccount, index)
     if known is not None:
-        return known
+        if not await _came_by_former_number(unit, user, known):
+            return known.driver_id
+        await unit.session.delete(known)
+        await unit.session.flush()
     driver_id = await _first_driver(unit, user)
     now = unit.now()
     sealed = unit.vault.seal(user.uid, context=UID_CONTEXT)
@@ -75,6 +78,25 @@ async def _driver_of(unit: UnitOfWork, user: FirebaseUser) -> UUID:
     )
     unit.session.add(account)
     return driver_id
+
+
+async def _came_by_former_number(
+    unit: UnitOfWork, user: FirebaseUser, account: FirebaseAccount
+) -> bool:
+    """Return whether they signed in by a number that the driver has exchanged here since.
+
+    Who has the number now is the same Firebase user, and need not be the driver. One that was
+    exchanged at Firebase instead is proven there by the driver.
+    """
+    if user.phone_number is None:
+        return False
+    index = phone_index(unit.vault, rules.normalise_phone(user.phone_number))
+    numbers = await repository.numbers_of(unit, account.driver_id)
+    return (
+        bool(numbers)
+        and index not in {one.phone_index for one in numbers}
+        and all(one.verified_at > account.linked_at for one in numbers)
+    )
 
 
 async def _first_driver(unit: UnitOfWork, user: FirebaseUser) -> UUID:

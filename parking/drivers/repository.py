@@ -13,7 +13,6 @@ from parking.drivers.models import (
     DeletedAccount,
     Device,
     Driver,
-    FirebaseAccount,
     PhoneNumber,
     SignIn,
     SignInCode,
@@ -23,6 +22,7 @@ from parking.kit.database import UnitOfWork
 from parking.kit.locks import lock
 
 ENDED_AT_ONCE_MAX = 10_000
+NUMBERS_READ_MAX = 100
 _LOCK_NAME = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 _COUNT = text(
     """
@@ -82,10 +82,16 @@ async def add_driver(unit: UnitOfWork, driver_id: UUID) -> UUID:
     return driver_id
 
 
-async def driver_of_firebase(unit: UnitOfWork, uid_index: UUID) -> UUID | None:
-    """Return whose Firebase account it is."""
-    account = await unit.session.get(FirebaseAccount, uid_index)
-    return None if account is None else account.driver_id
+async def numbers_of(unit: UnitOfWork, driver_id: UUID) -> Sequence[PhoneNumber]:
+    """Return the numbers that lead to a driver; hardly ever more than one."""
+    statement = select(PhoneNumber).where(col(PhoneNumber.driver_id) == driver_id)
+    return (await unit.session.exec(statement.limit(NUMBERS_READ_MAX))).all()
+
+
+async def has_signed_in(unit: UnitOfWork, driver_id: UUID) -> bool:
+    """Return whether any sign-in of the driver's is kept, be it ended or not."""
+    statement = select(col(SignIn.id)).where(col(SignIn.driver_id) == driver_id).limit(1)
+    return (await unit.session.exec(statement)).first() is not None
 
 
 async def displaced_sign_ins(unit: UnitOfWork, driver_id: UUID) -> Sequence[SignIn]:

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from parking.drivers import rules
+from parking.drivers import phone_change, rules
+from parking.drivers.codes import Asker
 from parking.drivers.confirmation import require_confirmed
 from parking.drivers.errors import (
     FirebaseSignInTooOldError,
@@ -20,6 +21,7 @@ from parking.drivers.firebase_sign_in import sign_in_with_firebase
 from parking.drivers.models import Driver, FirebaseAccount, SignIn
 from parking.drivers.purposes import CodePurpose
 from parking.drivers.service import SignedIn
+from parking.drivers.texting import SmsPolicy
 from sesame.sandbox.firebase import FirebaseStandInUser
 from tests.factories.firebase import FirebaseWorld, open_firebase_world
 from tests.factories.identity import ADDRESS, PHONE, World, open_world
@@ -88,6 +90,49 @@ async def test_from_the_second_time_on_the_firebase_account_counts_alone(stage: 
     again = await stage.sign_in(stage.token(age_s=4000))
     assert again.driver_id == first.driver_id
     assert other.driver_id != first.driver_id
+
+
+async def test_a_number_that_the_driver_gave_up_opens_nothing_of_theirs(stage: Stage) -> None:
+    """Firebase knows a user by the number: whoever gets it next is the same user there."""
+    stage.user()
+    owner = await stage.sign_in(stage.token())
+    stage.world.clock.advance(timedelta(minutes=1))
+    await change_number(stage, owner, OTHER_PHONE)
+    with pytest.raises(FirebaseSignInTooOldError):
+        await stage.sign_in(stage.token(age_s=301))
+    stranger = await stage.sign_in(stage.token())
+    assert stranger.driver_id != owner.driver_id
+    assert (await stage.sign_in(stage.token(age_s=4000))).driver_id == stranger.driver_id
+    assert (await stage.world.sign_in(OTHER_PHONE)).driver_id == owner.driver_id
+    assert (await count(stage, FirebaseAccount), await count(stage, Driver)) == (1, 2)
+
+
+async def test_a_user_without_a_number_keeps_the_account_when_its_number_changes(
+    stage: Stage,
+) -> None:
+    stage.user(phone=None)
+    owner = await stage.sign_in(stage.token())
+    stage.world.clock.advance(timedelta(minutes=1))
+    await change_number(stage, owner, OTHER_PHONE)
+    assert (await stage.sign_in(stage.token())).driver_id == owner.driver_id
+
+
+async def change_number(stage: Stage, owner: SignedIn, phone: str) -> None:
+    world = stage.world
+    asker, policy = Asker(ADDRESS), SmsPolicy()
+    identity = world.tokens.verify_driver(owner.access_token)
+    asked = await phone_change.request_number_change(
+        world.database, world.sms, identity, phone, asker=asker, policy=policy
+    )
+    async with world.database.begin() as unit:
+        changed = await phone_change.change_number(
+            unit,
+            identity,
+            request_id=asked.request_id,
+            phone_number=phone,
+            code=world.last_code(),
+        )
+    assert isinstance(changed, phone_change.NumberChanged)
 
 
 async def test_a_number_that_was_proven_long_ago_opens_nothing(stage: Stage) -> None:
