@@ -60,7 +60,7 @@ class InboxWatch(Watch[NotificationUpdate]):
 
     def take(self, context: RequestContext, seen: InboxSeen) -> None:
         """Take what is new."""
-        known = seen.last_number if self.known is None else self.known
+        known = self._known_of(seen)
         views = [view for view in seen.views if view.row.number > known]
         if self.is_started and not views and seen.unacknowledged == self._unacknowledged:
             return
@@ -74,6 +74,13 @@ class InboxWatch(Watch[NotificationUpdate]):
             encodings=Encodings(context),
         )
         self.give([update])
+
+    def _known_of(self, seen: InboxSeen) -> int:
+        if self.known is None:
+            return seen.last_number
+        # A phone that another driver signs in on may give a number of the last one's inbox: all
+        # that comes would count as known.
+        return self.known if self.is_started else min(self.known, seen.last_number)
 
 
 class InboxFeed(Feed[InboxWatch]):

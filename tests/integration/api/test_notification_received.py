@@ -109,6 +109,17 @@ async def test_a_long_absence_comes_page_by_page(
         assert told == [("SNAPSHOT", 1, 3, [1]), ("CHANGE", 2, 3, [2]), ("CHANGE", 3, 3, [3])]
 
 
+async def test_a_number_of_another_inbox_hides_nothing(api: ApiWorld, address: str) -> None:
+    driver_id, token = await api.add_driver()
+    box = Inbox(api, driver_id)
+    await box.add()
+    async with signed_in_socket(address, token) as client:
+        await client.subscribe("1", FOLLOW, after=2_000_000_000)
+        assert brief(await update(client)) == ("SNAPSHOT", 1, 1, [])
+        await box.add()
+        assert brief(await update(client)) == ("CHANGE", 2, 2, [2])
+
+
 async def test_what_one_device_acknowledges_the_others_know(api: ApiWorld, address: str) -> None:
     driver_id, token = await api.add_driver()
     box = Inbox(api, driver_id)
