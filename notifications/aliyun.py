@@ -16,7 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from notifications.acs3 import authorization, query_of
 from notifications.sms_connection import SmsConnection
-from parking.drivers.port import SmsMessage, SmsNotSentError, SmsRefusedError
+from parking.drivers.port import (
+    SmsMessage,
+    SmsNotSentError,
+    SmsRefusedError,
+    SmsUnansweredError,
+)
 from parking.kit.clock import Clock
 from parking.kit.errors import InvalidInputError
 
@@ -170,6 +175,8 @@ def _failure(message: SmsMessage, status: int, answer: dict[str, Any]) -> SmsNot
         code if isinstance(code, str) and code.replace(".", "").replace("_", "").isalnum() else ""
     )
     told = f"message {message.id}: status {status}, code {name[:80]}"
+    if status // 100 == 2 and not name:  # noqa: PLR2004 - a success's class
+        return SmsUnansweredError(told)
     is_passing = name in _PASSING or name.startswith(_THROTTLED)
     if status == _TOO_MANY or status >= _SERVER_FAULT or is_passing or not name:
         return SmsNotSentError(told)

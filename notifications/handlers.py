@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -16,7 +16,7 @@ from notifications.push import PushMessage, PushOutcome, PushResult, PushSender
 from parking.drivers import deliveries
 from parking.drivers.deliveries import PendingDelivery, PendingText, Telling
 from parking.drivers.models import TargetKind
-from parking.drivers.port import SmsNotSentError, SmsRefusedError, SmsSender
+from parking.drivers.port import SmsNotSentError, SmsRefusedError, SmsSender, SmsUnansweredError
 from parking.drivers.texting import SmsPolicy
 from parking.events import outbox
 from parking.events.bus import Bus
@@ -41,6 +41,9 @@ JITTER: Final = 0.25
 TEXT_AFTER_ATTEMPTS: Final = 6
 # And one that a device took, but that nobody acknowledged, after this time.
 TEXT_AFTER: Final = timedelta(minutes=5)
+# From this try of a text on, one that the gateway does not answer for is the last: each may have
+# been sent, and paid for.
+UNANSWERED_TEXTS_MAX: Final = 3
 
 _TEXTS: Final = Counter("sesame_texts", "Text messages by outcome", ["template", "outcome"])
 _PUSHES: Final = Counter("sesame_pushes", "Pushes by outcome", ["template", "outcome"])
@@ -80,7 +83,11 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Next:
-    """What follows an attempt: a text message now, another attempt later, or nothing more."""
+    """What follows an attempt: a text message now, another attempt later, or nothing more.
+
+    Attributes:
+        until: With a text, when pushes are tried again if the text never can be sent.
+    """
 
     text: PendingText | None = None
     until: datetime | None = None
@@ -152,7 +159,7 @@ class Notifier:
             if following.text is None:
                 await _end_attempt(unit, job, following.until)
         if plan is not None and following.text is not None:
-            await self._tell_by_text(plan, following.text, job)
+            await self._tell_by_text(plan, following.text, job, following.until)
 
     async def _plan(self, unit: UnitOfWork, event: Event) -> _Plan | None:
         template = template_of(event)
@@ -213,6 +220,11 @@ class Notifier:
                 return await sender.send(message)
         except TimeoutError:
             return PushResult(PushOutcome.RETRY, failure="timeout")
+        except Exception as error:  # noqa: BLE001 - a defect met with one device must not have the others told again
+            # Its words may name the target.
+            failure = type(error).__name__
+            _log.error("push_failed", delivery_id=str(message.delivery_id), failure=failure)
+            return PushResult(PushOutcome.RETRY, failure=failure)
 
     async def _next(
         self, unit: UnitOfWork, plan: _Plan | None, results: Sequence[PushResult], job: Job
@@ -225,6 +237,14 @@ class Notifier:
         texting = self._texting
         if texting is None or plan.template not in DEDUCTIONS:
             return again
+        following = await self._next_of_deduction(unit, plan, texting, again, job)
+        if following == _Next():
+            await deliveries.give_up(unit, plan.telling, deliveries.NOT_NEEDED)
+        return following
+
+    async def _next_of_deduction(
+        self, unit: UnitOfWork, plan: _Plan, texting: Texting, again: _Next, job: Job
+    ) -> _Next:
         told_at = await deliveries.first_sent_at(
             unit, plan.telling.driver_id, plan.telling.event_id
         )
@@ -232,8 +252,10 @@ class Notifier:
             return await self._next_of_told(unit, plan, texting, told_at, again)
         if again.until is not None and job.attempt < TEXT_AFTER_ATTEMPTS:
             return again
+        if await self._is_acknowledged(unit, plan.telling):
+            return again
         text = await deliveries.begin_text(unit, plan.telling, policy=texting.policy)
-        return again if text is None else _Next(text=text)
+        return again if text is None else replace(again, text=text)
 
     async def _next_of_told(
         self, unit: UnitOfWork, plan: _Plan, texting: Texting, told_at: datetime, again: _Next
@@ -252,14 +274,16 @@ class Notifier:
             number = await deliveries.textable_number(unit, plan.telling.driver_id, texting.policy)
             return again if number is None else _Next(until=due_at)
         text = await deliveries.begin_text(unit, plan.telling, policy=texting.policy)
-        return again if text is None else _Next(text=text)
+        return again if text is None else replace(again, text=text)
 
     async def _is_acknowledged(self, unit: UnitOfWork, telling: Telling) -> bool:
         if await notices.is_acknowledged(unit, telling.driver_id, telling.event_id):
             return True
         return await deliveries.was_acknowledged(unit, telling.driver_id, telling.event_id)
 
-    async def _tell_by_text(self, plan: _Plan, pending: PendingText, job: Job) -> None:
+    async def _tell_by_text(
+        self, plan: _Plan, pending: PendingText, job: Job, pushed_at: datetime | None
+    ) -> None:
         if self._texting is None:
             raise RuntimeError("a text was begun without a gateway")
         result = PushResult(PushOutcome.SENT)
@@ -267,17 +291,19 @@ class Notifier:
             await self._texting.sender.send(text_message(pending, plan.telling, plan.text))
         except SmsNotSentError as error:
             _log.warning("text_not_sent", delivery_id=str(pending.id), reason=str(error))
-            is_final = isinstance(error, SmsRefusedError)
-            outcome = PushOutcome.REFUSED if is_final else PushOutcome.RETRY
-            result = PushResult(outcome, failure=error.code)
+            result = _text_failure(error, pending)
         _TEXTS.labels(plan.template, result.outcome).inc()
         driver_id = plan.telling.driver_id
         async with self._database.begin() as unit:
-            await _end_attempt(unit, job, self._again(unit, [result], job.attempt).until)
+            until = self._again(unit, [result], job.attempt).until
+            if result.outcome != PushOutcome.SENT and pushed_at is not None:
+                until = max(until or pushed_at, pushed_at)
+            await _end_attempt(unit, job, until)
             failure = result.failure or ""
             match result.outcome:
                 case PushOutcome.SENT:
                     await deliveries.mark_sent(unit, driver_id, pending.id)
+                    await deliveries.give_up(unit, plan.telling, deliveries.TOLD_BY_TEXT)
                 case PushOutcome.RETRY:
                     await deliveries.mark_tried(unit, driver_id, pending.id, failure)
                 case _:
@@ -292,6 +318,15 @@ class Notifier:
         wait_s = max(min(2.0**attempt, RETRY_S_MAX), min(asked_s, RETRY_AFTER_S_MAX))
         # Only ever later: a service that asked for 30 seconds is not asked again after 29.
         return _Next(until=unit.now() + timedelta(seconds=wait_s * (1 + JITTER * self._draw())))
+
+
+def _text_failure(error: SmsNotSentError, pending: PendingText) -> PushResult:
+    is_last = pending.attempts + 1 >= UNANSWERED_TEXTS_MAX
+    is_final = isinstance(error, SmsRefusedError) or (
+        is_last and isinstance(error, SmsUnansweredError)
+    )
+    outcome = PushOutcome.REFUSED if is_final else PushOutcome.RETRY
+    return PushResult(outcome, failure=error.code)
 
 
 def _quiet_until(book: NoticeBook, now: datetime) -> datetime | None:

@@ -1,18 +1,21 @@
 """What the SMS services have in common: one bounded call, and what failed is said without text."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
 import httpx
 
-from parking.drivers.port import SmsNotSentError
+from parking.drivers.port import SmsNotSentError, SmsUnansweredError
 from parking.kit.errors import InvalidInputError
 from parking.kit.outbound import is_secure_url
 
 TIMEOUT_S: Final = 5.0
 CONNECTIONS_MAX: Final = 20
 ANSWER_BYTES_MAX: Final = 64 * 1024
+# What fails before anything was written.
+_UNTOLD: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class SmsConnection:
@@ -43,29 +46,39 @@ class SmsConnection:
         """Return the status and the JSON object of the answer; empty where it is none.
 
         Raises:
-            SmsNotSentError: no answer in time, or too long a one.
+            SmsNotSentError: the service cannot be reached.
+            SmsUnansweredError: it did not answer in time, or at too great a length.
         """
         try:
-            async with self._client.stream(
-                "POST", url, headers=headers, content=content
-            ) as response:
-                body = bytearray()
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > ANSWER_BYTES_MAX:
-                        raise SmsNotSentError(f"message {named}: the answer is too long")
-        except httpx.HTTPError as error:
+            # The client's own limit is one between two bytes: an answer could take hours.
+            async with (
+                asyncio.timeout(TIMEOUT_S),
+                self._client.stream("POST", url, headers=headers, content=content) as response,
+            ):
+                body = await _read(response, named)
+        except _UNTOLD as error:
             raise SmsNotSentError(f"message {named}: {type(error).__name__}") from error
-        return response.status_code, _object(bytes(body))
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise SmsUnansweredError(f"message {named}: {type(error).__name__}") from error
+        return response.status_code, _object(body)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
 
+async def _read(response: httpx.Response, named: str) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > ANSWER_BYTES_MAX:
+            raise SmsUnansweredError(f"message {named}: the answer is too long")
+    return bytes(body)
+
+
 def _object(body: bytes) -> dict[str, Any]:
     try:
         said: object = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return cast("dict[str, Any]", said) if isinstance(said, dict) else {}

@@ -22,7 +22,8 @@ QUEUE_NAME: Final = "sesame:{jobs}"
 FUNCTION_NAME: Final = "deliver_event"
 QUEUE_JOBS_MAX: Final = 500
 JOBS_AT_ONCE_MAX: Final = 50
-JOB_TIMEOUT_S: Final = 15
+# Longer than a push and then a text take: one that is cut off before it is recorded comes twice.
+JOB_TIMEOUT_S: Final = 25
 # A job that waited longer was replaced by a later attempt.
 JOB_EXPIRY_S: Final = 120
 POLL_S: Final = 0.05

@@ -34,6 +34,7 @@ LISTED_MAX = 200
 DEVICE_DISABLED = "device_disabled"
 TOLD_BY_TEXT = "told_by_text"
 STALE = "stale"
+NOT_NEEDED = "not_needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,12 @@ class PendingText:
 
     Attributes:
         phone_number: E.164.
+        attempts: How often it was tried.
     """
 
     id: UUID
     phone_number: str = field(repr=False)
+    attempts: int
 
 
 async def find_locale(unit: UnitOfWork, driver_id: UUID) -> str | None:
@@ -144,8 +147,8 @@ async def begin_text(
 ) -> PendingText | None:
     """Note that an event goes to the driver's number too.
 
-    Pushes that were still tried are given up. Returns `None` if there is nothing to send: the
-    number has the message, or there is none that messages may go to.
+    Returns `None` if there is nothing to send: the number has the message or the gateway refused
+    it, or there is no number that messages may go to.
     """
     number = await textable_number(unit, telling.driver_id, policy)
     if number is None:
@@ -154,10 +157,8 @@ async def begin_text(
     row = _row(unit, telling, text_id, TEXT)
     await unit.run(insert(Delivery).values(row.model_dump()).on_conflict_do_nothing())
     pending = await _pending(unit, telling.driver_id, telling.event_id)
-    for push in pending:
-        if push.channel != TEXT:
-            await mark_failed(unit, telling.driver_id, push.id, TOLD_BY_TEXT)
-    return PendingText(text_id, number) if text_id in {one.id for one in pending} else None
+    attempts = next((one.attempts for one in pending if one.id == text_id), None)
+    return None if attempts is None else PendingText(text_id, number, attempts)
 
 
 async def give_up(unit: UnitOfWork, telling: Telling, failure: str) -> None:

@@ -16,6 +16,15 @@ class SmsNotSentError(UnavailableError):
     code = "SMS_NOT_SENT"
 
 
+class SmsUnansweredError(SmsNotSentError):
+    """The gateway was given the message and did not say whether it took it.
+
+    For gateways that cannot tell a repetition: each one may be sent, and paid for.
+    """
+
+    code = "SMS_UNANSWERED"
+
+
 class SmsRefusedError(SmsNotSentError):
     """The gateway will never take this message: sending it again is of no use."""
 
@@ -53,6 +62,7 @@ class SmsSender(Protocol):
 
         Raises:
             SmsNotSentError: not now; later it may be taken.
+            SmsUnansweredError: it may have been taken, and would be taken again.
             SmsRefusedError: never.
         """
         ...

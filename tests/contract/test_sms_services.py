@@ -1,5 +1,6 @@
 """Twilio and Alibaba Cloud: the same bytes as their own libraries, and what their answers mean."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator
 from datetime import UTC, datetime
@@ -11,11 +12,12 @@ from uuid import UUID
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from notifications.acs3 import authorization, query_of
 from notifications.aliyun import AliyunAccount, AliyunSmsSender, read_texts
+from notifications.sms import WebhookSmsSender
 from notifications.sms_route import SmsByCountry
 from notifications.twilio import TwilioAccount, TwilioSmsSender
 from parking.drivers.port import (
@@ -23,6 +25,7 @@ from parking.drivers.port import (
     SmsMessage,
     SmsNotSentError,
     SmsRefusedError,
+    SmsUnansweredError,
 )
 from parking.drivers.twilio_status import is_signed, signature_of
 from parking.kit.clock import ManualClock
@@ -37,6 +40,9 @@ VECTORS: Final[dict[str, Any]] = json.loads(
 )
 START: Final = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ACCOUNT: Final = "AC" + "1" * 32
+# Far more than the test takes, and less than the trickle lasts.
+PATIENCE_S: Final = 10.0
+TRICKLES_MAX: Final = 600
 KEY: Final = "SK" + "2" * 32
 SECRET: Final = "a-secret-of-an-api-key"
 TEXTS: Final = read_texts(
@@ -273,3 +279,50 @@ async def test_each_number_has_the_gateway_of_its_country() -> None:
         await sender.send(SmsMessage(UUID(int=1), number, "text"))
     assert [message.phone_number for message in china.messages] == ["+8613800138000"]
     assert len(elsewhere.messages) == 2
+
+
+class TestSlowAnswers:
+    """What trickles in, or has no end, is an answer that did not come."""
+
+    async def test_an_answer_that_trickles_in_is_not_waited_for(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("notifications.sms_connection.TIMEOUT_S", 0.3)
+        socket = listener()
+        with serving(_trickling(status=201), socket):
+            sender = _twilio(url_of(socket))
+            async with asyncio.timeout(PATIENCE_S):
+                with pytest.raises(SmsUnansweredError, match="TimeoutError"):
+                    await sender.send(MESSAGE)
+            await sender.aclose()
+
+    async def test_what_cannot_be_reached_was_not_told(self) -> None:
+        socket = listener()
+        url = url_of(socket)
+        socket.close()
+        sender = _twilio(url)
+        with pytest.raises(SmsNotSentError) as caught:
+            await sender.send(MESSAGE)
+        assert caught.value.code == "SMS_NOT_SENT"
+        await sender.aclose()
+
+    async def test_a_webhooks_status_is_all_that_is_read(self) -> None:
+        socket = listener()
+        with serving(_trickling(status=200), socket):
+            sender = WebhookSmsSender(url_of(socket), "a-secret-of-16-ch", ManualClock(START))
+            async with asyncio.timeout(PATIENCE_S):
+                await sender.send(MESSAGE)
+            await sender.aclose()
+
+
+def _trickling(*, status: int) -> Starlette:
+    async def body() -> AsyncGenerator[bytes]:
+        for _ in range(TRICKLES_MAX):
+            yield b" "
+            await asyncio.sleep(0.05)
+
+    async def answer(request: Request) -> Response:
+        await request.body()
+        return StreamingResponse(body(), status)
+
+    return Starlette(routes=[Route("/{path:path}", answer, methods=["POST"])])

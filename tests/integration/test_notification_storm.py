@@ -45,8 +45,8 @@ _PHONELESS: Final = text(
 )
 
 
-class _WorkerDiedError(Exception):
-    """The process ended in the middle of an attempt."""
+class _WorkerDiedError(BaseException):
+    """The process ended in the middle of an attempt: nothing of it handles that."""
 
 
 @dataclass(slots=True)
