@@ -10,10 +10,19 @@ from parking.notices import repository
 from parking.notices.errors import CategoryAlwaysToldError
 from parking.notices.models import NoticeBook
 from parking.notices.quiet_hours import QuietHours
-from parking.notices.rules import ALWAYS_TOLD, NoticeCategory, NoticeChannel, mute_key
+from parking.notices.rules import (
+    ALWAYS_TOLD,
+    DEDUCTIONS,
+    RULES,
+    NoticeCategory,
+    NoticeChannel,
+    mute_key,
+)
 from parking.notices.rules import is_on as is_channel_on
 
-_REACHING: Final = frozenset(NoticeChannel) - {NoticeChannel.IN_APP}
+_PUSHED: Final = frozenset({NoticeChannel.PUSH, NoticeChannel.WEB_PUSH})
+# Text messages tell of nothing else: whoever relied on them would not be told.
+_TEXTED: Final = frozenset(RULES[template].category for template in DEDUCTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +77,6 @@ async def set_quiet_hours(
 
 
 def _is_told(muted: set[str], category: NoticeCategory) -> bool:
-    reached = any(is_channel_on(muted, category, channel) for channel in _REACHING)
+    reaching = _PUSHED | {NoticeChannel.SMS} if category in _TEXTED else _PUSHED
+    reached = any(is_channel_on(muted, category, channel) for channel in reaching)
     return reached and is_channel_on(muted, category, NoticeChannel.IN_APP)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from parking.kit.errors import InvalidInputError
@@ -21,7 +22,7 @@ class QuietHours:
             raise InvalidInputError("starts_at", "a time of day such as 22:00, without a zone")
         if self.starts_at == self.ends_at:
             raise InvalidInputError("ends_at", "another time than the start")
-        if self.timezone not in available_timezones():
+        if self.timezone not in _known_zones():
             raise InvalidInputError("timezone", "an IANA name such as Asia/Shanghai")
 
     def until(self, now: datetime) -> datetime | None:
@@ -39,7 +40,10 @@ class QuietHours:
             for day in days
             for fold in (0, 1)
         )
-        return next(end for end in ends if end > now)
+        # An end that the wall's clock leaves out has a twin before it, within the quiet hours.
+        return next(
+            end for end in ends if end > now and not self._covers(end.astimezone(zone).time())
+        )
 
     def _covers(self, at: time) -> bool:
         if self.starts_at < self.ends_at:
@@ -48,7 +52,19 @@ class QuietHours:
 
 
 def quiet_hours_of(book: NoticeBook) -> QuietHours | None:
-    """Return a driver's quiet hours; None where the driver set none."""
+    """Return a driver's quiet hours; None where the driver set none.
+
+    None too where this machine does not know the zone any more: told at a bad time is better
+    than never told.
+    """
     if book.quiet_starts_at is None or book.quiet_ends_at is None or book.quiet_timezone is None:
         return None
+    if book.quiet_timezone not in _known_zones():
+        return None
     return QuietHours(book.quiet_starts_at, book.quiet_ends_at, book.quiet_timezone)
+
+
+@cache
+def _known_zones() -> frozenset[str]:
+    # Finding them reads hundreds of files, and every message asks.
+    return frozenset(available_timezones())

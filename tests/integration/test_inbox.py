@@ -232,3 +232,38 @@ async def test_bills_and_security_are_always_told(
     async with database.begin() as unit:
         book = await repository.find_book(unit, driver_id)
     assert book.muted == [f"{category}:push", f"{category}:sms"]
+
+
+async def test_text_messages_do_not_stand_in_for_what_they_never_tell(database: Database) -> None:
+    driver_id = await add_driver(database)
+    for category in (NoticeCategory.BILL, NoticeCategory.SECURITY):
+        async with database.begin() as unit:
+            await preferences.set_preference(
+                unit, driver_id, category, NoticeChannel.PUSH, is_on=False
+            )
+    async with database.begin() as unit:
+        await preferences.set_preference(
+            unit, driver_id, NoticeCategory.BILL, NoticeChannel.WEB_PUSH, is_on=False
+        )
+    with pytest.raises(CategoryAlwaysToldError):
+        async with database.begin() as unit:
+            await preferences.set_preference(
+                unit, driver_id, NoticeCategory.SECURITY, NoticeChannel.WEB_PUSH, is_on=False
+            )
+    async with database.begin() as unit:
+        book = await repository.find_book(unit, driver_id)
+    assert book.muted == ["bill:push", "bill:web_push", "security:push"]
+
+
+async def test_quiet_hours_of_a_zone_that_is_gone_keep_nothing_back(
+    database: Database, notifier: Notifier, push: RecordingPushSender
+) -> None:
+    driver_id = await add_driver(database, "phone")
+    async with database.begin() as unit:
+        book = await preferences.set_quiet_hours(unit, driver_id, QUIET)
+        book.quiet_timezone = "Atlantis/Capital"
+    event = _refunded(NIGHT, driver_id)
+    await append(database, event)
+    assert await _deliver(database, notifier) == 1
+    assert [message.tag for message in push.messages] == [str(event.id)]
+    assert [notice.event_id for notice in await _inbox(database, driver_id)] == [event.id]

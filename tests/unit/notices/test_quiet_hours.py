@@ -32,6 +32,11 @@ def _at(text: str) -> datetime:
         ),
         (
             QuietHours(time(1), time(2, 30), "Europe/Berlin"),
+            "2026-03-29T01:15:00+01:00",
+            "2026-03-29T03:30:00+02:00",
+        ),
+        (
+            QuietHours(time(1), time(2, 30), "Europe/Berlin"),
             "2026-10-25T02:15:00+02:00",
             "2026-10-25T02:30:00+02:00",
         ),
