@@ -1,5 +1,6 @@
 """Executes operations of one schema; HTTP and sockets share it."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from typing import Any, Final, cast
 import graphql
 import orjson
 import strawberry
+import structlog
 from graphql import ExecutionResult, GraphQLError, OperationType
 from strawberry.execution import optimized_is_awaitable
 
 from api.config import (
     ERRORS_MAX,
     OPERATION_POINTS_MAX,
+    OPERATION_TIMEOUT_S,
     READ_CHARACTERS_PER_POINT,
     READ_POINTS,
     REQUEST_POINTS,
@@ -28,6 +31,7 @@ from api.request import RequestContext
 
 # Its annotations are too loose for strict typing.
 _core: Final = cast("Any", graphql)
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 Charge = Callable[[RequestContext, int], Awaitable[None]]
 
@@ -35,6 +39,7 @@ Charge = Callable[[RequestContext, int], Awaitable[None]]
 NOT_FOUND: Final = ("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
 NOT_IN_LIST: Final = ("PERSISTED_QUERY_NOT_IN_LIST", "only documents of the manifest are executed")
 NOT_SAFELISTED: Final = ("QUERY_NOT_IN_SAFELIST", "only documents of the manifest are executed")
+TIMED_OUT: Final = ("TIMEOUT", "the operation took too long")
 MISMATCH: Final = "provided sha does not match query"
 
 
@@ -156,9 +161,10 @@ class Engine:
 
         Raises:
             DocumentRefusedError: a variable does not fit.
+            RequestRefusedError: a query or a mutation took too long.
         """
         if prepared.kind is not OperationType.SUBSCRIPTION:
-            yield orjson.dumps(await self.execute(prepared, context)).decode()
+            yield orjson.dumps(await self._execute_in_time(prepared, context)).decode()
             return
         starting = _core.create_source_event_stream(self._executor(prepared, context))
         started = await starting if isawaitable(starting) else starting
@@ -179,6 +185,15 @@ class Engine:
                 yield payload
                 # A frame that waits for the next one would keep them, with all that was read.
                 del update, encodings, payload
+
+    async def _execute_in_time(self, prepared: Prepared, context: RequestContext) -> dict[str, Any]:
+        try:
+            # Nobody else ends what came over a socket; a key's lease counts on its end.
+            async with asyncio.timeout(OPERATION_TIMEOUT_S):
+                return await self.execute(prepared, context)
+        except TimeoutError as error:
+            _log.warning("graphql.timeout", correlation_id=context.correlation_id)
+            raise RequestRefusedError(503, *TIMED_OUT) from error
 
     async def _execute_update(
         self, prepared: Prepared, update: object, context: RequestContext

@@ -19,7 +19,7 @@ from api.body import REFUSED_HEADERS, BodyRefusedError, read_body
 from api.config import OPERATION_TIMEOUT_S
 from api.graphql.asked import Asked, read_asked
 from api.graphql.compression import compressed
-from api.graphql.engine import Engine
+from api.graphql.engine import TIMED_OUT, Engine
 from api.graphql.refused import DocumentRefusedError, RequestRefusedError
 from api.graphql.wording import told_errors
 from api.request import RequestContext
@@ -75,7 +75,7 @@ class GraphQLEndpoint:
             return _refusal(media_type, refused, context, REFUSED_HEADERS)
         except TimeoutError:
             _log.warning("graphql.timeout", correlation_id=context.correlation_id)
-            refused = RequestRefusedError(503, "TIMEOUT", "the operation took too long")
+            refused = RequestRefusedError(503, *TIMED_OUT)
             return _refusal(media_type, refused, context)
         return _respond(media_type, 200, answer)
 

@@ -1,5 +1,6 @@
 """graphql-transport-ws, message by message and close code by close code."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,9 @@ import pytest
 from api import config, socket_places
 from api.app import create_app
 from api.global_ids import encode_id
+from api.graphql import engine
 from api.graphql import websocket as sockets
+from api.request import RequestContext
 from tests.factories.api import ApiWorld, serve
 from tests.factories.graphql_socket import open_socket, signed_in_socket
 
@@ -34,6 +37,24 @@ async def test_queries_and_mutations_work_too(address: str, token: str) -> None:
             await client.subscribe("1", "{ viewer { plates { text } } }")
             assert await client.data() == {"viewer": {"plates": [{"text": "京A88731"}]}}
             assert await client.next() == {"id": "1", "type": "complete"}
+
+
+async def test_a_query_over_a_socket_has_a_time_limit(
+    address: str, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async with signed_in_socket(address, token) as client:
+        monkeypatch.setattr(engine, "OPERATION_TIMEOUT_S", 0.01)
+        monkeypatch.setattr(RequestContext, "look", hang)
+        monkeypatch.setattr(RequestContext, "driver", hang)
+        await client.subscribe("1", "{ viewer { id } }")
+        told = await client.next()
+        assert (told["id"], told["type"]) == ("1", "error")
+        assert [error["extensions"]["code"] for error in told["payload"]] == ["TIMEOUT"]
+        await client.subscribe("1", TYPENAME)
+        assert await client.data() == {"__typename": "Query"}
 
 
 async def test_ping_is_answered_with_its_payload(address: str) -> None:
