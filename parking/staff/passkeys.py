@@ -225,7 +225,17 @@ async def sign_in(
 
 
 async def end_of_member(unit: UnitOfWork, operator_id: UUID, member_id: UUID) -> int:
-    """End every passkey of a member, whose device is lost; returns how many ended now."""
+    """End every passkey of a member, whose device is lost; returns how many ended now.
+
+    So do their invitations: who has the device may have their mail, too.
+    """
+    await unit.run(
+        update(StaffInvitation)
+        .where(col(StaffInvitation.operator_id) == operator_id)
+        .where(col(StaffInvitation.member_id) == member_id, col(StaffInvitation.used_at).is_(None))
+        .where(col(StaffInvitation.expires_at) > unit.now())
+        .values(expires_at=unit.now())
+    )
     ended = await unit.run(
         update(StaffPasskey)
         .where(col(StaffPasskey.operator_id) == operator_id)

@@ -45,6 +45,16 @@ mutation End($id: ID!) { endStaffSignIn(input: {signInId: $id}) {
   ... on StaffSignInEnded { hasChanged } ... on Refusal { code }
 } }
 """
+INVITE: Final = """
+mutation Invite($id: ID!) { inviteStaffMember(input: {memberId: $id}) {
+  ... on StaffMemberInvited { url }
+} }
+"""
+END_PASSKEYS: Final = """
+mutation End($id: ID!) { endStaffPasskeys(input: {memberId: $id}) {
+  ... on StaffPasskeysEnded { ended }
+} }
+"""
 MEMBERS: Final = "{ staffMembers { nodes { name endedAt } pageInfo { hasNextPage } } }"
 PLACES: Final = "{ places { name } }"
 GATES: Final = "{ gates { lanesTotal nodes { placeName } } }"
@@ -311,6 +321,23 @@ async def test_a_token_to_set_up_with_is_an_administrators(api: ApiWorld) -> Non
         "placeIds": None,
         "signInId": None,
     }
+
+
+async def test_a_lost_device_ends_the_links_for_another_passkey_too(
+    api: ApiWorld, ada: Hired
+) -> None:
+    bo = await hire(api, "Bo", [Role.OPERATOR])
+    key = {"id": member_id(bo)}
+    invited = await ask_staff(api, ada.token, INVITE, key)
+    given = {"token": invited["inviteStaffMember"]["url"].partition("#")[2]}
+    path = "/staff/sign-in/invitation/options"
+    assert (await api.http.post(path, json=given)).status_code == 200
+    await ask_staff(api, ada.token, END_PASSKEYS, key)
+    refused = await api.http.post(path, json=given)
+    assert (refused.status_code, refused.json()) == (403, {"code": "SIGN_IN_REFUSED"})
+    again = await ask_staff(api, ada.token, INVITE, key)
+    given = {"token": again["inviteStaffMember"]["url"].partition("#")[2]}
+    assert (await api.http.post(path, json=given)).status_code == 200
 
 
 async def test_a_picture_is_for_those_who_decide_and_of_their_place(api: ApiWorld) -> None:
