@@ -51,7 +51,19 @@ _FORGET_MANDATES: Final = text("""
     WHERE driver_id = :driver_id AND cancel_due_at IS NULL
 """)
 _NUMBERS: Final = text("SELECT phone_index FROM phone_numbers WHERE driver_id = :driver_id")
-_PLATES: Final = text("SELECT DISTINCT plate_index FROM driver_plates WHERE driver_id = :driver_id")
+# What a plate did since it became another driver's is that driver's, and the operator's.
+_PLATES: Final = text("""
+    SELECT DISTINCT plate_index FROM driver_plates WHERE driver_id = :driver_id AND NOT EXISTS (
+        SELECT FROM plate_bindings
+        WHERE plate_bindings.plate_index = driver_plates.plate_index
+            AND plate_bindings.driver_id <> :driver_id AND plate_bindings.unbound_at IS NULL
+    )
+""")
+_BINDINGS: Final = text("""
+    DELETE FROM plate_bindings USING driver_plates
+    WHERE driver_plates.driver_id = :driver_id AND plate_bindings.driver_id = :driver_id
+        AND plate_bindings.plate_index = driver_plates.plate_index
+""")
 _OF_NUMBERS: Final = text("DELETE FROM sign_in_codes WHERE phone_index IN :indexes").bindparams(
     bindparam("indexes", expanding=True)
 )
@@ -59,10 +71,14 @@ _OF_PLATES: Final = tuple(
     text(sql).bindparams(bindparam("indexes", expanding=True))
     for sql in (
         "DELETE FROM lane_codes WHERE plate_index IN :indexes",
-        "DELETE FROM plate_bindings WHERE plate_index IN :indexes AND driver_id = :driver_id",
         "DELETE FROM allowance_uses WHERE plate_index IN :indexes",
         "DELETE FROM departures WHERE plate_index IN :indexes",
-        "UPDATE offline_passages SET plate_index = NULL WHERE plate_index IN :indexes",
+        # Of a pending one a stay is still to be made, which is not the driver's: theirs keep the
+        # account.
+        """
+        UPDATE offline_passages SET plate_index = NULL
+        WHERE plate_index IN :indexes AND state <> 'pending'
+        """,
     )
 )
 # Nobody is left to be told of the rest. That the account is gone is told first, and swept later.
@@ -120,11 +136,10 @@ async def _erase_codes(unit: UnitOfWork, driver_id: UUID) -> None:
 
 
 async def _erase_plates(unit: UnitOfWork, driver_id: UUID) -> None:
+    await unit.run(_BINDINGS, {"driver_id": driver_id})
     indexes = await _indexes(unit, _PLATES, driver_id)
     for statement in _OF_PLATES if indexes else ():
-        given = {"indexes": indexes, "driver_id": driver_id}
-        names = set(statement.compile().params)
-        await unit.run(statement, {name: given[name] for name in given if name in names})
+        await unit.run(statement, {"indexes": indexes})
 
 
 async def _indexes(unit: UnitOfWork, statement: object, driver_id: UUID) -> Sequence[UUID]:

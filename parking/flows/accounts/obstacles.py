@@ -10,7 +10,11 @@ from parking.kit.database import UnitOfWork
 
 
 class DeletionObstacle(StrEnum):
-    """Why an account cannot be deleted yet."""
+    """Why an account cannot be deleted yet.
+
+    Attributes:
+        OPEN_STAY: A car is parked, or a gate without network told of it and it is not drawn up yet.
+    """
 
     OPEN_STAY = "open_stay"
     AMOUNT_OWED = "amount_owed"
@@ -22,7 +26,12 @@ class DeletionObstacle(StrEnum):
 _FIND: Final = text("""
     SELECT
         EXISTS (SELECT FROM driver_stays WHERE driver_id = :driver_id AND left_at IS NULL)
-            AS open_stay,
+            OR EXISTS (
+                SELECT FROM driver_plates
+                JOIN offline_passages ON offline_passages.plate_index = driver_plates.plate_index
+                WHERE driver_plates.driver_id = :driver_id AND driver_plates.unbound_at IS NULL
+                    AND offline_passages.state = 'pending'
+            ) AS open_stay,
         EXISTS (SELECT FROM owed_bills WHERE driver_id = :driver_id) AS amount_owed,
         EXISTS (
             SELECT FROM payment_attempts

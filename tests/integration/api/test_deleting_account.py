@@ -15,7 +15,7 @@ from parking.flows.accounts.obstacles import DeletionObstacle
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import new_id
 from parking.payments.port import AgreementStatus
-from parking.plates.service import list_plates, plate_index
+from parking.plates.service import list_plates, plate_index, unbind_plate
 from tests.factories.api import ApiWorld
 from tests.factories.blocked import until_blocked
 from tests.factories.bound_plates import bind_plate
@@ -284,6 +284,55 @@ async def test_a_contest_goes_with_whoever_began_it(account: Account) -> None:
     assert not await is_paused(account)
     told = "outbox WHERE type = 'PlatePaymentResumed' AND owner_id = :owner"
     assert len(await api.lanes.rows(f"SELECT 1 FROM {told}", owner=account.driver_id)) == 1  # noqa: S608
+
+
+async def test_a_passage_that_is_not_drawn_up_keeps_the_account(account: Account) -> None:
+    """Else whoever came and left without network would have parked for nothing."""
+    api = account.api
+    await add_passage(api)
+    seen = await only(api, OBSTACLES, account.token)
+    assert seen == {"deletionObstacles": ["OPEN_STAY"]}
+    assert (await account.delete())["code"] == "ACCOUNT_NOT_DELETABLE"
+    await api.lanes.rows_changed("UPDATE offline_passages SET state = 'applied'")
+    assert (await account.delete())["__typename"] == "AccountDeleted"
+    assert await api.lanes.rows("SELECT plate_index FROM offline_passages") == [
+        {"plate_index": None}
+    ]
+
+
+async def test_what_became_anothers_plate_keeps_what_it_did(account: Account) -> None:
+    api = account.api
+    index = plate_index(api.lanes.context.vault, PLATE)
+    async with api.lanes.context.database.begin() as unit:
+        [plate] = await list_plates(unit, account.driver_id)
+        await unbind_plate(unit, account.driver_id, plate.binding_id)
+    next_driver = await api.lanes.add_driver(PLATE)
+    await add_passage(api)
+    await add_passage(api, state="unmatched")
+    assert (await account.delete())["__typename"] == "AccountDeleted"
+    assert await api.lanes.rows("SELECT DISTINCT plate_index FROM offline_passages") == [
+        {"plate_index": index}
+    ]
+    bindings = await api.lanes.rows("SELECT driver_id FROM plate_bindings")
+    assert [one["driver_id"] for one in bindings] == [next_driver]
+
+
+async def add_passage(api: ApiWorld, *, state: str = "pending") -> None:
+    lane = api.lanes.exit
+    await api.lanes.rows_changed(
+        """INSERT INTO offline_passages (operator_id, id, place_id, lane_id, presentation_id,
+            direction, state, reason, risk_minor, plate_index, came_at, decided_at, received_at,
+            is_counted)
+        VALUES (:operator, :id, :place, :lane, :id, 'exit', :state, 'policy', 0, :plate, :now,
+            :now, :now, false)""",
+        operator=lane.operator_id,
+        id=new_id(api.lanes.clock.now()),
+        place=lane.place_id,
+        lane=lane.lane_id,
+        state=state,
+        plate=plate_index(api.lanes.context.vault, PLATE),
+        now=api.lanes.clock.now(),
+    )
 
 
 async def is_paused(account: Account) -> bool:
