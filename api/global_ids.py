@@ -11,6 +11,7 @@ from parking.kit.errors import InvalidInputError
 
 # An issued bill is found by its operator and its own id.
 BILL_KIND: Final = "Bill"
+LANE_KIND: Final = "AccessLane"
 _LENGTH_MAX: Final = 200
 
 

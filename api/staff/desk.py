@@ -6,7 +6,7 @@ from typing import Annotated
 import strawberry
 
 from api.acting import Given, outcome_of
-from api.global_ids import BILL_KIND, decode_keys, encode_id
+from api.global_ids import BILL_KIND, LANE_KIND, decode_keys, encode_id
 from api.idempotency import by_staff, keyed
 from api.request import Info
 from api.types.money import Money
@@ -18,8 +18,6 @@ from parking.kit import money
 from parking.lanes.models import ExitOverride
 from parking.payments.errors import BillUnknownError, ExitNotWaitingError
 from parking.staff.rules import StaffIdentity
-
-LANE_KIND = "AccessLane"
 
 
 @strawberry.type(description="A bill whose car left unpaid, at your places or at a partner's.")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import strawberry
 
-from api.global_ids import BILL_KIND, encode_id
+from api.global_ids import BILL_KIND, LANE_KIND, encode_id
 from api.staff.pictures import picture_url
 from api.types.bill import BillLine, bill_line
 from api.types.issued_bill import VerificationCheck
@@ -167,7 +167,7 @@ def _read(operator_id: UUID, view: ReadView | None, public_url: str) -> LaneRead
     facts: ReadFacts | None = view.facts
     evidence = view.evidence
     return LaneRead(
-        lane_id=encode_id("Lane", operator_id, view.lane_id),
+        lane_id=encode_id(LANE_KIND, operator_id, view.lane_id),
         occurred_at=view.occurred_at,
         text=None if facts is None else facts.text,
         confidence=None if facts is None else facts.confidence,

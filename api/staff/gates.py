@@ -8,7 +8,7 @@ from uuid import UUID
 import strawberry
 
 from api.config import PAGE_SIZE
-from api.global_ids import decode_id, decode_keys, encode_id
+from api.global_ids import LANE_KIND, decode_id, decode_keys, encode_id
 from api.request import Info
 from api.types.page import PageInfo, require_page_size
 from parking.flows.fleet import paging, reading, status
@@ -19,7 +19,6 @@ from parking.lanes.health import DeviceSignal
 from parking.places.models import Direction
 
 _CURSOR: Final = "GateCursor"
-_LANE_KIND: Final = "AccessLane"
 
 strawberry.enum(
     status.LaneState,
@@ -97,7 +96,7 @@ class Gate:
         """Return the gate for the staff of its operator."""
         contact, condition = lane.contact, lane.condition
         return cls(
-            lane_id=encode_id(_LANE_KIND, lane.operator_id, lane.lane_id),
+            lane_id=encode_id(LANE_KIND, lane.operator_id, lane.lane_id),
             lane_name=lane.lane,
             place_id=encode_id("Place", lane.operator_id, lane.place_id),
             place_name=lane.place,

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from api.global_ids import encode_id
+from api.global_ids import LANE_KIND, encode_id
 from api.staff.pictures import picture_url
 from api.types.page import PageInfo
 from parking.flows.reviews.review_decision import Verdict
@@ -14,7 +14,6 @@ from parking.reviews import models
 from parking.reviews.service import NOTE_LENGTH_MAX
 
 REVIEW_KIND = "MisreadReview"
-LANE_KIND = "AccessLane"
 
 strawberry.enum(
     models.ReviewKind,

@@ -7,11 +7,10 @@ import strawberry
 
 from api.acting import Given, outcome_of, refusable
 from api.config import PAGE_SIZE
-from api.global_ids import decode_id, decode_keys, encode_id
+from api.global_ids import LANE_KIND, decode_id, decode_keys, encode_id
 from api.idempotency import by_staff, keyed
 from api.request import Info
 from api.staff.review_types import (
-    LANE_KIND,
     REVIEW_KIND,
     ClaimReviewInput,
     ConfirmReviewInput,

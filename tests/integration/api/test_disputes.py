@@ -48,7 +48,7 @@ query Queue($state: DisputeState, $due: Boolean, $first: Int) {
   }
 }
 """
-READ = """text confidence characters distance kind probability threshold source framesRead
+READ = """laneId text confidence characters distance kind probability threshold source framesRead
   alternatives { text probability } pictures { url contentType sizeBytes }"""
 CASE = f"""
 query Case($id: ID!) {{ dispute(id: $id) {{ summary {{ id state }} case {{
@@ -250,6 +250,10 @@ async def test_staff_see_the_case(api: ApiWorld, staff: str) -> None:
     entry, leaving = case["entry"], case["exit"]
     assert (entry["text"], entry["kind"], entry["probability"]) == (PLATE, "exact", 0.99)
     assert entry["pictures"] == []
+    lanes = [api.lanes.entry, api.lanes.exit]
+    assert [entry["laneId"], leaving["laneId"]] == [
+        encode_id("AccessLane", lane.operator_id, lane.lane_id) for lane in lanes
+    ]
     assert (leaving["text"], leaving["kind"], leaving["confidence"]) == (MISREAD, "corrected", 0.9)
     assert (leaving["threshold"], leaving["source"]) == (0.98, "weights-1")
     assert leaving["characters"] == [0.99] * len(MISREAD)
