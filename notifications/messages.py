@@ -5,6 +5,7 @@ from typing import Final
 
 from notifications.push import PushMessage
 from parking.drivers.deliveries import PendingDelivery, PendingText, Telling
+from parking.drivers.events import DRIVER_SIGNED_IN
 from parking.drivers.port import SmsMessage
 from parking.events.envelope import Event
 from parking.events.types import PASS_EVENTS, EventType
@@ -19,6 +20,7 @@ _SUBJECTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(PASS_EVENTS, "pass_id"),
     **dict.fromkeys(PLATE_EVENTS, "plate_id"),
     PLATE_CLAIM_REFUSED: "claim_id",
+    DRIVER_SIGNED_IN: "sign_in_id",
 }
 _DATA_FIELDS: Final = ("amount_minor", "currency", "pay_url", "direction", "place_id")
 # FCM keeps four collapse keys a device, so that few categories have one of their own.

@@ -13,6 +13,8 @@ from api.request import Info, RequestContext
 from api.types.invoice import INVOICE_KIND
 from api.types.page import PageInfo
 from api.types.passes import RIGHT_ID
+from api.types.sign_in import SIGN_IN_ID
+from parking.drivers.events import DRIVER_SIGNED_IN
 from parking.drivers.models import Delivery, DeliveryState
 from parking.events.types import PASS_EVENTS, SESSION_EVENTS, EventType
 from parking.flows.notices import inbox
@@ -92,7 +94,8 @@ class Notification(Node):
         "their `title` and `body`."
     )
     subject_id: strawberry.ID | None = strawberry.field(
-        description="The stay, pass or invoice that it is about, for `node`; null for none."
+        description="The stay, pass or invoice that it is about, for `node`; of another sign-in "
+        "its id, for `endSignIn`; null for none."
     )
     occurred_at: datetime = strawberry.field(description="When it happened.")
     created_at: datetime = strawberry.field(description="When it was written into the inbox.")
@@ -201,6 +204,8 @@ def _subject(event_type: str, subject_id: UUID) -> strawberry.ID | None:
         return encode_id(INVOICE_KIND, subject_id)
     if event_type in PASS_EVENTS:
         return encode_id(RIGHT_ID, subject_id)
+    if event_type == DRIVER_SIGNED_IN:
+        return encode_id(SIGN_IN_ID, subject_id)
     return encode_id("Session", subject_id) if event_type in SESSION_EVENTS else None
 
 

@@ -15,15 +15,19 @@ PHONE_NUMBER_CHANGED = "PhoneNumberChanged"
 SIGN_INS_CHANNEL = "sesame:{sign-ins}"
 
 
-def driver_signed_in(sign_in: SignIn) -> Event:
-    """A device signed in with a code."""
+def driver_signed_in(sign_in: SignIn, *, is_first: bool) -> Event:
+    """A device signed in; `is_first` where nobody had who could be told."""
     return Event(
         id=derive_id(sign_in.id, DRIVER_SIGNED_IN),
         type=DRIVER_SIGNED_IN,
         owner_id=sign_in.driver_id,
         subject_id=sign_in.id,
         occurred_at=sign_in.created_at,
-        payload={"driver_id": str(sign_in.driver_id), "device_name": sign_in.device_name},
+        payload={
+            "driver_id": str(sign_in.driver_id),
+            "device_name": sign_in.device_name,
+            "is_first": is_first,
+        },
     )
 
 

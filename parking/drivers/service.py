@@ -125,6 +125,7 @@ async def open_sign_in(
         device_name: As `rules.check_device_name` returned it.
         authenticated_at: When they proved it; not in the future.
     """
+    is_first = not await repository.has_signed_in(unit, driver_id)
     for displaced in await repository.displaced_sign_ins(unit, driver_id):
         await end_one(unit, displaced.driver_id, displaced.id, reason="displaced")
     now = unit.now()
@@ -140,7 +141,7 @@ async def open_sign_in(
         expires_at=now + rules.SIGN_IN_PERIOD,
     )
     unit.session.add(row)
-    outbox.append(unit, events.driver_signed_in(row))
+    outbox.append(unit, events.driver_signed_in(row, is_first=is_first))
     return _signed_in(tokens, refresh, row.expires_at)
 
 

@@ -63,6 +63,7 @@ class Template(StrEnum):
     PLATE_CLAIM_REFUSED = "plate_claim_refused"
     PLATE_PAYMENT_PAUSED = "plate_payment_paused"
     PLATE_PAYMENT_RESUMED = "plate_payment_resumed"
+    SIGNED_IN = "signed_in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ _PASS: Final = TemplateRule(NoticeCategory.PASS)
 _DISPUTE: Final = TemplateRule(NoticeCategory.DISPUTE)
 _INVOICE: Final = TemplateRule(NoticeCategory.INVOICE)
 _SECURITY: Final = TemplateRule(NoticeCategory.SECURITY)
+_URGENT_SECURITY: Final = TemplateRule(NoticeCategory.SECURITY, is_urgent=True)
 
 RULES: Final[Mapping[Template, TemplateRule]] = {
     # A car that somebody else drives in or out: its owner must know while it can still matter.
@@ -131,6 +133,8 @@ RULES: Final[Mapping[Template, TemplateRule]] = {
     Template.PLATE_CLAIM_REFUSED: _SECURITY,
     Template.PLATE_PAYMENT_PAUSED: _SECURITY,
     Template.PLATE_PAYMENT_RESUMED: _SECURITY,
+    # Whoever holds the account now may be a thief: its owner must not read of it tomorrow.
+    Template.SIGNED_IN: _URGENT_SECURITY,
 }
 
 # Money was taken: they say from where, when, and what to do about one that the driver disowns.

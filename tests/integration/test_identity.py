@@ -90,7 +90,8 @@ async def test_a_new_number_gets_an_account_and_keeps_it(world: World) -> None:
     assert message.text == (
         f"{message.text[:7]} is your Sesame code. Nobody from Sesame will ask you for it."
     )
-    assert [name for name, _ in await events(world)] == ["DriverSignedIn", "DriverSignedIn"]
+    told = [(name, payload["is_first"]) for name, payload in await events(world)]
+    assert told == [("DriverSignedIn", True), ("DriverSignedIn", False)]
 
 
 async def test_a_dump_shows_neither_number_nor_code_nor_token(world: World) -> None:

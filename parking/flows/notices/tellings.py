@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from parking.drivers.events import DRIVER_SIGNED_IN
 from parking.events.envelope import Event
 from parking.events.types import EventType
 from parking.notices.rules import Template
@@ -29,9 +30,11 @@ _BY_TYPE: Final[Mapping[str, Template]] = {
     EventType.PASS_LAPSED: Template.PASS_LAPSED,
     EventType.PASS_CANCELLED: Template.PASS_CANCELLED,
     plate_events.PLATE_BOUND: Template.PLATE_BOUND,
+    plate_events.PLATE_UNBOUND: Template.PLATE_TAKEN_OFF,
     plate_events.PLATE_CLAIM_REFUSED: Template.PLATE_CLAIM_REFUSED,
     plate_events.PLATE_PAYMENT_PAUSED: Template.PLATE_PAYMENT_PAUSED,
     plate_events.PLATE_PAYMENT_RESUMED: Template.PLATE_PAYMENT_RESUMED,
+    DRIVER_SIGNED_IN: Template.SIGNED_IN,
 }
 # A dispute's messages say nothing of its words: staff may have written a plate there.
 _DISPUTES: Final[Mapping[object, Template]] = {
@@ -56,6 +59,7 @@ _ARGUMENTS: Final = (
     "valid_until",
     "ended_at",
     "refusal",
+    "device_name",
 )
 
 
@@ -72,10 +76,14 @@ def template_of(event: Event) -> Template | None:
         return Template.CREDIT_NOTE_ISSUED if is_credit else Template.INVOICE_ISSUED
     if event.type == EventType.DISPUTE_DECIDED:
         return _DISPUTES.get(event.payload.get("state"))
+    return None if _is_known_already(event) else _BY_TYPE.get(event.type)
+
+
+def _is_known_already(event: Event) -> bool:
+    # Whoever unbinds knows it, and so does whoever signs in where nobody had.
     if event.type == plate_events.PLATE_UNBOUND:
-        # Whoever unbinds knows it.
-        return Template.PLATE_TAKEN_OFF if event.payload.get("reason") == "staff" else None
-    return _BY_TYPE.get(event.type)
+        return event.payload.get("reason") != "staff"
+    return event.type == DRIVER_SIGNED_IN and event.payload.get("is_first") is True
 
 
 def arguments_of(event: Event) -> dict[str, Any]:

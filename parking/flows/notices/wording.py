@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
@@ -70,6 +70,10 @@ def render(
     language = language_of(locale)
     texts = _Texts(language, template)
     values = _values(texts, template, arguments)
+    if template == Template.SIGNED_IN:
+        # No place has a zone for it; the app shows the sign-in's time in the phone's own.
+        at = occurred_at.astimezone(UTC)
+        values["at"] = f"{texts.day(at)} {texts.hour(at)}"
     name = template.replace("_", "-")
     title = texts.write(f"{name}.title", values)
     body = texts.write(f"{name}.body", values)
@@ -131,6 +135,7 @@ def _values(texts: _Texts, template: Template, arguments: Mapping[str, Any]) -> 
         "name": _name(arguments.get("pass_name")) or texts.write("unnamed-pass", {}),
         "number": str(arguments.get("number", "")),
         "refusal": str(arguments.get("refusal", "")),
+        "device": _name(arguments.get("device_name")) or texts.write("unnamed-device", {}),
     }
     try:
         for name, source in _AMOUNTS.items():

@@ -225,7 +225,7 @@ def test_every_language_has_every_text_with_the_same_arguments(locale: str) -> N
         for template in Template
         for part in ("title", "body")
     }
-    assert set(texts) == {"deduction", "unnamed-pass", "unnamed-place", *messages}
+    assert set(texts) == {"deduction", "unnamed-device", "unnamed-pass", "unnamed-place", *messages}
     assert texts == _names_of("en")
 
 

@@ -3,6 +3,7 @@
 
 unnamed-place = Parkplatz
 unnamed-pass = die Dauerkarte
+unnamed-device = ein unbenanntes Gerät
 
 # Folgt auf jede Nachricht über eine Abbuchung.
 deduction = Abgebucht bei { $provider }, { $at }. Nicht von Ihnen? Öffnen Sie die App: Erlaubnis beenden und der Rechnung widersprechen.
@@ -144,3 +145,7 @@ plate-payment-paused =
 plate-payment-resumed =
     .title = Automatische Zahlung ist wieder an
     .body = Die Prüfung Ihres Kennzeichens ist beendet. Die Schranken rechnen wieder wie zuvor ab.
+
+signed-in =
+    .title = Neue Anmeldung bei Ihrem Konto
+    .body = „{ $device }“ ist angemeldet, { $at } UTC. Waren Sie das nicht? Beenden Sie in der App diese Anmeldung und alle anderen.

@@ -3,6 +3,7 @@
 
 unnamed-place = the car park
 unnamed-pass = the pass
+unnamed-device = an unnamed device
 
 # Follows every message about money that was taken.
 deduction = Taken from { $provider }, { $at }. Not you? Open the app: end the permission and object to the bill.
@@ -144,3 +145,7 @@ plate-payment-paused =
 plate-payment-resumed =
     .title = Automatic payment is on again
     .body = We have finished checking your plate. Gates charge for it as before.
+
+signed-in =
+    .title = New sign-in to your account
+    .body = “{ $device }” signed in, { $at } UTC. Not you? Open the app, end that sign-in and all the others.

@@ -2,6 +2,7 @@
 
 unnamed-place = 停车场
 unnamed-pass = 月卡
+unnamed-device = 未命名的设备
 
 # 附在每条扣款消息之后。
 deduction = { $at } 由{ $provider }扣款。如非本人操作，请打开应用终止授权并对账单提出异议。
@@ -143,3 +144,7 @@ plate-payment-paused =
 plate-payment-resumed =
     .title = 自动扣款已恢复
     .body = 车牌核验已完成，道闸将照常扣款。
+
+signed-in =
+    .title = 您的账户有新的登录
+    .body = “{ $device }”已登录，时间 { $at }（UTC）。如非本人操作，请在应用中结束该登录及其他所有登录。
