@@ -42,6 +42,8 @@ class RateLimiter:
         self._clock = clock
         self._rates = rates
         self._leases: OrderedDict[str, Lease] = OrderedDict()
+        # Buckets that a lease is being taken from at this moment.
+        self._leasing: set[str] = set()
 
     async def charge_driver(self, context: RequestContext, points: int) -> None:
         """Take points from the driver whose token it is, or else from the address.
@@ -73,31 +75,56 @@ class RateLimiter:
         """
         now_s = self._clock.now().timestamp()
         lease = self._leases.get(key)
-        held = lease.points if lease and now_s - lease.filled_at_s < LEASE_S else 0
-        if lease is not None and held >= points:
+        if lease is not None and self._held(key, now_s) >= points:
             lease.points -= points
             return
-        await self._charge_shared(key, points, held, rate, now_s)
+        await self._charge_shared(key, points, rate, now_s)
 
-    async def _charge_shared(
-        self, key: str, points: int, held: float, rate: Rate, now_s: float
-    ) -> None:
+    async def _charge_shared(self, key: str, points: int, rate: Rate, now_s: float) -> None:
+        held = self._held(key, now_s)
+        # Whoever asks meanwhile must not count on them too.
+        self._add(key, -held)
         least = ceil(points - held)
-        answer = await self._buckets.take(
-            key,
-            size=rate.points_max,
-            per_s=rate.points_per_s,
-            now_s=now_s,
-            least=least,
-            wanted=max(least, min(LEASE_POINTS, rate.points_max // 10)),
-        )
+        answer = await self._take(key, least, rate, now_s)
+        if answer is None or answer[0] < least:
+            self._add(key, held)
         if answer is None:
             self._charge_own(key, points, rate, now_s)
             return
         taken, wait_s = answer
         if taken < least:
             raise _too_many(wait_s)
-        self._keep(key, Lease(held + taken - points, now_s))
+        # Others may have added to the lease meanwhile.
+        self._keep(key, Lease(self._held(key, now_s) + held + taken - points, now_s))
+
+    async def _take(
+        self, key: str, least: int, rate: Rate, now_s: float
+    ) -> tuple[int, float] | None:
+        # Of requests that come at once one takes a lease: together they would empty the bucket.
+        is_leasing = key not in self._leasing
+        wanted = max(least, min(LEASE_POINTS, rate.points_max // 10)) if is_leasing else least
+        self._leasing.add(key)
+        try:
+            return await self._buckets.take(
+                key,
+                size=rate.points_max,
+                per_s=rate.points_per_s,
+                now_s=now_s,
+                least=least,
+                wanted=wanted,
+            )
+        finally:
+            if is_leasing:
+                self._leasing.discard(key)
+
+    def _held(self, key: str, now_s: float) -> float:
+        lease = self._leases.get(key)
+        return lease.points if lease and now_s - lease.filled_at_s < LEASE_S else 0
+
+    def _add(self, key: str, points: float) -> None:
+        lease = self._leases.get(key)
+        if lease is not None:
+            lease.points += points
 
     def _charge_own(self, key: str, points: int, rate: Rate, now_s: float) -> None:
         lease = self._leases.get(key) or Lease(rate.points_max, now_s)

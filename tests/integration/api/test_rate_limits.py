@@ -114,6 +114,23 @@ async def test_a_lease_spares_valkey_most_calls(
     assert len(asked) == 4
 
 
+async def test_requests_that_come_at_once_take_one_lease(
+    api: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "LEASE_POINTS", 500)
+    buckets, clock, rate = api.lanes.context.bus.buckets, api.lanes.clock, Rate(5000, 1)
+    limiter = RateLimiter(buckets, clock, RATES)
+    # What is held when they come counts once, too.
+    await limiter.charge("driver:x", 497, rate)
+    await asyncio.gather(*(limiter.charge("driver:x", 5, rate) for _ in range(20)))
+    assert limiter._leases["driver:x"].points == 498  # pyright: ignore[reportPrivateUsage]
+    # Another process has all the rest.
+    other = RateLimiter(buckets, clock, RATES)
+    await other.charge("driver:x", 5000 - 497 - 20 * 5 - 498, rate)
+    with pytest.raises(limits.RequestRefusedError):
+        await other.charge("driver:x", 1, rate)
+
+
 async def test_without_valkey_each_process_counts_for_itself(
     api: ApiWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
