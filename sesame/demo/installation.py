@@ -103,6 +103,7 @@ class DemoInstallation:
         durable: bool = True,
         providers: Sequence[str] = (ACQUIRER,),
         given: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
         agent_options: Sequence[str] = (),
         has_site: bool = False,
         listeners: Listeners | None = None,
@@ -114,6 +115,7 @@ class DemoInstallation:
             durable: False for throw-away data; see `Stack`.
             providers: Whose stand-ins to start.
             given: The environment to start from; this process's own if None.
+            settings: What differs from the demo's own settings.
             agent_options: Further options of every `sesame gate-agent`.
             has_site: Whether the lanes with devices of their own run, too.
             listeners: Told what happens; nobody if None.
@@ -122,6 +124,7 @@ class DemoInstallation:
         self._durable = durable
         self._providers = providers
         self._given = _without_own_settings(os.environ if given is None else given)
+        self._settings = settings or {}
         self._agent_options = agent_options
         self._listeners = listeners or Listeners()
         self._has_site = has_site
@@ -221,7 +224,7 @@ class DemoInstallation:
         plain = install(folder, self.stack.endpoints, given)
         site = Site(folder, plain.environment, plain.api_url)
         prepared = prepare(site, (*self._providers, FCM, SMS))
-        environment = with_stand_ins(plain.environment, prepared)
+        environment = {**with_stand_ins(plain.environment, prepared), **self._settings}
         return Installation(environment, plain.api_url, plain.gates_url), prepared
 
     async def _open_clients(

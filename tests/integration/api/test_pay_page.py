@@ -187,4 +187,4 @@ async def test_a_defect_does_not_write_the_secret_address_into_the_log(
         await api.http.get(path)
     [entry] = logs
     assert (entry["event"], entry["area"]) == ("http.failed", "pay")
-    assert sorted(entry) == ["area", "event", "exc_info", "log_level"]
+    assert sorted(entry) == ["area", "correlation_id", "event", "exc_info", "log_level"]

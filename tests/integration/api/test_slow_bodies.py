@@ -47,10 +47,12 @@ async def test_graphql_says_what_was_expected(
     monkeypatch.setattr(body, "BODY_TIMEOUT_S", 0.05)
     async with serve(api.app) as address:
         answer = await trickle(address, "/graphql")
+    correlation_id = answer.partition("x-correlation-id: ")[2].partition("\r\n")[0]
     assert answer.endswith(
         '{"errors":[{"message":"body: expected all of it within 0.05 s",'
-        '"extensions":{"code":"REQUEST_TIMEOUT"}}]}'
+        f'"extensions":{{"code":"REQUEST_TIMEOUT","correlationId":"{correlation_id}"}}}}]}}'
     )
+    assert correlation_id
 
 
 async def test_a_large_body_is_not_waited_for(api: ApiWorld) -> None:
