@@ -164,7 +164,8 @@ PLATES: Final = (
         "stays",
         (
             Rule("sessions", Act.FORGET, "left_at"),
-            _ours("driver_stays", "left_at"),
+            # For as long as what they lead to: who deletes the account is found in it by them.
+            _gone("driver_stays", "left_at"),
         ),
         days=400,
         days_min=30,
@@ -195,7 +196,7 @@ RECORDS: Final = (
         "disputes",
         (
             _gone("disputes", "decided_at"),
-            _ours("driver_disputes", "closed_at"),
+            _gone("driver_disputes", "closed_at"),
         ),
         days=1096,
         days_min=365,

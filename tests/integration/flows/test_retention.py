@@ -168,6 +168,29 @@ async def test_pictures_go_by_the_period_of_their_operator(world: LaneWorld) -> 
     assert await frames(world) == set()
 
 
+async def test_what_leads_to_a_stay_is_kept_as_long_as_the_stay(world: LaneWorld) -> None:
+    """Else an operator's longer period would keep plates that deleting the account cannot find."""
+    driver_id = await world.add_driver()
+    await world.permit(driver_id)
+    await world.drive_in()
+    world.wait(minutes=45)
+    assert (await world.drive_out()).action == "open"
+    own = {world.entry.operator_id: {"stays": 800, "disputes": 2000}}
+    await world.rows_changed(
+        "INSERT INTO driver_disputes (driver_id, dispute_id, operator_id, bill_id, line_index, "
+        "is_automatic, opened_at, closed_at) SELECT driver_id, id, operator_id, id, -1, false, "
+        "issued_at, issued_at FROM bills"
+    )
+    world.wait(days=1100)
+    lists = "driver_stays", "driver_disputes"
+    done = await retain(world, Policy({}, own | {world.entry.operator_id: {"stays": 2000}}))
+    assert "driver_disputes" in done
+    assert "driver_stays" not in done
+    assert [await world.count(table) for table in lists] == [1, 0]
+    done = await retain(world, Policy({}, own))
+    assert (done["sessions"], done["driver_stays"]) == (1, 1)
+
+
 async def make_month(world: LaneWorld, table: str, start: datetime, end: datetime) -> str:
     name = f"{table}_{start:%Y_%m}"
     await world.rows_changed(
