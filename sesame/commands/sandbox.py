@@ -8,18 +8,19 @@ import typer
 
 from parking.kit.clock import SystemClock
 from sesame.commands.sandbox_alipay import alipay_command
+from sesame.commands.sandbox_firebase import fcm_command, firebase_command
 from sesame.commands.sandbox_gocardless import gocardless_command
 from sesame.commands.sandbox_oidc import oidc_command
 from sesame.commands.sandbox_signed_wires import acquirer_command, etc_command
 from sesame.commands.sandbox_stripe import stripe_command
 from sesame.commands.sandbox_texting import aliyun_command, twilio_command
+from sesame.commands.sandbox_web_push import web_push_command
 from sesame.commands.sandbox_wechat import wechat_command
 from sesame.commands.stand_in_options import LOOPBACK, Host, JsonOutput, Port
 from sesame.commands.stand_in_server import SECRET_FILE_MODE, listen, secret_of, serve
 from sesame.sandbox.acquirer.signing import new_private_pem, public_pem
 from sesame.sandbox.etc.signing import etc_public_pem, new_etc_private_pem
 from sesame.sandbox.fapiao import create_fapiao_stand_in
-from sesame.sandbox.fcm import create_fcm_stand_in, load_service_account, new_service_account
 from sesame.sandbox.sms import create_sms_stand_in
 
 sandbox_app = typer.Typer(
@@ -32,10 +33,13 @@ sandbox_app.command("acquirer")(acquirer_command)
 sandbox_app.command("alipay")(alipay_command)
 sandbox_app.command("aliyun")(aliyun_command)
 sandbox_app.command("etc")(etc_command)
+sandbox_app.command("fcm")(fcm_command)
+sandbox_app.command("firebase")(firebase_command)
 sandbox_app.command("gocardless")(gocardless_command)
 sandbox_app.command("oidc")(oidc_command)
 sandbox_app.command("stripe")(stripe_command)
 sandbox_app.command("twilio")(twilio_command)
+sandbox_app.command("web-push")(web_push_command)
 sandbox_app.command("wechat")(wechat_command)
 
 
@@ -54,38 +58,6 @@ def merchant_key_command(
         private_out.write_bytes(new_etc_private_pem() if ed25519 else new_private_pem())
     private = private_out.read_bytes()
     public_out.write_text(etc_public_pem(private) if ed25519 else public_pem(private))
-
-
-@sandbox_app.command("fcm")
-def fcm_command(
-    *,
-    credentials_out: Annotated[
-        Path,
-        typer.Option(help="Service account's file to write; the key of an older one is kept."),
-    ],
-    project: Annotated[str, typer.Option(help="Firebase project's id.")] = "sesame-sandbox",
-    host: Host = LOOPBACK,
-    port: Port = 0,
-    json_output: JsonOutput = False,
-) -> None:
-    """Play Google's token endpoint and Firebase Cloud Messaging until interrupted.
-
-    POST /_control and GET /_log, on loopback, make it misbehave and show what came.
-    """
-    listener, url = listen(host, port)
-    try:
-        account = (
-            load_service_account(credentials_out.read_text(encoding="ascii"))
-            if credentials_out.exists()
-            else new_service_account(project)
-        )
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--credentials-out") from error
-    credentials_out.touch(mode=SECRET_FILE_MODE)
-    credentials_out.write_text(account.to_json(url), encoding="ascii")
-    report = {"url": url, "project": account.project_id, "credentials": str(credentials_out)}
-    typer.echo(json.dumps(report) if json_output else f"FCM stand-in at {url}")
-    serve(create_fcm_stand_in(account, SystemClock()), listener)
 
 
 @sandbox_app.command("sms")

@@ -1,6 +1,8 @@
 """A stand-in for a browser and its push service: it checks the token, and reads the messages.
 
-A path that begins with `gone-`, `large-`, `busy-`, `down-` or `reset-` fails in that way.
+POST /push/{name}   takes a message; a name that begins with `gone-`, `unknown-`, `large-`,
+                    `busy-` or `down-` fails in that way
+GET /_messages      what came, read with the browser's key: on loopback only
 """
 
 import json
@@ -15,12 +17,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from parking.drivers.web_push import decode, encode, public_bytes
 from parking.kit.clock import Clock
-from sesame.sandbox.loopback import read_body
+from sesame.sandbox.loopback import read_body, refuse_remote
 
 BODY_BYTES_MAX: Final = 4096
 KEPT_MAX: Final = 1000
@@ -41,7 +43,12 @@ class WebPushStandIn:
         self._public = public_bytes(self._key.public_key())
         self.messages: deque[dict[str, Any]] = deque(maxlen=KEPT_MAX)
         self.headers: deque[dict[str, str]] = deque(maxlen=KEPT_MAX)
-        self.app = Starlette(routes=[Route("/push/{name}", self._take, methods=["POST"])])
+        self.app = Starlette(
+            routes=[
+                Route("/push/{name}", self._take, methods=["POST"]),
+                Route("/_messages", self._show, methods=["GET"]),
+            ]
+        )
 
     @property
     def keys(self) -> dict[str, str]:
@@ -67,6 +74,10 @@ class WebPushStandIn:
         self.headers.append(dict(request.headers))
         location = {"Location": f"/message/{len(self.messages)}"}
         return Response(status_code=201, headers=location)
+
+    async def _show(self, request: Request) -> Response:
+        refusal = refuse_remote(request)
+        return refusal or JSONResponse({"messages": list(self.messages)})
 
     def _is_signed(self, request: Request) -> bool:
         """Check the token (RFC 8292): its key, audience, life and contact."""

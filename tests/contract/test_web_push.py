@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -107,6 +108,10 @@ async def test_a_browser_reads_what_it_is_sent(browser: Browser) -> None:
             "data": {"delivery_id": str(UUID(int=1))},
         }
     ]
+    transport = httpx.ASGITransport(browser.stand_in.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as by_hand:
+        shown = (await by_hand.get("/_messages")).json()["messages"]
+    assert shown == list(browser.stand_in.messages)
     (headers,) = browser.stand_in.headers
     assert (headers["ttl"], headers["urgency"]) == ("86400", "high")
     assert len(headers["topic"]) == 32

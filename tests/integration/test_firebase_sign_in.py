@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from httpx import ASGITransport, AsyncClient
 from sqlmodel import select
 
 from parking.drivers import phone_change, rules
@@ -193,3 +194,16 @@ async def test_guesses_from_one_address_are_counted(stage: Stage) -> None:
     assert (await count(stage, Driver), stage.firebase.google.fetched) == (0, 0)
     stage.world.clock.advance(timedelta(hours=1))
     assert (await stage.sign_in(stage.token())).driver_id
+
+
+async def test_a_user_is_added_to_the_stand_in_by_hand(stage: Stage) -> None:
+    transport = ASGITransport(stage.firebase.google.app)
+    async with AsyncClient(transport=transport, base_url="http://127.0.0.1") as by_hand:
+        added = await by_hand.post("/_users", json={"uid": UID, "phoneNumber": PHONE})
+        nobody = await by_hand.post("/_users", json={"uid": ""})
+    by_code = await stage.world.sign_in(PHONE)
+    assert (await stage.sign_in(added.json()["idToken"])).driver_id == by_code.driver_id
+    assert (nobody.status_code, list(stage.firebase.google.users)) == (400, [UID])
+    async with AsyncClient(transport=transport, base_url="http://google.test") as remote:
+        assert (await remote.post("/_users", json={"uid": "uid-2"})).status_code == 403
+    assert list(stage.firebase.google.users) == [UID]

@@ -3,6 +3,9 @@
 GET /certificates                          {key id: PEM}, with Cache-Control
 POST /token                                the service account's grant, its signature checked
 POST /v1/projects/{project}/accounts:lookup  users, to whoever has a token
+POST /_users                               adds or changes a user; answers with an ID token
+
+What begins with _ is answered on loopback only.
 """
 
 import json
@@ -16,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -29,11 +33,12 @@ from sesame.sandbox.fcm.grant import (
     Grants,
     ServiceAccount,
 )
-from sesame.sandbox.loopback import read_body
+from sesame.sandbox.loopback import read_body, refuse_remote
 
 BODY_BYTES_MAX: Final = 16 * 1024
 LOOKED_UP_MAX: Final = 100
 USERS_MAX: Final = 10_000
+UID_LENGTH_MAX: Final = 128
 TOKEN_LIFE_S: Final = 3600
 CERTIFICATE_LIFE: Final = timedelta(days=16)
 CACHE_CONTROL: Final = "public, max-age=21600, must-revalidate, no-transform"
@@ -59,6 +64,15 @@ class FirebaseStandInUser:
     phone_number: str | None = None
     disabled: bool = False
     valid_since: int = 0
+
+
+class _GivenUser(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    uid: str = Field(min_length=1, max_length=UID_LENGTH_MAX)
+    phone_number: str | None = Field(default=None, alias="phoneNumber", max_length=32)
+    disabled: bool = False
+    valid_since: int = Field(default=0, alias="validSince", ge=0)
 
 
 @dataclass(slots=True)
@@ -92,6 +106,7 @@ class FirebaseStandIn:
                 Route("/certificates", self._certificates, methods=["GET"]),
                 Route("/token", self._token, methods=["POST"]),
                 Route(lookup_path, self._lookup, methods=["POST"]),
+                Route("/_users", self._put_user, methods=["POST"]),
             ]
         )
 
@@ -172,6 +187,20 @@ class FirebaseStandIn:
         answer: dict[str, Any] = {"kind": "identitytoolkit#GetAccountInfoResponse"}
         # Google leaves the list out where nobody was found.
         return JSONResponse({**answer, "users": found} if found else answer)
+
+    async def _put_user(self, request: Request) -> Response:
+        refusal = refuse_remote(request)
+        if refusal is not None:
+            return refusal
+        try:
+            given = _GivenUser.model_validate_json(await read_body(request, BODY_BYTES_MAX) or b"")
+            self.add_user(FirebaseStandInUser(**given.model_dump()))
+        except ValidationError as error:
+            problems = error.errors(include_url=False, include_context=False, include_input=False)
+            return JSONResponse({"problems": problems}, 400)
+        except ValueError as error:
+            return JSONResponse({"problems": [str(error)]}, 400)
+        return JSONResponse({"idToken": self.mint(given.uid)})
 
 
 def _shown(user: FirebaseStandInUser) -> dict[str, Any]:
