@@ -20,6 +20,7 @@ from gate_bridge.wire.limits import SUBPROTOCOL
 from parking.kit.clock import ManualClock, SystemClock
 from parking.kit.ids import new_id
 from parking.kit.tokens import ACCESS_PERIOD, TokenIssuer
+from parking.lanes.service import PICTURE_CONTEXT
 from tests.e2e.raw_agent import PatientAgent, observation, raw_agent
 from tests.e2e.stage import DEADLINE_S, ENTRY, PICTURES, RAW_ENTRY, Stage
 from tests.integration.gate_stage import frame_header, presentation
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 GOOD: Final = (PICTURES / "munich-1.jpg").read_bytes()
 FIFTY_MB: Final = 50 * 1024 * 1024
-FRAMES: Final = "SELECT length(image) AS bytes FROM frames WHERE presentation_id = :id ORDER BY id"
+FRAMES: Final = "SELECT image FROM frames WHERE presentation_id = :id ORDER BY id"
 
 
 @pytest_asyncio.fixture(loop_scope="package", autouse=True)
@@ -94,10 +95,12 @@ async def test_broken_pictures_are_refused_and_the_good_one_after_them_is_read(
             assert answer[:2] == [3, "f"]
         assert (await agent.order())["presentation_id"] == str(presentation_id)
 
-    assert [row["bytes"] for row in await stage.rows(FRAMES, id=presentation_id)] == [
-        len(hollow),
-        len(GOOD),
-        len(GOOD),
+    vault = stage.town.context.database.vault
+    kept = await stage.rows(FRAMES, id=presentation_id)
+    assert [vault.open_bytes(row["image"], context=PICTURE_CONTEXT) for row in kept] == [
+        hollow,
+        GOOD,
+        GOOD,
     ]
 
 
