@@ -22,7 +22,7 @@ from parking.events import outbox
 from parking.events.bus import Bus
 from parking.events.envelope import Event
 from parking.events.relay import Job
-from parking.flows.notices.tellings import arguments_of, template_of
+from parking.flows.notices.tellings import arguments_of, is_urgent, template_of
 from parking.flows.notices.wording import DEFAULT_LOCALE, Text, render
 from parking.kit.database import Database, UnitOfWork
 from parking.notices import service as notices
@@ -187,7 +187,7 @@ class Notifier:
         if rule.stale_after is not None and event.occurred_at + rule.stale_after < now:
             await deliveries.give_up(unit, telling, deliveries.STALE)
             return _Plan(telling, template, text, book, is_stale=True)
-        not_before = None if rule.is_urgent else _quiet_until(book, now)
+        not_before = None if is_urgent(event, template) else _quiet_until(book, now)
         if not_before is not None:
             return _Plan(telling, template, text, book, not_before=not_before)
         pending = await deliveries.begin_pushes(unit, telling, kinds=self._kinds(book, template))

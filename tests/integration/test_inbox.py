@@ -217,6 +217,23 @@ async def test_what_is_switched_off_does_not_come(
         assert await deliveries.of_events(unit, driver_id, [entered.id]) == []
 
 
+async def test_money_that_is_collected_at_night_wakes_nobody(
+    database: Database, notifier: Notifier, push: RecordingPushSender, clock: ManualClock
+) -> None:
+    driver_id = await add_driver(database, "phone")
+    async with database.begin() as unit:
+        await preferences.set_quiet_hours(unit, driver_id, QUIET)
+    at_a_gate = charged(NIGHT, driver_id)
+    collected = charged(NIGHT, driver_id, can_wait=True)
+    await append(database, at_a_gate, collected)
+    await _deliver(database, notifier)
+    assert [message.tag for message in push.messages] == [str(at_a_gate.id)]
+    assert len(await _inbox(database, driver_id)) == 2
+    clock.advance(MORNING - NIGHT)
+    assert await _deliver(database, notifier) == 1
+    assert [message.tag for message in push.messages[1:]] == [str(collected.id)]
+
+
 @pytest.mark.parametrize("category", [NoticeCategory.BILL, NoticeCategory.SECURITY])
 async def test_bills_and_security_are_always_told(
     database: Database, category: NoticeCategory

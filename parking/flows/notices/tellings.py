@@ -6,7 +6,7 @@ from typing import Any, Final
 from parking.drivers.events import DRIVER_SIGNED_IN
 from parking.events.envelope import Event
 from parking.events.types import EventType
-from parking.notices.rules import Template
+from parking.notices.rules import RULES, Template
 from parking.plates import events as plate_events
 
 _BY_TYPE: Final[Mapping[str, Template]] = {
@@ -84,6 +84,11 @@ def _is_known_already(event: Event) -> bool:
     if event.type == plate_events.PLATE_UNBOUND:
         return event.payload.get("reason") != "staff"
     return event.type == DRIVER_SIGNED_IN and event.payload.get("is_first") is True
+
+
+def is_urgent(event: Event, template: Template) -> bool:
+    """Say whether it is sent in quiet hours too."""
+    return RULES[template].is_urgent and event.payload.get("can_wait") is not True
 
 
 def arguments_of(event: Event) -> dict[str, Any]:

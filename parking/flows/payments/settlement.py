@@ -394,4 +394,4 @@ async def follow_stay(
 async def _payload(unit: UnitOfWork, session: Session, attempt: PaymentAttempt) -> dict[str, Any]:
     place = await places.require_place(unit, session.operator_id, session.place_id)
     names = {"place_name": place.name, "timezone": place.timezone}
-    return deductions.told_of(unit, attempt) | names
+    return deductions.told_of_stay(unit, session, attempt) | names
