@@ -1,5 +1,6 @@
 """Pictures of the vehicle licence: who may send and see them, and what is left of them."""
 
+import zlib
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +46,25 @@ def with_secrets() -> bytes:
     plain = picture()
     metadata = b"\xff\xe1" + (len(SECRET) + 2).to_bytes(2) + SECRET
     return plain[:2] + metadata + plain[2:] + b"PK\x03\x04" + SECRET
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    body = kind + content
+    return len(content).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
+
+
+def with_more_pixels(bytes_more: int) -> bytes:
+    """A PNG of 64 x 64 whose pixels inflate to more than there are of them."""
+    header = chunk(b"IHDR", (64).to_bytes(4) * 2 + b"\x08\x02\0\0\0")
+    pixels = zlib.compress(b"\0" * (64 * (1 + 64 * 3) + bytes_more))
+    end = chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + header
+        + chunk(b"IDAT", pixels[:99])
+        + chunk(b"IDAT", pixels[99:])
+        + end
+    )
 
 
 async def claim(api: ApiWorld, token: str, plate: str = PLATE) -> str:
@@ -128,10 +148,12 @@ async def test_staff_see_the_picture_and_nothing_that_hid_in_it(
         (picture()[:200], "image/jpeg", 400, "INVALID_INPUT"),
         (picture(width_px=32, height_px=32), "image/jpeg", 400, "INVALID_INPUT"),
         (picture(".png"), "image/png", 201, None),
+        (with_more_pixels(0), "image/png", 201, None),
+        (with_more_pixels(1_000_000), "image/png", 400, "INVALID_INPUT"),
         (picture(".webp"), "image/webp", 201, None),
         (b"x" * (8 * 1024 * 1024 + 1), "image/jpeg", 413, "PAYLOAD_TOO_LARGE"),
     ],
-    ids=["gif", "html", "empty", "pdf", "cut", "tiny", "png", "webp", "large"],
+    ids=["gif", "html", "empty", "pdf", "cut", "tiny", "png", "own", "bomb", "webp", "large"],
 )
 async def test_only_whole_pictures_of_known_kinds_are_kept(
     api: ApiWorld, driver: str, content: bytes, kind: str, status: int, code: str | None
