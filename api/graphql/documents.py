@@ -29,7 +29,7 @@ from api.config import (
 )
 from api.document_cost import CostMeter
 from api.document_shape import check_shape
-from api.graphql.plan import Complete, Plan, plan_of, update_plans_of
+from api.graphql.plan import PLAN_NODES_MAX, Complete, Plan, plan_of, update_plans_of
 from api.graphql.refused import DocumentRefusedError, RequestRefusedError
 from api.graphql.sharing import inner_variables
 
@@ -50,7 +50,8 @@ class Operation:
 
     Attributes:
         points: What it costs; None where that depends on its variables.
-        inner_variables: Those that more depends on than the arguments of its top fields.
+        inner_variables: Of a subscription: those that more depends on than the arguments of its
+            top fields.
         plan: What it asks for, worked out ahead; None where that cannot be.
         update_plans: The same of a subscription, by the class of an update.
     """
@@ -131,22 +132,25 @@ class DocumentReader:
 
     def _operations(self, document: DocumentNode) -> dict[str | None, Operation]:
         found: dict[str | None, Operation] = {}
-        for node in document.definitions:
-            if isinstance(node, OperationDefinitionNode):
-                meter = CostMeter(self._schema, document)
-                points = meter.points(node)
-                name = node.name.value if node.name else None
-                found[name] = Operation(
-                    self._schema,
-                    document,
-                    node,
-                    None if meter.depends else points,
-                    inner_variables(document, node),
-                    plan_of(self._schema, document, node),
-                    update_plans_of(self._schema, document, node)
-                    if node.operation is OperationType.SUBSCRIPTION
-                    else {},
-                )
+        nodes = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
+        # A hundred operations that use the same fragments cost what one may.
+        nodes_max = PLAN_NODES_MAX // max(1, len(nodes))
+        for node in nodes:
+            meter = CostMeter(self._schema, document)
+            points = meter.points(node)
+            name = node.name.value if node.name else None
+            is_followed = node.operation is OperationType.SUBSCRIPTION
+            found[name] = Operation(
+                self._schema,
+                document,
+                node,
+                None if meter.depends else points,
+                inner_variables(document, node) if is_followed else frozenset(),
+                plan_of(self._schema, document, node, nodes_max=nodes_max),
+                update_plans_of(self._schema, document, node, nodes_max=nodes_max)
+                if is_followed
+                else {},
+            )
         return found
 
 

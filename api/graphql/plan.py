@@ -86,20 +86,28 @@ class _Field:
 
 
 def plan_of(
-    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    *,
+    nodes_max: int = PLAN_NODES_MAX,
 ) -> Plan | None:
     """Return the plan of a valid operation; None where it is more than a plan can do."""
     if operation.operation is not OperationType.QUERY or operation.variable_definitions:
         return None
     try:
-        complete, waits = _Planner(schema, document, operation).whole()
+        complete, waits = _Planner(schema, document, operation, nodes_max).whole()
     except NotPlainError:
         return None
     return Plan(complete) if waits else None
 
 
 def update_plans_of(
-    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    *,
+    nodes_max: int = PLAN_NODES_MAX,
 ) -> Mapping[type, Complete]:
     """Return how the updates of a subscription are told, by their class; none where no plan can.
 
@@ -111,16 +119,21 @@ def update_plans_of(
     if selected[0].directives or inner_variables(document, operation):
         return {}
     try:
-        return dict(_Planner(schema, document, operation).updates(selected[0]))
+        return dict(_Planner(schema, document, operation, nodes_max).updates(selected[0]))
     except NotPlainError:
         return {}
 
 
 class _Planner:
     def __init__(
-        self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        nodes_max: int = PLAN_NODES_MAX,
     ) -> None:
         self._schema: Any = schema
+        self._nodes_max = nodes_max
         self._operation = operation
         # Of an update the class says which type it is.
         self._knows_types = operation.operation is OperationType.SUBSCRIPTION
@@ -165,7 +178,7 @@ class _Planner:
         for node in selected.selections if selected else ():
             self._written += 1
             # Sixty fragments that each use the next one twice are 2^60 fields, written out.
-            if node.directives or self._written > PLAN_NODES_MAX:
+            if node.directives or self._written > self._nodes_max:
                 raise NotPlainError
             if isinstance(node, FieldNode):
                 key = node.alias.value if node.alias else node.name.value

@@ -13,6 +13,7 @@ import strawberry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.graphql.documents import DocumentReader
 from api.graphql.plan import Plan, plan_of
 from api.request import RequestContext
 
@@ -203,3 +204,14 @@ def test_what_is_not_plain_has_no_plan(document: str) -> None:
 def test_a_mutation_is_never_planned() -> None:
     document = graphql.parse("mutation { __typename }")
     assert plan_of(SCHEMA, document, document.definitions[0]) is None
+
+
+def test_the_operations_of_a_document_share_what_one_may_write_out() -> None:
+    levels = "".join(f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(8))
+    fragments = f"{levels} fragment F8 on Query {{ branches {{ name }} __typename }}"
+    reader = DocumentReader(SCHEMA, development=False)
+    alone = reader.read(f"query A {{ ...F0 }} {fragments}")
+    assert alone.operations["A"].plan is not None
+    both = reader.read(f"query A {{ ...F0 }} query B {{ branches {{ name }} }} {fragments}")
+    assert both.operations["A"].plan is None
+    assert both.operations["B"].plan is not None
