@@ -7,7 +7,7 @@ id is read anew where it can be found, because it may have changed since.
 import json
 import types
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
@@ -128,8 +128,17 @@ def _read(hint: Any, said: Any, found: Mapping[str, Node | None]) -> Any:  # noq
             return again
         said = said["kept"]
     hints = _hints(kind)
-    values = {one.name: _read(hints[one.name], said[one.name], found) for one in _fields(kind)}
+    # A field that came with a release since is missing: its default, or null, is told.
+    values = {
+        one.name: _read(hints[one.name], said.get(one.name), found)
+        for one in _fields(kind)
+        if one.name in said or not _has_default(one)
+    }
     return kind(**values)
+
+
+def _has_default(one: Field[Any]) -> bool:
+    return one.default is not MISSING or one.default_factory is not MISSING
 
 
 def kind_of(hint: Any) -> Any:  # noqa: ANN401 - a type, or what stands for one

@@ -5,11 +5,11 @@ answer; without one it gets what the act itself says the second time.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial, wraps
-from typing import Annotated, Any, Final, get_type_hints
+from typing import Annotated, Any, Final, cast, get_type_hints
 from uuid import UUID
 
 import strawberry
@@ -83,8 +83,7 @@ def keyed(
                 # Whoever is nobody learns that first.
                 actor_id = await actor(info.context)
                 service.require_key(idempotency_key)
-                request = canonical({name: written(value) for name, value in given.items()})
-                named = NamedAct(actor_id, info.field_name, idempotency_key, request.decode())
+                named = NamedAct(actor_id, info.field_name, idempotency_key, request_of(given))
                 if takes_key:
                     call = partial(call, idempotency_key=idempotency_key)
                 answered, answer = await act(info.context, named, call, answers)
@@ -102,6 +101,22 @@ def keyed(
         return resolve
 
     return decorate
+
+
+def request_of(given: Mapping[str, object]) -> str:
+    """Return what was asked for as one text, the same before and after an input grew."""
+    said = {name: _said(written(value)) for name, value in given.items()}
+    return canonical(said).decode()
+
+
+def _said(value: object) -> object:
+    # What is null was not said: a phone repeats after a release what it asked for before.
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value)
+        return {name: _said(each) for name, each in members.items() if each is not None}
+    if isinstance(value, list):
+        return [_said(each) for each in cast("list[object]", value)]
+    return value
 
 
 def _signature(resolver: Resolver, *, takes_key: bool) -> inspect.Signature:
