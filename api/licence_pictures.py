@@ -12,6 +12,8 @@ from api.body import REFUSED_HEADERS, BodyRefusedError, read_body
 from api.config import ApiConfig
 from api.global_ids import decode_id
 from api.request import open_context
+from parking.drivers.codes import limit_uploads
+from parking.drivers.errors import TooManyRequestsError
 from parking.flows.context import ParkingContext
 from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
 from parking.kit.token_errors import TokenExpiredError, TokenRefusedError
@@ -51,6 +53,9 @@ class UploadEndpoint:
         self._uploading.add(driver_id)
         try:
             return JSONResponse({"pictures": await self._take(request, driver_id)}, 201)
+        except TooManyRequestsError as error:
+            wait = {"retry-after": str(error.retry_after_s), **REFUSED_HEADERS}
+            return _problem(429, error, wait)
         except ParkingError as error:
             retry = _RETRY if isinstance(error, UnavailableError) else REFUSED_HEADERS
             return _problem(_status(error), error, retry)
@@ -68,6 +73,7 @@ class UploadEndpoint:
         # Asked before the body is read: nobody sends megabytes for somebody else's claim.
         async with self._context.database.begin() as unit:
             await licences.require_open(unit, driver_id, claim_id)
+            await limit_uploads(unit, driver_id)
         sent = await read_body(request, remade_picture.PICTURE_BYTES_MAX, UPLOAD_TIMEOUT_S)
         async with self._decoding:
             picture = await asyncio.to_thread(remade_picture.remake, sent)

@@ -92,6 +92,15 @@ async def limit_exports(unit: UnitOfWork, driver_id: UUID) -> None:
     await limit(unit, "driver.exports", str(driver_id), requests_max=rules.EXPORTS_PER_DRIVER_MAX)
 
 
+async def limit_uploads(unit: UnitOfWork, driver_id: UUID) -> None:
+    """Count a picture that a driver sends, a broken one too: each is work to decode.
+
+    Raises:
+        TooManyRequestsError: there were too many.
+    """
+    await limit(unit, "driver.uploads", str(driver_id), requests_max=rules.UPLOADS_PER_DRIVER_MAX)
+
+
 async def limit(
     unit: UnitOfWork,
     kind: str,

@@ -30,6 +30,7 @@ CODES_PER_ADDRESS_MAX: Final = 30
 CODES_PER_NETWORK_MAX: Final = 120
 SIGN_INS_PER_ADDRESS_MAX: Final = 60
 EXPORTS_PER_DRIVER_MAX: Final = 5
+UPLOADS_PER_DRIVER_MAX: Final = 30
 # Homes and phones own a whole /64: limiting single IPv6 addresses would limit nobody.
 _IPV6_PREFIX_BITS: Final = 64
 # And anyone may have a /48 for nothing, with 65,536 of those.

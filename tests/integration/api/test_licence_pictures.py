@@ -9,6 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
+from parking.drivers.rules import UPLOADS_PER_DRIVER_MAX
 from tests.factories.api import ApiWorld
 from tests.factories.lane_world import PLATE
 
@@ -181,6 +182,16 @@ async def test_a_claim_has_four_pictures_and_a_driver_twelve_a_day(
     driver = await api.token_of(driver_id)
     other = await claim(api, driver)
     assert (await upload(api, driver, other, small)).status_code == 201
+
+
+async def test_broken_pictures_are_counted_too(api: ApiWorld, driver: str) -> None:
+    claim_id = await claim(api, driver)
+    for _ in range(UPLOADS_PER_DRIVER_MAX):
+        assert (await upload(api, driver, claim_id, b"GIF89a")).status_code == 400
+    refused = await upload(api, driver, claim_id)
+    assert (refused.status_code, refused.json()["code"]) == (429, "TOO_MANY_REQUESTS")
+    assert refused.headers["retry-after"] == "3600"
+    assert await stored(api) == []
 
 
 async def test_nobody_sends_pictures_for_somebody_elses_claim(api: ApiWorld, driver: str) -> None:
