@@ -82,6 +82,8 @@ class WebPushSender:
                 return _result(response)
         except httpx.HTTPError as error:
             return PushResult(PushOutcome.RETRY, failure=type(error).__name__)
+        except (httpx.InvalidURL, UnicodeError):
+            return PushResult(PushOutcome.REFUSED, failure="invalid_target")
 
     async def aclose(self) -> None:
         """Close the connections."""

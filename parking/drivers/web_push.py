@@ -29,6 +29,7 @@ ENDPOINT_LENGTH_MAX: Final = 1024
 _POINT_BYTES: Final = 65
 _AUTH_BYTES: Final = 16
 _KEY_LENGTH_MAX: Final = 200
+_LABEL_LENGTH_MAX: Final = 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,9 @@ class PushServices:
         if not (
             len(endpoint) <= ENDPOINT_LENGTH_MAX
             and endpoint.isascii()
+            and endpoint.isprintable()
             and is_plain
+            and (is_loopback or _is_name(host))
             and (parts.scheme == "https" or is_loopback)
             and any(_is_of(named, each) for each in self.hosts)
         ):
@@ -159,6 +162,14 @@ def decode(text: str) -> bytes:
 
 def _is_of(named: str, known: str) -> bool:
     return named.endswith(known) if known.startswith(".") else named == known
+
+
+def _is_name(host: str) -> bool:
+    # What no DNS has, such as a label that is too long, would fail in the resolver, each time.
+    return all(
+        0 < len(label) <= _LABEL_LENGTH_MAX and label.replace("-", "").isalnum()
+        for label in host.split(".")
+    )
 
 
 def _is_host(text: str) -> bool:

@@ -158,6 +158,15 @@ async def test_nobody_answers(browser: Browser) -> None:
     assert result == PushResult(PushOutcome.RETRY, failure="ConnectError")
 
 
+async def test_a_name_that_is_none_is_not_tried_for_ever(browser: Browser) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    sender = WebPushSender(key, "mailto:ops@sesame.example", KNOWN, browser.clock)
+    message = replace(browser.message(), target="https://xn--a.push.apple.com/x")
+    result = PushResult(PushOutcome.REFUSED, failure="invalid_target")
+    assert await sender.send(message) == result
+    await sender.aclose()
+
+
 @pytest.mark.parametrize(
     "endpoint",
     [
@@ -181,6 +190,11 @@ def test_known_services_may_be_called(endpoint: str) -> None:
         "https://user:password@fcm.googleapis.com/",
         "https://fcm.googleapis.com:8443/x",
         "https://evilpush.apple.com/x",
+        "https://evil.example\\.push.apple.com/x",
+        "https://evil.example%2f.push.apple.com/x",
+        "https://" + "a" * 64 + ".push.apple.com/x",
+        "https://.push.apple.com/x",
+        "https://fcm.googleapis.com/a\nb",
         "https://127.0.0.1/x",
         "http://127.0.0.1:9000/x",
         "https://[::1]/x",
