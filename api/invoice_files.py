@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from api.config import ApiConfig
 from api.global_ids import decode_id
 from api.request import open_context
+from api.staff.file_gate import admit
 from api.staff.permissions import INVOICE_FILES
 from api.types.invoice import INVOICE_KIND
 from parking.flows.context import ParkingContext
@@ -21,6 +22,7 @@ from parking.kit.token_errors import TokenExpiredError, TokenRefusedError
 from parking.staff.errors import StaffForbiddenError
 
 RENDERED_AT_ONCE_MAX: Final = 2
+_ACTION: Final = "invoiceFile"
 _MEDIA_TYPES: Final = {FileKind.PDF: "application/pdf", FileKind.XML: "application/xml"}
 
 
@@ -71,8 +73,7 @@ class InvoiceFileEndpoint:
             driver_id = await context.driver_id()
         except TokenRefusedError:
             # Not a driver's: then it must be a staff token, which opens its operator's invoices.
-            staff = await context.check_staff()
-            INVOICE_FILES.require(staff)
+            staff = await admit(context, INVOICE_FILES, _ACTION, name)
             return await invoice_files.open_file(self._parking, staff.operator_id, invoice_id, kind)
         return await invoice_files.open_of_driver(self._parking, driver_id, invoice_id, kind)
 

@@ -10,6 +10,7 @@ from api import remade_picture
 from api.config import ApiConfig
 from api.global_ids import decode_keys, encode_id
 from api.request import open_context
+from api.staff.file_gate import admit, keep_opened
 from api.staff.permissions import LICENCE_PICTURES
 from parking.flows.context import ParkingContext
 from parking.kit.errors import InvalidInputError, UnavailableError
@@ -19,6 +20,7 @@ from parking.staff.errors import StaffForbiddenError
 
 PATH: Final = "/staff/licence-pictures/{picture}"
 _KIND: Final = "LicencePicture"
+_ACTION: Final = "licencePicture"
 # Nobody's cache keeps a name and an address, and no browser takes it for anything but a picture.
 _HEADERS: Final = {
     "cache-control": "private, no-store",
@@ -39,12 +41,14 @@ class LicencePictureEndpoint:
     async def answer(self, request: Request) -> Response:
         """Answer with the picture; 401 without a staff token, 404 for what is not there."""
         try:
-            LICENCE_PICTURES.require(
-                await open_context(request, self._context, self._config).check_staff()
-            )
-            keys = decode_keys(request.path_params["picture"], kind=_KIND, count=3, field="picture")
+            name = request.path_params["picture"]
+            asked = open_context(request, self._context, self._config)
+            staff = await admit(asked, LICENCE_PICTURES, _ACTION, name)
+            keys = decode_keys(name, kind=_KIND, count=3, field="picture")
             async with self._context.database.begin() as unit:
                 picture = await licences.open_picture(unit, *keys)
+            if picture is not None:
+                await keep_opened(asked, staff, _ACTION, name)
         except (TokenExpiredError, TokenRefusedError) as error:
             return JSONResponse({"code": error.code}, 401, _CHALLENGE)
         except StaffForbiddenError as error:

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.config import ApiConfig
 from api.request import open_context
+from api.staff.file_gate import admit
 from api.staff.permissions import LANE_PICTURES
 from parking.flows.context import ParkingContext
 from parking.flows.disputes.dispute_pictures import find_picture
@@ -20,6 +21,7 @@ PATH: Final = "/staff/pictures/{frame}"
 _HEADERS: Final = {"cache-control": "private, no-store", "vary": "authorization"}
 _CHALLENGE: Final = {"www-authenticate": "Bearer"}
 _FRAME_LENGTH_MAX: Final = 36
+_ACTION: Final = "lanePicture"
 
 
 class PictureEndpoint:
@@ -32,12 +34,14 @@ class PictureEndpoint:
     async def answer(self, request: Request) -> Response:
         """Answer with the picture; 401 without a staff token, 404 for every other picture."""
         try:
-            staff = await open_context(request, self._context, self._config).check_staff()
-            LANE_PICTURES.require(staff)
+            asked = open_context(request, self._context, self._config)
+            staff = await admit(asked, LANE_PICTURES, _ACTION, request.path_params["frame"])
         except (TokenExpiredError, TokenRefusedError) as error:
             return JSONResponse({"code": error.code}, 401, _CHALLENGE)
         except StaffForbiddenError as error:
             return JSONResponse({"code": error.code}, 403)
+        except UnavailableError as error:
+            return JSONResponse({"code": error.code}, 503)
         frame_id = _frame_id(request.path_params["frame"])
         try:
             picture = (

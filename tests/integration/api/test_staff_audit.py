@@ -12,6 +12,7 @@ from parking.staff.rules import Role
 from tests.factories.api import ApiWorld
 from tests.factories.lane_world import PLATE
 from tests.factories.staff import STAFF_PATH, Hired, ask_staff, code_of, hire
+from tests.integration.api.test_licence_pictures import REVIEWS, claim, upload
 
 RECORD: Final = """
 mutation Record($plate: String!, $key: String) {
@@ -152,6 +153,34 @@ async def test_what_a_role_does_not_allow_is_kept_too(api: ApiWorld, ada: Hired)
         ("balances", "REFUSED", "FORBIDDEN"),
         ("recordVehicle", "REFUSED", "FORBIDDEN"),
     ]
+
+
+async def test_whoever_opens_a_licence_is_kept_and_who_may_not_have_a_file_too(
+    api: ApiWorld, ada: Hired
+) -> None:
+    bo, cy = await hire(api, "Bo", [Role.OPERATOR]), await hire(api, "Cy", [Role.VIEWER])
+    _, driver = await api.add_driver("YY11111")
+    assert (await upload(api, driver, await claim(api, driver))).status_code == 201
+    [waiting] = (await ask_staff(api, bo.token, REVIEWS))["claimsInReview"]
+    url = waiting["licencePictures"][0]["url"].removeprefix(api.lanes.context.public_url)
+    invoice = encode_id("Invoice", bo.member.id)
+    asked = (
+        (bo, url, 200, "licencePicture", None),
+        (cy, url, 403, "licencePicture", "FORBIDDEN"),
+        (cy, f"/staff/pictures/{bo.member.id}", 403, "lanePicture", "FORBIDDEN"),
+        (bo, f"/invoices/{invoice}.pdf", 403, "invoiceFile", "FORBIDDEN"),
+    )
+    for number, (who, path, status, action, code) in enumerate(asked, start=1):
+        api.lanes.wait(seconds=1)
+        answer = await api.http.get(path, headers={"authorization": f"Bearer {who.token}"})
+        assert answer.status_code == status
+        kept = await trail(api, ada)
+        assert len(kept) == number
+        assert (kept[0]["name"], kept[0]["action"], kept[0]["code"]) == (
+            who.member.name,
+            action,
+            code,
+        )
 
 
 async def test_a_change_of_roles_is_kept_with_what_was_before(api: ApiWorld, ada: Hired) -> None:
