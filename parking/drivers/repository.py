@@ -36,14 +36,6 @@ _COUNT = text(
     RETURNING requests, window_started_at
     """
 )
-_SIGN_IN_STANDS = text(
-    """
-    SELECT 1 FROM sign_ins JOIN drivers ON drivers.id = sign_ins.driver_id
-    WHERE sign_ins.driver_id = :driver_id AND sign_ins.id = :sign_in_id
-        AND sign_ins.revoked_at IS NULL AND sign_ins.expires_at > :now
-        AND drivers.closed_at IS NULL
-    """
-)
 
 
 async def count_request(
@@ -135,12 +127,6 @@ async def end_all_sign_ins(
 ) -> Sequence[SignIn]:
     """End every sign-in of the driver, except the one given, and disable their devices."""
     return await _end_sign_ins(unit, driver_id, None, but=but)
-
-
-async def sign_in_stands(unit: UnitOfWork, driver_id: UUID, sign_in_id: UUID) -> bool:
-    """Return whether the sign-in has neither ended nor expired, and the account is open."""
-    values = {"driver_id": driver_id, "sign_in_id": sign_in_id, "now": unit.now()}
-    return (await unit.run(_SIGN_IN_STANDS, values)).one_or_none() is not None
 
 
 async def find_sign_in(unit: UnitOfWork, driver_id: UUID, sign_in_id: UUID) -> SignIn | None:

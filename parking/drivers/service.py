@@ -190,11 +190,6 @@ async def revoke_sign_ins(unit: UnitOfWork, driver_id: UUID) -> int:
     return len(ended)
 
 
-async def is_signed_in(unit: UnitOfWork, identity: DriverIdentity) -> bool:
-    """Return whether the token's sign-in still stands: signing out takes effect at once."""
-    return await repository.sign_in_stands(unit, identity.driver_id, identity.sign_in_id)
-
-
 async def register_device(
     unit: UnitOfWork,
     driver_id: UUID,

@@ -155,20 +155,6 @@ async def find(unit: UnitOfWork, owner_id: UUID, event_id: UUID) -> Event | None
     return None if row is None else _event(row)
 
 
-async def since_version(
-    unit: UnitOfWork, owner_id: UUID, subject_id: UUID, version: int
-) -> Sequence[Event]:
-    """Return what happened to a subject after `version`, oldest first, at most CATCH_UP_MAX."""
-    statement = (
-        select(OutboxRow)
-        .where(col(OutboxRow.owner_id) == owner_id, col(OutboxRow.subject_id) == subject_id)
-        .where(col(OutboxRow.version) > version)
-        .order_by(col(OutboxRow.version))
-        .limit(CATCH_UP_MAX)
-    )
-    return [_event(row) for row in await unit.session.exec(statement)]
-
-
 def _event(row: Any) -> Event:  # noqa: ANN401 - a row class or a result row, with the same names
     occurred_at: datetime = row.occurred_at
     return Event(

@@ -9,7 +9,7 @@ from parking.kit.one_statement import OneStatement
 from parking.kit.tokens import DriverIdentity
 
 READ_AT_ONCE_MAX: Final = 1000
-# As `parking.drivers.repository.sign_in_stands` has it, for many.
+# As `parking.drivers.sign_in_check.stands` has it, for many.
 _STANDING: Final = OneStatement("""
     SELECT sign_ins.id FROM sign_ins JOIN drivers ON drivers.id = sign_ins.driver_id
     WHERE (sign_ins.driver_id, sign_ins.id) IN (
