@@ -9,4 +9,4 @@ async def test_no_periodic_task_reads_an_open_stay_and_a_watched_one_is_one_row(
     standing = report["open_stays"]
     assert (standing["open_stays"], standing["rows_read_by_tasks"]) == (3000, 0)
     assert standing["rows_read_per_watched"] == 1
-    assert {"purge", "payment sweep", "mandate sweep"} <= set(standing["tasks_ms"])
+    assert {"partitions", "payment sweep", "mandate sweep"} <= set(standing["tasks_ms"])
