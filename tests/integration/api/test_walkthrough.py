@@ -12,8 +12,10 @@ import pytest
 from graphql import OperationDefinitionNode, parse, print_ast
 
 from api.global_ids import read_id
+from notifications.handlers import Notifier
 from parking.drivers.rules import CODE_DIGITS
 from parking.events.pokes import Poke, session_channel
+from parking.events.relay import Job
 from parking.invoices import service as invoices
 from parking.payments.fake import FakeProvider, Fault
 from tests.factories.api import ApiWorld, serve
@@ -92,6 +94,7 @@ async def test_the_page_from_its_first_operation_to_its_last(app: App) -> None:
     bill_id = await look_back(app, session_id)
     await contest(app, bill_id)
     await owe_and_pay(app)
+    await read_inbox(app)
     revoked = await app.send("Revoke", mandate=mandate_id)
     assert revoked["mandate"] == {"id": mandate_id, "state": "REVOKED"}
     assert (await app.send("Unbind", plate=plate_id)) == {"plateId": plate_id}
@@ -204,3 +207,18 @@ async def owe_and_pay(app: App) -> None:
     [owed] = (await app.send("Owed"))["owed"]
     paid = await app.send("PayOwed", bill=owed["billId"], key=f"key-{uuid4()}")
     assert (paid["status"], paid["amount"]) == ("SUCCEEDED", owed["amount"])
+
+
+async def read_inbox(app: App) -> None:
+    """Read what a worker wrote into the inbox, and say that it was seen."""
+    [told] = await app.api.lanes.rows(
+        "SELECT owner_id, id, attempts FROM outbox WHERE type = 'PaymentCharged'"
+        " ORDER BY id LIMIT 1"
+    )
+    notifier = Notifier(app.api.lanes.context.database, None)
+    await notifier.deliver(Job(told["owner_id"], told["id"], told["attempts"]))
+    inbox = await app.send("Inbox", after=None)
+    [edge] = inbox["notifications"]["edges"]
+    assert (edge["node"]["acknowledgedAt"], inbox["unacknowledgedCount"]) == (None, 1)
+    seen = await app.send("Seen", notices=[edge["node"]["id"]])
+    assert seen["unacknowledgedCount"] == 0
