@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from parking.flows.context import ParkingContext
-from parking.flows.payments import charging, cross_place, debts
+from parking.flows.payments import charging, cross_place, debts, deductions
 from parking.flows.payments.cross_place import Debt, PaidHow
 from parking.kit.errors import ParkingError
 from parking.payments import owing, repository
@@ -27,7 +27,6 @@ SWEEP_LEASE: Final = timedelta(minutes=5)
 # Of a driver without a mandate there is nothing to collect; one may come.
 LOOK_AGAIN_AFTER: Final = timedelta(days=1)
 DRIVERS_AT_ONCE_MAX: Final = 5
-BY: Final = "collection"
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -72,7 +71,7 @@ async def collect(context: ParkingContext, listed: OwedBill) -> None:
             bill_id=listed.id,
             collector_id=listed.collector_id,
             place_id=listed.collector_place_id,
-            by=BY,
+            by=deductions.SWEEP,
         )
         try:
             paid = await cross_place.by_mandate(context, debt, is_waited_for=False)

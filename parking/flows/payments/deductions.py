@@ -9,6 +9,8 @@ from parking.sessions.models import Session
 
 # Providers take their time: what is charged soon after a departure still belongs to the drive.
 DEPARTURE: Final = timedelta(minutes=30)
+# Who claims a bill for a partner where no person does.
+SWEEP: Final = "collection"
 
 
 def told_of(unit: UnitOfWork, attempt: PaymentAttempt) -> dict[str, Any]:

@@ -68,6 +68,8 @@ async def paid(
     }
     if attempt is not None:
         payload |= deductions.told_of(unit, attempt)
+        if collection.claimed_by == deductions.SWEEP:
+            payload["can_wait"] = True
     tell(unit, session, EventType.PAYMENT_CHARGED, payload)
 
 

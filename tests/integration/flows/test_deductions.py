@@ -99,7 +99,8 @@ async def test_at_the_exit_before_it_on_a_page_and_after_it(world: LaneWorld) ->
     assert (await world.balances())["receivable", "CNY"] == 0
 
 
-async def test_a_partner_that_collects(world: LaneWorld) -> None:
+@pytest.mark.parametrize(("by", "can_wait"), [("the driver", None), ("collection", True)])
+async def test_a_partner_that_collects(world: LaneWorld, by: str, can_wait: bool | None) -> None:
     partner = await add_partner(world)
     await allow_credit(world)
     await world.permit(await world.add_driver())
@@ -107,11 +108,10 @@ async def test_a_partner_that_collects(world: LaneWorld) -> None:
     world.provider.play(Fault.DECLINE)
     assert (await world.drive_out()).reason == "credit"
     [bill] = await world.rows("SELECT operator_id, id FROM bills")
-    debt = Debt(
-        bill["operator_id"], bill["id"], partner.operator_id, partner.place_id, "the driver"
-    )
+    debt = Debt(bill["operator_id"], bill["id"], partner.operator_id, partner.place_id, by)
     await cross_place.by_mandate(world.context, debt, is_waited_for=True)
     [payload] = await told(world)
+    assert payload.get("can_wait") is can_wait
     assert (payload["provider"], payload["amount_minor"]) == ("fake", 1000)
 
 
