@@ -15,7 +15,6 @@ def test_nothing_that_must_be_repeated_is_missing() -> None:
     tasks = periodic_tasks(cast("ParkingContext", object()))
     assert [(task.name, task.every_s) for task in tasks] == [
         ("partitions", 86400.0),
-        ("purge", 3600.0),
         ("payment sweep", 1.0),
         ("refund sweep", 1.0),
         ("dispute sweep", 5.0),
