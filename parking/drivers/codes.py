@@ -69,14 +69,24 @@ def phone_index(vault: Vault, phone_number: str) -> UUID:
     return vault.blind_index(rules.PHONE_CONTEXT, phone_number)
 
 
-async def limit_codes(unit: UnitOfWork, number: str, asker: Asker, policy: SmsPolicy) -> None:
+async def limit_codes(
+    unit: UnitOfWork, number: str, asker: Asker, policy: SmsPolicy, *, is_own: bool = False
+) -> None:
     """Count a code against every limit.
+
+    Args:
+        unit: The transaction.
+        number: Where it goes.
+        asker: Who wants it sent.
+        policy: What is paid for.
+        is_own: Whether who asks is signed in, and the number is theirs. Anybody may ask to sign in
+            with it: that must not keep its owner from confirming what only they can.
 
     Raises:
         TooManyRequestsError: one of them is reached.
     """
     try:
-        await _count(unit, number, asker, policy)
+        await _count(unit, number, asker, policy, is_own=is_own)
     except TooManyRequestsError:
         _CODES.labels("refused").inc()
         raise
@@ -170,7 +180,9 @@ async def use_code(unit: UnitOfWork, index: UUID, use: CodeUse, code: str) -> Pa
     return None
 
 
-async def _count(unit: UnitOfWork, number: str, asker: Asker, policy: SmsPolicy) -> None:
+async def _count(
+    unit: UnitOfWork, number: str, asker: Asker, policy: SmsPolicy, *, is_own: bool
+) -> None:
     # Always in this order: two requests never wait for each other's counters. Everybody's come
     # last, where they are locked for the shortest time.
     network = rules.address_network(asker.address)
@@ -182,9 +194,10 @@ async def _count(unit: UnitOfWork, number: str, asker: Asker, policy: SmsPolicy)
         installation = rules.check_installation(asker.installation_id)
         most = rules.CODES_PER_INSTALLATION_MAX
         await limit(unit, "installation.codes", installation, requests_max=most)
-    await limit(unit, "phone.codes", number, requests_max=rules.CODES_PER_PHONE_MAX)
+    kind = "confirmations" if is_own else "codes"
+    await limit(unit, f"phone.{kind}", number, requests_max=rules.CODES_PER_PHONE_MAX)
     block = rules.number_range(number)
-    await limit(unit, "range.codes", block, requests_max=rules.CODES_PER_RANGE_MAX)
+    await limit(unit, f"range.{kind}", block, requests_max=rules.CODES_PER_RANGE_MAX)
     await _count_all(unit, policy)
 
 

@@ -49,7 +49,7 @@ async def request_confirmation_code(
     """
     async with database.begin() as unit:
         number = textable_phone(await require_phone(unit, identity.driver_id), policy)
-        await limit_codes(unit, number, asker, policy)
+        await limit_codes(unit, number, asker, policy, is_own=True)
         locale = await find_locale(unit, identity.driver_id)
         request, message = store_code(
             unit, number, purpose=purpose, sign_in_id=identity.sign_in_id, locale=locale or ""

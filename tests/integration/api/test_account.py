@@ -7,12 +7,19 @@ import pytest
 
 from api.global_ids import encode_id, read_id
 from parking.drivers.events import SIGN_IN_ENDED
+from parking.drivers.rules import CODES_PER_PHONE_MAX
 from parking.events.pokes import Poke
 from parking.kit.ids import new_id
 from tests.factories.api import ApiWorld, serve
 from tests.factories.graphql_socket import signed_in_socket
 from tests.integration.api.test_mandates import AUTHORIZE, CHANGE, CONFIRM, LIMITS, MANDATES
-from tests.integration.api.test_sign_in import REFRESH, REGISTER, VIEWER, sign_in_fully
+from tests.integration.api.test_sign_in import (
+    REFRESH,
+    REGISTER,
+    VIEWER,
+    request_code,
+    sign_in_fully,
+)
 
 SEEN = """{ viewer {
   signIns { id deviceName createdAt lastUsedAt authenticatedAt isCurrent }
@@ -56,6 +63,22 @@ async def confirm(api: ApiWorld, token: str, purpose: str) -> Any:  # noqa: ANN4
     code = api.sms.messages[-1].text[:7]
     given = {"requestId": sent["requestId"], "purpose": purpose, "code": code}
     return await only(api, SEND_CODE, token, input=given)
+
+
+async def test_whoever_asks_to_sign_in_with_a_number_keeps_its_owner_from_nothing(
+    api: ApiWorld,
+) -> None:
+    token = (await sign_in_fully(api))["accessToken"]
+    for _ in range(CODES_PER_PHONE_MAX - 1):
+        await request_code(api)
+    refused = await request_code(api)
+    assert refused["code"] == "TOO_MANY_REQUESTS"
+    for _ in range(CODES_PER_PHONE_MAX):
+        sent = await only(api, ASK_CODE, token, purpose="DELETE_ACCOUNT")
+        assert sent["__typename"] == "ConfirmationCodeSent"
+    refused = await only(api, ASK_CODE, token, purpose="DELETE_ACCOUNT")
+    assert refused["code"] == "TOO_MANY_REQUESTS"
+    assert len(api.sms.messages) == 2 * CODES_PER_PHONE_MAX
 
 
 async def test_a_driver_sees_sign_ins_and_devices(api: ApiWorld) -> None:
