@@ -103,13 +103,18 @@ class Engine:
         Raises:
             RequestRefusedError: too much was asked for.
         """
-        document = self._known(asked)
-        if document is None:
-            # Reading one takes longer than running most: strangers pay before.
+        try:
+            document = self._known(asked)
+            prepared = None if document is None else self._prepared(document, asked)
+        except (DocumentRefusedError, RequestRefusedError):
+            # Ids that nobody knows, and what costs too much, are not for nothing either.
+            await self._take(context, REQUEST_POINTS)
+            raise
+        if prepared is None:
+            # Reading a document takes longer than running most: strangers pay before.
             length = len(asked.query or "") // READ_CHARACTERS_PER_POINT
             await self._take(context, READ_POINTS + length)
-            document = self._read(asked)
-        prepared = self._prepared(document, asked)
+            prepared = self._prepared(self._read(asked), asked)
         await self._take(context, REQUEST_POINTS + prepared.points)
         return prepared
 

@@ -59,6 +59,15 @@ async def test_strangers_of_one_address_share_its_points(api: ApiWorld) -> None:
     assert (await api.send(ME, token=token)).status_code == 200
 
 
+async def test_what_is_refused_is_counted_too(api: ApiWorld) -> None:
+    unknown = {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}
+    codes: list[str] = []
+    for _ in range(26):
+        response = await api.http.post("/graphql", json={"extensions": unknown})
+        codes.append(response.json()["errors"][0]["extensions"]["code"])
+    assert codes == ["PERSISTED_QUERY_NOT_FOUND"] * 25 + ["RATE_LIMITED"]
+
+
 async def test_staff_have_points_of_their_own(api: ApiWorld) -> None:
     token, _ = api.tokens.issue_staff(api.lanes.entry.operator_id, "Ada")
     statuses = [
