@@ -9,11 +9,12 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route
 
 from api import correlation
 from api.account_export import PATH as EXPORT_PATH
 from api.account_export import AccountExportEndpoint
+from api.application import Application
 from api.callbacks import CallbackEndpoint
 from api.config import CORS_MAX_AGE_S, READINESS_TIMEOUT_S, ApiConfig
 from api.correlation import Correlate
@@ -94,8 +95,9 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         Route("/readyz", partial(_readyz, context, drain)),
         Route("/metrics", metrics.serve),
     ]
-    app = Starlette(
-        routes=[*routes, WebSocketRoute("/graphql", sockets.serve)],
+    app = Application(
+        sockets,
+        routes=routes,
         middleware=[
             Middleware(Correlate),
             Middleware(LingerOnTooLarge),

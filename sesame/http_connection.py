@@ -52,6 +52,8 @@ class BoundedConnection(HttpToolsProtocol):
         self._stop_waiting()
         self._framing_bytes = 0
         super().handle_websocket_upgrade()
+        # It has us, and we have it: only the collector would free both.
+        self.parser: Any = None
 
     def on_message_begin(self) -> None:
         """Begin to count: what earlier reads brought belongs to an earlier request.

@@ -171,12 +171,14 @@ class Engine:
         if prepared.kind is not OperationType.SUBSCRIPTION:
             yield orjson.dumps(await self._execute_in_time(prepared, context)).decode()
             return
-        starting = _core.create_source_event_stream(self._executor(prepared, context))
-        started = await starting if isawaitable(starting) else starting
+        started = _core.create_source_event_stream(self._executor(prepared, context))
+        if isawaitable(started):
+            started = await started
         if isinstance(started, ExecutionResult):
             raise DocumentRefusedError(started.errors or ())
         key = sharing_key(prepared)
         updates = cast("AsyncGenerator[object]", started)
+        del started
         async with aclosing(updates):
             async for update in updates:
                 encodings = getattr(update, "encodings", None)

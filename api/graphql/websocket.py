@@ -289,12 +289,13 @@ class SocketEndpoint:
             await websocket.accept(offered[0] if offered else None)
             await websocket.close(OTHER_PROTOCOL, "Subprotocol not acceptable")
             return
+        # Before it is accepted: then the server forgets the headers.
+        context = self._open_context(websocket)
+        context.place = place
         await websocket.accept(PROTOCOL)
         if self._drain.has_begun:
             await websocket.close(SERVICE_RESTART, RESTARTING)
             return
-        context = self._open_context(websocket)
-        context.place = place
         socket = GraphQLSocket(websocket, context, self._engine, self._ended)
         self._drain.join(socket, partial(socket.close, SERVICE_RESTART, RESTARTING))
         try:

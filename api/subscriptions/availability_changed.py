@@ -113,19 +113,25 @@ class AvailabilitySubscriptions:
         description="Follow how much room a place has: the numbers as they are, then again "
         "whenever they are other ones, once a second at most. A refusal is the last message.",
     )
-    async def availability_changed(
+    def availability_changed(
         self, info: Info, place_id: strawberry.ID
     ) -> AsyncGenerator[AvailabilityUpdate | AnyRefusal]:
-        """Yield the numbers, and what they become."""
-        context = info.context
-        try:
-            operator_id, key = decode_keys(place_id, kind="Place", count=2, field="placeId")
-            watch = PlaceWatch(await context.driver())
-            async for update in _feed(context, place_id, operator_id, key).updates(watch):
-                yield update
-                del update
-        except ParkingError as error:
-            yield refusal_of(error)
+        """Return the numbers, and what they become."""
+        # Not a generator itself: it would keep `info`, and what that keeps.
+        return _follow(info.context, place_id)
+
+
+async def _follow(
+    context: RequestContext, place_id: strawberry.ID
+) -> AsyncGenerator[AvailabilityUpdate | AnyRefusal]:
+    try:
+        operator_id, key = decode_keys(place_id, kind="Place", count=2, field="placeId")
+        watch = PlaceWatch(await context.driver())
+        async for update in _feed(context, place_id, operator_id, key).updates(watch):
+            yield update
+            del update
+    except ParkingError as error:
+        yield refusal_of(error)
 
 
 def _feed(

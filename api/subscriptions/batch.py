@@ -3,19 +3,25 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from parking.kit.tasks import end_tasks
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
+# While many come close together, each statement waits so long for some more of them.
+GATHER_S: Final = 0.004
+# They come close together if several were asked for together so lately.
+CROWD_S: Final = 0.02
+
 
 class Batch(Generic[Question, Answer]):
     """Asks for one what others ask for at the same time, too.
 
-    Whoever comes first does not wait for others: those who come while it is asked are asked for
-    together afterwards.
+    Whoever comes alone does not wait for others: those who come while it is asked are asked for
+    together afterwards. In a crowd, as after a restart, all wait GATHER_S: a statement for each few
+    would take the time of the others.
 
     Args:
         read: Answers questions, in their order.
@@ -37,6 +43,7 @@ class Batch(Generic[Question, Answer]):
         self._tasks: set[asyncio.Task[None]] = set()
         # Not how many tasks there are: one that found nothing waiting any more is still among them.
         self._running = 0
+        self._crowded_until_s = 0.0
 
     async def ask(self, question: Question) -> Answer:
         """Return the answer; raises what `read` does."""
@@ -56,9 +63,13 @@ class Batch(Generic[Question, Answer]):
     async def _answer(self) -> None:
         try:
             while self._waiting:
+                if self._crowded_until_s > asyncio.get_running_loop().time():
+                    await asyncio.sleep(GATHER_S)
                 taken = [self._waiting.popleft() for _ in range(self._take())]
                 # Whoever gave up meanwhile needs no answer.
                 asked = [(question, future) for question, future in taken if not future.done()]
+                if len(asked) > 1:
+                    self._crowded_until_s = asyncio.get_running_loop().time() + CROWD_S
                 if asked:
                     await self._answer_some(asked)
         finally:

@@ -130,7 +130,7 @@ class NotificationSubscriptions:
         description="Follow your inbox: first how it is, then each notification, and each other "
         "count of unacknowledged ones. A refusal is the last message.",
     )
-    async def notification_received(
+    def notification_received(
         self,
         info: Info,
         after_number: Annotated[
@@ -141,16 +141,22 @@ class NotificationSubscriptions:
             ),
         ] = None,
     ) -> AsyncGenerator[NotificationUpdate | AnyRefusal]:
-        """Yield the inbox, and what is new in it."""
-        context = info.context
-        try:
-            identity = context.identity()
-            watch = InboxWatch(identity, after_number)
-            async for update in _feed(context, identity.driver_id).updates(watch):
-                yield update
-                del update
-        except ParkingError as error:
-            yield refusal_of(error)
+        """Return the inbox, and what is new in it."""
+        # Not a generator itself: it would keep `info`, and what that keeps.
+        return _follow(info.context, after_number)
+
+
+async def _follow(
+    context: RequestContext, after_number: int | None
+) -> AsyncGenerator[NotificationUpdate | AnyRefusal]:
+    try:
+        identity = context.identity()
+        watch = InboxWatch(identity, after_number)
+        async for update in _feed(context, identity.driver_id).updates(watch):
+            yield update
+            del update
+    except ParkingError as error:
+        yield refusal_of(error)
 
 
 def _feed(context: RequestContext, driver_id: UUID) -> InboxFeed:

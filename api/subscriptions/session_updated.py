@@ -35,13 +35,12 @@ class StaySubscriptions:
         "whenever it ticks. After a lost connection give the last `version` as `afterVersion`: "
         "what was missed comes first. A refusal is the last message.",
     )
-    async def session_updated(
+    def session_updated(
         self, info: Info, session_id: strawberry.ID, after_version: _AfterVersion = None
     ) -> AsyncGenerator[SessionUpdate | AnyRefusal]:
-        """Yield the stay and its changes."""
-        async for update in _follow(info.context, session_id, after_version, SessionWatch):
-            yield update
-            del update
+        """Return the stay and its changes."""
+        # Not a generator itself: it would keep `info`, and what that keeps.
+        return _follow(info.context, session_id, after_version, SessionWatch)
 
     @strawberry.subscription(
         graphql_type=outcome_of(BillUpdate, "BillUpdatedResult"),
@@ -50,13 +49,12 @@ class StaySubscriptions:
         "connection give the last `version` as `afterVersion`: the first message then names every "
         "event that was missed. A refusal is the last message.",
     )
-    async def bill_updated(
+    def bill_updated(
         self, info: Info, session_id: strawberry.ID, after_version: _AfterVersion = None
     ) -> AsyncGenerator[BillUpdate | AnyRefusal]:
-        """Yield the bill and what it becomes."""
-        async for update in _follow(info.context, session_id, after_version, BillWatch):
-            yield update
-            del update
+        """Return the bill and what it becomes."""
+        # Not a generator itself: it would keep `info`, and what that keeps.
+        return _follow(info.context, session_id, after_version, BillWatch)
 
 
 async def _follow(

@@ -18,6 +18,8 @@ from parking.kit.tasks import end_tasks
 HEARTBEAT_S: Final = 5.0
 ACTIVE_WAIT_S: Final = 1.0
 COMMAND_CHANNELS_MAX: Final = 500
+# While many come close together, each command waits so long for some more of them.
+GATHER_S: Final = 0.003
 LISTENERS_MAX: Final = 20_000
 _REPLY_WORDS: Final = 3
 
@@ -145,6 +147,8 @@ class Subscription:
             self._unanswered.update(added)
             await _send(connection, "UNSUBSCRIBE", gone)
             await _send(connection, "SUBSCRIBE", added)
+            if len(added) + len(gone) > 1:
+                await asyncio.sleep(GATHER_S)
 
     async def _read(self, connection: Connection) -> None:
         is_pinged = False

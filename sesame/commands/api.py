@@ -24,6 +24,7 @@ from sesame.firebase.opening import open_firebase
 from sesame.http_connection import BoundedConnection
 from sesame.settings import Settings
 from sesame.sms import open_sms
+from sesame.socket_connection import SmallSocket
 from sesame.wiring import open_context
 
 SHUTDOWN_TIMEOUT_S: Final = 10
@@ -64,7 +65,7 @@ def server_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
         host=host,
         port=port,
         http=BoundedConnection,
-        ws="websockets-sansio",
+        ws=SmallSocket,
         ws_max_size=SOCKET_MESSAGE_BYTES_MAX,
         # Compression costs more memory than a thousand small messages are worth.
         ws_per_message_deflate=False,

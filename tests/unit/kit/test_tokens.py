@@ -154,3 +154,31 @@ def test_a_refresh_token_that_we_did_not_make() -> None:
     for text in ("", "x", "é", token[:-2], token + "AAAA", changed, other):
         with pytest.raises(TokenRefusedError):
             RefreshToken.read(VAULT, text)
+
+
+def test_our_own_tokens_are_read_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    verifier = issuer()
+    token, _ = verifier.issue_driver(DRIVER, SIGN_IN)
+    monkeypatch.setattr(jwt, "decode", None)
+    assert verifier.verify_driver(token).driver_id == DRIVER
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_a_token_of_ours_that_was_altered_in_any_part_is_refused(part: int) -> None:
+    token, _ = issuer().issue_driver(DRIVER, SIGN_IN)
+    parts = token.split(".")
+    parts[part] = ("A" if parts[part][0] != "A" else "B") + parts[part][1:]
+    with pytest.raises(TokenRefusedError):
+        issuer().verify_driver(".".join(parts))
+
+
+def test_a_token_of_ours_for_another_realm_or_with_more_parts_is_refused() -> None:
+    driver, _ = issuer().issue_driver(DRIVER, SIGN_IN)
+    staff, _ = issuer().issue_staff(OPERATOR, "Ada")
+    with pytest.raises(TokenRefusedError):
+        issuer().verify_driver(staff)
+    with pytest.raises(TokenRefusedError):
+        issuer().verify_staff(driver)
+    for altered in (f"{driver}.", driver.rpartition(".")[0], f"{driver}\n", f"{driver}="):
+        with pytest.raises(TokenRefusedError):
+            issuer().verify_driver(altered)
