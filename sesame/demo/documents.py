@@ -48,6 +48,15 @@ REVOKE: Final = _mutation("revokePasswordFree", "... on PasswordFreeRevoked { ma
 ORDER_ACCOUNTS: Final = _mutation(
     "orderPasswordFree", "... on PasswordFreeOrdered { mandates { id } }"
 )
+ACKNOWLEDGE: Final = _mutation(
+    "acknowledgeNotifications", "... on NotificationsAcknowledged { unacknowledgedCount }"
+)
+INBOX: Final = """
+query {
+  viewer {
+    notifications(first: 20) { edges { node { id template title subjectId acknowledgedAt } } }
+  }
+}"""
 PAY_OWED: Final = _mutation("payOwed", "... on OwedPaid { status amount { amountMinor currency } }")
 
 BUY_PASS: Final = f"""

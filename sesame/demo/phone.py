@@ -192,6 +192,16 @@ class Phone:
         """Return one of the driver's stays, an ended one too."""
         return await self._api.run(documents.SESSION, id=session_id)
 
+    async def inbox(self, session_id: str) -> list[Json]:
+        """Return what the driver was told about a stay, the newest first."""
+        edges = (await self._api.run(documents.INBOX))["notifications"]["edges"]
+        return [edge["node"] for edge in edges if edge["node"]["subjectId"] == session_id]
+
+    async def acknowledge(self, notices: Sequence[Json]) -> None:
+        """Say that the driver has seen some of the inbox."""
+        ids = [notice["id"] for notice in notices]
+        await self._api.run(documents.ACKNOWLEDGE, input={"ids": ids})
+
     async def bills(self, session_id: str) -> list[Json]:
         """Return the issued bills of a stay, newest first, corrected ones too."""
         return list((await self._api.run(documents.SESSION_BILLS, id=session_id))["bills"])

@@ -3,6 +3,7 @@
 from typing import Final
 
 from sesame.demo.follower import Follower, following
+from sesame.demo.phone import Phone
 from sesame.demo.scenarios.act import Act
 from sesame.demo.scenarios.stage import Stage, session_uuid
 from sesame.demo.town import LAKESIDE
@@ -10,6 +11,7 @@ from sesame.demo.town import LAKESIDE
 TICKS: Final = 3
 TICKS_TIMEOUT_S: Final = 20.0
 END_TIMEOUT_S: Final = 15.0
+NOTICES: Final = ["gate_opened_entry", "gate_opened_exit", "payment_charged", "session_entered"]
 CHANGES: Final = ["PaymentCharged", "GateOpened", "SessionEnded"]
 
 
@@ -38,6 +40,16 @@ async def play(stage: Stage, act: Act) -> None:
         act.expect("what is still due in the app", ended["bill"]["due"]["amountMinor"], 0)
         told = ["SessionEntered", "GateOpened", "PaymentCharged", "GateOpened"]
         await stage.expect_pushes(act, phone, session_id, told)
+        await _read_inbox(act, phone, session["id"])
+
+
+async def _read_inbox(act: Act, phone: Phone, session_id: str) -> None:
+    notices = await phone.inbox(session_id)
+    act.step(f"the app's inbox: {'; '.join(notice['title'] for notice in reversed(notices))}")
+    act.expect("the inbox", sorted(notice["template"] for notice in notices), NOTICES)
+    await phone.acknowledge(notices)
+    seen = [notice["acknowledgedAt"] is not None for notice in await phone.inbox(session_id)]
+    act.expect("what was seen", seen, [True] * len(NOTICES))
 
 
 async def _ticks(act: Act, follower: Follower) -> None:
