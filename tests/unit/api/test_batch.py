@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from api.subscriptions import batch as batches
 from api.subscriptions.batch import Batch
 
 
@@ -52,6 +53,24 @@ async def test_whoever_asks_as_the_last_answer_comes_is_answered_too() -> None:
 
     async with asyncio.timeout(10):
         assert await ask_in_a_row() == [number * number for number in range(50)]
+
+
+async def test_in_a_crowd_each_waits_for_others_and_whoever_comes_alone_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batches, "CROWD_S", 60.0)
+    reads = Reads()
+    reads.may_answer.set()
+    batch = Batch(reads, size_max=3, at_once_max=1)
+    alone = asyncio.create_task(batch.ask(1))
+    await reads.is_asked.wait()
+    assert await alone == 1
+    assert await asyncio.gather(batch.ask(2), batch.ask(3)) == [4, 9]
+    first = asyncio.create_task(batch.ask(4))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert await asyncio.gather(first, batch.ask(5)) == [16, 25]
+    assert reads.asked == [[1], [2, 3], [4, 5]]
 
 
 async def test_a_failure_is_told_to_all_who_asked_and_to_nobody_else() -> None:
