@@ -68,7 +68,6 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
     staff = GraphQLEndpoint(staff_engine, open_request, takes_get=is_open)
     drain = Drain()
     sockets = SocketEndpoint(engine, open_request, drain)
-    receipts = ReceiptFileEndpoint(context, config)
     metrics = Metrics()
     metrics.sockets.set_function(lambda: sockets.places.sockets)
     routes = [
@@ -83,14 +82,7 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         ),
         Route("/callbacks/{provider}", CallbackEndpoint(context).answer, methods=["POST"]),
         Route(ENROL_PATH, GateEnrolmentEndpoint(context).answer, methods=["POST"]),
-        Route("/", home),
-        Route("/pay/{token}", PayEndpoint(context).answer, methods=["GET", "POST"]),
-        Route(owed.PATH, owed.OwedPayEndpoint(context).answer, methods=["POST"]),
-        Route(EXPORT_PATH, AccountExportEndpoint(context, config).answer),
-        Route("/invoices/{name}", InvoiceFileEndpoint(context, config).answer),
-        Route("/pay/{token}/receipts/{number}", receipts.of_link),
-        Route("/receipts/{bill}", receipts.of_driver),
-        Route(RECEIPT_KEYS_PATH, partial(receipt_keys, context)),
+        *_pages_and_files(context, config),
         Route("/healthz", _healthz),
         Route("/readyz", partial(_readyz, context, drain)),
         Route("/metrics", metrics.serve),
@@ -110,6 +102,20 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
     app.router.redirect_slashes = False
     app.state.drain = drain
     return app
+
+
+def _pages_and_files(context: ParkingContext, config: ApiConfig) -> list[Route]:
+    receipts = ReceiptFileEndpoint(context, config)
+    return [
+        Route("/", home),
+        Route("/pay/{token}", PayEndpoint(context).answer, methods=["GET", "POST"]),
+        Route(owed.PATH, owed.OwedPayEndpoint(context).answer, methods=["POST"]),
+        Route(EXPORT_PATH, AccountExportEndpoint(context, config).answer),
+        Route("/invoices/{name}", InvoiceFileEndpoint(context, config).answer),
+        Route("/pay/{token}/receipts/{number}", receipts.of_link),
+        Route("/receipts/{bill}", receipts.of_driver),
+        Route(RECEIPT_KEYS_PATH, partial(receipt_keys, context)),
+    ]
 
 
 def _graphql_route(path: str, endpoint: GraphQLEndpoint, config: ApiConfig) -> Route:
