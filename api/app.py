@@ -17,7 +17,6 @@ from api.account_export import AccountExportEndpoint
 from api.application import Application
 from api.callbacks import CallbackEndpoint
 from api.config import CORS_MAX_AGE_S, READINESS_TIMEOUT_S, ApiConfig
-from api.correlation import Correlate
 from api.draining import Drain
 from api.gate_enrolment import PATH as ENROL_PATH
 from api.gate_enrolment import GateEnrolmentEndpoint
@@ -29,8 +28,7 @@ from api.invoice_files import InvoiceFileEndpoint
 from api.licence_pictures import PATH as LICENCES_PATH
 from api.licence_pictures import UploadEndpoint
 from api.limits import RateLimiter
-from api.lingering import LingerOnTooLarge
-from api.metrics import CountRequests, Metrics
+from api.metrics import Metrics
 from api.pages import owed
 from api.pages.endpoint import PayEndpoint, home
 from api.receipt_files import RECEIPT_KEYS_PATH, ReceiptFileEndpoint, receipt_keys
@@ -41,6 +39,7 @@ from api.staff import pictures
 from api.staff.passkeys import PasskeyEndpoint
 from api.staff.schema import make_staff_schema
 from api.staff.sign_in import SignInEndpoint
+from api.surroundings import Surround
 from api.text_status import PATH as TEXT_STATUS_PATH
 from api.text_status import TextStatusEndpoint
 from parking.flows import health
@@ -70,9 +69,12 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
     sockets = SocketEndpoint(engine, open_request, drain)
     metrics = Metrics()
     metrics.sockets.set_function(lambda: sockets.places.sockets)
-    routes = [
+    graphql_routes = [
         _graphql_route("/graphql", drivers, config),
         _graphql_route("/staff/graphql", staff, config),
+    ]
+    routes = [
+        *graphql_routes,
         *_staff_routes(context, config),
         Route(LICENCES_PATH, UploadEndpoint(context, config).answer, methods=["POST"]),
         Route(
@@ -87,14 +89,18 @@ def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
         Route("/readyz", partial(_readyz, context, drain)),
         Route("/metrics", metrics.serve),
     ]
+    headers = SecurityHeaders(is_https=context.public_url.startswith("https:"))
     app = Application(
         sockets,
         routes=routes,
         middleware=[
-            Middleware(Correlate),
-            Middleware(LingerOnTooLarge),
-            Middleware(CountRequests, metrics=metrics, routes=routes),
-            Middleware(SecurityHeaders, is_https=context.public_url.startswith("https:")),
+            Middleware(
+                Surround,
+                metrics=metrics,
+                routes=routes,
+                headers=headers,
+                direct={route.path: route.app for route in graphql_routes},
+            ),
         ],
         exception_handlers={Exception: _defect},
     )
@@ -120,7 +126,7 @@ def _pages_and_files(context: ParkingContext, config: ApiConfig) -> list[Route]:
 
 def _graphql_route(path: str, endpoint: GraphQLEndpoint, config: ApiConfig) -> Route:
     if not config.cors_origins:
-        return Route(path, endpoint.answer, methods=endpoint.methods)
+        return Route(path, endpoint, methods=endpoint.methods)
     cors = Middleware(
         CORSMiddleware,
         allow_origins=config.cors_origins,
@@ -131,7 +137,7 @@ def _graphql_route(path: str, endpoint: GraphQLEndpoint, config: ApiConfig) -> R
         allow_credentials=False,
         max_age=CORS_MAX_AGE_S,
     )
-    return Route(path, endpoint.answer, methods=[*endpoint.methods, "OPTIONS"], middleware=[cors])
+    return Route(path, endpoint, methods=[*endpoint.methods, "OPTIONS"], middleware=[cors])
 
 
 def _staff_routes(context: ParkingContext, config: ApiConfig) -> list[Route]:

@@ -4,12 +4,10 @@ import re
 from typing import Final
 from uuid import uuid4
 
-import structlog
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 HEADER: Final = "x-correlation-id"
-_HEADER_BYTES: Final = HEADER.encode()
+HEADER_BYTES: Final = HEADER.encode()
 _KEY: Final = "sesame.correlation_id"
 # What fits into any log, and is no sentence.
 _WELL_FORMED: Final = re.compile(rb"[A-Za-z0-9._-]{8,64}")
@@ -29,28 +27,6 @@ def correlation_id(scope: Scope) -> str:
 
 def _given(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
-        if name == _HEADER_BYTES and _WELL_FORMED.fullmatch(value):
+        if name == HEADER_BYTES and _WELL_FORMED.fullmatch(value):
             return value.decode("ascii")
     return None
-
-
-class Correlate:
-    """Takes a request's correlation id over, or makes one, and sends it with every answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        found = correlation_id(scope)
-
-        async def complete(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = found
-            await send(message)
-
-        with structlog.contextvars.bound_contextvars(correlation_id=found):
-            await self._app(scope, receive, complete)

@@ -1,8 +1,7 @@
 """Headers that every answer carries."""
 
+from collections.abc import Sequence
 from typing import Final
-
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _DEFAULTS: Final = {
     "cache-control": "no-store",
@@ -17,34 +16,24 @@ _DEFAULTS: Final = {
 _TRANSPORT_SECURITY: Final = "max-age=31536000; includeSubDomains"
 
 
+Header = tuple[bytes, bytes]
+
+
 class SecurityHeaders:
-    """Adds the headers that a route did not set itself.
+    """What an answer carries beside what its route says.
 
     Args:
-        app: What answers.
         is_https: Whether phones reach us by https; browsers are then told to keep to it.
     """
 
-    def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
-        self._app = app
+    def __init__(self, *, is_https: bool) -> None:
         headers = dict(_DEFAULTS)
         if is_https:
             headers["strict-transport-security"] = _TRANSPORT_SECURITY
         # As bytes, for they are compared with those of every answer.
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and complete its answer's headers."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def complete(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                own = list(message.get("headers", ()))
-                names = {name for name, _ in own}
-                added = [each for each in self._headers if each[0] not in names]
-                message = {**message, "headers": own + added}
-            await send(message)
-
-        await self._app(scope, receive, complete)
+    def beside(self, own: Sequence[Header]) -> list[Header]:
+        """Return the headers that a route did not set itself."""
+        names = {name for name, _ in own}
+        return [each for each in self._headers if each[0] not in names]

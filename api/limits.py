@@ -13,9 +13,10 @@ from parking.drivers.rules import address_group
 from parking.events.buckets import Buckets
 from parking.kit.clock import Clock
 
-# A request takes its points from what the process took before: one call to Valkey for many.
-LEASE_POINTS: Final = 500
-LEASE_S: Final = 10.0
+# A request takes its points from what the process took before: one call to Valkey for many. What
+# is not spent in time is lost: a sixth of what a driver is given a second, at most.
+LEASE_POINTS: Final = 2000
+LEASE_S: Final = 60.0
 LEASES_MAX: Final = 20_000
 
 

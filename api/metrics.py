@@ -1,6 +1,5 @@
 """What Prometheus may scrape."""
 
-import time
 from typing import Final
 
 from prometheus_client import (
@@ -14,8 +13,6 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _BUCKETS_S: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
@@ -56,38 +53,3 @@ class Metrics:
         _ = request
         body = generate_latest(self.registry) + generate_latest(REGISTRY)
         return Response(body, headers={"content-type": CONTENT_TYPE_LATEST})
-
-
-class CountRequests:
-    """Counts every answer under its route; the path itself would never end."""
-
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, routes: list[Route]) -> None:
-        self._app = app
-        self._metrics = metrics
-        self._routes = routes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and count its answer."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = time.perf_counter()
-        status = 500
-
-        async def count(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = int(message["status"])
-            await send(message)
-
-        route = self._route(scope)
-        try:
-            await self._app(scope, receive, count)
-        finally:
-            self._metrics.count(route, status, time.perf_counter() - started)
-
-    def _route(self, scope: Scope) -> str:
-        for route in self._routes:
-            if route.matches(scope)[0] is not Match.NONE:
-                return route.path
-        return "other"

@@ -28,11 +28,12 @@ class BoundedConnection(HttpToolsProtocol):
         # The same of the newest read alone.
         self._read_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self._is_incomplete = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as the library does
         """Wait for a request, but not for ever."""
         super().connection_made(transport)
-        self._expect_request()
+        self._deadline = self.loop.call_later(REQUEST_TIMEOUT_S, self._end, _TIMEOUT)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
@@ -44,6 +45,9 @@ class BoundedConnection(HttpToolsProtocol):
         self._framing_bytes += len(data)
         self._read_bytes = len(data)
         super().data_received(data)
+        # Most requests are whole by now, and need no timer.
+        if self._is_incomplete and self._deadline is None:
+            self._deadline = self.loop.call_later(REQUEST_TIMEOUT_S, self._end, _TIMEOUT)
         if self._framing_bytes > FRAMING_BYTES_MAX:
             self._end(_TOO_LARGE)
 
@@ -62,7 +66,8 @@ class BoundedConnection(HttpToolsProtocol):
         the last one follows is counted to it.
         """
         self._framing_bytes = self._read_bytes
-        self._expect_request()
+        self._stop_waiting()
+        self._is_incomplete = True
         super().on_message_begin()
         names = client_names(self.transport.get_extra_info("peercert"))
         if names:
@@ -79,11 +84,8 @@ class BoundedConnection(HttpToolsProtocol):
         self._stop_waiting()
         super().on_message_complete()
 
-    def _expect_request(self) -> None:
-        self._stop_waiting()
-        self._deadline = self.loop.call_later(REQUEST_TIMEOUT_S, self._end, _TIMEOUT)
-
     def _stop_waiting(self) -> None:
+        self._is_incomplete = False
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

@@ -9,7 +9,6 @@ wrong is executed again by graphql-core, which says how.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from inspect import isawaitable
 from operator import attrgetter
 from typing import Any, Final, TypeAlias, cast
 
@@ -31,7 +30,7 @@ from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from api.graphql.sharing import inner_variables
-from api.request import RequestContext
+from api.request import Info, RequestContext
 
 # Its annotations are too loose for strict typing.
 _core: Final = cast("Any", graphql)
@@ -43,7 +42,8 @@ _TYPENAME: Final = "__typename"
 PLAN_NODES_MAX: Final = 2000
 # What needs no look into it to be JSON.
 _PLAIN: Final = {"String": str, "ID": str, "Boolean": bool}
-_INT_BITS: Final = 31
+_INT_MIN: Final = -(2**31)
+_INT_MAX: Final = 2**31 - 1
 _NO_VARIABLES: Final = VariableValues({}, {})
 
 
@@ -235,7 +235,18 @@ class _Planner:
             info = make_info(*before, context, optimized_is_awaitable, None, None)
             return resolve(source, info, **given)
 
-        return called
+        field = definition.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+        method = field.base_resolver
+        if given or method.self_parameter is None or method.info_parameter is None:
+            return called
+        # Nothing is left for the library to convert: its five calls around each are spared.
+        name = method.info_parameter.name
+
+        def called_itself(source: Value, context: RequestContext) -> Value:
+            info = make_info(*before, context, optimized_is_awaitable, None, None)
+            return method(source, **{name: Info(info, field)})
+
+        return called_itself
 
     def _value(
         self, kind: CoreType, selected: Sequence[SelectionSetNode | None]
@@ -244,7 +255,7 @@ class _Planner:
             complete, waits = self._present(kind, selected)
             return (_waiting_nullable if waits else _nullable)(complete), waits
         complete, waits = self._present(kind.of_type, selected)
-        return _not_null(complete), waits
+        return complete if _core.is_leaf_type(kind.of_type) else _not_null(complete), waits
 
     def _present(
         self, kind: CoreType, selected: Sequence[SelectionSetNode | None]
@@ -270,19 +281,20 @@ def _told(key: str, complete: Complete, *, waits: bool) -> Complete:
 
 
 def _leaf(kind: CoreType) -> Complete:
+    """Return how a value is told that is there: None is as bad as what cannot be told."""
     coerce, plain = kind.coerce_output_value, _PLAIN.get(kind.name)
 
     def complete(value: Value, _: RequestContext) -> Value:
         if value.__class__ is plain:
             return value
-        found = coerce(value)
+        found = None if value is None else coerce(value)
         if found is None or found is _core.Undefined:
             raise UnwellError
         return found
 
-    def complete_int(value: Value, _: RequestContext) -> Value:
-        is_small = value.__class__ is int and -1 << _INT_BITS <= value < 1 << _INT_BITS
-        return value if is_small else coerce(value)
+    def complete_int(value: Value, context: RequestContext) -> Value:
+        is_small = value.__class__ is int and _INT_MIN <= value <= _INT_MAX
+        return value if is_small else complete(value, context)
 
     return complete_int if kind.name == "Int" else complete
 
@@ -307,6 +319,9 @@ def _waiting_object(fields: Sequence[_Field]) -> Complete:
         for field in at_once:
             if field.read is not None:
                 data[field.key] = field.complete(field.read(value), context)
+        if len(later) == 1:
+            data[later[0].key] = await _later(later[0], value, context)
+            return data
         found = await _all([_later(field, value, context) for field in later])
         for field, each in zip(later, found, strict=True):
             data[field.key] = each
@@ -320,8 +335,8 @@ async def _later(field: _Field, source: Value, context: RequestContext) -> Value
         value = field.read(source)
     else:
         value = field.resolve(source, context) if field.resolve is not None else None
-        if isawaitable(value):
-            value = await value
+        if optimized_is_awaitable(value):
+            value = await cast("Awaitable[Any]", value)
     completed = field.complete(value, context)
     return await completed if field.waits else completed
 

@@ -6,7 +6,6 @@ import strawberry
 
 from api.types.money import Money
 from parking.flows.bills import live_bill
-from parking.kit import money
 from parking.kit.errors import InvalidInputError
 
 
@@ -103,7 +102,7 @@ class Bill:
     def of(cls, bill: live_bill.LiveBill) -> "Bill":
         """Return the bill for a client."""
         currency = bill.total.currency
-        billed_before = money.Money(bill.circumstances.billed_before_minor, currency)
+        billed_before_minor = bill.circumstances.billed_before_minor
         return cls(
             lines=[bill_line(line, currency) for line in bill.lines],
             total=Money.of(bill.total),
@@ -112,7 +111,7 @@ class Bill:
             currency=currency,
             as_of=bill.as_of,
             priced_from=bill.priced_from,
-            billed_before=Money.of(billed_before),
+            billed_before=Money(amount_minor=billed_before_minor, currency=currency),
             closed_until=bill.closed_until,
             reopened_due=None if bill.reopened_due is None else Money.of(bill.reopened_due),
             variant=bill.variant,
@@ -124,8 +123,8 @@ def bill_line(line: live_bill.BillLine, currency: str) -> BillLine:
     """Return the line for a client."""
     return BillLine(
         reason=line.reason,
-        amount=Money.of(money.Money(line.amount_minor, currency)),
-        running_total=Money.of(money.Money(line.running_total_minor, currency)),
+        amount=Money(amount_minor=line.amount_minor, currency=currency),
+        running_total=Money(amount_minor=line.running_total_minor, currency=currency),
         starts_at=line.starts_at,
         ends_at=line.ends_at,
         window=line.collection,
@@ -138,4 +137,4 @@ def bill_line(line: live_bill.BillLine, currency: str) -> BillLine:
 
 
 def _amount(amount_minor: int | None, currency: str) -> Money | None:
-    return None if amount_minor is None else Money.of(money.Money(amount_minor, currency))
+    return None if amount_minor is None else Money(amount_minor=amount_minor, currency=currency)

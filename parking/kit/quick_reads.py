@@ -5,15 +5,14 @@ Nothing is written here, and nothing is kept: a read sees what was committed bef
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 import asyncpg
 
 from parking.kit.one_statement import OneStatement
 
-CONNECTIONS_MAX: Final = 4
+CONNECTIONS_MAX: Final = 8
 # A connection that PostgreSQL closed says so only when it is used: all may have been closed.
 TRIES_MAX: Final = CONNECTIONS_MAX + 1
 # Those of one screen, one sign-in and some more.
@@ -78,10 +77,14 @@ class QuickReads:
                 connection.terminate()
 
     async def _fetch(self, sql: str, given: Sequence[object]) -> Sequence[Row]:
+        await self._take_place()
+        connection = None
+        is_whole = False
         try:
-            async with self._connection() as connection:
-                self.sent += 1
-                return await connection.fetch(sql, *given)
+            connection = self._take() or await self._open()
+            self.sent += 1
+            rows: Sequence[Row] = await connection.fetch(sql, *given)
+            is_whole = True
         except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             # The latter: PostgreSQL's farewell came in between, and the driver lost the thread.
             raise ConnectionError("the connection cannot be used") from error
@@ -89,24 +92,18 @@ class QuickReads:
             if not str(getattr(error, "sqlstate", "")).startswith(_AWAY):
                 raise
             raise ConnectionError("PostgreSQL is away") from error
+        finally:
+            self._places.release()
+            if connection is not None:
+                self._give_back(connection, is_whole=is_whole)
+        return rows
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncGenerator[Any]:
+    async def _take_place(self) -> None:
         if self._places.locked():
             async with asyncio.timeout(self._wait_s):
                 await self._places.acquire()
         else:
             await self._places.acquire()
-        connection = None
-        is_whole = False
-        try:
-            connection = self._take() or await self._open()
-            yield connection
-            is_whole = True
-        finally:
-            self._places.release()
-            if connection is not None:
-                self._give_back(connection, is_whole=is_whole)
 
     def _take(self) -> Any:  # noqa: ANN401 - see above
         while self._free:

@@ -119,11 +119,11 @@ def bill_of(
         taken_off = Credit(NOT_BILLED, -stay.due.amount_minor)
         stay = lines_of(table, replace(facts, credits=(*facts.credits, taken_off)))
     variant = table.variant_for(circumstances)
-    live = LiveBill(
+    live = partial(
+        LiveBill,
         lines=stay.lines,
         total=Money(max(stay.total.amount_minor - waived_minor(facts.credits), 0), table.currency),
         paid=paid,
-        due=stay.due,
         as_of=as_of,
         circumstances=circumstances,
         priced_from=priced_from,
@@ -132,7 +132,7 @@ def bill_of(
     )
     if session.left_at is not None:
         owed = sum((_amount(bill) for bill in bills if bill.state != BillState.PAID), zero)
-        return replace(live, due=owed)
+        return live(due=owed)
     if closed_until is None:
 
         def find_change() -> datetime | None:
@@ -141,12 +141,12 @@ def bill_of(
             )
             return _within(change_at, longest_at)
 
-        return replace(live, find_change=find_change)
-    return _closed(live, table, facts, closed_until, longest_at)
+        return live(due=stay.due, find_change=find_change)
+    return _closed(partial(live, due=stay.due), table, facts, closed_until, longest_at)
 
 
 def _closed(
-    live: LiveBill,
+    live: Callable[..., LiveBill],
     table: RateTable,
     facts: StayFacts,
     closed_until: datetime,
@@ -161,7 +161,7 @@ def _closed(
         change_at = reopens_at if reopened else _next_change(table, open_facts, reopened)
         return _within(change_at, longest_at)
 
-    return replace(live, closed_until=closed_until, reopened_due=reopened, find_change=find_change)
+    return live(closed_until=closed_until, reopened_due=reopened, find_change=find_change)
 
 
 def settled_of(session: PricedStay, bills: Sequence[_Counted]) -> list[_Counted]:
