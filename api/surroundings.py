@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from api.correlation import HEADER_BYTES, correlation_id
 from api.headers import SecurityHeaders
@@ -67,11 +67,12 @@ class Surround:
         path = scope["path"]
         app = self._direct.get(path)
         route = self._route(scope) if app is None else path
-        with bound_contextvars(correlation_id=found):
-            try:
-                await (app or self._app)(scope, receive, complete)
-            finally:
-                self._metrics.count(route, status, time.perf_counter() - started)
+        bound = bind_contextvars(correlation_id=found)
+        try:
+            await (app or self._app)(scope, receive, complete)
+        finally:
+            reset_contextvars(**bound)
+            self._metrics.count(route, status, time.perf_counter() - started)
 
     def _route(self, scope: Scope) -> str:
         for route in self._routes:
