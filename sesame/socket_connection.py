@@ -79,6 +79,13 @@ class SmallSocket(WebSocketsSansIOProtocol):
         self.queue: Any = Messages()
         self.writable: Any = Gate()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the application, and let go of what has us and is had by us."""
+        super().connection_lost(exc)
+        # Nothing is parsed any more; only the collector would free the two of them.
+        conn: Any = self.conn
+        conn.parser = None
+
     async def send(self, message: Any) -> None:  # noqa: ANN401 - the library's own
         """Send a message; with the one that accepts, forget how the client asked."""
         await super().send(message)

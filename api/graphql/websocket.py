@@ -83,6 +83,9 @@ class GraphQLSocket:
             finally:
                 for timer in self._timers.values():
                     timer.cancel()
+                # They have us: only the collector would free a socket that has them.
+                self._timers.clear()
+                self._operations.clear()
                 if self._identity is not None:
                     await self._ended.leave(self._identity, self._close_ended)
 
