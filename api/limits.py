@@ -14,7 +14,7 @@ from parking.events.buckets import Buckets
 from parking.kit.clock import Clock
 
 # A request takes its points from what the process took before: one call to Valkey for many. What
-# is not spent in time is lost: a sixth of what a driver is given a second, at most.
+# is not spent in time is lost: in each process at most a sixth of what fills a driver's bucket.
 LEASE_POINTS: Final = 2000
 LEASE_S: Final = 60.0
 LEASES_MAX: Final = 20_000
