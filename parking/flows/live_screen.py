@@ -27,11 +27,10 @@ from parking.tariffs import service as tariffs
 from parking.tariffs.rules import KeptPrice
 from parking.tariffs.service import LoadedVersion
 
-# One row for each running stay, and one without a stay where there is none. No row: the sign-in
-# has ended. Bills that were replaced do not count. What is paid back is told by `driver_view`,
-# for hardly any running stay has any of it.
-_READ: Final = OneStatement("""
-    SELECT stay.session_id, session.operator_id, session.place_id, session.plate_sealed,
+# What `view_of` reads of a stay. Bills that were replaced do not count; what is paid back is told
+# by `driver_view`, for hardly any running stay has any of it.
+STAY_COLUMNS: Final = """
+        stay.session_id, session.operator_id, session.place_id, session.plate_sealed,
         session.rate_table_id, session.state, session.version, session.entered_at,
         session.left_at, session.prepaid_until, session.circumstances,
         place.name, place.timezone, place.currency, bill.bills,
@@ -39,13 +38,9 @@ _READ: Final = OneStatement("""
             SELECT FROM refunds
             WHERE refunds.operator_id = session.operator_id AND refunds.session_id = session.id
         ) AS has_refunds
-    FROM sign_ins
-    JOIN drivers ON drivers.id = sign_ins.driver_id
-    LEFT JOIN LATERAL (
-        SELECT operator_id, session_id FROM driver_stays
-        WHERE driver_id = drivers.id AND left_at IS NULL
-        ORDER BY session_id DESC LIMIT :stays
-    ) AS stay ON true
+"""
+# Where the columns come from, given `stay`: its operator_id and session_id. Takes `:replaced`.
+STAY_JOINS: Final = """
     LEFT JOIN sessions AS session
         ON session.operator_id = stay.operator_id AND session.id = stay.session_id
     LEFT JOIN places AS place
@@ -61,11 +56,25 @@ _READ: Final = OneStatement("""
         WHERE bills.operator_id = session.operator_id AND bills.session_id = session.id
             AND bills.state <> ALL (CAST(:replaced AS text[]))
     ) AS bill ON true
+"""
+
+# One row for each running stay, and one without a stay where there is none. No row: the sign-in
+# has ended.
+_READ: Final = OneStatement(f"""
+    SELECT {STAY_COLUMNS}
+    FROM sign_ins
+    JOIN drivers ON drivers.id = sign_ins.driver_id
+    LEFT JOIN LATERAL (
+        SELECT operator_id, session_id FROM driver_stays
+        WHERE driver_id = drivers.id AND left_at IS NULL
+        ORDER BY session_id DESC LIMIT :stays
+    ) AS stay ON true
+    {STAY_JOINS}
     WHERE sign_ins.driver_id = :driver_id AND sign_ins.id = :sign_in_id
         AND sign_ins.revoked_at IS NULL AND sign_ins.expires_at > :now
         AND drivers.closed_at IS NULL
     ORDER BY stay.session_id DESC
-""")
+""")  # noqa: S608 - words of ours
 
 
 # A phone that shows a stay asks again soon: its ladder is not climbed anew each time.
@@ -140,7 +149,7 @@ def view_of(
     versions: Mapping[tuple[UUID, UUID], LoadedVersion],
     now: datetime,
 ) -> SessionView:
-    """Return a stay as its driver sees it, from a row with the columns of `look`."""
+    """Return a stay as its driver sees it, from a row with STAY_COLUMNS."""
     operator_id, circumstances = row["operator_id"], row["circumstances"]
     stay = _Stay(
         entered_at=row["entered_at"],

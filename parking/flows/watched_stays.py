@@ -1,7 +1,4 @@
-"""Stays that somebody watches, many in one statement: what is new, and who may still see it.
-
-Columns that `live_screen.view_of` reads are called as there.
-"""
+"""Stays that somebody watches, many in one statement: what is new, and who may still see it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +13,7 @@ from parking.events.outbox import CATCH_UP_MAX
 from parking.flows import driver_view
 from parking.flows.context import ParkingContext
 from parking.flows.driver_view import SessionView
-from parking.flows.live_screen import versions_for, view_of
+from parking.flows.live_screen import STAY_COLUMNS, STAY_JOINS, versions_for, view_of
 from parking.kit.one_statement import OneStatement
 from parking.kit.quick_reads import Row
 from parking.payments.repository import REPLACED
@@ -24,15 +21,8 @@ from parking.payments.repository import REPLACED
 READ_AT_ONCE_MAX: Final = 200
 
 # Sign-ins come as one text a stay: a driver's lists have different lengths.
-_READ: Final = OneStatement("""
-    SELECT stay.session_id, session.operator_id, session.place_id, session.plate_sealed,
-        session.rate_table_id, session.state, session.version, session.entered_at,
-        session.left_at, session.prepaid_until, session.circumstances,
-        place.name, place.timezone, place.currency, bill.bills,
-        bill.bills IS NOT NULL AND EXISTS (
-            SELECT FROM refunds
-            WHERE refunds.operator_id = session.operator_id AND refunds.session_id = session.id
-        ) AS has_refunds,
+_READ: Final = OneStatement(f"""
+    SELECT {STAY_COLUMNS},
         ARRAY(
             SELECT sign_ins.id FROM sign_ins JOIN drivers ON drivers.id = sign_ins.driver_id
             WHERE sign_ins.driver_id = asked.driver_id
@@ -57,23 +47,9 @@ _READ: Final = OneStatement("""
     ) WITH ORDINALITY AS asked (driver_id, session_id, after_version, sign_in_ids, number)
     LEFT JOIN driver_stays AS stay
         ON stay.driver_id = asked.driver_id AND stay.session_id = asked.session_id
-    LEFT JOIN sessions AS session
-        ON session.operator_id = stay.operator_id AND session.id = stay.session_id
-    LEFT JOIN places AS place
-        ON place.operator_id = session.operator_id AND place.id = session.place_id
-    LEFT JOIN LATERAL (
-        SELECT json_agg(
-            json_build_object(
-                'state', state, 'total_minor', total_minor, 'currency', currency,
-                'basis', basis, 'priced_until', priced_until
-            ) ORDER BY id
-        ) AS bills
-        FROM bills
-        WHERE bills.operator_id = session.operator_id AND bills.session_id = session.id
-            AND bills.state <> ALL (CAST(:replaced AS text[]))
-    ) AS bill ON true
+    {STAY_JOINS}
     ORDER BY asked.number
-""")
+""")  # noqa: S608 - words of ours
 
 
 @dataclass(frozen=True, slots=True)
