@@ -418,7 +418,8 @@ class TestSettlement:
 
 
 async def all_rows(stage: StripeStage) -> list[tuple[SettlementKind, str, int, int]]:
-    tomorrow = stage.provider_after(24 * 3600)
+    # A day's movements are ready some minutes after its end, whatever the hour of this run.
+    tomorrow = stage.provider_after(25 * 3600)
     rows = await tomorrow.fetch_settlement(SystemClock().now().date())
     return [(row.kind, row.number, row.amount.amount_minor, row.fee_minor) for row in rows]
 
