@@ -7,6 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from api.descriptions import described
 from api.mutations.account import AccountMutations
+from api.mutations.consents import ConsentMutations
 from api.mutations.disputes import DisputeMutations
 from api.mutations.invoices import InvoiceMutations
 from api.mutations.mandates import MandateMutations
@@ -34,6 +35,7 @@ from api.types.session import Session
 class Mutation(
     SignInMutations,
     AccountMutations,
+    ConsentMutations,
     PlateMutations,
     MandateMutations,
     PaymentMutations,

@@ -10,6 +10,7 @@ from api.config import PAGE_SIZE
 from api.global_ids import Node, encode_id
 from api.notification_reads import NotificationFields
 from api.request import Info
+from api.types.consent import Consent
 from api.types.deletion import DeletionObstacle
 from api.types.dispute import DisputeConnection
 from api.types.invoice import InvoiceableBill, InvoiceBuyer, InvoiceConnection
@@ -19,7 +20,7 @@ from api.types.passes import Pass
 from api.types.plate import Plate, PlateClaim
 from api.types.session import Session, SessionConnection
 from api.types.sign_in import DeviceInfo, SignInInfo
-from parking.flows.accounts import deletion
+from parking.flows.accounts import consenting, deletion
 from parking.flows.driver_view import SessionView
 from parking.flows.payments import credit_terms, owed_payment, owed_view
 
@@ -142,3 +143,9 @@ class Viewer(NotificationFields, Node):
     async def deletion_obstacles(self, info: Info) -> list[DeletionObstacle]:
         """Return what keeps the account from being deleted."""
         return await deletion.obstacles_of(info.context.parking, self.driver_id)
+
+    @strawberry.field(description="What you allowed or not: every kind there is, none by default.")
+    async def consents(self, info: Info) -> list[Consent]:
+        """Return the driver's consents."""
+        views = await consenting.of_driver(info.context.parking, self.driver_id)
+        return [Consent.of(view) for view in views]

@@ -7,6 +7,7 @@ from sqlalchemy import Enum
 from sqlmodel.sql.sqltypes import AutoString
 
 import parking.disputes.models
+import parking.drivers.consent_models
 import parking.drivers.models
 import parking.events.models
 import parking.gates.models
@@ -33,6 +34,7 @@ from parking.kit.columns import Json, Timestamp
 
 ROW_MODULES = (
     parking.disputes.models,
+    parking.drivers.consent_models,
     parking.drivers.models,
     parking.events.models,
     parking.gates.models,

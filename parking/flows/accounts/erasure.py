@@ -88,6 +88,9 @@ _EVENTS: Final = text("""
 """)
 # Those that others refer to come after them; the account itself is last.
 _LISTS: Final = (
+    # Before what rests on them: whoever writes such a thing holds the consent.
+    "driver_consents",
+    "consent_changes",
     "binding_claims",
     "licence_pictures",
     "driver_plates",

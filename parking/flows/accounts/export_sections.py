@@ -160,6 +160,11 @@ _MONEY: Final = (
 )
 _TOLD: Final = (
     Section(
+        "consents",
+        "SELECT kind, is_given, text_version, source, changed_at FROM consent_changes"
+        " WHERE driver_id = :driver_id ORDER BY id",
+    ),
+    Section(
         "disputes",
         "SELECT disputes.id, disputes.bill_id, reason, comment_sealed, words_sealed, state,"
         " refunded_minor, currency, disputes.opened_at, decided_at"

@@ -237,7 +237,9 @@ STANDING: Final = (
         "accounts",
         _kept(
             "buyer_profiles",
+            "consent_changes",
             "credit_accounts",
+            "driver_consents",
             "driver_rights",
             "drivers",
             "firebase_accounts",

@@ -36,6 +36,7 @@ BOUNDED: Final = {
     "Viewer.invoiceableBills": "those of the newest stays",
     "Viewer.signIns": "those that have not ended",
     "Viewer.devices": "twenty",
+    "Viewer.consents": "one of each kind",
     "StaffQuery.bills": "the versions of one stay's bills",
     "StaffQuery.pendingClaims": "those of one plate",
     "StaffQuery.claimsInReview": "the hundred that wait longest",

@@ -1,0 +1,37 @@
+"""What a driver allows; what rests on a consent goes with it."""
+
+from uuid import UUID
+
+from parking.drivers import consents
+from parking.drivers.consent_models import ConsentKind
+from parking.drivers.consents import ConsentView
+from parking.flows.context import ParkingContext
+
+
+async def of_driver(context: ParkingContext, driver_id: UUID) -> list[ConsentView]:
+    """Return every kind of consent as it stands."""
+    async with context.database.begin() as unit:
+        return await consents.list_consents(unit, driver_id)
+
+
+async def set_consent(
+    context: ParkingContext,
+    driver_id: UUID,
+    kind: ConsentKind,
+    *,
+    is_given: bool,
+    text_version: str,
+) -> ConsentView:
+    """Give or withdraw a consent; again changes nothing. Returns how it stands.
+
+    Raises:
+        InvalidInputError: given, to words that have changed.
+        TokenRefusedError: there is no such account any more.
+    """
+    async with context.database.begin() as unit:
+        if is_given:
+            await consents.give(unit, driver_id, kind, text_version=text_version)
+        else:
+            await consents.withdraw(unit, driver_id, kind)
+        views = await consents.list_consents(unit, driver_id)
+    return next(view for view in views if view.kind == kind)
