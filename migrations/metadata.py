@@ -14,6 +14,7 @@ import parking.gates.models
 import parking.idempotency.models
 import parking.invoices.models
 import parking.lanes.models
+import parking.merchants.models
 import parking.notices.models
 import parking.occupancy.models
 import parking.offline.models
@@ -41,6 +42,7 @@ ROW_MODULES = (
     parking.idempotency.models,
     parking.invoices.models,
     parking.lanes.models,
+    parking.merchants.models,
     parking.notices.models,
     parking.occupancy.models,
     parking.offline.models,

@@ -1,0 +1,1 @@
+"""Merchants near the places: who validates stays, and with what budget."""
