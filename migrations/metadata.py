@@ -6,17 +6,20 @@ from typing import Any, Literal
 from sqlalchemy import Enum
 from sqlmodel.sql.sqltypes import AutoString
 
+import parking.campaigns.models
 import parking.disputes.models
 import parking.drivers.consent_models
 import parking.drivers.models
 import parking.events.models
 import parking.gates.models
+import parking.guidance.models
 import parking.idempotency.models
 import parking.invoices.models
 import parking.lanes.models
 import parking.merchants.models
 import parking.notices.models
 import parking.occupancy.models
+import parking.offers.models
 import parking.offline.models
 import parking.passes.models
 import parking.payments.chargeback_models
@@ -34,17 +37,20 @@ import parking.tariffs.models
 from parking.kit.columns import Json, Timestamp
 
 ROW_MODULES = (
+    parking.campaigns.models,
     parking.disputes.models,
     parking.drivers.consent_models,
     parking.drivers.models,
     parking.events.models,
     parking.gates.models,
+    parking.guidance.models,
     parking.idempotency.models,
     parking.invoices.models,
     parking.lanes.models,
     parking.merchants.models,
     parking.notices.models,
     parking.occupancy.models,
+    parking.offers.models,
     parking.offline.models,
     parking.passes.models,
     parking.payments.chargeback_models,

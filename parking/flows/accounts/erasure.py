@@ -91,6 +91,10 @@ _LISTS: Final = (
     # Before what rests on them: whoever writes such a thing holds the consent.
     "driver_consents",
     "consent_changes",
+    "audience_places",
+    "audience_members",
+    "campaign_sends",
+    "campaign_test_drivers",
     "binding_claims",
     "licence_pictures",
     "driver_plates",

@@ -166,6 +166,7 @@ PLATES: Final = (
             Rule("sessions", Act.FORGET, "left_at"),
             # For as long as what they lead to: who deletes the account is found in it by them.
             _gone("driver_stays", "left_at"),
+            _gone("reservations", "ended_at"),
         ),
         days=400,
         days_min=30,
@@ -178,7 +179,14 @@ MESSAGES: Final = (
         days=180,
         days_min=7,
     ),
+    Kind("space_offers", (_gone("space_offers", "expires_at"),), days=180, days_min=7),
     Kind("events", (_ours("outbox", "done_at"),), days=30, days_min=2),
+    Kind(
+        "campaigns",
+        (_gone("campaign_sends", "assigned_at"), _gone("campaign_runs", "queued_at")),
+        days=180,
+        days_min=30,
+    ),
     Kind("provider_notices", (_ours("provider_notices", "taken_at"),), days=400, days_min=30),
 )
 RECORDS: Final = (
@@ -236,7 +244,10 @@ STANDING: Final = (
     Kind(
         "accounts",
         _kept(
+            "audience_members",
+            "audience_places",
             "buyer_profiles",
+            "campaign_test_drivers",
             "consent_changes",
             "credit_accounts",
             "driver_consents",
@@ -247,6 +258,7 @@ STANDING: Final = (
             "mandate_uses",
             "mandates",
             "notice_books",
+            "offer_books",
             "partner_payment_choices",
             "phone_numbers",
         ),
@@ -267,6 +279,9 @@ STANDING: Final = (
         _kept(
             "access_lanes",
             "alembic_version",
+            "audience_segments",
+            "campaign_policies",
+            "campaigns",
             "credit_policies",
             "gate_authorities",
             "gate_certificates",
@@ -280,6 +295,7 @@ STANDING: Final = (
             "operators",
             "places",
             "rate_tables",
+            "right_pools",
             "space_pools",
             "spaces",
             "staff_members",
