@@ -16,6 +16,7 @@ class SpacePool(Row, table=True):
         specification_id: The pass whose cars the spaces are kept for; None for the public pool.
         spaces: Supply. The public pool has what the reserved ones leave of the area's.
         occupied: Demand, counted; more than `spaces` where cars are let in all the same.
+        kept: Spaces of the public pool that wait for cars with a reservation.
         is_full: What the sign says.
         reopen_free: So many spaces must be free before a full sign goes out.
         keeps_closed: Whether a full sign also keeps cars without a space out.
@@ -33,6 +34,7 @@ class SpacePool(Row, table=True):
         ),
         CheckConstraint("occupied >= 0", name="occupied_not_negative"),
         CheckConstraint("spaces >= 0", name="spaces_not_negative"),
+        CheckConstraint("kept >= 0", name="kept_not_negative"),
         CheckConstraint("reopen_free > 0", name="reopen_free_positive"),
         CheckConstraint("recount_hour BETWEEN 0 AND 23", name="recount_hour_of_day"),
         Index(
@@ -66,6 +68,7 @@ class SpacePool(Row, table=True):
     specification_id: UUID | None = None
     spaces: int
     occupied: int = 0
+    kept: int = 0
     is_full: bool = False
     reopen_free: int = 1
     keeps_closed: bool = False

@@ -19,10 +19,10 @@ AREAS_ASKED_MAX: Final = 5000
 _ENTER_PUBLIC: Final = text(
     """
     INSERT INTO space_pools AS pool (
-        operator_id, id, place_id, area_id, spaces, occupied, is_full,
+        operator_id, id, place_id, area_id, spaces, occupied, kept, is_full,
         reopen_free, keeps_closed, below_zero, overflowed, counted_at
     )
-    SELECT operator_id, id, place_id, id, supply, 1, supply <= 1, 1, false, 0, 0, :now
+    SELECT operator_id, id, place_id, id, supply, 1, 0, supply <= 1, 1, false, 0, 0, :now
     FROM identified_areas WHERE operator_id = :operator_id AND id = :area_id
     ON CONFLICT (operator_id, id) DO UPDATE SET
         occupied = pool.occupied + 1,
@@ -61,10 +61,10 @@ _LEAVE: Final = text(
 _ENSURE_PUBLIC: Final = text(
     """
     INSERT INTO space_pools (
-        operator_id, id, place_id, area_id, spaces, occupied, is_full,
+        operator_id, id, place_id, area_id, spaces, occupied, kept, is_full,
         reopen_free, keeps_closed, below_zero, overflowed, counted_at
     )
-    SELECT operator_id, id, place_id, id, supply, 0, false, 1, false, 0, 0, :now
+    SELECT operator_id, id, place_id, id, supply, 0, 0, false, 1, false, 0, 0, :now
     FROM identified_areas WHERE operator_id = :operator_id AND id = :area_id
     ON CONFLICT DO NOTHING
     """

@@ -62,6 +62,7 @@ class OpenSession(Row, table=True):
     Attributes:
         area_id: Where it is counted; None for one that is not.
         pool_id: The reserved spaces that it is counted in; None for the area's public ones.
+        reservation_id: What its driver came with; None for nothing.
     """
 
     __tablename__ = "open_sessions"
@@ -79,6 +80,7 @@ class OpenSession(Row, table=True):
     entered_at: datetime = Field(sa_type=Timestamp)
     area_id: UUID | None = None
     pool_id: UUID | None = None
+    reservation_id: UUID | None = None
 
 
 class Segment(Row, table=True):

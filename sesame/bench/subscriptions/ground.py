@@ -36,9 +36,9 @@ _COUNT: Final = text("""
     UPDATE space_pools SET occupied = occupied + 1 WHERE operator_id = :operator_id
 """)
 _ADD_POOL: Final = text("""
-    INSERT INTO space_pools (operator_id, id, place_id, area_id, spaces, occupied, is_full,
-        reopen_free, keeps_closed, below_zero, overflowed, counted_at)
-    VALUES (:operator_id, :area_id, :place_id, :area_id, 100000, 0, false, 1, false, 0, 0, :now)
+    INSERT INTO space_pools (operator_id, id, place_id, area_id, spaces, occupied, kept,
+        is_full, reopen_free, keeps_closed, below_zero, overflowed, counted_at)
+    VALUES (:operator_id, :area_id, :place_id, :area_id, 100000, 0, 0, false, 1, false, 0, 0, :now)
 """)
 
 

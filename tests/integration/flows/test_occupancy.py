@@ -288,7 +288,7 @@ async def test_an_id_of_a_pool_is_no_right_to_it(world: LaneWorld, specification
     await world.rows_changed("UPDATE space_pools SET is_full = true")
     await world.rows_changed(
         "INSERT INTO space_pools SELECT operator_id, :id, place_id, area_id, :kept_for, 3, 0,"
-        " false, 1, true, 0, 0, counted_at FROM space_pools",
+        " false, 1, true, 0, 0, counted_at, NULL, NULL, 0 FROM space_pools",
         id=new_id(world.clock.now()),
         kept_for=new_id(world.clock.now()),
     )
