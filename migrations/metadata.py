@@ -7,6 +7,7 @@ from sqlalchemy import Enum
 from sqlmodel.sql.sqltypes import AutoString
 
 import parking.campaigns.models
+import parking.coupons.models
 import parking.disputes.models
 import parking.drivers.consent_models
 import parking.drivers.models
@@ -38,6 +39,7 @@ from parking.kit.columns import Json, Timestamp
 
 ROW_MODULES = (
     parking.campaigns.models,
+    parking.coupons.models,
     parking.disputes.models,
     parking.drivers.consent_models,
     parking.drivers.models,

@@ -124,7 +124,9 @@ def _priced(
 
 
 def _line_report(line: PriceLine, zone: ZoneInfo) -> dict[str, Any]:
-    return line._asdict() | {
+    # A quote is for anybody, and knows nobody's coupons.
+    said = {name: value for name, value in line._asdict().items() if name != "coupon_id"}
+    return said | {
         "starts_at": local_text(line.starts_at, zone),
         "ends_at": local_text(line.ends_at, zone),
     }

@@ -1,0 +1,1 @@
+"""Coupons: what operators and merchants take off drivers' bills, counted to the last one."""
