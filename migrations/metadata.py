@@ -14,6 +14,7 @@ import parking.drivers.models
 import parking.events.models
 import parking.gates.models
 import parking.guidance.models
+import parking.habits.models
 import parking.idempotency.models
 import parking.invoices.models
 import parking.lanes.models
@@ -46,6 +47,7 @@ ROW_MODULES = (
     parking.events.models,
     parking.gates.models,
     parking.guidance.models,
+    parking.habits.models,
     parking.idempotency.models,
     parking.invoices.models,
     parking.lanes.models,

@@ -30,3 +30,14 @@ class OutboxRow(Row, table=True):
     attempts: int = 0
     next_at: datetime = Field(sa_type=Timestamp)
     done_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class ConsumedEvent(Row, table=True):
+    """That a consumer has taken an event: it may come again, and changes nothing then."""
+
+    __tablename__ = "consumed_events"
+    __table_args__ = (Index("ix_consumed_events_consumed", "consumed_at"),)
+
+    consumer: str = Field(primary_key=True)
+    event_id: UUID = Field(primary_key=True)
+    consumed_at: datetime = Field(sa_type=Timestamp)

@@ -10,6 +10,8 @@ from parking.kit.database import Locked, UnitOfWork
 
 LOCK_ORDER = (
     "drivers",
+    "campaigns",
+    "campaign_runs",
     "misread_reviews",
     "lane_connections",
     "presentations",
@@ -29,6 +31,10 @@ LOCK_ORDER = (
     "sign_ins",
     "staff_members",
     "notice_books",
+    "habits",
+    "space_offers",
+    "reservations",
+    "right_pools",
 )
 
 

@@ -91,6 +91,8 @@ _LISTS: Final = (
     # Before what rests on them: whoever writes such a thing holds the consent.
     "driver_consents",
     "consent_changes",
+    "habits",
+    "habit_resets",
     "audience_places",
     "audience_members",
     "campaign_sends",

@@ -180,7 +180,15 @@ MESSAGES: Final = (
         days_min=7,
     ),
     Kind("space_offers", (_gone("space_offers", "expires_at"),), days=180, days_min=7),
-    Kind("events", (_ours("outbox", "done_at"),), days=30, days_min=2),
+    Kind(
+        "events",
+        (_ours("outbox", "done_at"), _ours("consumed_events", "consumed_at")),
+        days=30,
+        days_min=2,
+    ),
+    # Half a year without a visit says nothing about the next one.
+    Kind("habits", (_gone("habits", "visited_at"),), days=182, days_min=28),
+    Kind("habit_fits", (_gone("habit_fits", "fitted_at"),), days=400, days_min=30),
     Kind(
         "campaigns",
         (_gone("campaign_sends", "assigned_at"), _gone("campaign_runs", "queued_at")),
@@ -254,6 +262,7 @@ STANDING: Final = (
             "driver_rights",
             "drivers",
             "firebase_accounts",
+            "habit_resets",
             "mandate_consents",
             "mandate_uses",
             "mandates",
