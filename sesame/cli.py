@@ -1,9 +1,11 @@
 """The command `sesame`. A command's module is imported only when it is called or listed."""
 
+import gc
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final
 
@@ -71,7 +73,19 @@ class LazyGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module, attribute = COMMANDS[cmd_name]
-        return _command(cmd_name, getattr(import_module(module), attribute))
+        with _uncollected():
+            return _command(cmd_name, getattr(import_module(module), attribute))
+
+
+@contextmanager
+def _uncollected() -> Generator[None]:
+    """Keep the collector away from imports: all they make stays, and looking at it is a fifth."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _command(name: str, target: Any) -> Any:  # noqa: ANN401 - a function or an app, and typer's class

@@ -1,11 +1,13 @@
 """Cards through Stripe, put together from the settings SESAME_STRIPE_*."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from parking.kit.clock import Clock
-from parking.payments.providers.stripe import StripeProvider, StripeSettings
 from sesame.providers.variables import named, required
 from sesame.settings import Settings
+
+if TYPE_CHECKING:
+    from parking.payments.providers.stripe import StripeProvider
 
 _VARIABLES: Final = {
     "secret_key": "SESAME_STRIPE_SECRET_KEY",
@@ -15,7 +17,7 @@ _VARIABLES: Final = {
 }
 
 
-def stripe_provider(settings: Settings, *, clock: Clock) -> StripeProvider | None:
+def stripe_provider(settings: Settings, *, clock: Clock) -> "StripeProvider | None":
     """Return the adapter; None where it is not set up.
 
     Raises:
@@ -25,6 +27,12 @@ def stripe_provider(settings: Settings, *, clock: Clock) -> StripeProvider | Non
     account = settings.stripe_account or None
     if not (key or secrets or account):
         return None
+    # Imported here: the library is a quarter of a second that most processes can spare.
+    from parking.payments.providers.stripe import (  # noqa: PLC0415
+        StripeProvider,
+        StripeSettings,
+    )
+
     with named(_VARIABLES):
         adapter_settings = StripeSettings(
             secret_key=required(_VARIABLES["secret_key"], key),
