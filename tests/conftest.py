@@ -30,10 +30,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:  # n
     return TogetherScheduling(config, log)
 
 
-def pytest_collection_finish() -> None:
+def pytest_sessionstart() -> None:
     """Spare the garbage collector what lives to the end: every module and every test."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Let it look at what comes now."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(YOUNG_OBJECTS_MAX)
 
 

@@ -16,6 +16,7 @@ USER: Final = "postgres"
 DATABASE: Final = "postgres"
 PASSWORD_BYTES: Final = 24
 INITDB_TIMEOUT_S: Final = 120.0
+ITERATIONS_VERSION: Final = 16
 BUILTIN_LOCALE_VERSION: Final = 17
 STATUS_LINE: Final = 7
 CONNECTIONS_MAX: Final = 200
@@ -110,7 +111,7 @@ class Postgres(Server):
             "--encoding=UTF8",
             *self._locale(),
             "--no-instructions",
-            *(() if self.placement.durable else ("--no-sync",)),
+            *(() if self.placement.durable else self._hasty()),
         ]
         # It holds the lock as well: of a killed start, initdb goes on to its end.
         kept = (self.placement.folder.lock_descriptor,)
@@ -118,6 +119,13 @@ class Postgres(Server):
         if done.returncode != 0:
             self._log.write_text(done.stdout + done.stderr, encoding="utf-8")
             raise self._failure(f"could not be initialised (status {done.returncode})")
+
+    def _hasty(self) -> tuple[str, ...]:
+        """Return what makes a cluster that is thrown away quicker to make and to connect to."""
+        if self._program.version < ITERATIONS_VERSION:
+            return ("--no-sync",)
+        # Nobody guesses 192 drawn bits; every connection would hash them 4,096 times.
+        return ("--no-sync", "--set=scram_iterations=1")
 
     def _locale(self) -> tuple[str, ...]:
         """Return a locale that exists on every machine and orders by code point."""
