@@ -5,6 +5,7 @@ import strawberry
 from api import reads
 from api.bill_reads import BillQueries
 from api.global_ids import Node
+from api.nearby import NearbyQueries
 from api.quotes import QuoteQueries
 from api.request import Info
 from api.selection import asks_for
@@ -14,7 +15,7 @@ from api.viewer import Viewer
 
 
 @strawberry.type
-class Query(QuoteQueries, BillQueries):
+class Query(QuoteQueries, BillQueries, NearbyQueries):
     """The reads of the driver's schema."""
 
     @strawberry.field(

@@ -26,10 +26,17 @@ DRIVERS: Final = "/graphql"
 STAFF: Final = "/staff/graphql"
 SECOND_PLATE: Final = "京A11111"
 STRANGER_PLATE: Final = "沪B22222"
-PUBLIC: Final = frozenset({"quote", "passProducts"})
-# What makes a token, and what ends one.
+PUBLIC: Final = frozenset({"availabilityForecast", "quote", "passProducts"})
+# What makes a token, what ends one, and what is on every map.
 FOR_EVERYBODY: Final = frozenset(
-    {"requestSignInCode", "signIn", "signInWithFirebase", "refreshSignIn", "signOut"}
+    {
+        "requestSignInCode",
+        "signIn",
+        "signInWithFirebase",
+        "refreshSignIn",
+        "signOut",
+        "nearbyPlaces",
+    }
 )
 # What the world must hold, or the walk would prove nothing.
 KINDS: Final = frozenset({*NAMED.values(), "Bill", "SessionCursor", "BillCursor", "InvoiceCursor"})
@@ -38,6 +45,7 @@ GIVEN: Final[Mapping[str, Any]] = {
     "plates": PLATE,
     "String": "x",
     "Int": 1,
+    "Float": 1.5,
     "Boolean": True,
     "JSON": RATE_TABLE,
     "vehicleClass": "car",

@@ -23,16 +23,23 @@ _MILLIMETRES: Final = 1000
 # What is full has no rate table to look for: places are counted before they are cut off.
 NEAREST: Final = """
     WITH measured AS (
-        SELECT position.*, CAST(round(2 * :diameter_half_mm * asin(least(1, sqrt(
-            power(sin(radians(position.latitude_microdegrees / 1e6 - :latitude) / 2), 2)
-            + cos(radians(:latitude)) * cos(radians(position.latitude_microdegrees / 1e6))
-            * power(sin(radians(position.longitude_microdegrees / 1e6 - :longitude) / 2), 2)
+        SELECT position.*, CAST(round(2 * CAST(:radius_of_earth_mm AS float8) * asin(least(1, sqrt(
+            power(sin((radians(latitude) - center_latitude) / 2), 2) + cos(center_latitude)
+            * cos(radians(latitude)) * power(sin((radians(longitude) - center_longitude) / 2), 2)
         )))) AS bigint) AS distance_mm
-        FROM place_positions AS position
-        WHERE point(longitude_microdegrees, latitude_microdegrees)
-                <@ box(point(:west, :south), point(:east, :north))
-            OR point(longitude_microdegrees, latitude_microdegrees)
-                <@ box(point(:west_2, :south_2), point(:east_2, :north_2))
+        FROM (
+            SELECT radians(CAST(:latitude AS float8)) AS center_latitude,
+                radians(CAST(:longitude AS float8)) AS center_longitude
+        ) AS center
+        CROSS JOIN LATERAL (
+            SELECT *, latitude_microdegrees / CAST(1e6 AS float8) AS latitude,
+                longitude_microdegrees / CAST(1e6 AS float8) AS longitude
+            FROM place_positions
+            WHERE point(longitude_microdegrees, latitude_microdegrees)
+                    <@ box(point(:west, :south), point(:east, :north))
+                OR point(longitude_microdegrees, latitude_microdegrees)
+                    <@ box(point(:west_2, :south_2), point(:east_2, :north_2))
+        ) AS position
     )
     SELECT near.operator_id, near.place_id, near.distance_mm, near.latitude_microdegrees,
         near.longitude_microdegrees, near.address, near.entrances,
@@ -49,16 +56,16 @@ NEAREST: Final = """
         LEFT JOIN space_pools AS pool
             ON pool.operator_id = area.operator_id AND pool.id = area.id
         WHERE area.operator_id = near.operator_id AND area.place_id = near.place_id
-    ) AS counted ON counted.free >= :free_min
+    ) AS counted ON counted.free >= CAST(:free_min AS integer)
     LEFT JOIN LATERAL (
         SELECT id FROM rate_tables
         WHERE rate_tables.operator_id = near.operator_id
             AND rate_tables.place_id = near.place_id AND effective_at <= :arrives_at
         ORDER BY effective_at DESC, version DESC LIMIT 1
     ) AS rate_table ON true
-    WHERE near.distance_mm <= :radius_mm
+    WHERE near.distance_mm <= CAST(:radius_mm AS bigint)
         AND (near.distance_mm, near.operator_id, near.place_id)
-            > (:after_mm, :after_operator, :after_place)
+            > (CAST(:after_mm AS bigint), CAST(:after_operator AS uuid), CAST(:after_place AS uuid))
     ORDER BY near.distance_mm, near.operator_id, near.place_id
     LIMIT :rows
 """
@@ -144,7 +151,7 @@ def values_of(center: Position, radius_m: int) -> dict[str, object]:
     return {
         "latitude": center.latitude,
         "longitude": center.longitude,
-        "diameter_half_mm": EARTH_RADIUS_M * _MILLIMETRES,
+        "radius_of_earth_mm": EARTH_RADIUS_M * _MILLIMETRES,
         "radius_mm": radius_m * _MILLIMETRES,
         **{
             f"{side}{suffix}": getattr(box, side) * MICRO

@@ -26,6 +26,7 @@ ROOTS: Final = {"driver": ("Query", "Viewer"), "staff": ("StaffQuery",)}
 BOUNDED: Final = {
     "Query.passProducts": "an operator has so many products",
     "Query.availability": "a place has so many areas",
+    "Query.availabilityForecast": "a place has so many areas",
     "Viewer.plates": "a driver has so many plates",
     "Viewer.plateClaims": "five open claims",
     "Viewer.mandates": "a driver has so many authorizations",
