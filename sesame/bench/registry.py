@@ -52,9 +52,16 @@ NOTIFICATIONS: Final = BenchEntry(
     name="notifications",
     measures="10,000 deductions while FCM fails and workers die: is every driver told, once",
 )
+CAMPAIGN: Final = BenchEntry(
+    name="campaign",
+    measures="a campaign to 1,000,000 drivers: selected, capped, queued; killed, and gone on with",
+)
 BENCHES: Final[Mapping[str, BenchEntry]] = MappingProxyType(
     {
         entry.name: entry
-        for entry in (EXIT, TARIFF, CHARGE, MONEY, GATES, GRAPHQL, SUBSCRIPTIONS, NOTIFICATIONS)
+        for entry in (
+            *(EXIT, TARIFF, CHARGE, MONEY, GATES, GRAPHQL, SUBSCRIPTIONS),
+            *(NOTIFICATIONS, CAMPAIGN),
+        )
     }
 )

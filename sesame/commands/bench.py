@@ -12,6 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from parking.kit.errors import InvalidInputError
+from sesame.bench.campaign.campaign_bench import (
+    DRIVERS,
+    CampaignPlan,
+    measure_campaign,
+    print_campaign_report,
+)
 from sesame.bench.exit_bench import ExitPlan, measure_exits
 from sesame.bench.exit_report import print_report
 from sesame.bench.gates.gates_bench import GatesPlan, measure_gates
@@ -29,6 +35,7 @@ from sesame.bench.notifications.notifications_bench import (
 )
 from sesame.bench.registry import (
     BENCHES,
+    CAMPAIGN,
     CHARGE,
     EXIT,
     GATES,
@@ -82,6 +89,7 @@ def bench_command(  # noqa: C901, PLR0913 - one for each bench and option
     gates: option.Gates = GATES_COUNT,
     tls: option.Tls = True,
     deductions: option.Deductions = DEDUCTIONS,
+    drivers: option.Drivers = DRIVERS,
     json_output: option.Json = False,
 ) -> None:
     """Measure a path with real servers and processes; exit code 1 if anything came out wrong."""
@@ -106,6 +114,8 @@ def bench_command(  # noqa: C901, PLR0913 - one for each bench and option
     elif name == NOTIFICATIONS.name:
         told = NotificationsPlan(deductions=deductions, folder=folder)
         _measure_notifications(told, json_output=json_output)
+    elif name == CAMPAIGN.name:
+        _measure_campaign(CampaignPlan(drivers=drivers, folder=folder), json_output=json_output)
     elif name == GATES.name:
         per_s = rate[0] if rate else CARS_PER_S
         fleet = GatesPlan(gates, per_s, exits or CARS, is_tls=tls, folder=folder)
@@ -152,6 +162,11 @@ def _measure_notifications(plan: NotificationsPlan, *, json_output: bool) -> Non
     _tell(
         report, lambda console: print_notifications_report(report, console), json_output=json_output
     )
+
+
+def _measure_campaign(plan: CampaignPlan, *, json_output: bool) -> None:
+    report = _run(measure_campaign(plan, migrate, Console(stderr=True).print))
+    _tell(report, lambda console: print_campaign_report(report, console), json_output=json_output)
 
 
 def _measure_graphql(plan: GraphQLPlan, *, json_output: bool) -> None:

@@ -59,3 +59,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Deductions = Annotated[
     int, typer.Option(min=1, help="notifications: how many deductions drivers are told of.")
 ]
+Drivers = Annotated[
+    int, typer.Option(min=1000, help="campaign: how many drivers it is selected from.")
+]
