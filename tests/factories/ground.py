@@ -14,7 +14,7 @@ from tests.factories.lane_world import RATE_TABLE, LaneWorld
 BUND = Position.of(31.2400, 121.4900)
 
 
-async def add_place(  # noqa: PLR0913 - what a place is made of
+async def add_place(
     unit: UnitOfWork,
     operator_id: UUID,
     name: str,
