@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from sesame.bench.steps import STEPS
+from tests.servers import throwaway_folder
 
 TIMEOUT_S = 100
 
@@ -35,21 +36,25 @@ async def test_exit_bench_lets_cars_out_and_accounts_for_every_millisecond() -> 
 
 
 async def bench(*arguments: str) -> tuple[int, dict[str, Any]]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "sesame",
-        "bench",
-        *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(TIMEOUT_S):
-            output, problems = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
+    """Run a bench in memory, where no figure of it means anything but its parts still add up."""
+    with throwaway_folder() as folder:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "sesame",
+            "bench",
+            *arguments,
+            "--folder",
+            str(folder),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                output, problems = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
     assert output, problems.decode()
     return process.returncode or 0, json.loads(output)
