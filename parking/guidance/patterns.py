@@ -39,7 +39,7 @@ _TAKE_DUE: Final = text(
     """
     SELECT pattern.operator_id, pattern.pool_id, pattern.deviation, pattern.products,
         pattern.squares, nullif(pattern.sampled_at, '-infinity') AS sampled_at,
-        pool.spaces, pool.occupied, place.hour_of_week,
+        pool.spaces, pool.occupied + pool.kept AS taken, place.hour_of_week,
         hour.samples, hour.weight, hour.weight_squares, hour.mean, hour.squares AS hour_squares,
         hour.sampled_at AS hour_sampled_at
     FROM pool_patterns AS pattern
@@ -115,7 +115,8 @@ class DuePool:
     """A pool whose hour is to be sampled.
 
     Attributes:
-        share: Occupied share now, 0 to 1: cars beyond the supply do not count.
+        share: Taken share now, 0 to 1, with what waits for cars with a reservation; cars beyond
+            the supply do not count.
         hour: What is known of this hour of the week; None for nothing.
         persistence: None before the pool's first sample.
     """
@@ -214,7 +215,7 @@ def _due(row: Any) -> DuePool:  # noqa: ANN401 - a row of the driver
         operator_id=row.operator_id,
         pool_id=row.pool_id,
         hour_of_week=row.hour_of_week,
-        share=min(row.occupied / row.spaces, 1.0),
+        share=min(row.taken / row.spaces, 1.0),
         hour=None if row.samples is None else _hour(row),
         persistence=None
         if sampled_at is None

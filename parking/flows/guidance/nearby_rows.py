@@ -50,7 +50,7 @@ NEAREST: Final = """
     JOIN LATERAL (
         SELECT CAST(coalesce(sum(coalesce(pool.spaces, area.supply)), 0) AS integer) AS spaces,
             CAST(coalesce(sum(greatest(
-                coalesce(pool.spaces, area.supply) - coalesce(pool.occupied, 0), 0
+                coalesce(pool.spaces, area.supply) - coalesce(pool.occupied + pool.kept, 0), 0
             )), 0) AS integer) AS free
         FROM identified_areas AS area
         LEFT JOIN space_pools AS pool
@@ -73,7 +73,8 @@ _NEAREST: Final = text(NEAREST)
 _AREAS: Final = text(
     """
     SELECT area.operator_id, area.id, area.place_id, area.name,
-        coalesce(pool.spaces, area.supply) AS spaces, coalesce(pool.occupied, 0) AS occupied,
+        coalesce(pool.spaces, area.supply) AS spaces,
+        coalesce(pool.occupied + pool.kept, 0) AS taken,
         coalesce(pool.is_full, false) AS is_full
     FROM unnest(CAST(:operator_ids AS uuid[]), CAST(:place_ids AS uuid[]))
         AS asked (operator_id, place_id)
@@ -104,7 +105,7 @@ class NearRow:
     """A place with its distance and its counts.
 
     Attributes:
-        free: Public spaces that nobody counts a car on.
+        free: Public spaces with no car on them, and that wait for none.
         rate_table_id: The version in force at arrival; None where there is none.
     """
 
@@ -127,20 +128,24 @@ class NearRow:
 
 @dataclass(frozen=True, slots=True)
 class AreaCount:
-    """An area's public spaces, as counted."""
+    """An area's public spaces, as counted.
+
+    Attributes:
+        taken: Cars that stand there, and spaces that wait for one with a reservation.
+    """
 
     operator_id: UUID
     area_id: UUID
     place_id: UUID
     name: str
     spaces: int
-    occupied: int
+    taken: int
     is_full: bool
 
     @property
     def share(self) -> float:
-        """Return the occupied share; cars beyond the supply do not count."""
-        return min(self.occupied / self.spaces, 1.0) if self.spaces else 1.0
+        """Return the taken share; cars beyond the supply do not count."""
+        return min(self.taken / self.spaces, 1.0) if self.spaces else 1.0
 
 
 def values_of(center: Position, radius_m: int) -> dict[str, object]:
@@ -205,7 +210,7 @@ async def list_areas(
     found: dict[tuple[UUID, UUID], list[AreaCount]] = {}
     for row in await unit.run(_AREAS, values):
         area = AreaCount(
-            row.operator_id, row.id, row.place_id, row.name, row.spaces, row.occupied, row.is_full
+            row.operator_id, row.id, row.place_id, row.name, row.spaces, row.taken, row.is_full
         )
         found.setdefault((row.operator_id, row.place_id), []).append(area)
     return found
