@@ -22,6 +22,7 @@ from parking.events import outbox
 from parking.events.bus import Bus
 from parking.events.envelope import Event
 from parking.events.relay import Job
+from parking.flows.campaigns.agreeing import is_agreed_to
 from parking.flows.notices.tellings import arguments_of, is_urgent, template_of
 from parking.flows.notices.wording import DEFAULT_LOCALE, Text, render
 from parking.kit.database import Database, UnitOfWork
@@ -167,7 +168,7 @@ class Notifier:
             return None
         driver_id = UUID(str(event.payload["driver_id"]))
         locale = await deliveries.find_locale(unit, driver_id)
-        if locale is None:
+        if locale is None or not await is_agreed_to(unit, event):
             return None
         arguments = arguments_of(event)
         text = render(template, arguments, event.occurred_at, locale or DEFAULT_LOCALE)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from notifications.push import PushMessage
+from parking.campaigns.events import CAMPAIGN_MESSAGE
 from parking.drivers.deliveries import PendingDelivery, PendingText, Telling
 from parking.drivers.events import DRIVER_SIGNED_IN
 from parking.drivers.port import SmsMessage
@@ -21,6 +22,7 @@ _SUBJECTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(PLATE_EVENTS, "plate_id"),
     PLATE_CLAIM_REFUSED: "claim_id",
     DRIVER_SIGNED_IN: "sign_in_id",
+    CAMPAIGN_MESSAGE: "campaign_id",
 }
 _DATA_FIELDS: Final = ("amount_minor", "currency", "pay_url", "direction", "place_id")
 # FCM keeps four collapse keys a device, so that few categories have one of their own.
@@ -31,6 +33,7 @@ _GROUPS: Final[Mapping[NoticeCategory, str]] = {
     NoticeCategory.INVOICE: "money",
     NoticeCategory.DISPUTE: "dispute",
     NoticeCategory.SECURITY: "security",
+    NoticeCategory.OFFER: "offer",
 }
 
 

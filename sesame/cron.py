@@ -15,6 +15,7 @@ from arq.worker import Worker
 
 from parking.flows import occupancy_recount
 from parking.flows.accounts import deletion
+from parking.flows.campaigns import noticing
 from parking.flows.context import ParkingContext
 from parking.flows.guidance import sampling
 from parking.flows.reconciliation import nightly
@@ -36,6 +37,8 @@ ERASURE_TIMEOUT_S: Final = 600.0
 # Each falls into the middle half of an hour somewhere: some clocks are half an hour off.
 SAMPLING_MINUTES: Final = frozenset({1, 16, 31, 46})
 SAMPLING_TIMEOUT_S: Final = 600.0
+AUDIENCE_MINUTES: Final = frozenset({44})
+AUDIENCE_TIMEOUT_S: Final = 1800.0
 RETENTION_MINUTES: Final = frozenset({23})
 RETENTION_TIMEOUT_S: Final = 1800.0
 
@@ -58,12 +61,14 @@ def cron_tasks(context: ParkingContext) -> list[CronTask]:
     recount = partial(occupancy_recount.recount_due, context)
     retain = partial(purging.apply, context.database, context.retention)
     erase = partial(deletion.sweep, context)
+    refresh = partial(noticing.refresh_stale, context)
     sample = partial(sampling.sample_due, context)
     return [
         CronTask("deleted accounts", ERASURE_MINUTES, ERASURE_TIMEOUT_S, erase),
         CronTask("reconciliation", RECONCILE_MINUTES, RECONCILE_TIMEOUT_S, reconcile),
         CronTask("recount", RECOUNT_MINUTES, RECOUNT_TIMEOUT_S, recount),
         CronTask("usual occupancy", SAMPLING_MINUTES, SAMPLING_TIMEOUT_S, sample),
+        CronTask("audience", AUDIENCE_MINUTES, AUDIENCE_TIMEOUT_S, refresh),
         CronTask("retention", RETENTION_MINUTES, RETENTION_TIMEOUT_S, retain),
     ]
 

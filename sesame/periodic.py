@@ -11,6 +11,8 @@ from prometheus_client import Gauge
 
 from parking.events import outbox
 from parking.events.outage import Outage
+from parking.flows.campaigns import delivering, scheduling
+from parking.flows.campaigns.noticing import EventWatch
 from parking.flows.context import ParkingContext
 from parking.flows.disputes import dispute_decision, dispute_misread
 from parking.flows.invoices import invoice_fapiao
@@ -37,6 +39,8 @@ FAPIAO_EVERY_S: Final = 5.0
 OFFLINE_EVERY_S: Final = 30.0
 COLLECTION_EVERY_S: Final = 30.0
 PARTNERS_EVERY_S: Final = 30.0
+CAMPAIGNS_EVERY_S: Final = 2.0
+NOTICING_EVERY_S: Final = 5.0
 COUNT_EVERY_S: Final = 15.0
 DIFFERENCES_EVERY_S: Final = 60.0
 CALL_TIMEOUT_S: Final = 60.0
@@ -98,6 +102,9 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
         PeriodicTask("stay sweep", STAYS_EVERY_S, partial(announcing.sweep, context)),
         PeriodicTask("offline sweep", OFFLINE_EVERY_S, partial(reconcile.sweep, context)),
         PeriodicTask("fapiao sweep", FAPIAO_EVERY_S, partial(invoice_fapiao.sweep, context)),
+        PeriodicTask("campaign runs", CAMPAIGNS_EVERY_S, partial(scheduling.sweep, context)),
+        PeriodicTask("campaign sends", CAMPAIGNS_EVERY_S, partial(delivering.deliver_due, context)),
+        PeriodicTask("campaign events", NOTICING_EVERY_S, EventWatch(context).sweep),
         PeriodicTask("parked events", COUNT_EVERY_S, count_parked),
         PeriodicTask("open differences", DIFFERENCES_EVERY_S, partial(_count_differences, context)),
     ]

@@ -35,6 +35,7 @@ strawberry.enum(
     name="NotificationCategory",
     description="What a notification is about. STAY: entering, leaving, the gate. BILL: what is "
     "due, taken, refused or given back. PASS, DISPUTE, INVOICE: theirs. SECURITY: your account. "
+    "OFFER: what operators offer, if you agreed to offers. "
     "More values may come: treat an unknown one as STAY.",
 )
 strawberry.enum(
@@ -102,6 +103,12 @@ class Notification(Node):
     acknowledged_at: datetime | None = strawberry.field(
         description="When you saw it: `acknowledgeNotifications`; null before."
     )
+    because: list[str] | None = strawberry.field(
+        description="Of an offer: by which facts about you it was addressed, such as `recency`, "
+        "`place`, `habit`; empty where it went to everybody who agreed to offers. Null for "
+        "everything else. End it with `setConsent` (MARKETING) or `setNotificationPreference` "
+        "(OFFER). More words may come."
+    )
 
     @classmethod
     def of(cls, view: NoticeView) -> "Notification":
@@ -117,6 +124,7 @@ class Notification(Node):
             occurred_at=row.occurred_at,
             created_at=row.created_at,
             acknowledged_at=row.acknowledged_at,
+            because=row.arguments.get("because"),
         )
 
     @strawberry.field(description="What it says, in a few words.")

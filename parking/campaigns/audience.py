@@ -64,9 +64,13 @@ _FORGET: Final = tuple(
     text(f"DELETE FROM {table} WHERE driver_id = :driver_id")  # noqa: S608 - our own names
     for table in ("audience_places", "audience_members", "campaign_test_drivers")
 )
+# Whoever sends one of them right now waits for the consent, and finds it withdrawn.
 _WITHDRAW: Final = text("""
     UPDATE campaign_sends SET state = 'withdrawn'
-    WHERE driver_id = :driver_id AND state = 'queued'
+    WHERE (operator_id, id, driver_id) IN (
+        SELECT operator_id, id, driver_id FROM campaign_sends
+        WHERE driver_id = :driver_id AND state = 'queued' FOR UPDATE SKIP LOCKED
+    )
 """)
 
 

@@ -1,6 +1,6 @@
 """A campaign as a document: everything that a second person approves, and nothing that moves."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from typing import Annotated, Any, Final, Literal, cast
 from uuid import UUID
@@ -116,9 +116,8 @@ class CampaignDocument(Part):
         """How long a message is of use."""
         return timedelta(hours=self.useful_hours)
 
-    def audience(self, now: datetime, place_id: UUID | None) -> Filter:
+    def audience(self, place_id: UUID | None) -> Filter:
         """Return the whole filter: the document's, the trigger's, and the campaign's place."""
-        _ = now
         parts: list[Filter] = [self.filter]
         if place_id is not None:
             parts.append(AtPlace(kind="place", place_ids=(place_id,)))

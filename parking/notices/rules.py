@@ -16,6 +16,7 @@ class NoticeCategory(StrEnum):
     DISPUTE = "dispute"
     INVOICE = "invoice"
     SECURITY = "security"
+    OFFER = "offer"
 
 
 class NoticeChannel(StrEnum):
@@ -64,6 +65,7 @@ class Template(StrEnum):
     PLATE_PAYMENT_PAUSED = "plate_payment_paused"
     PLATE_PAYMENT_RESUMED = "plate_payment_resumed"
     SIGNED_IN = "signed_in"
+    CAMPAIGN = "campaign"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,8 @@ RULES: Final[Mapping[Template, TemplateRule]] = {
     Template.PLATE_PAYMENT_RESUMED: _SECURITY,
     # Whoever holds the account now may be a thief: its owner must not read of it tomorrow.
     Template.SIGNED_IN: _URGENT_SECURITY,
+    # Its own time of use has passed before it is handed over, or it is of use for a day.
+    Template.CAMPAIGN: TemplateRule(NoticeCategory.OFFER, stale_after=timedelta(hours=24)),
 }
 
 # Money was taken: they say from where, when, and what to do about one that the driver disowns.

@@ -2,10 +2,12 @@
 
 from uuid import UUID
 
+from parking.campaigns import audience
 from parking.drivers import consents
 from parking.drivers.consent_models import ConsentKind
 from parking.drivers.consents import ConsentView
 from parking.flows.context import ParkingContext
+from parking.kit.database import UnitOfWork
 
 
 async def of_driver(context: ParkingContext, driver_id: UUID) -> list[ConsentView]:
@@ -33,5 +35,15 @@ async def set_consent(
             await consents.give(unit, driver_id, kind, text_version=text_version)
         else:
             await consents.withdraw(unit, driver_id, kind)
+        if kind is ConsentKind.MARKETING:
+            await _keep_audience(unit, driver_id, is_given=is_given)
         views = await consents.list_consents(unit, driver_id)
     return next(view for view in views if view.kind == kind)
+
+
+async def _keep_audience(unit: UnitOfWork, driver_id: UUID, *, is_given: bool) -> None:
+    """Summarise the stays of who agrees to offers, and delete that of who does not any more."""
+    if is_given:
+        await audience.refresh(unit, [driver_id])
+    else:
+        await audience.forget(unit, driver_id)

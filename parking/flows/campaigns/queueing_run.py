@@ -11,6 +11,7 @@ from parking.campaigns.document import CampaignDocument, read_document
 from parking.campaigns.filter_sql import Compiled
 from parking.campaigns.models import Campaign, CampaignRun, CampaignState, RunState
 from parking.campaigns.queueing import Queued, Range, RunPlan
+from parking.flows.campaigns.expecting import expected_drivers
 from parking.flows.context import ParkingContext
 from parking.kit.database import ConflictError, UnitOfWork
 
@@ -109,12 +110,14 @@ async def plan_of(
     """Return what a run of a campaign asks of each driver, at this moment."""
     policy = await repository.find_policy(unit, campaign.operator_id)
     caps = Caps(policy.day_messages_max, policy.week_messages_max, policy.control_permille)
-    compiled = Compiled(unit.now())
+    audience = document.audience(campaign.place_id)
+    expected = await expected_drivers(unit, campaign.operator_id, audience)
+    compiled = Compiled(unit.now(), expected)
     return RunPlan(
         operator_id=campaign.operator_id,
         campaign_id=campaign.id,
         run_id=run_id,
-        condition=compiled.condition(document.audience(unit.now(), campaign.place_id)),
+        condition=compiled.condition(audience),
         values=compiled.values,
         caps=caps,
         control_salt=policy.salt,

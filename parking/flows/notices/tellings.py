@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from parking.campaigns.events import CAMPAIGN_MESSAGE
 from parking.drivers.events import DRIVER_SIGNED_IN
 from parking.events.envelope import Event
 from parking.events.types import EventType
@@ -35,6 +36,7 @@ _BY_TYPE: Final[Mapping[str, Template]] = {
     plate_events.PLATE_PAYMENT_PAUSED: Template.PLATE_PAYMENT_PAUSED,
     plate_events.PLATE_PAYMENT_RESUMED: Template.PLATE_PAYMENT_RESUMED,
     DRIVER_SIGNED_IN: Template.SIGNED_IN,
+    CAMPAIGN_MESSAGE: Template.CAMPAIGN,
 }
 # A dispute's messages say nothing of its words: staff may have written a plate there.
 _DISPUTES: Final[Mapping[object, Template]] = {
@@ -60,6 +62,9 @@ _ARGUMENTS: Final = (
     "ended_at",
     "refusal",
     "device_name",
+    "title",
+    "body",
+    "because",
 )
 
 

@@ -135,6 +135,8 @@ def _values(texts: _Texts, template: Template, arguments: Mapping[str, Any]) -> 
         "name": _name(arguments.get("pass_name")) or texts.write("unnamed-pass", {}),
         "number": str(arguments.get("number", "")),
         "refusal": str(arguments.get("refusal", "")),
+        "title": str(arguments.get("title", "")),
+        "body": str(arguments.get("body", "")),
         "device": _name(arguments.get("device_name")) or texts.write("unnamed-device", {}),
     }
     try:

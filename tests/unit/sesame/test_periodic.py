@@ -26,6 +26,9 @@ def test_nothing_that_must_be_repeated_is_missing() -> None:
         ("stay sweep", 2.0),
         ("offline sweep", 30.0),
         ("fapiao sweep", 5.0),
+        ("campaign runs", 2.0),
+        ("campaign sends", 2.0),
+        ("campaign events", 5.0),
         ("parked events", 15.0),
         ("open differences", 60.0),
     ]

@@ -149,3 +149,8 @@ plate-payment-resumed =
 signed-in =
     .title = Neue Anmeldung bei Ihrem Konto
     .body = „{ $device }“ ist angemeldet, { $at } UTC. Waren Sie das nicht? Beenden Sie in der App diese Anmeldung und alle anderen.
+
+# What an operator's campaign says, in words that were written for it.
+campaign =
+    .title = { $title }
+    .body = { $body }

@@ -149,3 +149,8 @@ plate-payment-resumed =
 signed-in =
     .title = New sign-in to your account
     .body = “{ $device }” signed in, { $at } UTC. Not you? Open the app, end that sign-in and all the others.
+
+# What an operator's campaign says, in words that were written for it.
+campaign =
+    .title = { $title }
+    .body = { $body }

@@ -148,3 +148,8 @@ plate-payment-resumed =
 signed-in =
     .title = 您的账户有新的登录
     .body = “{ $device }”已登录，时间 { $at }（UTC）。如非本人操作，请在应用中结束该登录及其他所有登录。
+
+# What an operator's campaign says, in words that were written for it.
+campaign =
+    .title = { $title }
+    .body = { $body }

@@ -1,0 +1,169 @@
+"""Filters with a name, and how many drivers they mean: counts for marketing, never drivers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel import col, select
+
+from parking.campaigns import repository
+from parking.campaigns.errors import NameTakenError, SegmentUnknownError
+from parking.campaigns.filter_sql import Compiled
+from parking.campaigns.filters import AllOf, AtPlace, Filter, clauses, read_filter
+from parking.campaigns.models import AudienceSegment
+from parking.flows.campaigns.expecting import expected_drivers
+from parking.flows.campaigns.life import checked_name, require_place
+from parking.flows.context import ParkingContext
+from parking.kit.database import UnitOfWork
+from parking.kit.ids import new_id
+from parking.staff.rules import StaffIdentity
+
+# Fewer are not counted, and counts are told in tens: two filters that differ by one driver must not
+# tell what that driver does.
+COUNTED_MIN: Final = 10
+COUNTED_STEP: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseShare:
+    """One clause of a filter by itself.
+
+    Attributes:
+        drivers: None for fewer than COUNTED_MIN.
+    """
+
+    kind: str
+    drivers: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """How many drivers a filter means now.
+
+    Attributes:
+        audience: All who agreed to offers and were here; None for fewer than COUNTED_MIN.
+        drivers: Those whom the filter means; None likewise.
+    """
+
+    audience: int | None
+    drivers: int | None
+    clauses: list[ClauseShare]
+
+
+async def preview(
+    context: ParkingContext,
+    staff: StaffIdentity,
+    data: Mapping[str, Any],
+    *,
+    place_id: UUID | None,
+) -> Preview:
+    """Count the drivers of a filter, in tens.
+
+    Raises:
+        InvalidInputError: filter or place does not fit; names the path.
+    """
+    found = read_filter(data)
+    async with context.database.begin() as unit:
+        await require_place(unit, staff, place_id)
+        parts = list(clauses(found))
+        counts = await _count(unit, staff.operator_id, place_id, [found, *parts])
+    audience, drivers, *each = (_told(count) for count in counts)
+    return Preview(
+        audience=audience,
+        drivers=drivers,
+        clauses=[ClauseShare(part.kind, count) for part, count in zip(parts, each, strict=True)],
+    )
+
+
+async def save(
+    context: ParkingContext,
+    staff: StaffIdentity,
+    data: Mapping[str, Any],
+    *,
+    name: str,
+    place_id: UUID | None,
+    segment_id: UUID | None = None,
+) -> AudienceSegment:
+    """Keep a filter under a name, or write a kept one anew.
+
+    Campaigns hold filters of their own: one that was approved does not change with a segment.
+
+    Raises:
+        InvalidInputError: name, filter or place does not fit; names the path.
+        SegmentUnknownError: there is none to write anew that the member sees.
+        NameTakenError: another segment has the name.
+    """
+    document = read_filter(data).model_dump(mode="json")
+    async with context.database.begin() as unit:
+        kept = checked_name(name)
+        await require_place(unit, staff, place_id)
+        await _require_free_name(unit, staff.operator_id, kept, segment_id)
+        row = None if segment_id is None else await find_seen(unit, staff, segment_id)
+        if row is None:
+            row = AudienceSegment(
+                operator_id=staff.operator_id,
+                id=new_id(unit.now()),
+                name=kept,
+                filter=document,
+                saved_by=staff.recorded_name,
+                saved_at=unit.now(),
+            )
+            unit.session.add(row)
+        row.name, row.place_id, row.filter = kept, place_id, document
+        row.saved_by, row.saved_at = staff.recorded_name, unit.now()
+    return row
+
+
+async def find_seen(unit: UnitOfWork, staff: StaffIdentity, segment_id: UUID) -> AudienceSegment:
+    """Return a segment that a member sees.
+
+    Raises:
+        SegmentUnknownError: there is none.
+    """
+    found = await repository.find_segment(unit, staff.operator_id, segment_id)
+    if found is None or not staff.sees(found.place_id):
+        raise SegmentUnknownError
+    return found
+
+
+async def _count(
+    unit: UnitOfWork, operator_id: UUID, place_id: UUID | None, filters: list[Filter]
+) -> list[int]:
+    """Return the size of the audience, and of each filter in it, in one statement."""
+    limit: list[Filter] = []
+    if place_id is not None:
+        limit.append(AtPlace(kind="place", place_ids=(place_id,)))
+    compiled = Compiled(
+        unit.now(), await expected_drivers(unit, operator_id, AllOf(kind="all", of=(*filters,)))
+    )
+    columns = [
+        f"count(*) FILTER (WHERE {compiled.condition(found)}) AS c{number}"
+        for number, found in enumerate(filters)
+    ]
+    where = " AND ".join(["true", *(compiled.condition(found) for found in limit)])
+    sql = (
+        f"SELECT count(*) AS audience, {', '.join(columns)}"  # noqa: S608 - our own text
+        " FROM audience_members AS member JOIN driver_consents AS consent"
+        " ON consent.driver_id = member.driver_id AND consent.kind = 'marketing'"
+        " AND consent.withdrawn_at IS NULL"
+        f" WHERE member.operator_id = :operator_id AND {where}"
+    )
+    row = (await unit.run(text(sql), {**compiled.values, "operator_id": operator_id})).one()
+    return [int(count) for count in row]
+
+
+def _told(count: int) -> int | None:
+    return None if count < COUNTED_MIN else count - count % COUNTED_STEP
+
+
+async def _require_free_name(
+    unit: UnitOfWork, operator_id: UUID, name: str, segment_id: UUID | None
+) -> None:
+    statement = select(AudienceSegment.id).where(
+        col(AudienceSegment.operator_id) == operator_id, col(AudienceSegment.name) == name
+    )
+    found = (await unit.session.exec(statement)).one_or_none()
+    if found is not None and found != segment_id:
+        raise NameTakenError
