@@ -70,6 +70,9 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "setOccupancy": Permission(_DESK, Scope.NAMED),
     "setFullSign": Permission(_DESK, Scope.NAMED),
     "keepSpaces": Permission(_DESK, Scope.NAMED),
+    "placePositions": Permission(_VIEWERS, Scope.LISTED),
+    "setPlacePosition": Permission(_DESK, Scope.NAMED),
+    "importPlacePositions": Permission(_DESK, Scope.WHOLE),
     # The desk.
     "openExit": Permission(_DESK, Scope.NAMED),
     "takeCash": Permission(_DESK, Scope.NAMED),

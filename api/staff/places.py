@@ -4,6 +4,7 @@ import strawberry
 
 from api.global_ids import encode_id
 from api.request import Info
+from api.staff.positions import StaffPosition
 from parking.flows import staff_places
 
 AREA_ID = "IdentifiedArea"
@@ -27,6 +28,9 @@ class StaffPlace:
     timezone: str
     currency: str
     areas: list[StaffArea]
+    where: StaffPosition | None = strawberry.field(
+        description="Null until somebody says it: drivers do not find the place by then."
+    )
 
     @classmethod
     def of(cls, view: staff_places.PlaceWithAreas) -> "StaffPlace":
@@ -45,6 +49,7 @@ class StaffPlace:
                 )
                 for area in view.areas
             ],
+            where=None if view.where is None else StaffPosition.of(view.where),
         )
 
 

@@ -24,6 +24,7 @@ from api.staff.partners import PartnerMutations, PartnerQueries
 from api.staff.passes import PassMutations, PassQueries
 from api.staff.payments import PaymentMutations, PaymentQueries
 from api.staff.places import PlaceQueries
+from api.staff.positions import PositionMutations, PositionQueries
 from api.staff.rate_tables import RateTableMutations, RateTableQueries
 from api.staff.reconciliation import ReconciliationMutations, ReconciliationQueries
 from api.staff.reviews import ReviewMutations, ReviewQueries
@@ -50,6 +51,7 @@ class StaffQuery(
     PassQueries,
     PaymentQueries,
     PlaceQueries,
+    PositionQueries,
     RateTableQueries,
     ReconciliationQueries,
     ReviewQueries,
@@ -71,6 +73,7 @@ class StaffMutation(
     OccupancyMutations,
     PassMutations,
     PaymentMutations,
+    PositionMutations,
     RateTableMutations,
     ReconciliationMutations,
     ReviewMutations,
