@@ -14,8 +14,10 @@ from parking.places import service as places
 from parking.places.models import Direction
 from parking.tariffs import service as tariffs
 from sesame.commands.antennas import antenna_command
+from sesame.commands.forecast import forecast_command
 from sesame.commands.occupancy import occupancy_app
 from sesame.commands.offline import offline_app
+from sesame.commands.positions import positions_app
 from sesame.commands.vehicles import vehicles_app
 from sesame.settings import Settings
 from sesame.wiring import open_context
@@ -43,7 +45,9 @@ class _NewPlace:
 place_app.add_typer(vehicles_app, name="vehicles")
 place_app.add_typer(occupancy_app, name="occupancy")
 place_app.add_typer(offline_app, name="offline")
+place_app.add_typer(positions_app, name="positions")
 place_app.command("antenna")(antenna_command)
+place_app.command("forecast")(forecast_command)
 
 
 @place_app.command("add")

@@ -9,9 +9,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from parking.kit.database import Database, UnitOfWork
+from parking.kit.geography import Position
+from parking.places import positions
 from parking.places import service as places
 from parking.places.errors import LaneUnknownError
 from parking.places.models import Direction
+from parking.places.positions import Whereabouts
 from parking.tariffs import service as tariffs
 from sesame.demo.rate_tables import DROP_OFF, OLD_TOWN, SHOPPING_CENTRE
 
@@ -20,7 +23,11 @@ PRIVATE_MODE: Final = 0o600
 
 @dataclass(frozen=True, slots=True)
 class PlacePlan:
-    """A place to make; `key` begins the names of its lanes, if it has any."""
+    """A place to make; `key` begins the names of its lanes, if it has any.
+
+    Attributes:
+        degrees: Latitude and longitude: made up, as the places are, in a town that is there.
+    """
 
     key: str
     operator: str
@@ -28,6 +35,7 @@ class PlacePlan:
     area: str
     supply: int
     rate_table: dict[str, Any]
+    degrees: tuple[float, float]
     has_lanes: bool = True
 
 
@@ -40,12 +48,22 @@ QUAY: Final = "quay"
 # Where ETC pays: each provider but ETC charges anywhere.
 ANTENNA: Final = "lakeside-exit"
 
+_BLUE_HERON: Final = "Blue Heron Parking"
+_ELBE: Final = "Elbe Parking"
 PLANS: Final = (
-    PlacePlan(RIVERSIDE, "Blue Heron Parking", "Riverside Centre", "B1", 120, SHOPPING_CENTRE),
-    PlacePlan(LAKESIDE, "Blue Heron Parking", "Lakeside Station", "Drop-off", 24, DROP_OFF),
-    PlacePlan(ALTMARKT, "Altstadt Garagen", "Altmarkt", "Level 1", 60, OLD_TOWN),
-    PlacePlan(NEUMARKT, "Elbe Parking", "Neumarkt", "Level 1", 80, OLD_TOWN, has_lanes=False),
-    PlacePlan(QUAY, "Elbe Parking", "Quay", "Level 1", 30, OLD_TOWN),
+    PlacePlan(
+        RIVERSIDE, _BLUE_HERON, "Riverside Centre", "B1", 120, SHOPPING_CENTRE, (31.2397, 121.4901)
+    ),
+    PlacePlan(
+        LAKESIDE, _BLUE_HERON, "Lakeside Station", "Drop-off", 24, DROP_OFF, (31.2432, 121.4868)
+    ),
+    PlacePlan(
+        ALTMARKT, "Altstadt Garagen", "Altmarkt", "Level 1", 60, OLD_TOWN, (51.0496, 13.7378)
+    ),
+    PlacePlan(
+        NEUMARKT, _ELBE, "Neumarkt", "Level 1", 80, OLD_TOWN, (51.0515, 13.7413), has_lanes=False
+    ),
+    PlacePlan(QUAY, _ELBE, "Quay", "Level 1", 30, OLD_TOWN, (51.0541, 13.7396)),
 )
 
 
@@ -118,6 +136,7 @@ async def settle(database: Database, path: Path) -> Town:
         town = await _completed(unit, known)
         lane = next(lane for lane in town.place(LAKESIDE).lanes if lane.key == ANTENNA)
         await places.set_antenna(unit, town.place(LAKESIDE).operator_id, lane.lane_id, ANTENNA)
+        await _put_on_the_map(unit, town)
     _keep(path, town)
     return town
 
@@ -151,6 +170,13 @@ async def _completed(unit: UnitOfWork, town: Town) -> Town:
         added.append(await _add_place(unit, operators, plan))
     await unit.session.flush()
     return Town(places=(*town.places, *added))
+
+
+async def _put_on_the_map(unit: UnitOfWork, town: Town) -> None:
+    for plan in PLANS:
+        place = town.place(plan.key)
+        where = Whereabouts(Position.of(*plan.degrees), plan.name)
+        await positions.set_whereabouts(unit, place.operator_id, place.place_id, where, by="demo")
 
 
 async def _add_place(unit: UnitOfWork, operators: dict[str, UUID], plan: PlacePlan) -> TownPlace:

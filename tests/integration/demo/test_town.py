@@ -7,6 +7,7 @@ import pytest_asyncio
 
 from parking.kit.clock import SystemClock
 from parking.kit.database import Database
+from parking.places import positions
 from parking.places import service as places
 from sesame.demo.town import ANTENNA, LAKESIDE, NEUMARKT, PLANS, Town, TownPlace, settle
 from tests.factories.identity import VAULT
@@ -41,6 +42,15 @@ async def test_the_etc_antenna_is_above_one_exit(database: Database, tmp_path: P
             for lane in place.lanes
         }
     assert above == {"lakeside-entry": None, "lakeside-exit": ANTENNA}
+
+
+async def test_every_place_is_on_the_map(database: Database, tmp_path: Path) -> None:
+    town = await settle(database, tmp_path / "town.json")
+    keys = [(place.operator_id, place.place_id) for place in town.places]
+    async with database.begin() as unit:
+        found = await positions.find_whereabouts(unit, keys)
+    degrees = [(found[key].position.latitude, found[key].position.longitude) for key in keys]
+    assert degrees == [plan.degrees for plan in PLANS]
 
 
 def _shape(place: TownPlace) -> tuple[str, str, str, int]:
