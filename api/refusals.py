@@ -6,6 +6,7 @@ from typing import Final
 
 import strawberry
 
+import parking.campaigns.errors
 import parking.disputes.errors
 import parking.drivers.errors
 import parking.idempotency.errors
@@ -28,6 +29,7 @@ from parking.kit.errors import InvalidInputError, ParkingError, UnavailableError
 _EXPECTED_MODULES: Final = frozenset(
     module.__name__
     for module in (
+        parking.campaigns.errors,
         parking.disputes.errors,
         parking.drivers.errors,
         parking.idempotency.errors,

@@ -50,6 +50,9 @@ _VIEWERS: Final = frozenset({Role.VIEWER, Role.OPERATOR, Role.FINANCE})
 _DESK: Final = frozenset({Role.OPERATOR})
 _MONEY: Final = frozenset({Role.FINANCE})
 _DESK_AND_MONEY: Final = frozenset({Role.OPERATOR, Role.FINANCE})
+_MARKETING: Final = frozenset({Role.MARKETING_AUTHOR, Role.MARKETING_APPROVER})
+_AUTHORS: Final = frozenset({Role.MARKETING_AUTHOR})
+_APPROVERS: Final = frozenset({Role.MARKETING_APPROVER})
 _ADMIN: Final = frozenset({Role.ADMIN})
 UNDECLARED: Final = Permission(_ADMIN, Scope.WHOLE)
 
@@ -140,6 +143,30 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "setPassProductSale": Permission(_MONEY, Scope.WHOLE),
     "changePassPrice": Permission(_MONEY, Scope.WHOLE),
     "publishRateTable": Permission(_MONEY, Scope.NAMED),
+    # What is offered to drivers who agreed to it: who writes it does not approve it.
+    "campaigns": Permission(_MARKETING, Scope.LISTED),
+    "campaign": Permission(_MARKETING, Scope.NAMED),
+    "campaignResults": Permission(_MARKETING, Scope.NAMED),
+    "campaignForms": Permission(_MARKETING, Scope.NO_PLACE),
+    "campaignPolicy": Permission(_MARKETING, Scope.NO_PLACE),
+    "testDrivers": Permission(_MARKETING, Scope.WHOLE),
+    "segments": Permission(_MARKETING, Scope.LISTED),
+    "previewSegment": Permission(_MARKETING, Scope.NAMED),
+    "marketingFile": Permission(_MARKETING, Scope.LISTED),
+    "createCampaign": Permission(_AUTHORS, Scope.NAMED),
+    "changeCampaign": Permission(_AUTHORS, Scope.NAMED),
+    "submitCampaign": Permission(_AUTHORS, Scope.NAMED),
+    "approveCampaign": Permission(_APPROVERS, Scope.NAMED),
+    "sendBackCampaign": Permission(_APPROVERS, Scope.NAMED),
+    "pauseCampaign": Permission(_MARKETING, Scope.NAMED),
+    "resumeCampaign": Permission(_APPROVERS, Scope.NAMED),
+    "endCampaign": Permission(_MARKETING, Scope.NAMED),
+    "sendCampaignTest": Permission(_MARKETING, Scope.NAMED),
+    "addTestDriver": Permission(_MARKETING, Scope.WHOLE),
+    "removeTestDriver": Permission(_MARKETING, Scope.WHOLE),
+    "setCampaignPolicy": Permission(_APPROVERS, Scope.WHOLE),
+    "saveSegment": Permission(_AUTHORS, Scope.NAMED),
+    "readMarketingFile": Permission(_AUTHORS, Scope.NAMED),
     # Who works here, and whom the operator binds itself to.
     "staffMembers": Permission(_ADMIN, Scope.WHOLE),
     "staffSignIns": Permission(_ADMIN, Scope.WHOLE),

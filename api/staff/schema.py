@@ -7,6 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from api.descriptions import described
 from api.staff.bills import BillQueries
+from api.staff.campaigns import CampaignMutations, CampaignQueries
 from api.staff.chargebacks import ChargebackQueries
 from api.staff.claims import ClaimMutations, ClaimQueries
 from api.staff.credit import CreditMutations, CreditQueries
@@ -28,6 +29,7 @@ from api.staff.positions import PositionMutations, PositionQueries
 from api.staff.rate_tables import RateTableMutations, RateTableQueries
 from api.staff.reconciliation import ReconciliationMutations, ReconciliationQueries
 from api.staff.reviews import ReviewMutations, ReviewQueries
+from api.staff.segments import SegmentMutations, SegmentQueries
 from api.staff.validations import ValidationMutations
 from api.staff.vehicles import VehicleMutations, VehicleQueries
 from api.types.money import MINOR_UNITS, MinorUnits
@@ -36,6 +38,8 @@ from api.types.money import MINOR_UNITS, MinorUnits
 @strawberry.type
 class StaffQuery(
     BillQueries,
+    CampaignQueries,
+    SegmentQueries,
     ChargebackQueries,
     ClaimQueries,
     CreditQueries,
@@ -63,6 +67,8 @@ class StaffQuery(
 
 @strawberry.type
 class StaffMutation(
+    CampaignMutations,
+    SegmentMutations,
     ClaimMutations,
     CreditMutations,
     DeskMutations,

@@ -169,7 +169,7 @@ def read_document(data: object) -> CampaignDocument:
 
 def write_document(document: CampaignDocument) -> dict[str, Any]:
     """Return the document as JSON values, every default written out: what is approved is whole."""
-    return _ADAPTER.dump_python(document, mode="json")
+    return _ADAPTER.dump_python(document, mode="json", by_alias=True, exclude_none=True)
 
 
 @cache

@@ -43,7 +43,7 @@ class Recency(Part):
     @model_validator(mode="after")
     def _require_one(self) -> "Recency":
         if (self.within_days is None) == (self.not_within_days is None):
-            raise ValueError("either within_days or not_within_days")
+            raise ValueError("either withinDays or notWithinDays")
         return self
 
 

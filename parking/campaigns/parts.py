@@ -3,6 +3,7 @@
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
 
 from parking.kit.errors import InvalidInputError
 
@@ -26,9 +27,16 @@ Found = TypeVar("Found")
 
 
 class Part(BaseModel):
-    """A part of a document: strict, immutable, without unknown fields."""
+    """A part of a document: strict, immutable, without unknown fields, named in camel case."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        strict=True,
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
 
 
 def items(*, least: int = 1, most: int) -> Any:  # noqa: ANN401 - metadata of a field of any type

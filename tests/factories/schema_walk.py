@@ -37,6 +37,9 @@ NAMED: Final = {
     "laneId": "AccessLane",
     "signInId": "SignIn",
     "deviceId": "Device",
+    "campaignId": "Campaign",
+    "segmentId": "Segment",
+    "driverId": "Viewer",
 }
 _IDS: Final = re.compile(r"[A-Za-z0-9_-]{40,200}")
 

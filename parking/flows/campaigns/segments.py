@@ -95,7 +95,7 @@ async def save(
         SegmentUnknownError: there is none to write anew that the member sees.
         NameTakenError: another segment has the name.
     """
-    document = read_filter(data).model_dump(mode="json")
+    document = read_filter(data).model_dump(mode="json", by_alias=True, exclude_none=True)
     async with context.database.begin() as unit:
         kept = checked_name(name)
         await require_place(unit, staff, place_id)

@@ -38,6 +38,8 @@ _PLACE_OF: Final[Mapping[str, TextClause]] = {
     "Refund": _of_bill("refunds"),
     "Dispute": _own("disputes"),
     "MisreadReview": _own("misread_reviews"),
+    "Campaign": _own("campaigns"),
+    "Segment": _own("audience_segments"),
 }
 KINDS_AT_PLACES: Final = frozenset(_PLACE_OF)
 

@@ -47,6 +47,8 @@ KINDS: Final = {
     "refundId": "Refund",
     "disputeId": "Dispute",
     "reviewId": "MisreadReview",
+    "campaignId": "Campaign",
+    "segmentId": "Segment",
 }
 FIELDS_BY_ID: Final = {"bill": "Bill", "dispute": "Dispute", "review": "MisreadReview"}
 # Of the whole operator: it stands beside an id that has a place.

@@ -260,7 +260,7 @@ async def test_what_runs_cannot_be_rewritten(world: CampaignWorld) -> None:
     campaign = await world.run_campaign()
     with pytest.raises(ConflictError):
         await world.rows(
-            "UPDATE campaigns SET document = jsonb_set(document, '{holdout_permille}', '500')"
+            "UPDATE campaigns SET document = jsonb_set(document, '{holdoutPermille}', '500')"
             " RETURNING 1"
         )
     with pytest.raises(CampaignStateError):

@@ -38,6 +38,7 @@ BOUNDED: Final = {
     "Viewer.signIns": "those that have not ended",
     "Viewer.devices": "twenty",
     "Viewer.consents": "one of each kind",
+    "StaffQuery.testDrivers": "ten",
     "StaffQuery.bills": "the versions of one stay's bills",
     "StaffQuery.pendingClaims": "those of one plate",
     "StaffQuery.claimsInReview": "the hundred that wait longest",
