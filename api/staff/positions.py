@@ -15,6 +15,7 @@ from parking.flows.guidance import positions as flows
 from parking.kit.errors import InvalidInputError
 from parking.kit.geography import Position
 from parking.places import position_file
+from parking.places.position_file import PositionFileError
 from parking.places.positions import (
     ADDRESS_LENGTH_MAX,
     ENTRANCES_MAX,
@@ -32,6 +33,7 @@ class PositionFormat(StrEnum):
     JSON = "json"
 
 
+PROBLEMS_SHOWN_MAX: Final = 10
 _WRITERS: Final = {
     PositionFormat.CSV: position_file.write_csv,
     PositionFormat.JSON: position_file.write_json,
@@ -144,7 +146,11 @@ async def import_place_positions(
 ) -> PlacePositionsImported:
     """Record a file of positions, or nothing of it."""
     staff = info.context.staff()
-    filed = _READERS[given.format](given.content)
+    try:
+        filed = _READERS[given.format](given.content)
+    except PositionFileError as error:
+        problems = "; ".join(error.problems[:PROBLEMS_SHOWN_MAX])
+        raise InvalidInputError("content", f"a file without problems: {problems}") from error
     changed = await flows.record_filed(
         info.context.parking, staff.operator_id, filed, by=staff.recorded_name
     )

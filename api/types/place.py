@@ -11,7 +11,7 @@ from api.global_ids import Node, decode_keys, encode_id
 from api.request import Info, RequestContext
 from api.types.tariff import Tariff
 from parking.flows.place_view import PlaceView
-from parking.flows.quotes import tell_tariff
+from parking.flows.quotes import ToldTariff, tell_tariffs
 from parking.kit.errors import ParkingError
 
 _PLACE = "Place"
@@ -54,16 +54,13 @@ class Place(Node):
 async def _tariff(
     context: RequestContext, operator_id: UUID, place_id: UUID, locale: str
 ) -> Tariff:
-    """Return a place's tariff; a list of stays at one place costs what one of them does."""
+    """Return a place's tariff; a list of many places costs what one of them does."""
     loader: DataLoader[_Asked, Tariff] | None = context.loaders.get(_LOADER)
     if loader is None:
 
         async def load(asked: list[_Asked]) -> Sequence[Tariff | BaseException]:
-            told: dict[_Asked, Tariff | BaseException] = {}
-            for each in asked:
-                if each not in told:
-                    told[each] = await _told(context, each)
-            return [told[each] for each in asked]
+            told = await tell_tariffs(context.parking, set(asked))
+            return [_told(told[each]) for each in asked]
 
         # Without a cache: another version may come into force while a subscription goes on.
         loader = DataLoader(load_fn=load, cache=False)
@@ -71,10 +68,6 @@ async def _tariff(
     return await loader.load((operator_id, place_id, locale))
 
 
-async def _told(context: RequestContext, asked: _Asked) -> Tariff | BaseException:
-    operator_id, place_id, locale = asked
-    try:
-        return Tariff.of(await tell_tariff(context.parking, operator_id, place_id, locale=locale))
-    except ParkingError as error:
-        # Of this place only: the others are told all the same.
-        return error
+def _told(found: ToldTariff | ParkingError) -> Tariff | BaseException:
+    # A refusal is of this place only: the others are told all the same.
+    return found if isinstance(found, ParkingError) else Tariff.of(found)

@@ -1,13 +1,14 @@
 """What a stay will cost: a quote for anybody, by the rate table in force at its entry."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from parking.flows.context import ParkingContext
-from parking.kit.errors import InvalidInputError
+from parking.kit.errors import InvalidInputError, ParkingError
 from parking.places import service as places
 from parking.tariffs import service as tariffs
 from parking.tariffs.explain.explainer import Explanation, explain
@@ -87,15 +88,29 @@ async def quote(
     )
 
 
-async def tell_tariff(
-    context: ParkingContext, operator_id: UUID, place_id: UUID, *, locale: str
-) -> ToldTariff:
-    """Return the tariff that applies to a stay that begins now, in words; raises as `quote`."""
+async def tell_tariffs(
+    context: ParkingContext, asked: Collection[tuple[UUID, UUID, str]]
+) -> dict[tuple[UUID, UUID, str], ToldTariff | ParkingError]:
+    """Return the tariffs that apply to stays that begin now, in words; one statement for all.
+
+    Args:
+        context: The domain's surroundings.
+        asked: Operator, place and locale. Why one of them has none stands in its place: no rate
+            table, or no such language.
+    """
     now = context.clock.now()
+    places = {(operator_id, place_id) for operator_id, place_id, _ in asked}
     async with context.database.begin() as unit:
-        version = await tariffs.in_force(unit, operator_id, place_id, now)
-        table = await tariffs.load(unit, operator_id, version.id)
-    return ToldTariff(version, table, _explained(version, table, now, locale))
+        found = await tariffs.all_in_force(unit, places, now)
+    told: dict[tuple[UUID, UUID, str], ToldTariff | ParkingError] = {}
+    for each in asked:
+        operator_id, place_id, locale = each
+        try:
+            version, table = tariffs.required_of(found, operator_id, place_id)
+            told[each] = ToldTariff(version, table, _explained(version, table, now, locale))
+        except ParkingError as error:
+            told[each] = error
+    return told
 
 
 def _explained(

@@ -211,7 +211,7 @@ def _position(row: Mapping[str, Any], field: str) -> Position:
         try:
             # `true` is a number in Python, and none on a map.
             degrees.append(float("nan") if isinstance(value, bool) else float(value or 0.0))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             within = f"{field}.{name}" if field else name
             raise InvalidInputError(within, "degrees such as 31.2400") from error
         if value is None or value == "":

@@ -4,7 +4,8 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, text
+from sqlalchemy import bindparam, func, text, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col, select
 
 from parking.kit.database import UnitOfWork
@@ -37,6 +38,22 @@ async def find_in_force(
     """Return the place's version in force at `at`."""
     values = {"operator_id": operator_id, "place_id": place_id, "at": at}
     return (await unit.session.exec(_IN_FORCE, params=values)).one_or_none()
+
+
+async def find_all_in_force(
+    unit: UnitOfWork, places: Collection[tuple[UUID, UUID]], at: datetime
+) -> dict[tuple[UUID, UUID], RateTableVersion]:
+    """Return the versions in force at `at` by (operator, place); one statement however many."""
+    place = (col(RateTableVersion.operator_id), col(RateTableVersion.place_id))
+    statement = (
+        select(RateTableVersion)
+        .ext(distinct_on(*place))
+        .where(tuple_(*place).in_(sorted(places)))
+        .where(col(RateTableVersion.effective_at) <= at)
+        .order_by(*place, *_NEWEST_FIRST)
+    )
+    rows = await unit.session.exec(statement)
+    return {(row.operator_id, row.place_id): row for row in rows}
 
 
 async def find_id_in_force(

@@ -1,6 +1,6 @@
 """Use cases about rate tables: publish a version, say which applies when."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -140,6 +140,32 @@ async def in_force(
     if version is None:
         raise RateTableMissingError(_NONE_IN_FORCE)
     return version
+
+
+async def all_in_force(
+    unit: UnitOfWork, places: Collection[tuple[UUID, UUID]], at: datetime
+) -> dict[tuple[UUID, UUID], tuple[RateTableVersion, RateTable]]:
+    """Return what applies at many places at `at`, by (operator, place); one statement for all.
+
+    Places without a rate table are left out.
+    """
+    found = await repository.find_all_in_force(unit, places, at)
+    known = known_versions([(version.operator_id, version.id) for version in found.values()])
+    return {
+        place: (version, (known.get((version.operator_id, version.id)) or _keep(version)).table)
+        for place, version in found.items()
+    }
+
+
+def required_of(
+    found: Mapping[tuple[UUID, UUID], tuple[RateTableVersion, RateTable]],
+    operator_id: UUID,
+    place_id: UUID,
+) -> tuple[RateTableVersion, RateTable]:
+    """Return what `all_in_force` found for a place; raises as `id_in_force`."""
+    if (operator_id, place_id) not in found:
+        raise RateTableMissingError(_NONE_IN_FORCE)
+    return found[operator_id, place_id]
 
 
 async def id_in_force(unit: UnitOfWork, operator_id: UUID, place_id: UUID, at: datetime) -> UUID:

@@ -36,6 +36,11 @@ query ($near: GeoPositionInput!, $radius: Int! = 2000, $stay: PlannedStayInput, 
   }
 }
 """
+TARIFFS: Final = """
+query ($near: GeoPositionInput!, $stay: PlannedStayInput) {
+  nearbyPlaces(near: $near, stay: $stay) { edges { node { place { tariff { version } } } } }
+}
+"""
 HERE: Final = {"latitude": BUND.latitude, "longitude": BUND.longitude}
 OUT_OF_BOUNDS: Final[tuple[tuple[dict[str, Any], str], ...]] = (
     ({"near": {"latitude": 91, "longitude": 0}}, "near.latitude"),
@@ -272,6 +277,18 @@ async def test_many_places_take_the_statements_of_few(api: ApiWorld) -> None:
             counted.append(len(statements))
     # The nearest, their rate tables, their areas, their usual hours, and the driver's passes.
     assert counted == [5] * 6
+
+
+async def test_the_tariffs_of_many_places_are_one_statement_more(api: ApiWorld) -> None:
+    await add_row_of_places(api.lanes, 6)
+    tariffs._versions.clear()  # pyright: ignore[reportPrivateUsage]
+    with collected(api.lanes.context.database) as statements:
+        answer = await api.ask(TARIFFS, {"near": HERE})
+    assert [edge["node"]["place"]["tariff"] for edge in answer["nearbyPlaces"]["edges"]] == [
+        {"version": 1}
+    ] * 6
+    # The nearest, and what is in force at all of them.
+    assert len(statements) == 2
 
 
 async def test_the_index_finds_them_among_many(api: ApiWorld) -> None:

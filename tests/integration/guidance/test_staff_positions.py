@@ -84,6 +84,9 @@ async def test_what_is_no_position_is_named_and_moves_nothing(api: ApiWorld) -> 
     for asked, field in wrong:
         told = await do(api, SET, ada.token, **{"place": place_id(api), "at": AT} | asked)
         assert told.get("field", told.get("code")) in {field, "PLACE_UNKNOWN"}, (asked, told)
+    for content in ("nonsense", "place_id,latitude,longitude\nx,1,2\n"):
+        told = await do(api, IMPORT, ada.token, content=content)
+        assert told == {"__typename": "InvalidInput", "code": "INVALID_INPUT", "field": "content"}
     assert await api.lanes.count("place_positions") == 0
     assert ENTRANCE_AWAY_M_MAX == 2000
 

@@ -82,6 +82,7 @@ def test_a_bad_row_is_named_by_its_line(text: str, problem: str) -> None:
         ([1], "places.0: expected an object"),
         ([{"place_id": str(ID), "latitude": True, "longitude": 1}], "places.0, latitude"),
         ([{"place_id": str(ID), "latitude": 1, "longitude": [2]}], "places.0, longitude"),
+        ([{"place_id": str(ID), "latitude": 10**400, "longitude": 2}], "places.0, latitude"),
         (
             [{"place_id": str(ID), "latitude": 1, "longitude": 2, "entrances": {"a": 1}}],
             "entrances",
@@ -98,7 +99,7 @@ def test_a_bad_row_is_named_by_its_line(text: str, problem: str) -> None:
             "places.0, entrances.0.use: expected one of vehicles, pedestrians, everybody",
         ),
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_a_bad_place_is_named_by_its_number(places: Any, problem: str) -> None:  # noqa: ANN401 - JSON
     with pytest.raises(PositionFileError) as caught:
