@@ -35,6 +35,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "reconcile": ("sesame.commands.reconcile", "reconcile_command"),
     "retention": ("sesame.commands.retention", "retention_command"),
     "staff": ("sesame.commands.staff", "staff_app"),
+    "campaign": ("sesame.commands.campaign", "campaign_app"),
     "sandbox": ("sesame.commands.sandbox", "sandbox_app"),
     "schema": ("sesame.commands.schema", "schema_command"),
     "bench": ("sesame.commands.bench", "bench_command"),
