@@ -12,11 +12,13 @@ from parking.flows.guidance.nearby import NearbyAsk, NearbyOrder, PlannedStay
 from parking.flows.guidance.planned_price import PriceFactor
 from parking.kit.geography import Position, distance_m
 from parking.kit.money import Money
-from parking.places.positions import Entrance, EntranceUse
+from parking.places import positions
+from parking.places.positions import Entrance, EntranceUse, Whereabouts
 from parking.tariffs import service as tariffs
 from tests.factories.api import ApiWorld
 from tests.factories.ground import BUND, add_place, add_row_of_places
 from tests.factories.lane_world import RATE_TABLE, LaneWorld
+from tests.factories.pass_desk import PassDesk
 from tests.factories.statements import collected
 
 QUERY: Final = """
@@ -254,6 +256,30 @@ async def test_a_price_that_hangs_on_the_vehicle_is_a_range_with_its_reasons(
         "high": {"amountMinor": 300},
         "dependsOn": [],
     }
+
+
+async def test_a_drivers_pass_is_named_and_nobody_elses(api: ApiWorld) -> None:
+    world, desk = api.lanes, PassDesk(api.lanes)
+    place_id = world.entry.place_id
+    where = Whereabouts(BUND)
+    async with world.context.database.begin() as unit:
+        await positions.set_whereabouts(unit, world.entry.operator_id, place_id, where, by="Lee")
+    await add_row_of_places(world, 1)
+    driver_id = await desk.buyer()
+    await desk.buy(driver_id, await desk.add_product())
+    other = await world.add_driver("ZZ1")
+    for asker, cover in ((driver_id, {"name": "Month"}), (other, None), (None, None)):
+        token = None if asker is None else await api.token_of(asker)
+        page = await find(api, token=token, stay=stay(api))
+        covers = {
+            edge["node"]["place"]["name"]: edge["node"]["coveredBy"] for edge in page["edges"]
+        }
+        assert covers == {"Riverside": cover, "Place 0": None}
+    ask = NearbyAsk(near=BUND, stay=PlannedStay(world.clock.now(), 90), driver_id=driver_id)
+    with collected(world.context.database) as statements:
+        await nearby.find_nearby(world.context, ask, first=50)
+    # The rate tables are known by now; the driver's passes are three statements.
+    assert len(statements) == 6
 
 
 async def test_many_places_take_the_statements_of_few(api: ApiWorld) -> None:
