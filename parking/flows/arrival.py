@@ -11,6 +11,7 @@ from parking.flows.arrival_facts import ArrivalFacts
 from parking.flows.bills.live_bill import circumstances_of
 from parking.flows.continuation import billed_in, continue_stay, may_continue
 from parking.flows.lane_types import Lane
+from parking.flows.offers import arriving
 from parking.flows.passes import pass_coverage
 from parking.flows.passes.pass_coverage import Coverage
 from parking.flows.reentry import set_aside
@@ -84,7 +85,14 @@ async def open_stay(unit: UnitOfWork, lane: Lane, car: CarAtEntry) -> Session:
     )
     covered = await _price_by(unit, lane, session, car, terms)
     # Counted right before the commit: whoever is no longer let in by then has left nothing.
-    occupancy.enter(unit, session, lane.area_id, covered.specification_ids, is_inside=car.is_late)
+    arriving.enter(
+        unit,
+        session,
+        lane.area_id,
+        covered.specification_ids,
+        car.facts.reservation_id,
+        is_inside=car.is_late,
+    )
     return session
 
 
@@ -100,6 +108,7 @@ async def change_car(unit: UnitOfWork, lane: Lane, session: Session, car: CarAtE
     granted = circumstances_of(session)
     covered = await _price_by(unit, lane, session, car, terms, granted)
     await occupancy.move(unit, session, lane.area_id, covered.specification_ids)
+    await arriving.correct(unit, session, lane.area_id, car.facts.reservation_id)
 
 
 async def _terms(unit: UnitOfWork, lane: Lane, car: CarAtEntry, entered_at: datetime) -> Terms:

@@ -44,7 +44,17 @@ _FACTS: Final = OneStatement("""
             SELECT FROM right_plates WHERE operator_id = :operator_id
                 AND plate_index = :plate_index AND removed_at IS NULL
         ),
-        EXISTS (SELECT FROM binding_claims WHERE plate_index = :plate_index)
+        EXISTS (SELECT FROM binding_claims WHERE plate_index = :plate_index),
+        (
+            SELECT reservation.id FROM plate_bindings AS binding
+            JOIN reservations AS reservation ON reservation.driver_id = binding.driver_id
+            WHERE binding.plate_index = :plate_index AND binding.unbound_at IS NULL
+                AND (binding.frozen_until IS NULL OR binding.frozen_until <= :now)
+                AND reservation.operator_id = :operator_id AND reservation.area_id = :area_id
+                AND reservation.state = 'confirmed'
+                AND reservation.kept_from <= :now AND reservation.kept_until > :now
+            ORDER BY reservation.starts_at, reservation.id LIMIT 1
+        ) AS reservation_id
     FROM (SELECT 1) AS always
     JOIN places AS place ON place.operator_id = :operator_id AND place.id = :place_id
 """)
@@ -58,6 +68,7 @@ class ArrivalFacts:
         rate_table_id: In force now; None where that is to be asked.
         has_stay: Whether the stay that this car causes exists.
         is_inside: Whether an open stay of the plate does.
+        reservation_id: Of the plate's driver, where one is expected in the area now.
     """
 
     place_name: str
@@ -70,6 +81,7 @@ class ArrivalFacts:
     has_traces: bool = True
     has_pass: bool = True
     is_claimed: bool = True
+    reservation_id: UUID | None = None
 
 
 async def find(
@@ -83,6 +95,7 @@ async def find(
     values = {
         "operator_id": lane.operator_id,
         "place_id": lane.place_id,
+        "area_id": lane.area_id,
         "plate_index": plate_index,
         "session_id": session_id_of(presentation_id),
         "now": unit.now(),

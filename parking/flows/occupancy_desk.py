@@ -41,8 +41,8 @@ class PoolView:
 
     @property
     def free(self) -> int:
-        """Return how many spaces are free; none, where too many cars stand there."""
-        return max(self.row.spaces - self.row.occupied, 0)
+        """Return how many spaces are free and promised to nobody; none with too many cars."""
+        return max(self.row.spaces - self.row.occupied - self.row.kept, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +238,10 @@ async def _lock_pool(unit: UnitOfWork, operator_id: UUID, pool_id: UUID) -> Spac
 
 async def show_anew(unit: UnitOfWork, pool: SpacePool) -> None:
     """Let the sign say what the pool's numbers say now."""
-    is_full = pool.occupied >= pool.spaces
+    free = pool.spaces - pool.occupied - pool.kept
+    is_full = free <= 0
     if pool.is_full and not is_full:
-        is_full = pool.spaces - pool.occupied < pool.reopen_free
+        is_full = free < pool.reopen_free
     has_changed = is_full != pool.is_full
     pool.is_full = is_full
     pool.counted_at = unit.now()

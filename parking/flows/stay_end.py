@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from parking.drivers import stays
 from parking.flows import occupancy
 from parking.flows.bills import live_bill
+from parking.flows.offers import arriving
 from parking.flows.passes import pass_coverage
 from parking.kit.database import UnitOfWork
 from parking.payments import announcements
@@ -27,6 +28,9 @@ async def end(unit: UnitOfWork, session: Session, *, state: SessionState, at: da
         return
     if ended.pool_id is not None:
         occupancy.leave(unit, session.operator_id, ended.pool_id)
+    if ended.reservation_id is not None:
+        came = state != SessionState.CANCELLED
+        arriving.leave(unit, session.operator_id, ended.reservation_id, came=came)
     await announcements.end(unit, session.operator_id, session.id, ended.at)
     await pass_coverage.free(unit, session)
     if session.driver_id is not None:

@@ -27,10 +27,10 @@ _ENTER_PUBLIC: Final = text(
     ON CONFLICT (operator_id, id) DO UPDATE SET
         occupied = pool.occupied + 1,
         overflowed = pool.overflowed + CAST(pool.occupied >= pool.spaces AS integer),
-        is_full = pool.is_full OR pool.occupied + 1 >= pool.spaces,
+        is_full = pool.is_full OR pool.occupied + pool.kept + 1 >= pool.spaces,
         counted_at = :now
     WHERE CAST(:is_inside AS boolean) OR NOT (pool.keeps_closed AND pool.is_full)
-    RETURNING id, spaces, occupied, is_full, is_full AND occupied = spaces AS has_changed
+    RETURNING id, spaces, occupied, is_full, is_full AND occupied + kept = spaces AS has_changed
     """
 )
 _ENTER_RESERVED: Final = text(
@@ -51,11 +51,34 @@ _LEAVE: Final = text(
     UPDATE space_pools SET
         occupied = greatest(occupied - 1, 0),
         below_zero = below_zero + CAST(occupied = 0 AS integer),
-        is_full = is_full AND spaces - greatest(occupied - 1, 0) < reopen_free,
+        is_full = is_full AND spaces - kept - greatest(occupied - 1, 0) < reopen_free,
         counted_at = :now
     WHERE operator_id = :operator_id AND id = :pool_id
-    RETURNING id, spaces, occupied, is_full,
-        specification_id IS NULL AND NOT is_full AND spaces - occupied = reopen_free AS has_changed
+    RETURNING id, spaces, occupied, is_full, specification_id IS NULL AND NOT is_full
+        AND spaces - kept - occupied = reopen_free AS has_changed
+    """
+)
+# Of a public pool: the row is locked before it is read, so that its sign is known as it was.
+_KEEP: Final = text(
+    """
+    WITH before AS (
+        SELECT operator_id, id, is_full FROM space_pools
+        WHERE operator_id = :operator_id AND id = :area_id FOR UPDATE
+    )
+    UPDATE space_pools AS pool SET
+        kept = pool.kept + :kept,
+        occupied = pool.occupied + :came,
+        overflowed = pool.overflowed
+            + CAST(:came > 0 AND pool.occupied >= pool.spaces AS integer),
+        is_full = pool.occupied + :came + pool.kept + :kept >= pool.spaces
+            OR (
+                pool.is_full AND pool.spaces - pool.occupied - :came - pool.kept - :kept
+                    < pool.reopen_free
+            ),
+        counted_at = :now
+    FROM before WHERE pool.operator_id = before.operator_id AND pool.id = before.id
+    RETURNING pool.id, pool.spaces, pool.occupied, pool.kept, pool.keeps_closed,
+        pool.is_full <> before.is_full AS has_changed
     """
 )
 _ENSURE_PUBLIC: Final = text(
@@ -112,6 +135,51 @@ class Counted:
     has_changed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An area's public spaces after what is kept of them changed.
+
+    Attributes:
+        kept: Spaces that wait for cars with a reservation.
+    """
+
+    counted: Counted
+    spaces: int
+    occupied: int
+    kept: int
+    keeps_closed: bool
+
+
+async def keep(
+    unit: UnitOfWork, operator_id: UUID, area_id: UUID, *, kept: int, came: int = 0
+) -> Kept:
+    """Keep more of an area's public spaces for reservations, or fewer, and count who came for one.
+
+    Args:
+        unit: The transaction.
+        operator_id: Whose area it is.
+        area_id: The area; its public pool exists.
+        kept: How many more are kept.
+        came: How many cars came in, whatever the sign says.
+    """
+    values = {
+        "operator_id": operator_id,
+        "area_id": area_id,
+        "kept": kept,
+        "came": came,
+        "now": unit.now(),
+    }
+    row = (await unit.run(_KEEP, values)).one()
+    counted = Counted(row.id, bool(row.has_changed))
+    return Kept(counted, row.spaces, row.occupied, row.kept, bool(row.keeps_closed))
+
+
+async def ensure_public(unit: UnitOfWork, operator_id: UUID, area_id: UUID) -> None:
+    """Make an area's public pool before its first car comes."""
+    values = {"operator_id": operator_id, "area_id": area_id, "now": unit.now()}
+    await unit.run(_ENSURE_PUBLIC, values)
+
+
 async def enter_public(
     unit: UnitOfWork, operator_id: UUID, area_id: UUID, *, is_inside: bool
 ) -> Counted | None:
@@ -166,8 +234,7 @@ async def lock_pools(unit: UnitOfWork, operator_id: UUID, area_id: UUID) -> Sequ
 
     Nothing else may be locked by this transaction: see `UnitOfWork.at_end`.
     """
-    values = {"operator_id": operator_id, "area_id": area_id, "now": unit.now()}
-    await unit.run(_ENSURE_PUBLIC, values)
+    await ensure_public(unit, operator_id, area_id)
     statement = (
         select(SpacePool)
         .where(col(SpacePool.operator_id) == operator_id)

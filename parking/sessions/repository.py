@@ -91,16 +91,40 @@ async def find_segments(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -
 
 async def delete_open(
     unit: UnitOfWork, operator_id: UUID, session_id: UUID
-) -> tuple[UUID | None, UUID | None] | None:
-    """Take a stay off the open ones; returns its area and pool, or None where it was none."""
+) -> tuple[UUID | None, UUID | None, UUID | None] | None:
+    """Take a stay off the open ones; returns its area, pool and reservation; None for no such."""
     statement = (
         delete(OpenSession)
         .where(col(OpenSession.operator_id) == operator_id)
         .where(col(OpenSession.session_id) == session_id)
-        .returning(col(OpenSession.area_id), col(OpenSession.pool_id))
+        .returning(
+            col(OpenSession.area_id), col(OpenSession.pool_id), col(OpenSession.reservation_id)
+        )
     )
     row = (await unit.run(statement)).one_or_none()
-    return None if row is None else (row.area_id, row.pool_id)
+    return None if row is None else (row.area_id, row.pool_id, row.reservation_id)
+
+
+async def find_reservation_id(unit: UnitOfWork, operator_id: UUID, session_id: UUID) -> UUID | None:
+    """Return what an open stay's driver came with; None for nothing."""
+    statement = (
+        select(OpenSession.reservation_id)
+        .where(col(OpenSession.operator_id) == operator_id)
+        .where(col(OpenSession.session_id) == session_id)
+    )
+    return (await unit.session.exec(statement)).one_or_none()
+
+
+async def note_reservation(
+    unit: UnitOfWork, operator_id: UUID, session_id: UUID, reservation_id: UUID | None
+) -> None:
+    """Say what an open stay's driver came with; None for nothing."""
+    await unit.run(
+        update(OpenSession)
+        .where(col(OpenSession.operator_id) == operator_id)
+        .where(col(OpenSession.session_id) == session_id)
+        .values(reservation_id=reservation_id)
+    )
 
 
 async def put_in_pool(

@@ -175,10 +175,12 @@ class Ended:
 
     Attributes:
         pool_id: Where it was counted; None for one that was not.
+        reservation_id: What its driver came with; None for nothing.
     """
 
     at: datetime
     pool_id: UUID | None
+    reservation_id: UUID | None
 
 
 async def end(
@@ -189,12 +191,12 @@ async def end(
     counted = await repository.delete_open(unit, session.operator_id, session.id)
     if counted is None:
         return None
-    area_id, pool_id = counted
+    area_id, pool_id, reservation_id = counted
     session.state = state
     session.left_at = at
     for segment in await repository.find_segments(unit, session.operator_id, session.id):
         segment.ended_at = segment.ended_at or at
-    return Ended(at, pool_id or area_id)
+    return Ended(at, pool_id or area_id, reservation_id)
 
 
 async def correct_plate(unit: UnitOfWork, session: Session, plate_index: UUID, plate: str) -> None:
