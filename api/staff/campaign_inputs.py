@@ -136,5 +136,7 @@ def _own_text(text: str, operator_id: UUID) -> str:
         _, keys = read_id(text)
     except ValueError:
         return text
+    if not keys:
+        return text
     # Of another operator: a key of nothing, which is what theirs is to this one.
     return str(keys[-1] if len(keys) == 1 or keys[0] == operator_id else keys[0])

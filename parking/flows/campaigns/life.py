@@ -20,6 +20,7 @@ from parking.campaigns.errors import (
     NameTakenError,
     OwnCampaignError,
 )
+from parking.campaigns.filters import AtPlace, Filter, Habit, clauses
 from parking.campaigns.models import Campaign, CampaignState
 from parking.campaigns.triggers import first_run_at
 from parking.flows.context import ParkingContext
@@ -62,7 +63,7 @@ async def write_draft(context: ParkingContext, staff: StaffIdentity, draft: Draf
         InvalidInputError: name, place or document does not fit; names the path.
         NameTakenError: another campaign has the name.
     """
-    document = write_document(read_document(draft.document))
+    document = _checked_document(staff, draft)
     async with context.database.begin() as unit:
         name = checked_name(draft.name)
         await require_place(unit, staff, draft.place_id)
@@ -94,7 +95,7 @@ async def change_draft(
         CampaignStateError: it ran already.
         InvalidInputError, NameTakenError: as with `write_draft`.
     """
-    document = write_document(read_document(draft.document))
+    document = _checked_document(staff, draft)
     async with context.database.begin() as unit:
         campaign = await _lock(unit, staff, campaign_id, version)
         _require_state(campaign, CampaignState.DRAFT, CampaignState.SUBMITTED)
@@ -249,6 +250,24 @@ async def require_place(unit: UnitOfWork, staff: StaffIdentity, place_id: UUID |
         raise InvalidInputError("placeId", "a place that you are responsible for")
 
 
+def require_own_places(staff: StaffIdentity, found: Filter) -> None:
+    """Refuse a filter about places that a member is not responsible for.
+
+    Raises:
+        InvalidInputError: it asks what drivers do elsewhere.
+    """
+    if staff.places is None:
+        return
+    for clause in clauses(found):
+        named: set[UUID] = set()
+        if isinstance(clause, AtPlace):
+            named = set(clause.place_ids)
+        elif isinstance(clause, Habit):
+            named = {clause.place_id}
+        if not named <= staff.places:
+            raise InvalidInputError("filter.placeIds", "places that you are responsible for")
+
+
 def checked_name(name: str) -> str:
     """Return the name of a campaign or segment as it is kept.
 
@@ -259,6 +278,12 @@ def checked_name(name: str) -> str:
     if not 0 < len(found) <= NAME_LENGTH_MAX or not found.isprintable():
         raise InvalidInputError("name", f"1 to {NAME_LENGTH_MAX} printable characters")
     return found
+
+
+def _checked_document(staff: StaffIdentity, draft: Draft) -> dict[str, Any]:
+    document = read_document(draft.document)
+    require_own_places(staff, document.audience(None))
+    return write_document(document)
 
 
 async def _lock(
