@@ -15,7 +15,7 @@ from arq.worker import Worker
 
 from parking.flows import occupancy_recount
 from parking.flows.accounts import deletion
-from parking.flows.campaigns import noticing
+from parking.flows.campaigns import noticing, scheduling
 from parking.flows.context import ParkingContext
 from parking.flows.guidance import sampling
 from parking.flows.reconciliation import nightly
@@ -61,6 +61,7 @@ def cron_tasks(context: ParkingContext) -> list[CronTask]:
     recount = partial(occupancy_recount.recount_due, context)
     retain = partial(purging.apply, context.database, context.retention)
     erase = partial(deletion.sweep, context)
+    end_done = partial(scheduling.end_done, context)
     refresh = partial(noticing.refresh_stale, context)
     sample = partial(sampling.sample_due, context)
     return [
@@ -69,6 +70,7 @@ def cron_tasks(context: ParkingContext) -> list[CronTask]:
         CronTask("recount", RECOUNT_MINUTES, RECOUNT_TIMEOUT_S, recount),
         CronTask("usual occupancy", SAMPLING_MINUTES, SAMPLING_TIMEOUT_S, sample),
         CronTask("audience", AUDIENCE_MINUTES, AUDIENCE_TIMEOUT_S, refresh),
+        CronTask("done campaigns", AUDIENCE_MINUTES, AUDIENCE_TIMEOUT_S, end_done),
         CronTask("retention", RETENTION_MINUTES, RETENTION_TIMEOUT_S, retain),
     ]
 

@@ -11,12 +11,19 @@ from parking.campaigns.document import CampaignDocument, read_document
 from parking.campaigns.filter_sql import Compiled
 from parking.campaigns.models import Campaign, CampaignRun, CampaignState, RunState
 from parking.campaigns.queueing import Queued, Range, RunPlan
+from parking.campaigns.triggers import Lapse
 from parking.flows.campaigns.expecting import expected_drivers
 from parking.flows.context import ParkingContext
 from parking.kit.database import ConflictError, UnitOfWork
 
 CHUNKS_PER_TURN_MAX: Final = 40
 CONFLICTS_MAX: Final = 5
+_NOT_TOLD: Final = """NOT EXISTS (
+    SELECT FROM campaign_sends AS told
+    WHERE told.driver_id = member.driver_id AND told.campaign_id = :campaign_id
+        AND told.arm = 'assigned' AND told.state IN ('queued', 'sent')
+        AND told.assigned_at > member.last_visit_at
+)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,7 @@ async def plan_of(
         operator_id=campaign.operator_id,
         campaign_id=campaign.id,
         run_id=run_id,
-        condition=compiled.condition(audience),
+        condition=_once_for_each_lapse(document, compiled.condition(audience)),
         values=compiled.values,
         caps=caps,
         control_salt=policy.salt,
@@ -125,6 +132,11 @@ async def plan_of(
         holdout_permille=document.holdout_permille,
         affordable=document.budget.affordable(campaign.queued_messages, campaign.committed_minor),
     )
+
+
+def _once_for_each_lapse(document: CampaignDocument, condition: str) -> str:
+    # It runs every day, and looks back over several.
+    return f"{condition} AND {_NOT_TOLD}" if isinstance(document.trigger, Lapse) else condition
 
 
 def add_counts(campaign: Campaign, run: CampaignRun, queued: Queued, *, cost_minor: int) -> None:

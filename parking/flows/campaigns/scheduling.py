@@ -3,6 +3,8 @@
 from typing import Final
 from uuid import UUID
 
+from sqlalchemy import text
+
 from parking.campaigns import repository
 from parking.campaigns.document import CampaignDocument, read_document
 from parking.campaigns.models import Campaign, CampaignRun, CampaignState, RunState
@@ -20,6 +22,21 @@ from parking.kit.database import UnitOfWork
 from parking.kit.ids import new_id
 
 ONCE: Final = "once"
+_END_DONE: Final = text("""
+    UPDATE campaigns SET state = 'ended', ended_at = :now, ended_because = 'done',
+        version = version + 1
+    WHERE state = 'running' AND next_run_at IS NULL
+        AND document->'trigger'->>'kind' IN ('schedule', 'lapse', 'before_visit')
+        AND NOT EXISTS (
+            SELECT FROM campaign_runs AS run
+            WHERE run.operator_id = campaigns.operator_id AND run.campaign_id = campaigns.id
+                AND (run.state = 'queueing' OR EXISTS (
+                    SELECT FROM campaign_sends AS send
+                    WHERE send.operator_id = run.operator_id AND send.id = run.id
+                        AND send.state = 'queued'
+                ))
+        )
+""")
 
 
 async def sweep(context: ParkingContext) -> None:
@@ -33,6 +50,12 @@ async def sweep(context: ParkingContext) -> None:
         runs = await repository.queueing_runs(unit)
     for run in runs:
         await queue_run(context, RunKey(run.operator_id, run.campaign_id, run.id))
+
+
+async def end_done(context: ParkingContext) -> int:
+    """End campaigns that have no run to come and nothing left to send; returns how many."""
+    async with context.database.begin() as unit:
+        return (await unit.run(_END_DONE, {"now": unit.now()})).rowcount
 
 
 async def _begin(unit: UnitOfWork, operator_id: UUID, campaign_id: UUID) -> None:

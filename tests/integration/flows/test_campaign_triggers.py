@@ -1,0 +1,183 @@
+"""What drivers do reaches summaries and campaigns; what is sent reaches the inbox, if wanted."""
+
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from notifications.handlers import Notifier
+from parking.drivers.consent_models import ConsentKind
+from parking.events import outbox
+from parking.events.envelope import Event
+from parking.events.relay import Job
+from parking.events.types import EventType
+from parking.flows.accounts import consenting
+from parking.flows.campaigns import noticing, scheduling
+from parking.kit.ids import new_id
+from tests.factories.campaign_world import CampaignWorld, open_campaign_world
+
+
+@pytest.fixture
+async def world(database_url: str, valkey_url: str) -> AsyncGenerator[CampaignWorld]:
+    async with open_campaign_world(database_url, valkey_url) as opened:
+        yield opened
+
+
+async def stay(world: CampaignWorld, driver_id: UUID, *, paid_minor: int = 0) -> UUID:
+    """Let a driver have come a day ago, in an electric van, and pay if asked."""
+    session_id, at = new_id(world.clock.now()), world.clock.now() - timedelta(days=1)
+    values: dict[str, Any] = {
+        "driver": driver_id,
+        "session": session_id,
+        "operator": world.operator_id,
+        "place": world.place_id,
+        "at": at,
+    }
+    await world.rows(
+        "INSERT INTO sessions (operator_id, id, place_id, plate_index, plate_sealed, driver_id,"
+        " rate_table_id, entry_presentation_id, state, version, entered_at, circumstances)"
+        " VALUES (:operator, :session, :place, :session, '', :driver, :session, :session, 'left',"
+        ' 1, :at, \'{"vehicle": {"vehicle_class": "van", "is_ev": true}}\') RETURNING 1',
+        **values,
+    )
+    await world.rows(
+        "INSERT INTO driver_stays (driver_id, session_id, operator_id, entered_at)"
+        " VALUES (:driver, :session, :operator, :at) RETURNING 1",
+        **{name: values[name] for name in ("driver", "session", "operator", "at")},
+    )
+    if paid_minor:
+        await world.rows(
+            "INSERT INTO bills (operator_id, id, session_id, place_id, rate_table_id, version,"
+            " state, total_minor, currency, lines, basis, priced_until, issued_at, attempts,"
+            " credit_minor) VALUES (:operator, :session, :session, :place, :session, 1, 'paid',"
+            " :paid, 'CNY', '[]', '{}', :at, :at, 0, 0) RETURNING 1",
+            paid=paid_minor,
+            **{name: values[name] for name in ("operator", "session", "place", "at")},
+        )
+    return session_id
+
+
+async def happen(world: CampaignWorld, kind: EventType, driver_id: UUID) -> None:
+    now = world.clock.now()
+    event = Event(new_id(now), kind, world.operator_id, uuid4(), now, {"driver_id": str(driver_id)})
+    async with world.context.database.begin() as unit:
+        outbox.append(unit, event)
+
+
+async def notice(world: CampaignWorld) -> None:
+    since = world.clock.now() - noticing.LOOKED_BACK
+    await noticing.notice(world.context, world.operator_id, since)
+
+
+async def members(world: CampaignWorld) -> list[dict[str, Any]]:
+    return await world.rows(
+        "SELECT member.driver_id, member.visits, member.vehicle_kinds, place.spent_minor"
+        " FROM audience_members AS member LEFT JOIN audience_places AS place"
+        " ON place.driver_id = member.driver_id"
+    )
+
+
+async def test_only_who_agreed_is_summarised_and_withdrawal_deletes_it(
+    world: CampaignWorld,
+) -> None:
+    agreed, silent = await world.add_drivers(2)
+    await world.rows("DELETE FROM driver_consents WHERE driver_id = :id RETURNING 1", id=silent)
+    await world.rows("DELETE FROM audience_places RETURNING 1")
+    await world.rows("DELETE FROM audience_members RETURNING 1")
+    for driver in (agreed, silent):
+        await stay(world, driver, paid_minor=700)
+        await stay(world, driver, paid_minor=500)
+        await happen(world, EventType.SESSION_ENDED, driver)
+    for _ in range(2):
+        await notice(world)
+        assert await members(world) == [
+            {
+                "driver_id": agreed,
+                "visits": 2,
+                "vehicle_kinds": ["van", "ev"],
+                "spent_minor": 1200,
+            }
+        ]
+    await consenting.set_consent(
+        world.context, agreed, ConsentKind.MARKETING, is_given=False, text_version=""
+    )
+    await happen(world, EventType.SESSION_ENDED, agreed)
+    await notice(world)
+    assert await noticing.refresh_stale(world.context) == 0
+    assert await members(world) == []
+
+
+async def test_an_entry_triggers_once_a_day(world: CampaignWorld) -> None:
+    [driver] = await world.add_drivers(1)
+    campaign = await world.run_campaign(trigger={"kind": "on_entry"})
+    assert await world.sweep() == 0
+    await happen(world, EventType.PAYMENT_CHARGED, driver)
+    await stay(world, driver)
+    await notice(world)
+    assert await world.states(campaign) == {}
+    await happen(world, EventType.SESSION_ENTERED, driver)
+    for _ in range(3):
+        await notice(world)
+    assert await world.sweep() == 1
+    assert await world.states(campaign) == {"sent": 1}
+    world.clock.advance(timedelta(days=1))
+    await happen(world, EventType.SESSION_ENTERED, driver)
+    await notice(world)
+    assert await world.sweep() == 1
+
+
+async def test_who_lapsed_is_written_to_once_for_that_lapse(world: CampaignWorld) -> None:
+    await world.add_drivers(1, days_ago=31)
+    await world.add_drivers(1, days_ago=5)
+    campaign = await world.run_campaign(
+        trigger={"kind": "lapse", "days": 30, "at": "12:00", "timezone": "Asia/Shanghai"}
+    )
+    sent: list[int] = []
+    for _ in range(4):
+        world.clock.advance(timedelta(hours=24))
+        sent.append(await world.sweep())
+    assert sent == [1, 0, 0, 0]
+    assert await world.states(campaign) == {"sent": 1}
+
+
+async def test_what_is_done_ends_by_itself(world: CampaignWorld) -> None:
+    await world.add_drivers(1)
+    await world.run_campaign()
+    await scheduling.sweep(world.context)
+    assert await scheduling.end_done(world.context) == 0
+    assert await world.sweep() == 1
+    assert await scheduling.end_done(world.context) == 1
+    [row] = await world.rows("SELECT state, ended_because FROM campaigns")
+    assert row == {"state": "ended", "ended_because": "done"}
+
+
+async def test_the_inbox_says_why_and_a_withdrawal_in_between_leaves_it_empty(
+    world: CampaignWorld,
+) -> None:
+    told, withdrawn = await world.add_drivers(2, locale="en")
+    regulars = {"kind": "visits", "atLeast": 2}
+    await world.run_campaign(filter=regulars)
+    assert await world.sweep() == 2
+    await consenting.set_consent(
+        world.context, withdrawn, ConsentKind.MARKETING, is_given=False, text_version=""
+    )
+    notifier = Notifier(world.context.database, None)
+    async with world.context.database.begin() as unit:
+        leased = await outbox.lease(unit)
+    for one in leased:
+        assert notifier.wants(one.event)
+        await notifier.deliver(Job(one.event.owner_id, one.event.id, one.attempt))
+    [row] = await world.rows("SELECT driver_id, category, template, arguments FROM notices")
+    assert row == {
+        "driver_id": told,
+        "category": "offer",
+        "template": "campaign",
+        "arguments": {
+            "title": "Room at Quay",
+            "body": "Blue Heron keeps a space for you.",
+            "because": ["visits"],
+        },
+    }
+    assert await world.rows("SELECT id FROM outbox WHERE done_at IS NULL") == []
