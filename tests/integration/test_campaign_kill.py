@@ -52,7 +52,9 @@ async def queueing(key: RunKey, environment: Mapping[str, str]) -> AsyncGenerato
 
 async def until_it_waits(world: CampaignWorld) -> None:
     """Return once a process stands in the middle of a chunk, before the lock of the caps."""
-    while not await world.rows(_WAITING):
+    while True:
+        if await world.rows(_WAITING):
+            return
         await asyncio.sleep(_POLL_S)
 
 
