@@ -14,6 +14,7 @@ import parking.invoices.errors
 import parking.kit.token_errors
 import parking.notices.errors
 import parking.occupancy.errors
+import parking.offers.errors
 import parking.passes.errors
 import parking.payments.errors
 import parking.places.errors
@@ -37,6 +38,7 @@ _EXPECTED_MODULES: Final = frozenset(
         parking.kit.token_errors,
         parking.notices.errors,
         parking.occupancy.errors,
+        parking.offers.errors,
         parking.passes.errors,
         parking.payments.errors,
         parking.places.errors,

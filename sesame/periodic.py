@@ -16,6 +16,7 @@ from parking.flows.campaigns.noticing import EventWatch
 from parking.flows.context import ParkingContext
 from parking.flows.disputes import dispute_decision, dispute_misread
 from parking.flows.invoices import invoice_fapiao
+from parking.flows.offers import life as offers
 from parking.flows.offline import reconcile
 from parking.flows.passes import pass_renewal
 from parking.flows.payments import (
@@ -34,6 +35,7 @@ SWEEP_EVERY_S: Final = 1.0
 MANDATES_EVERY_S: Final = 5.0
 STAYS_EVERY_S: Final = 2.0
 PASSES_EVERY_S: Final = 2.0
+OFFERS_EVERY_S: Final = 2.0
 DISPUTES_EVERY_S: Final = 5.0
 FAPIAO_EVERY_S: Final = 5.0
 OFFLINE_EVERY_S: Final = 30.0
@@ -96,6 +98,7 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
         PeriodicTask("dispute sweep", DISPUTES_EVERY_S, partial(dispute_decision.sweep, context)),
         PeriodicTask("misread search", DISPUTES_EVERY_S, partial(dispute_misread.sweep, context)),
         PeriodicTask("pass renewals", PASSES_EVERY_S, partial(pass_renewal.sweep, context)),
+        PeriodicTask("offers", OFFERS_EVERY_S, partial(offers.sweep, context)),
         PeriodicTask("collection", COLLECTION_EVERY_S, partial(collection.sweep, context)),
         PeriodicTask("partner sweep", PARTNERS_EVERY_S, partial(cross_place.sweep, context)),
         PeriodicTask("mandate sweep", MANDATES_EVERY_S, partial(mandates.sweep, context)),

@@ -263,9 +263,14 @@ class LaneFlows(OfflineLane):
             try:
                 async with self._database.begin() as unit:
                     return await deciding.step(unit, presentation_id)
-            except AreaFullError:
+            except AreaFullError as error:
                 return await turned_away.turn_away(
-                    self._context, lane, presentation_id, read, source
+                    self._context,
+                    lane,
+                    presentation_id,
+                    read,
+                    source,
+                    promised=error.reservation_id,
                 )
             except ConflictError:
                 if last_try:

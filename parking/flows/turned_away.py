@@ -5,6 +5,7 @@ from uuid import UUID
 from parking.flows import display, entry, reads
 from parking.flows.context import ParkingContext
 from parking.flows.lane_types import Action, Decision, Lane, ReadSource
+from parking.flows.offers import guarantee
 from parking.kit.database import UnitOfWork
 from parking.lanes import repository as lane_rows
 from parking.lanes import service as lanes
@@ -18,9 +19,15 @@ FULL = "full"
 
 
 async def turn_away(
-    context: ParkingContext, lane: Lane, presentation_id: UUID, read: PlateRead, source: ReadSource
+    context: ParkingContext,
+    lane: Lane,
+    presentation_id: UUID,
+    read: PlateRead,
+    source: ReadSource,
+    *,
+    promised: UUID | None = None,
 ) -> Decision:
-    """Decide that a car is not let in because the area is full."""
+    """Decide that a car is not let in because the area is full, even if it was promised a space."""
     async with context.database.begin() as unit:
         presentation = await lanes.lock_presentation(
             unit, lane.operator_id, lane.lane_id, presentation_id
@@ -31,6 +38,8 @@ async def turn_away(
         lanes.decide(unit, presentation, action=Action.REFUSE, reason=FULL)
         index = plates.plate_index(unit.vault, read.text)
         await reads.observe(unit, presentation, read, index, source)
+        if promised is not None:
+            await guarantee.fail(unit, lane.operator_id, promised)
         return Decision(Action.REFUSE, FULL, None, display.refused(FULL))
 
 

@@ -15,6 +15,7 @@ from parking.drivers.purposes import CodePurpose
 from parking.flows.accounts.erasure import erase
 from parking.flows.accounts.obstacles import DeletionObstacle, find_obstacles
 from parking.flows.context import ParkingContext
+from parking.flows.offers import reserving
 from parking.flows.passes import pass_changes
 from parking.flows.payments import mandates as mandate_flows
 from parking.kit.database import UnitOfWork
@@ -59,6 +60,7 @@ async def delete_account(context: ParkingContext, identity: DriverIdentity) -> N
         await contests.withdraw(unit, driver_id)
         ended = await _end_mandates(unit, driver_id)
         await account_rows.note_deletion(unit, driver_id)
+        await reserving.end_all(unit, driver_id)
         await erase(unit, driver_id)
     _log.info("account.deleted")
     for mandate_id in ended:
@@ -83,6 +85,7 @@ async def sweep(context: ParkingContext) -> int:
         async with context.database.begin() as unit:
             await contests.withdraw(unit, driver_id)
             ended = await _end_mandates(unit, driver_id)
+            await reserving.end_all(unit, driver_id)
             await erase(unit, driver_id)
             if not ended and not await account_rows.has_rest(unit, driver_id):
                 await account_rows.note_swept(unit, driver_id)

@@ -50,6 +50,10 @@ _FORGET_MANDATES: Final = text("""
         confirmation_url_sealed = NULL
     WHERE driver_id = :driver_id AND cancel_due_at IS NULL
 """)
+# How often drivers come is counted without their names.
+_FORGET_RESERVATIONS: Final = text(
+    "UPDATE reservations SET driver_id = NULL WHERE driver_id = :driver_id"
+)
 _NUMBERS: Final = text("SELECT phone_index FROM phone_numbers WHERE driver_id = :driver_id")
 # What a plate did since it became another driver's is that driver's, and the operator's.
 _PLATES: Final = text("""
@@ -107,6 +111,8 @@ _LISTS: Final = (
     "sign_ins",
     "notices",
     "notice_books",
+    "space_offers",
+    "offer_books",
     "driver_stays",
     "driver_disputes",
     "driver_invoices",
@@ -130,6 +136,7 @@ async def erase(unit: UnitOfWork, driver_id: UUID) -> None:
     await unit.run(_EMPTY_COMMENTS, {**values, "comment": comment})
     await unit.run(_FORGET_PASSES, values)
     await unit.run(_FORGET_MANDATES, values)
+    await unit.run(_FORGET_RESERVATIONS, values)
     await _erase_plates(unit, driver_id)
     for table in _LISTS:
         await unit.run(text(f"DELETE FROM {table} WHERE driver_id = :driver_id"), values)  # noqa: S608 - our own names

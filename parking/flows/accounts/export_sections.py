@@ -160,6 +160,24 @@ _MONEY: Final = (
 )
 _TOLD: Final = (
     Section(
+        "spaceOffers",
+        "SELECT space_offers.id, operators.name AS operator, places.name AS place, source, state,"
+        " arrives_from, arrives_until, ends_at, expires_at, offered_at, decided_at"
+        " FROM space_offers JOIN operators ON operators.id = space_offers.operator_id"
+        " JOIN places ON places.operator_id = space_offers.operator_id"
+        " AND places.id = space_offers.place_id"
+        " WHERE driver_id = :driver_id ORDER BY space_offers.id",
+    ),
+    Section(
+        "reservations",
+        "SELECT reservations.id, operators.name AS operator, places.name AS place, state,"
+        " starts_at, ends_at, reservations.created_at, arrived_at, ended_at, session_id AS stay_id"
+        " FROM reservations JOIN operators ON operators.id = reservations.operator_id"
+        " JOIN places ON places.operator_id = reservations.operator_id"
+        " AND places.id = reservations.place_id"
+        " WHERE driver_id = :driver_id ORDER BY reservations.id",
+    ),
+    Section(
         "consents",
         "SELECT kind, is_given, text_version, source, changed_at FROM consent_changes"
         " WHERE driver_id = :driver_id ORDER BY id",
@@ -171,6 +189,27 @@ _TOLD: Final = (
         " FROM driver_disputes AS mine JOIN disputes ON disputes.operator_id = mine.operator_id"
         " AND disputes.id = mine.dispute_id WHERE mine.driver_id = :driver_id ORDER BY disputes.id",
         {"comment_sealed": COMMENT_CONTEXT, "words_sealed": WORDS_CONTEXT},
+    ),
+    Section(
+        "offerSummaries",
+        "SELECT operators.name AS operator, visits, last_visit_at, vehicle_kinds, timezone"
+        " FROM audience_members JOIN operators ON operators.id = operator_id"
+        " WHERE driver_id = :driver_id ORDER BY operator_id",
+        json=frozenset({"vehicle_kinds"}),
+    ),
+    Section(
+        "offerPlaces",
+        "SELECT operators.name AS operator, places.name AS place, visits, last_visit_at,"
+        " spent_minor, used.currency FROM audience_places AS used"
+        " JOIN operators ON operators.id = used.operator_id"
+        " JOIN places ON places.operator_id = used.operator_id AND places.id = used.place_id"
+        " WHERE driver_id = :driver_id ORDER BY used.operator_id, used.place_id",
+    ),
+    Section(
+        "campaigns",
+        "SELECT operators.name AS operator, arm, state, local_day, assigned_at, sent_at"
+        " FROM campaign_sends JOIN operators ON operators.id = operator_id"
+        " WHERE driver_id = :driver_id ORDER BY operator_id, campaign_sends.id",
     ),
     Section(
         "notificationPreferences",

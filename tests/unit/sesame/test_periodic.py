@@ -20,6 +20,7 @@ def test_nothing_that_must_be_repeated_is_missing() -> None:
         ("dispute sweep", 5.0),
         ("misread search", 5.0),
         ("pass renewals", 2.0),
+        ("offers", 2.0),
         ("collection", 30.0),
         ("partner sweep", 30.0),
         ("mandate sweep", 5.0),
