@@ -16,6 +16,8 @@ from parking.kit.database import UnitOfWork
 from parking.kit.ids import floor_id
 
 BATCH_MAX: Final = 200
+# What is attached locks rows of its own in an order of its own: one message for each transaction.
+ATTACHED_BATCH_MAX: Final = 1
 _UTC: Final = ZoneInfo("UTC")
 # Those of a paused campaign stay where they are. Consents are held in the order of drivers, before
 # anything else of theirs is locked.
@@ -45,6 +47,7 @@ _DUE: Final = text("""
     ) AS place ON true
     WHERE send.state = 'queued' AND send.not_before <= :now
         AND (campaign.state <> 'paused' OR send.arm = 'test')
+        AND (campaign.document->'attachment' IS NOT NULL) = :is_attached
     ORDER BY send.not_before LIMIT :rows FOR UPDATE OF send SKIP LOCKED
 """)
 _CONSENTS: Final = text("""
@@ -94,10 +97,16 @@ class DueSend:
     visits: int
 
 
-async def take_due(unit: UnitOfWork, *, rows: int = BATCH_MAX) -> list[DueSend]:
-    """Lock what is due, the oldest first; what another process has is left out."""
+async def take_due(unit: UnitOfWork, *, is_attached: bool) -> list[DueSend]:
+    """Lock what is due, the oldest first; what another process has is left out.
+
+    Args:
+        unit: The transaction.
+        is_attached: Of campaigns with something attached, or of those with nothing.
+    """
     now = unit.now()
-    found = await unit.run(_DUE, {"now": now, "rows": rows})
+    rows = ATTACHED_BATCH_MAX if is_attached else BATCH_MAX
+    found = await unit.run(_DUE, {"now": now, "rows": rows, "is_attached": is_attached})
     return [_due(row, now) for row in found]
 
 

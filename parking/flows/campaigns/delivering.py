@@ -24,16 +24,22 @@ from parking.kit.database import UnitOfWork
 from parking.kit.ids import new_id
 
 BATCHES_PER_TURN_MAX: Final = 20
+ATTACHED_PER_TURN_MAX: Final = 500
 
 
-async def deliver_due(context: ParkingContext, *, batches_max: int = BATCHES_PER_TURN_MAX) -> int:
+async def deliver_due(context: ParkingContext) -> int:
     """Hand over what is due, in batches; returns how many messages went."""
+    sent = await _deliver_batches(context, BATCHES_PER_TURN_MAX, is_attached=False)
+    return sent + await _deliver_batches(context, ATTACHED_PER_TURN_MAX, is_attached=True)
+
+
+async def _deliver_batches(context: ParkingContext, batches_max: int, *, is_attached: bool) -> int:
     sent = 0
     for _ in range(batches_max):
         async with context.database.begin() as unit:
-            due = await sending.take_due(unit)
+            due = await sending.take_due(unit, is_attached=is_attached)
             sent += await _deliver(unit, due) if due else 0
-        if len(due) < sending.BATCH_MAX:
+        if not due:
             break
     return sent
 

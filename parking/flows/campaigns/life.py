@@ -23,6 +23,7 @@ from parking.campaigns.errors import (
 from parking.campaigns.filters import AtPlace, Filter, Habit, clauses
 from parking.campaigns.models import Campaign, CampaignState
 from parking.campaigns.triggers import first_run_at
+from parking.flows.campaigns.attaching import require_attachable
 from parking.flows.context import ParkingContext
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
@@ -67,6 +68,7 @@ async def write_draft(context: ParkingContext, staff: StaffIdentity, draft: Draf
     async with context.database.begin() as unit:
         name = checked_name(draft.name)
         await require_place(unit, staff, draft.place_id)
+        await require_attachable(unit, staff.operator_id, read_document(document))
         await _require_free_name(unit, staff.operator_id, name, None)
         now = unit.now()
         campaign = Campaign(
@@ -100,6 +102,7 @@ async def change_draft(
         campaign = await _lock(unit, staff, campaign_id, version)
         _require_state(campaign, CampaignState.DRAFT, CampaignState.SUBMITTED)
         await require_place(unit, staff, draft.place_id)
+        await require_attachable(unit, staff.operator_id, read_document(document))
         name = checked_name(draft.name)
         await _require_free_name(unit, staff.operator_id, name, campaign.id)
         acting.note_change(before=campaign.document, after=document)

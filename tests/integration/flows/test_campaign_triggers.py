@@ -15,7 +15,12 @@ from parking.events.relay import Job
 from parking.events.types import EventType
 from parking.flows.accounts import consenting
 from parking.flows.campaigns import noticing, scheduling
+from parking.flows.offers import pools
+from parking.kit.errors import InvalidInputError
 from parking.kit.ids import new_id
+from parking.offers.terms import PoolTerms
+from parking.places import service as places
+from parking.places.models import Place
 from tests.factories.campaign_world import CampaignWorld, open_campaign_world
 
 
@@ -181,3 +186,36 @@ async def test_the_inbox_says_why_and_a_withdrawal_in_between_leaves_it_empty(
         },
     }
     assert await world.rows("SELECT id FROM outbox WHERE done_at IS NULL") == []
+
+
+@pytest.mark.parametrize(
+    ("when_exhausted", "sent", "states"),
+    [
+        ("do_not_send", 1, {"sent": 1, "exhausted": 2}),
+        ("send_without", 3, {"sent": 3}),
+    ],
+)
+async def test_a_space_goes_with_a_message_while_there_is_one(
+    world: CampaignWorld, when_exhausted: str, sent: int, states: dict[str, int]
+) -> None:
+    await world.add_drivers(3)
+    async with world.context.database.begin() as unit:
+        place = await unit.session.get_one(Place, (world.operator_id, world.place_id))
+        area = places.add_area(unit, place, name="B3", supply=1)
+    pool = await pools.create(
+        world.context, world.operator_id, area.id, PoolTerms(name="Evenings", spaces=1)
+    )
+    campaign = await world.run_campaign(
+        attachment={"kind": "space", "poolId": str(pool.id), "whenExhausted": when_exhausted}
+    )
+    assert await world.sweep() == sent
+    assert await world.sweep() == 0
+    assert await world.states(campaign) == states
+    offers = await world.rows("SELECT driver_id, source, state FROM space_offers")
+    assert [(one["source"], one["state"]) for one in offers] == [("campaign", "open")]
+
+
+async def test_nothing_is_attached_that_the_operator_has_not(world: CampaignWorld) -> None:
+    with pytest.raises(InvalidInputError, match="poolId: expected a pool of yours"):
+        await world.run_campaign(attachment={"kind": "space", "poolId": str(world.place_id)})
+    assert await world.rows("SELECT id FROM campaigns") == []
