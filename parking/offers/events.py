@@ -6,7 +6,7 @@ from uuid import UUID
 from parking.events import outbox
 from parking.events.envelope import Event
 from parking.kit.database import UnitOfWork
-from parking.kit.ids import derive_id
+from parking.kit.ids import new_id
 from parking.offers.models import Reservation, SpaceOffer
 
 OFFER_RECEIVED: Final = "SpaceOfferReceived"
@@ -70,7 +70,7 @@ def _append(
     outbox.append(
         unit,
         Event(
-            id=derive_id(subject_id, f"{kind}:{version}"),
+            id=new_id(unit.now()),
             type=kind,
             owner_id=operator_id,
             subject_id=subject_id,
