@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import text
 
 from parking.campaigns.caps import EVERYBODY_DAY_MAX, EVERYBODY_WEEK_MAX, Caps
+from parking.campaigns.events import CAMPAIGN_MESSAGE
 from parking.campaigns.models import SendState
 from parking.campaigns.queueing import RUNS_COUNTED
 from parking.kit.database import UnitOfWork
@@ -18,6 +19,8 @@ from parking.kit.ids import floor_id
 BATCH_MAX: Final = 200
 # What is attached locks rows of its own in an order of its own: one message for each transaction.
 ATTACHED_BATCH_MAX: Final = 1
+OPEN_MAX: Final = 400
+_SOON: Final = timedelta(minutes=1)
 _UTC: Final = ZoneInfo("UTC")
 # Those of a paused campaign stay where they are. Consents are held in the order of drivers, before
 # anything else of theirs is locked.
@@ -62,10 +65,19 @@ _TOLD: Final = text("""
     GROUP BY driver_id, operator_id, local_day
 """)
 _SETTLE: Final = text("""
-    UPDATE campaign_sends SET state = :state, local_day = :local_day,
-        sent_at = CAST(:sent_at AS timestamptz),
-        event_id = CAST(:event_id AS uuid)
-    WHERE operator_id = :operator_id AND id = :run_id AND driver_id = :driver_id
+    UPDATE campaign_sends SET state = done.state, local_day = done.local_day,
+        sent_at = CASE WHEN done.state = 'sent' THEN CAST(:now AS timestamptz) END,
+        event_id = done.event_id
+    FROM unnest(CAST(:operators AS uuid[]), CAST(:runs AS uuid[]), CAST(:drivers AS uuid[]),
+        CAST(:states AS text[]), CAST(:days AS date[]), CAST(:events AS uuid[]))
+        AS done(operator_id, id, driver_id, state, local_day, event_id)
+    WHERE campaign_sends.operator_id = done.operator_id AND campaign_sends.id = done.id
+        AND campaign_sends.driver_id = done.driver_id
+""")
+# Those that wait for the end of quiet hours stand in nobody's way.
+_OPEN: Final = text("""
+    SELECT count(*) FROM outbox
+    WHERE done_at IS NULL AND type = :kind AND next_at <= CAST(:soon AS timestamptz)
 """)
 
 
@@ -97,15 +109,16 @@ class DueSend:
     visits: int
 
 
-async def take_due(unit: UnitOfWork, *, is_attached: bool) -> list[DueSend]:
+async def take_due(unit: UnitOfWork, *, is_attached: bool, rows_max: int) -> list[DueSend]:
     """Lock what is due, the oldest first; what another process has is left out.
 
     Args:
         unit: The transaction.
         is_attached: Of campaigns with something attached, or of those with nothing.
+        rows_max: At most so many.
     """
     now = unit.now()
-    rows = ATTACHED_BATCH_MAX if is_attached else BATCH_MAX
+    rows = min(rows_max, ATTACHED_BATCH_MAX if is_attached else BATCH_MAX)
     found = await unit.run(_DUE, {"now": now, "rows": rows, "is_attached": is_attached})
     return [_due(row, now) for row in found]
 
@@ -166,20 +179,44 @@ class ToldDays:
         )
 
 
-async def settle(
-    unit: UnitOfWork, send: DueSend, state: SendState, *, event_id: UUID | None = None
-) -> None:
-    """Write down what became of a message."""
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a message.
+
+    Attributes:
+        event_id: Of what the notifications tell; None where nothing goes.
+    """
+
+    send: DueSend
+    state: SendState
+    event_id: UUID | None = None
+
+
+async def settle(unit: UnitOfWork, settled: Sequence[Settled]) -> None:
+    """Write down what became of messages."""
+    sends = [one.send for one in settled]
     values = {
-        "state": state.value,
-        "local_day": send.today if state is SendState.SENT else send.local_day,
-        "sent_at": unit.now() if state is SendState.SENT else None,
-        "event_id": event_id,
-        "operator_id": send.operator_id,
-        "run_id": send.run_id,
-        "driver_id": send.driver_id,
+        "now": unit.now(),
+        "operators": [send.operator_id for send in sends],
+        "runs": [send.run_id for send in sends],
+        "drivers": [send.driver_id for send in sends],
+        "states": [one.state.value for one in settled],
+        "days": [
+            one.send.today if one.state is SendState.SENT else one.send.local_day for one in settled
+        ],
+        "events": [one.event_id for one in settled],
     }
     await unit.run(_SETTLE, values)
+
+
+async def room_left(unit: UnitOfWork) -> int:
+    """Return how many more messages the notifications may be given now.
+
+    They take events in their order: what a driver at a gate must hear at once waits for no more
+    than OPEN_MAX offers.
+    """
+    values = {"kind": CAMPAIGN_MESSAGE, "soon": unit.now() + _SOON}
+    return max(0, OPEN_MAX - int((await unit.run(_OPEN, values)).scalar_one()))
 
 
 def _due(row: Any, now: datetime) -> DueSend:  # noqa: ANN401 - a result row

@@ -14,7 +14,7 @@ from parking.campaigns.document import CampaignDocument, read_document
 from parking.campaigns.events import CAMPAIGN_MESSAGE
 from parking.campaigns.models import CampaignState, SendState
 from parking.campaigns.queueing import CAPS_LOCK
-from parking.campaigns.sending import DueSend, ToldDays
+from parking.campaigns.sending import DueSend, Settled, ToldDays
 from parking.events import outbox
 from parking.events.envelope import Event
 from parking.flows.campaigns.attaching import attach
@@ -37,7 +37,8 @@ async def _deliver_batches(context: ParkingContext, batches_max: int, *, is_atta
     sent = 0
     for _ in range(batches_max):
         async with context.database.begin() as unit:
-            due = await sending.take_due(unit, is_attached=is_attached)
+            room = await sending.room_left(unit)
+            due = await sending.take_due(unit, is_attached=is_attached, rows_max=room)
             sent += await _deliver(unit, due) if due else 0
         if not due:
             break
@@ -53,7 +54,7 @@ async def _deliver(unit: UnitOfWork, due: list[DueSend]) -> int:
         # A day has passed since it was counted: it counts for today, if today has room.
         await unit.run(CAPS_LOCK)
         told = await ToldDays.read(unit, moved)
-    sent = 0
+    settled: list[Settled] = []
     for send in due:
         document = documents[send.campaign_id]
         refusal = _refusal(unit, send, document, agreed)
@@ -64,13 +65,13 @@ async def _deliver(unit: UnitOfWork, due: list[DueSend]) -> int:
         if refusal is None and not await attach(unit, send, document):
             refusal = SendState.EXHAUSTED
         if refusal is not None:
-            await sending.settle(unit, send, refusal)
+            settled.append(Settled(send, refusal))
             continue
         event = _event(unit, send, document)
         outbox.append(unit, event)
-        await sending.settle(unit, send, SendState.SENT, event_id=event.id)
-        sent += 1
-    return sent
+        settled.append(Settled(send, SendState.SENT, event.id))
+    await sending.settle(unit, settled)
+    return sum(one.state is SendState.SENT for one in settled)
 
 
 def _is_moved(send: DueSend) -> bool:

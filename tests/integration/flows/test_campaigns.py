@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from parking.campaigns import repository
+from parking.campaigns import repository, sending
 from parking.campaigns.caps import EVERYBODY_DAY_MAX
 from parking.campaigns.drawing import draw
 from parking.campaigns.errors import CampaignChangedError, CampaignStateError, OwnCampaignError
@@ -320,3 +320,12 @@ async def test_results_tell_an_effect_or_that_there_is_none_to_tell(world: Campa
     assert found.effect is not None
     assert found.effect.finding == "more"
     assert len(drivers) == 80
+
+
+async def test_offers_stand_in_nobodys_way(world: CampaignWorld) -> None:
+    await world.add_drivers(sending.OPEN_MAX + 5)
+    await world.run_campaign(budget={"messages_max": 10_000})
+    assert await world.sweep() == sending.OPEN_MAX
+    assert await world.sweep() == 0
+    await world.rows("UPDATE outbox SET done_at = now() WHERE done_at IS NULL RETURNING 1")
+    assert await world.sweep() == 5
