@@ -21,8 +21,8 @@ from parking.campaigns.models import (
     CampaignTestDriver,
     RunState,
 )
-from parking.campaigns.statistics import Finding
-from parking.flows.campaigns.results import ArmResult, CampaignResults
+from parking.campaigns.statistics import Finding, Uplift
+from parking.flows.campaigns.results import ArmResult, CampaignResults, ProgrammeResults
 from parking.flows.campaigns.segments import Preview
 
 CAMPAIGN_KIND: Final = "Campaign"
@@ -249,6 +249,18 @@ class CampaignEffect:
     high: float = strawberry.field(description="Where it ends.")
     finding: Finding
 
+    @classmethod
+    def of(cls, effect: Uplift | None) -> "CampaignEffect | None":
+        """Return the effect; None where nothing can be told."""
+        if effect is None:
+            return None
+        return cls(
+            difference=effect.difference,
+            low=effect.low,
+            high=effect.high,
+            finding=effect.finding,
+        )
+
 
 @strawberry.type(description="How often a state occurs.")
 class CampaignStateCount:
@@ -280,26 +292,41 @@ class StaffCampaignResults:
     @classmethod
     def of(cls, found: CampaignResults) -> "StaffCampaignResults":
         """Return the results."""
-        effect = found.effect
         return cls(
             outcome=found.outcome,
             within_days=found.within_days,
             assigned=CampaignArm.of(found.assigned),
             held_out=CampaignArm.of(found.held_out),
-            effect=None
-            if effect is None
-            else CampaignEffect(
-                difference=effect.difference,
-                low=effect.low,
-                high=effect.high,
-                finding=effect.finding,
-            ),
+            effect=CampaignEffect.of(found.effect),
             drivers_needed=found.sample_needed,
             messages=[
                 CampaignStateCount(state=state, drivers=count)
                 for state, count in sorted(found.messages.items())
             ],
             runs=[StaffCampaignRun.of(run) for run in found.runs],
+        )
+
+
+@strawberry.type(
+    description="What all campaigns of the last 90 days together brought, in drivers who came "
+    "again within 14 days."
+)
+class StaffProgrammeResults:
+    """What all campaigns together brought."""
+
+    reachable: CampaignArm = strawberry.field(description="Whoever may be written to.")
+    control: CampaignArm = strawberry.field(description="Whoever no campaign writes to.")
+    effect: CampaignEffect | None = strawberry.field(
+        description="Null where an arm has fewer than ten drivers."
+    )
+
+    @classmethod
+    def of(cls, found: ProgrammeResults) -> "StaffProgrammeResults":
+        """Return the results."""
+        return cls(
+            reachable=CampaignArm.of(found.reachable),
+            control=CampaignArm.of(found.control),
+            effect=CampaignEffect.of(found.effect),
         )
 
 

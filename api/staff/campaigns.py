@@ -29,6 +29,7 @@ from api.staff.campaign_types import (
     StaffCampaignPage,
     StaffCampaignPolicy,
     StaffCampaignResults,
+    StaffProgrammeResults,
     StaffTestDriver,
     campaign_key,
 )
@@ -233,6 +234,15 @@ class CampaignQueries:
             return None
         found = await results.of_campaign(info.context.parking, staff, key)
         return StaffCampaignResults.of(found)
+
+    @strawberry.field(
+        description="What all campaigns together brought: drivers who may be written to against "
+        "the control group."
+    )
+    async def programme_results(self, info: Info) -> StaffProgrammeResults:
+        """Return what all campaigns together brought."""
+        found = await results.of_all(info.context.parking, info.context.staff())
+        return StaffProgrammeResults.of(found)
 
     @strawberry.field(description="The JSON Schema of campaigns; a segment's filter is in it.")
     def campaign_forms(self) -> JSON:

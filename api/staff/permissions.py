@@ -147,6 +147,7 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "campaigns": Permission(_MARKETING, Scope.LISTED),
     "campaign": Permission(_MARKETING, Scope.NAMED),
     "campaignResults": Permission(_MARKETING, Scope.NAMED),
+    "programmeResults": Permission(_MARKETING, Scope.WHOLE),
     "campaignForms": Permission(_MARKETING, Scope.NO_PLACE),
     "campaignPolicy": Permission(_MARKETING, Scope.NO_PLACE),
     "testDrivers": Permission(_MARKETING, Scope.WHOLE),

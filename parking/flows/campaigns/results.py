@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from parking.campaigns.statistics import Share, Uplift, sample_needed, uplift
 from parking.flows.campaigns.life import find_seen
 from parking.flows.context import ParkingContext
 from parking.kit.database import UnitOfWork
+from parking.kit.ids import floor_id
 from parking.staff.rules import StaffIdentity
 
 # Of fewer drivers nothing is told: a share of three people is about people.
@@ -51,6 +53,38 @@ _STATES: Final = text("""
     WHERE operator_id = :operator_id AND id = ANY(CAST(:runs AS uuid[])) AND arm = 'assigned'
     GROUP BY state
 """)
+
+
+_OF_ALL: Final = text("""
+    SELECT drawn.is_control, count(*) AS drivers, count(*) FILTER (WHERE EXISTS (
+        SELECT FROM driver_stays AS stay
+        WHERE stay.driver_id = drawn.driver_id AND stay.operator_id = :operator_id
+            AND stay.entered_at > drawn.since
+            AND stay.entered_at <= drawn.since + make_interval(days => :days)
+    )) AS hits
+    FROM (
+        SELECT driver_id, min(assigned_at) AS since, bool_or(arm = 'control') AS is_control
+        FROM campaign_sends
+        WHERE operator_id = :operator_id AND id >= CAST(:runs_from AS uuid) AND arm <> 'test'
+        GROUP BY driver_id
+    ) AS drawn
+    GROUP BY drawn.is_control
+""")
+OF_ALL_DAYS: Final = 90
+OF_ALL_DAYS_MEASURED: Final = 14
+
+
+@dataclass(frozen=True, slots=True)
+class ProgrammeResults:
+    """What all campaigns together brought: visits of who may be written to, and of the control.
+
+    Attributes:
+        effect: None while an arm is too small to tell anything of it.
+    """
+
+    reachable: "ArmResult"
+    control: "ArmResult"
+    effect: Uplift | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +132,7 @@ async def of_campaign(
         campaign = await find_seen(unit, staff, campaign_id)
         document = read_document(campaign.document)
         runs = list(await repository.runs_of(unit, staff.operator_id, campaign.id))
-        counted = [run.id for run in runs if not run.occurrence.startswith("test:")]
+        counted = [run.id for run in runs]
         measured = document.measurement
         values = {
             "operator_id": staff.operator_id,
@@ -128,6 +162,29 @@ async def of_campaign(
         else None,
         messages=messages,
         runs=runs,
+    )
+
+
+async def of_all(context: ParkingContext, staff: StaffIdentity) -> ProgrammeResults:
+    """Return what the campaigns of the last OF_ALL_DAYS together brought, in visits.
+
+    Each driver counts once, from the first campaign that would have reached them: those who were
+    held out of one campaign may have had others, and count as reachable.
+    """
+    async with context.database.begin() as unit:
+        values = {
+            "operator_id": staff.operator_id,
+            "days": OF_ALL_DAYS_MEASURED,
+            "runs_from": floor_id(unit.now() - timedelta(days=OF_ALL_DAYS)),
+        }
+        rows = await unit.run(_OF_ALL, values)
+        found = {bool(row.is_control): Share(int(row.hits), int(row.drivers)) for row in rows}
+    control, reachable = found.get(True, Share(0, 0)), found.get(False, Share(0, 0))
+    is_known = min(control.total, reachable.total) >= CELL_MIN
+    return ProgrammeResults(
+        reachable=_arm(reachable),
+        control=_arm(control),
+        effect=uplift(reachable, control) if is_known else None,
     )
 
 

@@ -64,6 +64,7 @@ async def test_who_withdraws_between_selection_and_sending_gets_nothing(
     await scheduling.sweep(world.context)
     assert await world.states(campaign) == {"queued": 3}
     await withdraw(world, first)
+    assert await world.states(campaign) == {"withdrawn": 1, "queued": 2}
     # As one that is locked while it is sent would be found: queued, and the consent gone.
     async with world.context.database.begin() as unit:
         await unit.run(
@@ -75,6 +76,14 @@ async def test_who_withdraws_between_selection_and_sending_gets_nothing(
     assert await world.states(campaign) == {"withdrawn": 2, "sent": 1}
     kept = await world.rows("SELECT driver_id FROM audience_members ORDER BY driver_id")
     assert {row["driver_id"] for row in kept} == {second, third}
+
+
+async def test_who_did_not_agree_is_not_even_selected(world: CampaignWorld) -> None:
+    await world.add_drivers(2)
+    await world.rows("UPDATE driver_consents SET withdrawn_at = now() RETURNING 1")
+    campaign = await world.run_campaign()
+    await scheduling.sweep(world.context)
+    assert await world.states(campaign) == {}
 
 
 async def test_two_campaigns_at_once_never_exceed_the_cap(world: CampaignWorld) -> None:
@@ -320,6 +329,29 @@ async def test_results_tell_an_effect_or_that_there_is_none_to_tell(world: Campa
     assert found.effect is not None
     assert found.effect.finding == "more"
     assert len(drivers) == 80
+
+
+async def test_all_campaigns_together_are_held_against_the_control_group(
+    world: CampaignWorld,
+) -> None:
+    await world.set_control(500)
+    await world.add_drivers(120)
+    await world.run_campaign(holdout_permille=100)
+    await scheduling.sweep(world.context)
+    await world.rows(
+        "INSERT INTO driver_stays (driver_id, session_id, operator_id, entered_at)"
+        " SELECT driver_id, gen_random_uuid(), operator_id, :at FROM campaign_sends"
+        " WHERE arm <> 'control' RETURNING 1",
+        at=world.clock.now() + timedelta(days=1),
+    )
+    found = await results.of_all(world.context, world.author)
+    assert found.reachable.drivers + found.control.drivers == 120
+    assert found.reachable.share is not None
+    assert found.control.share is not None
+    assert found.reachable.share.hits == found.reachable.drivers
+    assert found.control.share.hits == 0
+    assert found.effect is not None
+    assert found.effect.finding == "more"
 
 
 async def test_offers_stand_in_nobodys_way(world: CampaignWorld) -> None:
