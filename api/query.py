@@ -8,6 +8,7 @@ from api.global_ids import Node
 from api.nearby import NearbyQueries
 from api.quotes import QuoteQueries
 from api.request import Info
+from api.reservation_reads import ReservationQueries
 from api.selection import asks_for
 from api.types.availability import AreaAvailability
 from api.types.passes import PassProduct
@@ -15,7 +16,7 @@ from api.viewer import Viewer
 
 
 @strawberry.type
-class Query(QuoteQueries, BillQueries, NearbyQueries):
+class Query(QuoteQueries, BillQueries, NearbyQueries, ReservationQueries):
     """The reads of the driver's schema."""
 
     @strawberry.field(

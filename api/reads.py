@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
-from api import bill_reads
+from api import bill_reads, reservation_reads
 from api.global_ids import BILL_KIND, Node, decode_id, decode_keys, encode_id, read_id
 from api.notification_reads import find_notification
 from api.request import RequestContext
@@ -17,6 +17,7 @@ from api.types.page import PageInfo, require_page_size
 from api.types.passes import PRODUCT_ID, RIGHT_ID, Pass, PassProduct
 from api.types.place import Place
 from api.types.plate import Plate, PlateClaim
+from api.types.reservation import OFFER_KIND, RESERVATION_KIND
 from api.types.session import Session, SessionConnection, SessionEdge
 from api.types.sign_in import DeviceInfo, SignInInfo
 from parking.drivers import signed_in_devices
@@ -227,4 +228,6 @@ _FINDERS_AT_OPERATOR: Final[
     BILL_KIND: bill_reads.find_bill,
     "Place": _place,
     PRODUCT_ID: _pass_product,
+    OFFER_KIND: reservation_reads.find_offer,
+    RESERVATION_KIND: reservation_reads.find_reservation,
 }

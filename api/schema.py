@@ -16,6 +16,7 @@ from api.mutations.owed import OwedMutations
 from api.mutations.passes import PassMutations
 from api.mutations.payments import PaymentMutations
 from api.mutations.plates import PlateMutations
+from api.mutations.reservations import ReservationMutations
 from api.mutations.sign_in import SignInMutations
 from api.query import Query
 from api.refusals import Refusal
@@ -28,6 +29,7 @@ from api.types.notification import Notification
 from api.types.passes import Pass, PassProduct
 from api.types.place import Place
 from api.types.plate import Plate, PlateClaim
+from api.types.reservation import ReservationNode, SpaceOfferNode
 from api.types.session import Session
 
 
@@ -40,6 +42,7 @@ class Mutation(
     MandateMutations,
     PaymentMutations,
     PassMutations,
+    ReservationMutations,
     OwedMutations,
     DisputeMutations,
     InvoiceMutations,
@@ -68,7 +71,9 @@ def make_schema(*, development: bool) -> strawberry.Schema:
                 Plate,
                 PlateClaim,
                 Refusal,
+                ReservationNode,
                 Session,
+                SpaceOfferNode,
             ],
             config=StrawberryConfig(disable_field_suggestions=not development),
         )

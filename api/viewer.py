@@ -10,6 +10,7 @@ from api.config import PAGE_SIZE
 from api.global_ids import Node, encode_id
 from api.notification_reads import NotificationFields
 from api.request import Info
+from api.reservation_reads import ReservationFields
 from api.types.consent import Consent
 from api.types.deletion import DeletionObstacle
 from api.types.dispute import DisputeConnection
@@ -26,7 +27,7 @@ from parking.flows.payments import credit_terms, owed_payment, owed_view
 
 
 @strawberry.type(description="The signed-in driver.")
-class Viewer(NotificationFields, Node):
+class Viewer(NotificationFields, ReservationFields, Node):
     """The signed-in driver."""
 
     driver_id: strawberry.Private[UUID]
