@@ -40,10 +40,12 @@ _RANGE: Final = (
     " AND member.driver_id <= CAST(:upto AS uuid)"
 )
 _NAMED: Final = "member.driver_id = ANY(CAST(:drivers AS uuid[]))"
-# Their own clock where they told one, else that of the place where they were last.
+# Their own clock where they told one, else that of the place where they were last. A zone that the
+# database does not know must not end the whole run.
+_KNOWN: Final = "IN (SELECT unnest(CAST(:zones AS text[])))"
 _ZONE: Final = (
-    "CASE WHEN book.quiet_timezone IN (SELECT unnest(CAST(:zones AS text[])))"
-    " THEN book.quiet_timezone ELSE member.timezone END"
+    f"CASE WHEN book.quiet_timezone {_KNOWN} THEN book.quiet_timezone"
+    f" WHEN member.timezone {_KNOWN} THEN member.timezone ELSE 'UTC' END"
 )
 _ELIGIBLE: Final = """
     SELECT member.driver_id, {zone} AS zone, book.quiet_starts_at AS quiet_from,

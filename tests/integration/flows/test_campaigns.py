@@ -19,6 +19,8 @@ from parking.flows.campaigns import delivering, life, results, scheduling, tryin
 from parking.flows.campaigns.life import Draft
 from parking.flows.campaigns.queueing_run import RunKey, queue_run
 from parking.kit.database import ConflictError
+from parking.notices import preferences
+from parking.notices.rules import NoticeCategory, NoticeChannel
 from tests.factories.campaign_world import CampaignWorld, document, open_campaign_world
 
 
@@ -84,6 +86,22 @@ async def test_who_did_not_agree_is_not_even_selected(world: CampaignWorld) -> N
     campaign = await world.run_campaign()
     await scheduling.sweep(world.context)
     assert await world.states(campaign) == {}
+
+
+async def test_who_switched_offers_off_is_not_selected(world: CampaignWorld) -> None:
+    muted, other = await world.add_drivers(2, quiet=(time(1), time(2)))
+    channels = (NoticeChannel.IN_APP, NoticeChannel.PUSH, NoticeChannel.WEB_PUSH)
+    async with world.context.database.begin() as unit:
+        for channel in channels:
+            await preferences.set_preference(
+                unit, muted, NoticeCategory.OFFER, channel, is_on=False
+            )
+        await preferences.set_preference(
+            unit, other, NoticeCategory.OFFER, NoticeChannel.PUSH, is_on=False
+        )
+    await world.run_campaign()
+    await scheduling.sweep(world.context)
+    assert await world.rows("SELECT driver_id FROM campaign_sends") == [{"driver_id": other}]
 
 
 async def test_two_campaigns_at_once_never_exceed_the_cap(world: CampaignWorld) -> None:
