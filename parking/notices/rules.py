@@ -66,6 +66,11 @@ class Template(StrEnum):
     PLATE_PAYMENT_RESUMED = "plate_payment_resumed"
     SIGNED_IN = "signed_in"
     CAMPAIGN = "campaign"
+    SPACE_OFFERED = "space_offered"
+    RESERVATION_UPCOMING = "reservation_upcoming"
+    RESERVATION_MISSED = "reservation_missed"
+    RESERVATION_OVERSTAYED = "reservation_overstayed"
+    RESERVATION_FAILED = "reservation_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,18 @@ RULES: Final[Mapping[Template, TemplateRule]] = {
     # Whoever holds the account now may be a thief: its owner must not read of it tomorrow.
     Template.SIGNED_IN: _URGENT_SECURITY,
     # Its own time of use has passed before it is handed over, or it is of use for a day.
+    # It stands for a quarter of an hour, mostly; nobody is woken for it.
+    Template.SPACE_OFFERED: TemplateRule(NoticeCategory.OFFER, stale_after=timedelta(minutes=15)),
+    # What the driver asked for, at the hour that the driver chose.
+    Template.RESERVATION_UPCOMING: TemplateRule(
+        NoticeCategory.STAY, is_urgent=True, stale_after=timedelta(hours=1)
+    ),
+    Template.RESERVATION_MISSED: TemplateRule(NoticeCategory.STAY),
+    Template.RESERVATION_OVERSTAYED: TemplateRule(
+        NoticeCategory.STAY, stale_after=timedelta(hours=12)
+    ),
+    # The car stands before a full car park.
+    Template.RESERVATION_FAILED: _AT_THE_GATE,
     Template.CAMPAIGN: TemplateRule(NoticeCategory.OFFER, stale_after=timedelta(hours=24)),
 }
 

@@ -8,6 +8,7 @@ from parking.drivers.events import DRIVER_SIGNED_IN
 from parking.events.envelope import Event
 from parking.events.types import EventType
 from parking.notices.rules import RULES, Template
+from parking.offers import events as offer_events
 from parking.plates import events as plate_events
 
 _BY_TYPE: Final[Mapping[str, Template]] = {
@@ -37,6 +38,11 @@ _BY_TYPE: Final[Mapping[str, Template]] = {
     plate_events.PLATE_PAYMENT_RESUMED: Template.PLATE_PAYMENT_RESUMED,
     DRIVER_SIGNED_IN: Template.SIGNED_IN,
     CAMPAIGN_MESSAGE: Template.CAMPAIGN,
+    offer_events.OFFER_RECEIVED: Template.SPACE_OFFERED,
+    offer_events.RESERVATION_UPCOMING: Template.RESERVATION_UPCOMING,
+    offer_events.RESERVATION_MISSED: Template.RESERVATION_MISSED,
+    offer_events.RESERVATION_OVERSTAYED: Template.RESERVATION_OVERSTAYED,
+    offer_events.RESERVATION_FAILED: Template.RESERVATION_FAILED,
 }
 # A dispute's messages say nothing of its words: staff may have written a plate there.
 _DISPUTES: Final[Mapping[object, Template]] = {
@@ -62,6 +68,11 @@ _ARGUMENTS: Final = (
     "ended_at",
     "refusal",
     "device_name",
+    "starts_at",
+    "expires_at",
+    "kept_until",
+    "ends_at",
+    "other_place",
     "title",
     "body",
     "because",

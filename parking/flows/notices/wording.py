@@ -36,6 +36,13 @@ _LAST_DAYS: Final[Mapping[Template, str]] = {
     Template.PASS_RENEWAL_FAILED: "valid_until",
     Template.PASS_CANCELLED: "ended_at",
 }
+# Which moment of an offer or a reservation is told, as a day with its hour.
+_MOMENTS: Final[Mapping[Template, Mapping[str, str]]] = {
+    Template.SPACE_OFFERED: {"start": "starts_at", "until": "expires_at"},
+    Template.RESERVATION_UPCOMING: {"start": "starts_at", "until": "kept_until"},
+    Template.RESERVATION_MISSED: {"until": "kept_until"},
+    Template.RESERVATION_OVERSTAYED: {"until": "ends_at"},
+}
 
 
 class PayloadError(ParkingError):
@@ -137,6 +144,8 @@ def _values(texts: _Texts, template: Template, arguments: Mapping[str, Any]) -> 
         "refusal": str(arguments.get("refusal", "")),
         "title": str(arguments.get("title", "")),
         "body": str(arguments.get("body", "")),
+        "other": _name(arguments.get("other_place")),
+        "found": "yes" if arguments.get("other_place") else "no",
         "device": _name(arguments.get("device_name")) or texts.write("unnamed-device", {}),
     }
     try:
@@ -147,6 +156,9 @@ def _values(texts: _Texts, template: Template, arguments: Mapping[str, Any]) -> 
             # What ends at midnight ends with the day before.
             end = _local(arguments, _LAST_DAYS[template]) - timedelta(seconds=1)
             values["day"] = texts.day(end)
+        for name, source in _MOMENTS.get(template, {}).items():
+            at = _local(arguments, source)
+            values[name] = f"{texts.day(at)} {texts.hour(at)}"
         if template == Template.SESSION_ENTERED:
             values["time"] = texts.hour(_local(arguments, "entered_at"))
     except (KeyError, TypeError, ValueError, ZoneInfoNotFoundError) as error:

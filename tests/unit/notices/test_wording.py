@@ -32,6 +32,10 @@ PAYLOAD: dict[str, Any] = {
     "paid_until": AT.isoformat(),
     "valid_until": AT.isoformat(),
     "ended_at": "2026-03-08T16:00:00+00:00",
+    "starts_at": AT.isoformat(),
+    "expires_at": AT.isoformat(),
+    "kept_until": AT.isoformat(),
+    "ends_at": AT.isoformat(),
     "direction": "exit",
 }
 

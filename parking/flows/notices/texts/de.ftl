@@ -154,3 +154,26 @@ signed-in =
 campaign =
     .title = { $title }
     .body = { $body }
+
+space-offered =
+    .title = Ein Stellplatz für Sie: { $place }
+    .body = Ab { $start }. Nehmen Sie ihn bis { $until } in der App an.
+
+reservation-upcoming =
+    .title = Ihr Stellplatz ist bereit: { $place }
+    .body = Reserviert ab { $start }; er wird bis { $until } für Sie freigehalten. Die Schranke öffnet für Ihr Kennzeichen.
+
+reservation-missed =
+    .title = Ihre Reservierung ist beendet
+    .body = Ihr Stellplatz ({ $place }) wurde bis { $until } freigehalten und steht nun anderen zur Verfügung.
+
+reservation-overstayed =
+    .title = Ihre reservierte Zeit ist vorbei
+    .body = Ihr Stellplatz ({ $place }) war bis { $until } reserviert. Der Aufenthalt läuft zum üblichen Preis weiter.
+
+reservation-failed =
+    .title = Kein Stellplatz frei: { $place }
+    .body = { $found ->
+        [yes] Es tut uns leid: Der zugesagte Stellplatz ist belegt. Hier ist jetzt Platz: { $other }.
+       *[no] Es tut uns leid: Der zugesagte Stellplatz ist belegt, und kein anderer Ort dieses Betreibers hat Platz.
+    }

@@ -154,3 +154,26 @@ signed-in =
 campaign =
     .title = { $title }
     .body = { $body }
+
+space-offered =
+    .title = A space for you at { $place }
+    .body = From { $start }. Accept it in the app by { $until }.
+
+reservation-upcoming =
+    .title = Your space at { $place } is ready
+    .body = Reserved from { $start }; it is kept for you until { $until }. The gate opens for your plate.
+
+reservation-missed =
+    .title = Your reservation has ended
+    .body = Your space at { $place } was kept until { $until } and is free for others now.
+
+reservation-overstayed =
+    .title = Your reserved time is over
+    .body = Your space at { $place } was reserved until { $until }. The stay goes on at the ordinary price.
+
+reservation-failed =
+    .title = No space at { $place }
+    .body = { $found ->
+        [yes] We are sorry: the space that we promised you is taken. { $other } has space now.
+       *[no] We are sorry: the space that we promised you is taken, and no other place of this operator has space.
+    }

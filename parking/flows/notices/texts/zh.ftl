@@ -153,3 +153,26 @@ signed-in =
 campaign =
     .title = { $title }
     .body = { $body }
+
+space-offered =
+    .title = { $place }为您留了一个车位
+    .body = { $start }起可用。请在{ $until }前在应用中接受。
+
+reservation-upcoming =
+    .title = { $place }的车位已备好
+    .body = 预约自{ $start }开始，为您保留至{ $until }。闸机识别您的车牌后自动放行。
+
+reservation-missed =
+    .title = 您的预约已结束
+    .body = { $place }的车位已保留至{ $until }，现已释放给他人。
+
+reservation-overstayed =
+    .title = 预约时间已过
+    .body = 您在{ $place }的车位预约至{ $until }。此后按普通价格继续计费。
+
+reservation-failed =
+    .title = { $place }没有空位
+    .body = { $found ->
+        [yes] 非常抱歉：为您保留的车位已被占用。{ $other }现有空位。
+       *[no] 非常抱歉：为您保留的车位已被占用，该运营商的其他停车场目前也没有空位。
+    }
