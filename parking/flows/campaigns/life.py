@@ -24,6 +24,7 @@ from parking.campaigns.filters import AtPlace, Filter, Habit, clauses
 from parking.campaigns.models import Campaign, CampaignState
 from parking.campaigns.triggers import first_run_at
 from parking.flows.campaigns.attaching import require_attachable
+from parking.flows.campaigns.expecting import require_answerable
 from parking.flows.context import ParkingContext
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
@@ -285,6 +286,7 @@ def checked_name(name: str) -> str:
 
 def _checked_document(staff: StaffIdentity, draft: Draft) -> dict[str, Any]:
     document = read_document(draft.document)
+    require_answerable(document.audience(None))
     require_own_places(staff, document.audience(None))
     return write_document(document)
 

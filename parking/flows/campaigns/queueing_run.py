@@ -12,7 +12,7 @@ from parking.campaigns.filter_sql import Compiled
 from parking.campaigns.models import Campaign, CampaignRun, CampaignState, RunState
 from parking.campaigns.queueing import Queued, Range, RunPlan
 from parking.campaigns.triggers import Lapse
-from parking.flows.campaigns.expecting import expected_drivers
+from parking.flows.campaigns.expecting import Expected, expected_drivers
 from parking.flows.context import ParkingContext
 from parking.kit.database import ConflictError, UnitOfWork
 
@@ -48,13 +48,19 @@ async def queue_run(
     Any number of processes may do so at once, and any may die: each chunk is one transaction.
     """
     async with context.database.begin() as unit:
+        found = await repository.find_campaign(unit, key.operator_id, key.campaign_id)
+        if found is None:
+            return RunState.ENDED
+        audience = read_document(found.document).audience(found.place_id)
+        # Once for all chunks: what runs does not change.
+        expected = await expected_drivers(unit, key.operator_id, audience)
         zones = await queueing.known_zones(unit)
     conflicts = 0
     state = RunState.QUEUEING
     for _ in range(chunks_max):
         try:
             async with context.database.begin() as unit:
-                run = await _queue_chunk(unit, key, chunk_rows, zones)
+                run = await _queue_chunk(unit, key, chunk_rows, zones, expected)
         except ConflictError:
             conflicts += 1
             if conflicts > CONFLICTS_MAX:
@@ -71,7 +77,11 @@ async def queue_run(
 
 
 async def _queue_chunk(
-    unit: UnitOfWork, key: RunKey, chunk_rows: int, zones: Sequence[str]
+    unit: UnitOfWork,
+    key: RunKey,
+    chunk_rows: int,
+    zones: Sequence[str],
+    expected: Expected,
 ) -> CampaignRun | None:
     campaign = await repository.lock_campaign(unit, key.operator_id, key.campaign_id)
     run = await repository.lock_run(unit, key.operator_id, key.run_id)
@@ -84,7 +94,7 @@ async def _queue_chunk(
         return run
     drivers, seen = await queueing.next_range(unit, key.operator_id, run.position, chunk_rows)
     document = read_document(campaign.document)
-    plan = await plan_of(unit, campaign, document, run.id)
+    plan = await plan_of(unit, campaign, document, run.id, expected)
     await unit.run(queueing.CAPS_LOCK)
     queued = await queueing.queue(unit, plan, drivers, now=unit.now(), zones=zones)
     run.position = drivers.upto or run.position
@@ -100,7 +110,9 @@ async def queue_drivers(
 ) -> Queued:
     """Queue those of some drivers who fit, in the transaction that locked campaign and run."""
     document = read_document(campaign.document)
-    plan = await plan_of(unit, campaign, document, run.id)
+    audience = document.audience(campaign.place_id)
+    expected = await expected_drivers(unit, campaign.operator_id, audience)
+    plan = await plan_of(unit, campaign, document, run.id, expected)
     zones = await queueing.known_zones(unit)
     await unit.run(queueing.CAPS_LOCK)
     queued = await queueing.queue(
@@ -112,13 +124,16 @@ async def queue_drivers(
 
 
 async def plan_of(
-    unit: UnitOfWork, campaign: Campaign, document: CampaignDocument, run_id: UUID
+    unit: UnitOfWork,
+    campaign: Campaign,
+    document: CampaignDocument,
+    run_id: UUID,
+    expected: Expected,
 ) -> RunPlan:
     """Return what a run of a campaign asks of each driver, at this moment."""
     policy = await repository.find_policy(unit, campaign.operator_id)
     caps = Caps(policy.day_messages_max, policy.week_messages_max, policy.control_permille)
     audience = document.audience(campaign.place_id)
-    expected = await expected_drivers(unit, campaign.operator_id, audience)
     compiled = Compiled(unit.now(), expected)
     return RunPlan(
         operator_id=campaign.operator_id,

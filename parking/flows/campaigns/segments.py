@@ -13,7 +13,7 @@ from parking.campaigns.errors import NameTakenError, SegmentUnknownError
 from parking.campaigns.filter_sql import Compiled
 from parking.campaigns.filters import AllOf, AtPlace, Filter, clauses, read_filter
 from parking.campaigns.models import AudienceSegment
-from parking.flows.campaigns.expecting import expected_drivers
+from parking.flows.campaigns.expecting import expected_drivers, require_answerable
 from parking.flows.campaigns.life import checked_name, require_own_places, require_place
 from parking.flows.context import ParkingContext
 from parking.kit.database import UnitOfWork
@@ -65,6 +65,7 @@ async def preview(
         InvalidInputError: filter or place does not fit; names the path.
     """
     found = read_filter(data)
+    require_answerable(found)
     require_own_places(staff, found)
     async with context.database.begin() as unit:
         await require_place(unit, staff, place_id)
@@ -97,6 +98,7 @@ async def save(
         NameTakenError: another segment has the name.
     """
     found = read_filter(data)
+    require_answerable(found)
     require_own_places(staff, found)
     document = found.model_dump(mode="json", by_alias=True, exclude_none=True)
     async with context.database.begin() as unit:

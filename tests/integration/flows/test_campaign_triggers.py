@@ -219,3 +219,18 @@ async def test_nothing_is_attached_that_the_operator_has_not(world: CampaignWorl
     with pytest.raises(InvalidInputError, match="poolId: expected a pool of yours"):
         await world.run_campaign(attachment={"kind": "space", "poolId": str(world.place_id)})
     assert await world.rows("SELECT id FROM campaigns") == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"filter": {"kind": "habit", "placeId": str(uuid4()), "daysAhead": 1, "percentMin": 50}},
+        {"attachment": {"kind": "coupon", "definitionId": str(uuid4())}},
+    ],
+)
+async def test_what_cannot_be_kept_is_not_promised(
+    world: CampaignWorld, changes: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidInputError):
+        await world.run_campaign(**changes)
+    assert await world.rows("SELECT id FROM campaigns") == []
