@@ -46,29 +46,38 @@ class RateLimiter:
         # Buckets that a lease is being taken from at this moment.
         self._leasing: set[str] = set()
 
-    async def charge_driver(self, context: RequestContext, points: int) -> None:
+    async def charge_driver(
+        self, context: RequestContext, points: int, *, leases: bool = True
+    ) -> None:
         """Take points from the driver whose token it is, or else from the address.
+
+        Args:
+            context: Of what is asked for.
+            points: How many.
+            leases: Whether more are taken, for what is asked for soon.
 
         Raises:
             RequestRefusedError: there are not as many; it says when there will be.
         """
         driver_id = context.claimed_driver()
-        await self._charge_one(context, "driver", driver_id, points)
+        await self._charge_one(context, "driver", driver_id, points, leases=leases)
 
-    async def charge_staff(self, context: RequestContext, points: int) -> None:
+    async def charge_staff(
+        self, context: RequestContext, points: int, *, leases: bool = True
+    ) -> None:
         """Take points from the staff member; as `charge_driver`."""
-        await self._charge_one(context, "staff", context.claimed_staff(), points)
+        await self._charge_one(context, "staff", context.claimed_staff(), points, leases=leases)
 
     async def _charge_one(
-        self, context: RequestContext, realm: str, person: UUID | None, points: int
+        self, context: RequestContext, realm: str, person: UUID | None, points: int, *, leases: bool
     ) -> None:
         if person is not None:
-            await self.charge(f"{realm}:{person}", points, self._rates.person)
+            await self.charge(f"{realm}:{person}", points, self._rates.person, leases=leases)
         else:
             group = address_group(context.client_address)
-            await self.charge(f"address:{group}", points, self._rates.address)
+            await self.charge(f"address:{group}", points, self._rates.address, leases=leases)
 
-    async def charge(self, key: str, points: int, rate: Rate) -> None:
+    async def charge(self, key: str, points: int, rate: Rate, *, leases: bool = True) -> None:
         """Take points from a bucket.
 
         Raises:
@@ -79,14 +88,16 @@ class RateLimiter:
         if lease is not None and self._held(key, now_s) >= points:
             lease.points -= points
             return
-        await self._charge_shared(key, points, rate, now_s)
+        await self._charge_shared(key, points, rate, now_s, leases=leases)
 
-    async def _charge_shared(self, key: str, points: int, rate: Rate, now_s: float) -> None:
+    async def _charge_shared(
+        self, key: str, points: int, rate: Rate, now_s: float, *, leases: bool
+    ) -> None:
         held = self._held(key, now_s)
         # Whoever asks meanwhile must not count on them too.
         self._add(key, -held)
         least = ceil(points - held)
-        answer = await self._take(key, least, rate, now_s)
+        answer = await self._take(key, least, rate, now_s, leases=leases)
         if answer is None or answer[0] < least:
             self._add(key, held)
         if answer is None:
@@ -96,15 +107,19 @@ class RateLimiter:
         if taken < least:
             raise _too_many(wait_s)
         # Others may have added to the lease meanwhile.
-        self._keep(key, Lease(self._held(key, now_s) + held + taken - points, now_s))
+        left = self._held(key, now_s) + held + taken - points
+        if leases or left or key in self._leases:
+            self._keep(key, Lease(left, now_s))
 
     async def _take(
-        self, key: str, least: int, rate: Rate, now_s: float
+        self, key: str, least: int, rate: Rate, now_s: float, *, leases: bool
     ) -> tuple[int, float] | None:
         # Of requests that come at once one takes a lease: together they would empty the bucket.
-        is_leasing = key not in self._leasing
-        wanted = max(least, min(LEASE_POINTS, rate.points_max // 10)) if is_leasing else least
-        self._leasing.add(key)
+        is_leasing = leases and key not in self._leasing
+        wanted = least
+        if is_leasing:
+            wanted = max(least, min(LEASE_POINTS, rate.points_max // 10))
+            self._leasing.add(key)
         try:
             return await self._buckets.take(
                 key,

@@ -32,7 +32,6 @@ class RequestContext:
         token: As the client sent it, unverified; None without one.
         connection_params: What came with `connection_init`, on a WebSocket.
         place: The socket's; None on HTTP.
-        correlation_id: In the log and in a masked error, to find the one by the other.
         receipts: How many this operation has asked for.
         loaders: What gathers the reads of a list, by name.
     """
@@ -43,13 +42,22 @@ class RequestContext:
     token: str | None = field(repr=False)
     connection_params: dict[str, object] | None = field(default=None, repr=False)
     place: SocketPlace | None = None
-    correlation_id: str = field(default_factory=new_correlation_id)
     receipts: int = 0
     loaders: dict[str, Any] = field(default_factory=dict[str, Any])
+    _correlation_id: str | None = None
     _checked: DriverIdentity | None = None
     _proven: DriverIdentity | None = None
     _staff: StaffIdentity | None = None
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # Made when it is needed, as is the correlation id: a thousand sockets hold contexts that nobody
+    # asks for either.
+    _made_lock: asyncio.Lock | None = None
+
+    @property
+    def correlation_id(self) -> str:
+        """What stands in the log and in a masked error, to find the one by the other."""
+        if self._correlation_id is None:
+            self._correlation_id = new_correlation_id()
+        return self._correlation_id
 
     def for_operation(self) -> "RequestContext":
         """Return the same surroundings for another operation on the same socket."""
@@ -88,7 +96,7 @@ class RequestContext:
             TokenExpiredError: the access token's time is over.
             TokenRefusedError: there is no token, or its sign-in has ended.
         """
-        async with self._lock:
+        async with self._lock():
             if self._checked is None:
                 self._checked = await self._check()
         return self._checked
@@ -136,7 +144,7 @@ class RequestContext:
             TokenExpiredError: the token's time is over.
             TokenRefusedError: there is no token of the staff realm, or its sign-in has ended.
         """
-        async with self._lock:
+        async with self._lock():
             if self._staff is None:
                 if self.token is None:
                     raise TokenRefusedError
@@ -160,7 +168,7 @@ class RequestContext:
 
         Stays are None where it was known already who asks.
         """
-        async with self._lock:
+        async with self._lock():
             if self._checked is not None:
                 return self._checked.driver_id, None
             identity = self.identity()
@@ -169,6 +177,11 @@ class RequestContext:
                 raise TokenRefusedError
             self._checked = identity
         return identity.driver_id, stays
+
+    def _lock(self) -> asyncio.Lock:
+        if self._made_lock is None:
+            self._made_lock = asyncio.Lock()
+        return self._made_lock
 
     async def _check(self) -> DriverIdentity:
         identity = self.identity()
@@ -203,7 +216,7 @@ def open_context(
         config=config,
         client_address=client.host if client else "",
         token=bearer_token(connection.headers.get("authorization")),
-        correlation_id=correlation_id(connection.scope),
+        _correlation_id=correlation_id(connection.scope),
     )
 
 

@@ -1,11 +1,11 @@
 """Executes operations of one schema; HTTP and sockets share it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import graphql
 import orjson
@@ -33,7 +33,14 @@ from api.request import RequestContext
 _core: Final = cast("Any", graphql)
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-Charge = Callable[[RequestContext, int], Awaitable[None]]
+
+class Charge(Protocol):
+    """Takes points from whoever asks, or refuses."""
+
+    async def __call__(self, context: RequestContext, points: int, *, leases: bool = True) -> None:
+        """Take points; `leases`: and some more at once, for what is asked for soon."""
+        ...
+
 
 # Codes and words of Apollo's protocols: its clients act on them.
 NOT_FOUND: Final = ("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
@@ -115,12 +122,14 @@ class Engine:
             length = len(asked.query or "") // READ_CHARACTERS_PER_POINT
             await self._take(context, READ_POINTS + length)
             prepared = self._prepared(self._read(asked), asked)
-        await self._take(context, REQUEST_POINTS + prepared.points)
+        # Who follows something asks for nothing more soon.
+        leases = prepared.kind is not OperationType.SUBSCRIPTION
+        await self._take(context, REQUEST_POINTS + prepared.points, leases=leases)
         return prepared
 
-    async def _take(self, context: RequestContext, points: int) -> None:
+    async def _take(self, context: RequestContext, points: int, *, leases: bool = True) -> None:
         if self._charge is not None:
-            await self._charge(context, points)
+            await self._charge(context, points, leases=leases)
 
     def prepare(self, asked: Asked) -> Prepared:
         """Find the operation that is asked for.

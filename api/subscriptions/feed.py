@@ -48,8 +48,10 @@ class Feed(ABC, Generic[AnyWatch]):
         self._timer: asyncio.TimerHandle | None = None
 
     @abstractmethod
-    async def read(self) -> float:
+    async def read(self) -> float | None:
         """Read what is new and give it to the watches; returns when to look again, in seconds.
+
+        None where it is told when.
 
         Raises:
             UnavailableError: it cannot be read now.
@@ -142,7 +144,7 @@ class Feed(ABC, Generic[AnyWatch]):
             return
         if self._is_wanted:
             self.look()
-        else:
+        elif wait_s is not None:
             self._look_in(wait_s)
 
     def _look_in(self, seconds: float) -> None:

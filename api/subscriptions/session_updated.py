@@ -1,6 +1,7 @@
 """`sessionUpdated` and `billUpdated`: a stay now, then what happens, nothing missed."""
 
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -13,12 +14,15 @@ from api.refusals import AnyRefusal, refusal_of
 from api.request import Info, RequestContext
 from api.subscriptions.batch import Batch
 from api.subscriptions.stay_feed import StayFeed, StayReads
+from api.subscriptions.stay_rounds import StayRounds
 from api.subscriptions.stay_updates import BillUpdate, SessionUpdate
 from api.subscriptions.stay_watches import BillWatch, SessionWatch, StayWatch
-from parking.flows import watched_stays
+from parking.flows import changed_stays, watched_stays
 from parking.kit.errors import ParkingError
 
 _READS: Final = "stay reads"
+_ROUNDS: Final = "stay rounds"
+_NOBODY: Final = "nobody"
 _AfterVersion = Annotated[
     int | None,
     strawberry.argument(description="The last `version` that you know, after a lost connection."),
@@ -79,9 +83,16 @@ def _feed(context: RequestContext, driver_id: UUID, session_id: UUID) -> StayFee
 
     def make() -> StayFeed:
         reads: StayReads = shared.find(_READS, lambda: _reads(context))
-        return StayFeed(context.of_nobody(), reads, driver_id, session_id, lambda: shared.drop(key))
+        rounds = shared.find(_ROUNDS, lambda: _rounds(context))
+        nobody = shared.find(_NOBODY, context.of_nobody)
+        return StayFeed(nobody, reads, rounds, driver_id, session_id, partial(shared.drop, key))
 
     return shared.find(key, make)
+
+
+def _rounds(context: RequestContext) -> StayRounds:
+    parking = context.parking
+    return StayRounds(lambda known: changed_stays.find_changed(parking, known))
 
 
 def _reads(context: RequestContext) -> StayReads:

@@ -12,7 +12,7 @@ from api.config import SOCKETS_PER_DRIVER_MAX
 from api.global_ids import encode_id
 from api.graphql.engine import Engine, Prepared
 from api.request import RequestContext
-from api.subscriptions import feed, stay_feed
+from api.subscriptions import feed, stay_feed, stay_rounds
 from api.subscriptions.stay_updates import SessionUpdate
 from parking.drivers import service as drivers
 from parking.events import outbox
@@ -157,7 +157,7 @@ async def test_the_bill_ticks_without_any_change(
 async def test_a_lost_poke_is_made_up_for(
     stay: Stay, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stay_feed, "SUBSCRIPTION_LOOK_S", 0.02)
+    monkeypatch.setattr(stay_rounds, "SUBSCRIPTION_LOOK_S", 0.02)
     async with signed_in_socket(address, stay.token) as client:
         await client.subscribe("1", FOLLOW, id=stay.id)
         await update(client)
