@@ -28,6 +28,7 @@ from api.staff.places import PlaceQueries
 from api.staff.positions import PositionMutations, PositionQueries
 from api.staff.rate_tables import RateTableMutations, RateTableQueries
 from api.staff.reconciliation import ReconciliationMutations, ReconciliationQueries
+from api.staff.reservations import ReservationMutations, ReservationQueries
 from api.staff.reviews import ReviewMutations, ReviewQueries
 from api.staff.segments import SegmentMutations, SegmentQueries
 from api.staff.validations import ValidationMutations
@@ -58,6 +59,7 @@ class StaffQuery(
     PositionQueries,
     RateTableQueries,
     ReconciliationQueries,
+    ReservationQueries,
     ReviewQueries,
     VehicleQueries,
     InvoiceQueries,
@@ -82,6 +84,7 @@ class StaffMutation(
     PositionMutations,
     RateTableMutations,
     ReconciliationMutations,
+    ReservationMutations,
     ReviewMutations,
     ValidationMutations,
     VehicleMutations,

@@ -32,6 +32,7 @@ _PLACE_OF: Final[Mapping[str, TextClause]] = {
     "AccessLane": _own("access_lanes"),
     "IdentifiedArea": _own("identified_areas"),
     "SpacePool": _own("space_pools"),
+    "RightPool": _own("right_pools"),
     "Session": _own("sessions"),
     "Bill": _own("bills"),
     "Payment": _of_bill("payment_attempts"),
