@@ -4,7 +4,6 @@ import asyncio
 from functools import partial
 
 import structlog
-from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -48,7 +47,7 @@ from parking.flows.context import ParkingContext
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-def create_app(context: ParkingContext, config: ApiConfig) -> Starlette:
+def create_app(context: ParkingContext, config: ApiConfig) -> Application:
     """Return the application; the caller closes the context after it."""
     open_request = partial(open_context, parking=context, config=config)
     is_open = config.development

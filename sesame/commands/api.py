@@ -19,8 +19,10 @@ from api.app import create_app
 from api.config import SOCKET_MESSAGE_BYTES_MAX, SOCKETS_MAX
 from api.draining import Drain
 from parking.drivers.port import NullSmsSender
+from parking.kit.tasks import end_tasks
 from sesame.api_config import api_config
 from sesame.firebase.opening import open_firebase
+from sesame.freed_memory import FreedMemory, give_back
 from sesame.http_connection import BoundedConnection
 from sesame.settings import Settings
 from sesame.sms import open_sms
@@ -35,7 +37,8 @@ CONNECTIONS_MAX: Final = SOCKETS_MAX + 2000
 # A phone in a tunnel is given this long before its socket is closed.
 WS_PING_TIMEOUT_S: Final = 20.0
 # Objects made before the collector looks: requests leave no cycles, and one makes hundreds.
-COLLECTED_AFTER: Final = (20_000, 20, 50)
+# What survives once are sockets, which stay: to look through them again is work for nothing.
+COLLECTED_AFTER: Final = (20_000, 60, 20)
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -132,4 +135,9 @@ async def _serve(settings: Settings, *, host: str, port: int) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*COLLECTED_AFTER)
-        await server.serve()
+        places = app.sockets.places
+        watching = asyncio.create_task(FreedMemory(lambda: places.sockets, give_back).watch())
+        try:
+            await server.serve()
+        finally:
+            await end_tasks(watching)
