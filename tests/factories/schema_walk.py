@@ -41,6 +41,9 @@ NAMED: Final = {
     "segmentId": "Segment",
     "driverId": "Viewer",
 }
+# Of a document; the server reads no more than QUERY_TOKENS_MAX.
+PART_TOKENS_MAX: Final = 900
+_TOKEN: Final = re.compile(r"\w+|[{}]|\.\.\.")
 _IDS: Final = re.compile(r"[A-Za-z0-9_-]{40,200}")
 
 
@@ -179,6 +182,9 @@ def value_of(kind: Any, name: str, ids: Ids, given: Mapping[str, Any]) -> Any:  
 
 
 def _below(schema: Any, name: str, kind: Any) -> Iterator[str]:  # noqa: ANN401 - GraphQL's
+    if name == "viewer":
+        yield from _in_parts(schema, kind)
+        return
     if name != "node":
         yield selection(schema, kind)
         return
@@ -186,3 +192,20 @@ def _below(schema: Any, name: str, kind: Any) -> Iterator[str]:  # noqa: ANN401 
     for member in schema.get_possible_types(kind):
         if member.name not in WALKED_ELSEWHERE:
             yield f"{{ ... on {member.name} {selection(schema, member)} }}"
+
+
+def _in_parts(schema: Any, kind: Any) -> Iterator[str]:  # noqa: ANN401 - GraphQL's
+    """Return every field below in as few documents as the server reads."""
+    parts, tokens = list[str](), 0
+    for name, member in kind.fields.items():
+        below = selection(schema, member.type, 1)
+        needs = any(graphql.is_required_argument(given) for given in member.args.values())
+        if needs or not (below or graphql.is_leaf_type(graphql.get_named_type(member.type))):
+            continue
+        count = len(_TOKEN.findall(f"{name} {below}"))
+        if parts and tokens + count > PART_TOKENS_MAX:
+            yield f"{{ {' '.join(parts)} }}"
+            parts, tokens = [], 0
+        parts.append(f"{name} {below}")
+        tokens += count
+    yield f"{{ {' '.join(parts)} }}"

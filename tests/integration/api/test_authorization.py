@@ -41,6 +41,7 @@ KINDS: Final = {
     "laneId": "AccessLane",
     "areaId": "IdentifiedArea",
     "poolId": "SpacePool",
+    "rightPoolId": "RightPool",
     "sessionId": "Session",
     "billId": "Bill",
     "paymentId": "Payment",
