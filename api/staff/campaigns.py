@@ -22,14 +22,13 @@ from api.staff.campaign_inputs import (
     TestDriverInput,
     draft_of,
 )
+from api.staff.campaign_results import StaffCampaignResults, StaffProgrammeResults
 from api.staff.campaign_types import (
     DRIVER_KIND,
     CampaignStored,
     StaffCampaign,
     StaffCampaignPage,
     StaffCampaignPolicy,
-    StaffCampaignResults,
-    StaffProgrammeResults,
     StaffTestDriver,
     campaign_key,
 )

@@ -204,7 +204,7 @@ async def test_a_driver_chooses_what_to_be_told_of(api: ApiWorld) -> None:
     _, token = await api.add_driver()
     chosen = (await api.ask(CHOSEN, token=token))["viewer"]["notificationPreferences"]
     assert chosen["quietHours"] is None
-    assert len(chosen["preferences"]) == 6 * 4
+    assert len(chosen["preferences"]) == 7 * 4
     assert all(one["isOn"] for one in chosen["preferences"])
     given = {"category": "STAY", "channel": "PUSH", "isOn": False}
     said = await api.ask(PREFER, {"input": given}, token=token)

@@ -122,6 +122,8 @@ def test_the_list_names_every_bench() -> None:
             "and 1,000 of one place\n"
             "notifications: 10,000 deductions while FCM fails and workers die: "
             "is every driver told, once\n"
+            "campaign: a campaign to 1,000,000 drivers: selected, capped, queued; "
+            "killed, and gone on with\n"
         ),
     )
     result = CliRunner().invoke(app, ["bench", "--list", "--json"])
@@ -134,6 +136,7 @@ def test_the_list_names_every_bench() -> None:
         "graphql",
         "subscriptions",
         "notifications",
+        "campaign",
     ]
 
 
@@ -144,5 +147,5 @@ def test_a_bench_must_be_named() -> None:
 def test_an_unknown_bench_is_refused_by_name() -> None:
     result = CliRunner().invoke(app, ["bench", "entry"])
     assert isinstance(result.exception, InvalidInputError)
-    known = "exit, tariff, charge, money, gates, graphql, subscriptions, notifications"
+    known = "exit, tariff, charge, money, gates, graphql, subscriptions, notifications, campaign"
     assert str(result.exception) == f"NAME: expected one of {known}"
