@@ -75,6 +75,8 @@ class GraphQLSocket:
         try:
             while (message := await self._receive()) is not None:
                 await self._take(message)
+                # A frame that waits for the next one would keep it, with the whole document.
+                del message
         except SocketGoneError:
             pass
         finally:
@@ -195,6 +197,7 @@ class GraphQLSocket:
         try:
             try:
                 prepared = await self._engine.admit(asked, context)
+                del asked
                 async with aclosing(self._engine.stream(prepared, context)) as answers:
                     async for answer in answers:
                         await self._send_text(f"{head}{answer}}}")
