@@ -7,6 +7,8 @@ the notifications tell of. A process that dies in between has done nothing of it
 from typing import Final
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from parking.campaigns import repository, sending
 from parking.campaigns.caps import Caps
 from parking.campaigns.content import Written, write
@@ -25,6 +27,9 @@ from parking.kit.ids import new_id
 
 BATCHES_PER_TURN_MAX: Final = 20
 ATTACHED_PER_TURN_MAX: Final = 500
+_SETTLED: Final = Counter(
+    "sesame_campaign_messages", "Queued campaign messages, by what became of them", ["state"]
+)
 
 
 async def deliver_due(context: ParkingContext) -> int:
@@ -39,13 +44,17 @@ async def _deliver_batches(context: ParkingContext, batches_max: int, *, is_atta
         async with context.database.begin() as unit:
             room = await sending.room_left(unit)
             due = await sending.take_due(unit, is_attached=is_attached, rows_max=room)
-            sent += await _deliver(unit, due) if due else 0
+            settled = await _deliver(unit, due) if due else []
+        # After the commit: what is rolled back was not settled.
+        for one in settled:
+            _SETTLED.labels(one.state).inc()
+        sent += sum(one.state is SendState.SENT for one in settled)
         if not due:
             break
     return sent
 
 
-async def _deliver(unit: UnitOfWork, due: list[DueSend]) -> int:
+async def _deliver(unit: UnitOfWork, due: list[DueSend]) -> list[Settled]:
     agreed = await sending.hold_consents(unit, [send.driver_id for send in due])
     documents = {send.campaign_id: read_document(send.document) for send in due}
     moved = [send for send in due if _is_moved(send)]
@@ -71,7 +80,7 @@ async def _deliver(unit: UnitOfWork, due: list[DueSend]) -> int:
         outbox.append(unit, event)
         settled.append(Settled(send, SendState.SENT, event.id))
     await sending.settle(unit, settled)
-    return sum(one.state is SendState.SENT for one in settled)
+    return settled
 
 
 def _is_moved(send: DueSend) -> bool:

@@ -349,6 +349,16 @@ async def test_results_tell_an_effect_or_that_there_is_none_to_tell(world: Campa
     assert len(drivers) == 80
 
 
+async def test_workers_at_once_hand_each_message_over_once(world: CampaignWorld) -> None:
+    drivers = await world.add_drivers(30)
+    campaign = await world.run_campaign()
+    await scheduling.sweep(world.context)
+    sent = await asyncio.gather(*(delivering.deliver_due(world.context) for _ in range(4)))
+    assert sum(sent) == 30
+    assert await events(world) == sorted(str(each) for each in drivers)
+    assert await world.states(campaign) == {"sent": 30}
+
+
 async def test_all_campaigns_together_are_held_against_the_control_group(
     world: CampaignWorld,
 ) -> None:
