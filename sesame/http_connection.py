@@ -1,10 +1,11 @@
 """A connection of the API that cannot be kept, or filled, by a request that never ends."""
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from api.body import WHOLE_BODY
 from gate_bridge.agent.site.client_names import CLIENT_NAMES, client_names
 
 # From the first byte to the last; a body of its own has BODY_TIMEOUT_S.
@@ -29,10 +30,14 @@ class BoundedConnection(HttpToolsProtocol):
         self._read_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._is_incomplete = False
+        # Whether the newest request began in the newest read: nobody was given any of it yet.
+        self._is_fresh = False
+        self._client_names: frozenset[str] = frozenset()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as the library does
         """Wait for a request, but not for ever."""
         super().connection_made(transport)
+        self._client_names = client_names(transport.get_extra_info("peercert"))
         self._deadline = self.loop.call_later(REQUEST_TIMEOUT_S, self._end, _TIMEOUT)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -44,6 +49,7 @@ class BoundedConnection(HttpToolsProtocol):
         """Read on, unless too much came that is no body."""
         self._framing_bytes += len(data)
         self._read_bytes = len(data)
+        self._is_fresh = False
         super().data_received(data)
         # Most requests are whole by now, and need no timer.
         if self._is_incomplete and self._deadline is None:
@@ -69,9 +75,9 @@ class BoundedConnection(HttpToolsProtocol):
         self._stop_waiting()
         self._is_incomplete = True
         super().on_message_begin()
-        names = client_names(self.transport.get_extra_info("peercert"))
-        if names:
-            self.scope["extensions"] = {CLIENT_NAMES: {"names": names}}
+        self._is_fresh = True
+        if self._client_names:
+            self.scope["extensions"] = {CLIENT_NAMES: {"names": self._client_names}}
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body, which whoever reads it counts."""
@@ -83,6 +89,10 @@ class BoundedConnection(HttpToolsProtocol):
         """Wait no longer: the whole request is here."""
         self._stop_waiting()
         super().on_message_complete()
+        cycle: RequestResponseCycle | None = self.cycle
+        if self._is_fresh and cycle is not None and cycle.scope is self.scope:  # pyright: ignore[reportUnnecessaryComparison] - none at first
+            # Most requests come in one read, and need not be waited for.
+            cast("dict[str, Any]", self.scope)[WHOLE_BODY] = bytes(cycle.body)
 
     def _stop_waiting(self) -> None:
         self._is_incomplete = False

@@ -9,6 +9,7 @@ wrong is executed again by graphql-core, which says how.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, Final, TypeAlias, cast
 
@@ -42,6 +43,7 @@ _TYPENAME: Final = "__typename"
 PLAN_NODES_MAX: Final = 2000
 # What needs no look into it to be JSON.
 _PLAIN: Final = {"String": str, "ID": str, "Boolean": bool}
+_TIME: Final = "DateTime"
 _INT_MIN: Final = -(2**31)
 _INT_MAX: Final = 2**31 - 1
 _NO_VARIABLES: Final = VariableValues({}, {})
@@ -255,7 +257,9 @@ class _Planner:
             complete, waits = self._present(kind, selected)
             return (_waiting_nullable if waits else _nullable)(complete), waits
         complete, waits = self._present(kind.of_type, selected)
-        return complete if _core.is_leaf_type(kind.of_type) else _not_null(complete), waits
+        # Leaves and lists refuse None by themselves.
+        is_object = _core.is_object_type(kind.of_type)
+        return _not_null(complete) if is_object else complete, waits
 
     def _present(
         self, kind: CoreType, selected: Sequence[SelectionSetNode | None]
@@ -296,7 +300,12 @@ def _leaf(kind: CoreType) -> Complete:
         is_small = value.__class__ is int and _INT_MIN <= value <= _INT_MAX
         return value if is_small else complete(value, context)
 
-    return complete_int if kind.name == "Int" else complete
+    def complete_time(value: Value, context: RequestContext) -> Value:
+        # What writes the answer writes the same, and sooner.
+        is_utc = value.__class__ is datetime and value.tzinfo is UTC
+        return value if is_utc else complete(value, context)
+
+    return {"Int": complete_int, _TIME: complete_time}.get(kind.name, complete)
 
 
 def _object(fields: Sequence[_Field]) -> Complete:

@@ -1,10 +1,12 @@
 """The live bill."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import strawberry
 
 from api.types.money import Money
+from api.types.told_later import told_later
 from parking.flows.bills import live_bill
 from parking.kit.errors import InvalidInputError
 
@@ -101,40 +103,49 @@ class Bill:
     @classmethod
     def of(cls, bill: live_bill.LiveBill) -> "Bill":
         """Return the bill for a client."""
-        currency = bill.total.currency
-        billed_before_minor = bill.circumstances.billed_before_minor
-        return cls(
-            lines=[bill_line(line, currency) for line in bill.lines],
-            total=Money.of(bill.total),
-            paid=Money.of(bill.paid),
-            due=Money.of(bill.due),
-            currency=currency,
-            as_of=bill.as_of,
-            priced_from=bill.priced_from,
-            billed_before=Money(amount_minor=billed_before_minor, currency=currency),
-            closed_until=bill.closed_until,
-            reopened_due=None if bill.reopened_due is None else Money.of(bill.reopened_due),
-            variant=bill.variant,
-            live=bill,
-        )
+        return _bill_told_later(bill)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line, and what it is in."""
+
+    line: live_bill.BillLine
+    currency: str
 
 
 def bill_line(line: live_bill.BillLine, currency: str) -> BillLine:
     """Return the line for a client."""
-    return BillLine(
-        reason=line.reason,
-        amount=Money(amount_minor=line.amount_minor, currency=currency),
-        running_total=Money(amount_minor=line.running_total_minor, currency=currency),
-        starts_at=line.starts_at,
-        ends_at=line.ends_at,
-        window=line.collection,
-        block_minutes=line.block_minutes,
-        block_count=line.block_count,
-        block_amount=_amount(line.block_amount_minor, currency),
-        capped_from=_amount(line.capped_from_minor, currency),
-        note=line.note,
-    )
+    return _line_told_later(_Line(line, currency))
 
 
 def _amount(amount_minor: int | None, currency: str) -> Money | None:
     return None if amount_minor is None else Money(amount_minor=amount_minor, currency=currency)
+
+
+# Amounts of the domain are read like those of the schema.
+_bill_told_later = told_later(
+    Bill,
+    {
+        "lines": lambda bill: [bill_line(line, bill.total.currency) for line in bill.lines],
+        "currency": "total.currency",
+        "billed_before": lambda bill: _amount(
+            bill.circumstances.billed_before_minor, bill.total.currency
+        ),
+        "live": lambda bill: bill,
+    },
+)
+_line_told_later = told_later(
+    BillLine,
+    {
+        **{
+            name: f"line.{name}"
+            for name in ("reason", "starts_at", "ends_at", "block_minutes", "block_count", "note")
+        },
+        "amount": lambda one: Money(amount_minor=one.line.amount_minor, currency=one.currency),
+        "running_total": lambda one: _amount(one.line.running_total_minor, one.currency),
+        "window": "line.collection",
+        "block_amount": lambda one: _amount(one.line.block_amount_minor, one.currency),
+        "capped_from": lambda one: _amount(one.line.capped_from_minor, one.currency),
+    },
+)

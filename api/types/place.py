@@ -10,6 +10,7 @@ from strawberry.dataloader import DataLoader
 from api.global_ids import Node, decode_keys, encode_id
 from api.request import Info, RequestContext
 from api.types.tariff import Tariff
+from api.types.told_later import told_later
 from parking.flows.place_view import PlaceView
 from parking.flows.quotes import ToldTariff, tell_tariffs
 from parking.kit.errors import ParkingError
@@ -43,12 +44,10 @@ class Place(Node):
     @classmethod
     def of(cls, view: PlaceView) -> "Place":
         """Return the place for a client."""
-        return cls(
-            id=encode_id(_PLACE, view.operator_id, view.id),
-            name=view.name,
-            timezone=view.timezone,
-            currency=view.currency,
-        )
+        return _told_later(view)
+
+
+_told_later = told_later(Place, {"id": lambda view: encode_id(_PLACE, view.operator_id, view.id)})
 
 
 async def _tariff(

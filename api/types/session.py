@@ -13,6 +13,7 @@ from api.types.listed_bills import bills_of_stay
 from api.types.page import PageInfo
 from api.types.place import Place
 from api.types.refund import Refund
+from api.types.told_later import told_later
 from parking.flows.driver_view import SessionView
 from parking.sessions import models
 from parking.tariffs.circumstances import Circumstances
@@ -85,22 +86,21 @@ class Session(Node):
     @classmethod
     def of(cls, view: SessionView) -> "Session":
         """Return the stay for its driver."""
-        return cls(
-            id=encode_id("Session", view.id),
-            key=view.id,
-            plate=view.plate,
-            place=Place.of(view.place),
-            entered_at=view.entered_at,
-            left_at=view.left_at,
-            prepaid_until=view.prepaid_until,
-            state=view.state,
-            version=view.version,
-            rate_table_version=view.rate_table_version,
-            vehicle=Vehicle.of(view.bill.circumstances),
-            validations=list(view.bill.circumstances.validations),
-            bill=Bill.of(view.bill),
-            refunds=[Refund.of(refund) for refund in view.refunds],
-        )
+        return _told_later(view)
+
+
+_told_later = told_later(
+    Session,
+    {
+        "id": lambda view: encode_id("Session", view.id),
+        "key": "id",
+        "place": lambda view: Place.of(view.place),
+        "vehicle": lambda view: Vehicle.of(view.bill.circumstances),
+        "validations": lambda view: list(view.bill.circumstances.validations),
+        "bill": lambda view: Bill.of(view.bill),
+        "refunds": lambda view: [Refund.of(refund) for refund in view.refunds],
+    },
+)
 
 
 @strawberry.type(description="A stay in a list, with its place in it.")

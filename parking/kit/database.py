@@ -298,8 +298,11 @@ class Database:
 
         For what every phone asks all the time; errors as in `begin`.
         """
-        with _named_errors():
+        try:
             return await self.quick_reads.fetch(statement, values)
+        except Exception:
+            with _named_errors():
+                raise
 
     async def tell_events(self, unit: UnitOfWork) -> None:
         """Wake the relay, if a unit of work that has ended wrote events."""

@@ -77,7 +77,11 @@ class QuickReads:
                 connection.terminate()
 
     async def _fetch(self, sql: str, given: Sequence[object]) -> Sequence[Row]:
-        await self._take_place()
+        if self._places.locked():
+            async with asyncio.timeout(self._wait_s):
+                await self._places.acquire()
+        else:
+            await self._places.acquire()
         connection = None
         is_whole = False
         try:
@@ -97,13 +101,6 @@ class QuickReads:
             if connection is not None:
                 self._give_back(connection, is_whole=is_whole)
         return rows
-
-    async def _take_place(self) -> None:
-        if self._places.locked():
-            async with asyncio.timeout(self._wait_s):
-                await self._places.acquire()
-        else:
-            await self._places.acquire()
 
     def _take(self) -> Any:  # noqa: ANN401 - see above
         while self._free:

@@ -4,9 +4,10 @@ import base64
 import binascii
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
 import jwt
@@ -59,6 +60,18 @@ class StaffToken:
     sign_in_id: UUID | None = None
 
 
+_Proven = TypeVar("_Proven", DriverIdentity, StaffToken)
+
+
+def _driver_of(claims: dict[str, Any], expires_at: datetime) -> DriverIdentity:
+    return DriverIdentity(UUID(claims["sub"]), UUID(claims["sid"]), expires_at)
+
+
+def _member_of(claims: dict[str, Any], expires_at: datetime) -> StaffToken:
+    sign_in_id = UUID(claims["sid"]) if "sid" in claims else None
+    return StaffToken(UUID(claims["sub"]), str(claims["name"]), expires_at, sign_in_id)
+
+
 class TokenIssuer:
     """Signs and verifies access tokens with one ES256 key.
 
@@ -71,7 +84,7 @@ class TokenIssuer:
         self._private_key = _read_key(key)
         self._public_key = self._private_key.public_key()
         self._clock = clock
-        self._read_before: dict[bytes, tuple[dict[str, Any], datetime]] = {}
+        self._read_before: dict[bytes, DriverIdentity | StaffToken] = {}
         public = self._public_key.public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
@@ -98,21 +111,11 @@ class TokenIssuer:
             TokenExpiredError: its time is over.
             TokenRefusedError: not ours, altered, or of another realm.
         """
-        claims, expires_at = self._verify(DRIVER_REALM, token)
-        try:
-            return DriverIdentity(UUID(claims["sub"]), UUID(claims["sid"]), expires_at)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise TokenRefusedError from error
+        return self._verify(DRIVER_REALM, token, _driver_of)
 
     def verify_staff(self, token: str) -> StaffToken:
         """Return which operator's staff it is; raises as `verify_driver`."""
-        claims, expires_at = self._verify(STAFF_REALM, token)
-        try:
-            sign_in_id = UUID(claims["sid"]) if "sid" in claims else None
-            operator_id = UUID(claims["sub"])
-            return StaffToken(operator_id, str(claims["name"]), expires_at, sign_in_id)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise TokenRefusedError from error
+        return self._verify(STAFF_REALM, token, _member_of)
 
     def _issue(
         self, realm: str, subject: UUID, period: timedelta, claims: dict[str, str]
@@ -134,18 +137,23 @@ class TokenIssuer:
         headers = {"kid": self._key_id}
         return jwt.encode(payload, self._private_key, algorithm=ALGORITHM, headers=headers)
 
-    def _verify(self, realm: str, token: str) -> tuple[dict[str, Any], datetime]:
+    def _verify(
+        self, realm: str, token: str, proven: Callable[[dict[str, Any], datetime], _Proven]
+    ) -> _Proven:
         if len(token) > ACCESS_TOKEN_LENGTH_MAX:
             raise TokenRefusedError
         # What a signature says never changes, and a phone sends its token with every request.
         key = hashlib.sha256(f"{realm}|{token}".encode(errors="replace")).digest()
-        found = self._read_before.get(key)
+        found = cast("_Proven | None", self._read_before.get(key))
         if found is None:
-            found = self._read(realm, token)
+            try:
+                found = proven(*self._read(realm, token))
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise TokenRefusedError from error
             if len(self._read_before) >= TOKENS_KEPT_MAX:
                 del self._read_before[next(iter(self._read_before))]
             self._read_before[key] = found
-        if found[1] <= self._clock.now():
+        if found.expires_at <= self._clock.now():
             raise TokenExpiredError
         return found
 
