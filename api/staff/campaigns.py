@@ -285,7 +285,7 @@ class CampaignMutations:
         approve_campaign,
         graphql_type=outcome_of(CampaignStored, "ApproveCampaignResult"),
         description="Approve what others wrote; it runs from now on. CAMPAIGN_IS_YOURS where you "
-        "had a hand in it.",
+        "had a hand in it, CAMPAIGN_AUDIENCE_TOO_SMALL where its filter means fewer than ten.",
     )
     send_back_campaign = strawberry.mutation(
         send_back_campaign,

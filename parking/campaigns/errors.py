@@ -48,6 +48,15 @@ class OwnCampaignError(ParkingError):
         super().__init__("a second person approves: you had a hand in this campaign")
 
 
+class AudienceTooSmallError(ParkingError):
+    """A campaign's filter means so few drivers that it would be about them."""
+
+    code = "CAMPAIGN_AUDIENCE_TOO_SMALL"
+
+    def __init__(self, least: int) -> None:
+        super().__init__(f"its filter means fewer than {least} drivers at this moment")
+
+
 class CampaignChangedError(ParkingError):
     """Somebody changed the campaign since it was read."""
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from parking.campaigns import repository
+from parking.campaigns.document import read_document
 from parking.campaigns.models import (
     AudienceMember,
     AudiencePlace,
@@ -18,6 +19,7 @@ from parking.campaigns.models import (
     CampaignRun,
     RunState,
 )
+from parking.campaigns.triggers import first_run_at
 from parking.drivers.consent_models import ConsentKind, ConsentSource, DriverConsent
 from parking.drivers.models import Driver
 from parking.events.bus import Bus, open_valkey
@@ -149,12 +151,22 @@ class CampaignWorld:
         )
 
     async def run_campaign(self, **changes: Any) -> Campaign:  # noqa: ANN401 - as `document`
-        """Write, submit, approve."""
+        """Write, submit, approve; as if its filter meant many drivers."""
         self.names.append(f"Campaign {len(self.names) + 1}")
         draft = Draft(self.names[-1], None, document(**changes))
         campaign = await life.write_draft(self.context, self.author, draft)
         campaign = await life.submit(self.context, self.author, campaign.id, campaign.version)
-        return await life.approve(self.context, self.approver, campaign.id, campaign.version)
+        approval = first_run_at(read_document(campaign.document).trigger, self.clock.now())
+        await self.rows(
+            "UPDATE campaigns SET state = 'running', approved_by = 'Bob', approved_at = :now,"
+            " approved_digest = md5(document::text), next_run_at = :first, version = version + 1"
+            " WHERE id = :id RETURNING 1",
+            id=campaign.id,
+            now=self.clock.now(),
+            first=approval,
+        )
+        async with self.context.database.begin() as unit:
+            return await unit.session.get_one(Campaign, (self.operator_id, campaign.id))
 
     async def sweep(self) -> int:
         """Queue and hand over what is due; returns how many messages went."""

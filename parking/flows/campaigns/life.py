@@ -14,6 +14,7 @@ from sqlmodel import col, select
 from parking.campaigns import repository
 from parking.campaigns.document import read_document, write_document
 from parking.campaigns.errors import (
+    AudienceTooSmallError,
     CampaignChangedError,
     CampaignStateError,
     CampaignUnknownError,
@@ -24,6 +25,7 @@ from parking.campaigns.filters import AtPlace, Filter, Habit, clauses
 from parking.campaigns.models import Campaign, CampaignState
 from parking.campaigns.triggers import first_run_at
 from parking.flows.campaigns.attaching import require_attachable
+from parking.flows.campaigns.counting import COUNTED_MIN, count_each
 from parking.flows.campaigns.expecting import require_answerable
 from parking.flows.context import ParkingContext
 from parking.kit.database import UnitOfWork
@@ -143,6 +145,7 @@ async def approve(
 
     Raises:
         OwnCampaignError: you had a hand in it.
+        AudienceTooSmallError: its filter means hardly anybody.
         CampaignUnknownError, CampaignChangedError, CampaignStateError: as with `change_draft`.
     """
     async with context.database.begin() as unit:
@@ -150,6 +153,7 @@ async def approve(
         _require_state(campaign, CampaignState.SUBMITTED)
         if staff.recorded_name in campaign.authors:
             raise OwnCampaignError
+        await _require_many(unit, campaign)
         now = unit.now()
         await unit.run(_APPROVE, {"operator_id": campaign.operator_id, "id": campaign.id})
         campaign.state = CampaignState.RUNNING
@@ -305,6 +309,14 @@ async def _lock(
 def _require_state(campaign: Campaign, *needed: CampaignState) -> None:
     if campaign.state not in needed:
         raise CampaignStateError(campaign.state, " or ".join(needed))
+
+
+async def _require_many(unit: UnitOfWork, campaign: Campaign) -> None:
+    """Refuse a filter that singles people out: what came of it would be about them."""
+    document = read_document(campaign.document)
+    _, drivers = await count_each(unit, campaign.operator_id, campaign.place_id, [document.filter])
+    if drivers < COUNTED_MIN:
+        raise AudienceTooSmallError(COUNTED_MIN)
 
 
 def _with(authors: list[str], staff: StaffIdentity) -> list[str]:

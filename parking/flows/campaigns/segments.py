@@ -5,24 +5,22 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlmodel import col, select
 
 from parking.campaigns import repository
 from parking.campaigns.errors import NameTakenError, SegmentUnknownError
-from parking.campaigns.filter_sql import Compiled
-from parking.campaigns.filters import AllOf, AtPlace, Filter, clauses, read_filter
+from parking.campaigns.filters import clauses, read_filter
 from parking.campaigns.models import AudienceSegment
-from parking.flows.campaigns.expecting import expected_drivers, require_answerable
+from parking.flows.campaigns.counting import COUNTED_MIN, count_each
+from parking.flows.campaigns.expecting import require_answerable
 from parking.flows.campaigns.life import checked_name, require_own_places, require_place
 from parking.flows.context import ParkingContext
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import new_id
 from parking.staff.rules import StaffIdentity
 
-# Fewer are not counted, and counts are told in tens: two filters that differ by one driver must not
-# tell what that driver does.
-COUNTED_MIN: Final = 10
+# Counts are told in tens: two filters that differ by one driver must not tell what that driver
+# does.
 COUNTED_STEP: Final = 10
 
 
@@ -70,7 +68,7 @@ async def preview(
     async with context.database.begin() as unit:
         await require_place(unit, staff, place_id)
         parts = list(clauses(found))
-        counts = await _count(unit, staff.operator_id, place_id, [found, *parts])
+        counts = await count_each(unit, staff.operator_id, place_id, [found, *parts])
     audience, drivers, *each = (_told(count) for count in counts)
     return Preview(
         audience=audience,
@@ -131,32 +129,6 @@ async def find_seen(unit: UnitOfWork, staff: StaffIdentity, segment_id: UUID) ->
     if found is None or not staff.sees(found.place_id):
         raise SegmentUnknownError
     return found
-
-
-async def _count(
-    unit: UnitOfWork, operator_id: UUID, place_id: UUID | None, filters: list[Filter]
-) -> list[int]:
-    """Return the size of the audience, and of each filter in it, in one statement."""
-    limit: list[Filter] = []
-    if place_id is not None:
-        limit.append(AtPlace(kind="place", place_ids=(place_id,)))
-    compiled = Compiled(
-        unit.now(), await expected_drivers(unit, operator_id, AllOf(kind="all", of=(*filters,)))
-    )
-    columns = [
-        f"count(*) FILTER (WHERE {compiled.condition(found)}) AS c{number}"
-        for number, found in enumerate(filters)
-    ]
-    where = " AND ".join(["true", *(compiled.condition(found) for found in limit)])
-    sql = (
-        f"SELECT count(*) AS audience, {', '.join(columns)}"  # noqa: S608 - our own text
-        " FROM audience_members AS member JOIN driver_consents AS consent"
-        " ON consent.driver_id = member.driver_id AND consent.kind = 'marketing'"
-        " AND consent.withdrawn_at IS NULL"
-        f" WHERE member.operator_id = :operator_id AND {where}"
-    )
-    row = (await unit.run(text(sql), {**compiled.values, "operator_id": operator_id})).one()
-    return [int(count) for count in row]
 
 
 def _told(count: int) -> int | None:

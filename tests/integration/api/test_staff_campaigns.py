@@ -64,6 +64,9 @@ async def test_a_campaign_from_draft_to_running(api: ApiWorld) -> None:
     assert refused["code"] == "FORBIDDEN"
     stale = await step(api, both.token, "approveCampaign", stored)
     assert stale["code"] == "CAMPAIGN_CHANGED"
+    few = await step(api, both.token, "approveCampaign", sent)
+    assert few["code"] == "CAMPAIGN_AUDIENCE_TOO_SMALL"
+    await add_audience(api, 10)
     running = await step(api, both.token, "approveCampaign", sent)
     assert running == {"__typename": "CampaignStored", "version": 3, "state": "RUNNING"}
     seen = await do(

@@ -11,7 +11,12 @@ from sqlalchemy import text
 from parking.campaigns import repository, sending
 from parking.campaigns.caps import EVERYBODY_DAY_MAX
 from parking.campaigns.drawing import draw
-from parking.campaigns.errors import CampaignChangedError, CampaignStateError, OwnCampaignError
+from parking.campaigns.errors import (
+    AudienceTooSmallError,
+    CampaignChangedError,
+    CampaignStateError,
+    OwnCampaignError,
+)
 from parking.campaigns.models import CampaignState, RunState
 from parking.drivers.consent_models import ConsentKind
 from parking.flows.accounts import consenting
@@ -260,6 +265,10 @@ async def test_nobody_approves_what_they_wrote(world: CampaignWorld) -> None:
         await life.approve(world.context, world.staff("Cyd"), draft.id, draft.version)
     [row] = await world.rows("SELECT state, approved_by FROM campaigns")
     assert row == {"state": "submitted", "approved_by": None}
+    await world.add_drivers(9)
+    with pytest.raises(AudienceTooSmallError):
+        await life.approve(world.context, world.staff("Cyd"), draft.id, sent.version)
+    await world.add_drivers(1)
     running = await life.approve(world.context, world.staff("Cyd"), draft.id, sent.version)
     assert running.state is CampaignState.RUNNING
 
