@@ -14,6 +14,7 @@ import orjson
 
 from parking.drivers.stays import ACTIVE_STAYS_MAX
 from parking.flows import driver_view
+from parking.flows.bills.bill_lines import KeptLines
 from parking.flows.bills.live_bill import bill_of
 from parking.flows.context import ParkingContext
 from parking.flows.driver_view import SessionView
@@ -24,7 +25,6 @@ from parking.payments.repository import REPLACED
 from parking.sessions.models import SessionState
 from parking.sessions.service import PLATE_CONTEXT
 from parking.tariffs import service as tariffs
-from parking.tariffs.rules import KeptPrice
 from parking.tariffs.service import LoadedVersion
 
 # What `view_of` reads of a stay. Bills that were replaced do not count; what is paid back is told
@@ -39,8 +39,9 @@ STAY_COLUMNS: Final = """
             WHERE refunds.operator_id = session.operator_id AND refunds.session_id = session.id
         ) AS has_refunds
 """
-# Where the columns come from, given `stay`: its operator_id and session_id. Takes `:replaced`.
-STAY_JOINS: Final = """
+_REPLACED: Final = ", ".join(f"'{state}'" for state in REPLACED)
+# Where the columns come from, given `stay`: its operator_id and session_id.
+STAY_JOINS: Final = f"""
     LEFT JOIN sessions AS session
         ON session.operator_id = stay.operator_id AND session.id = stay.session_id
     LEFT JOIN places AS place
@@ -54,9 +55,9 @@ STAY_JOINS: Final = """
         ) AS bills
         FROM bills
         WHERE bills.operator_id = session.operator_id AND bills.session_id = session.id
-            AND bills.state <> ALL (CAST(:replaced AS text[]))
+            AND bills.state NOT IN ({_REPLACED})
     ) AS bill ON true
-"""
+"""  # noqa: S608 - words of ours
 
 # One row for each running stay, and one without a stay where there is none. No row: the sign-in
 # has ended.
@@ -67,7 +68,7 @@ _READ: Final = OneStatement(f"""
     LEFT JOIN LATERAL (
         SELECT operator_id, session_id FROM driver_stays
         WHERE driver_id = drivers.id AND left_at IS NULL
-        ORDER BY session_id DESC LIMIT :stays
+        ORDER BY session_id DESC LIMIT {ACTIVE_STAYS_MAX}
     ) AS stay ON true
     {STAY_JOINS}
     WHERE sign_ins.driver_id = :driver_id AND sign_ins.id = :sign_in_id
@@ -79,7 +80,7 @@ _READ: Final = OneStatement(f"""
 
 # A phone that shows a stay asks again soon: its ladder is not climbed anew each time.
 STAYS_KEPT_MAX: Final = 500
-_kept: dict[tuple[UUID, UUID, datetime, str], KeptPrice] = {}
+_kept: dict[tuple[UUID, UUID, datetime, str], KeptLines] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,6 @@ async def look(
             "driver_id": driver_id,
             "sign_in_id": sign_in_id,
             "now": now,
-            "stays": ACTIVE_STAYS_MAX,
-            "replaced": REPLACED,
         },
     )
     if not rows:
@@ -177,14 +176,14 @@ def view_of(
     )
 
 
-def _pricing(row: Row) -> KeptPrice:
+def _pricing(row: Row) -> KeptLines:
     """Return what prices a stay; what its price depends on is the key, so that it never ages."""
     key = row["session_id"], row["rate_table_id"], row["entered_at"], row["circumstances"]
     kept = _kept.get(key)
     if kept is None:
         if len(_kept) >= STAYS_KEPT_MAX:
             del _kept[next(iter(_kept))]
-        kept = _kept[key] = KeptPrice()
+        kept = _kept[key] = KeptLines()
     return kept
 
 

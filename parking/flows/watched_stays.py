@@ -16,7 +16,6 @@ from parking.flows.driver_view import SessionView
 from parking.flows.live_screen import STAY_COLUMNS, STAY_JOINS, versions_for, view_of
 from parking.kit.one_statement import OneStatement
 from parking.kit.quick_reads import Row
-from parking.payments.repository import REPLACED
 
 READ_AT_ONCE_MAX: Final = 200
 
@@ -106,7 +105,6 @@ async def read_watched(context: ParkingContext, asked: Sequence[Asked]) -> list[
             "session_ids": [one.session_id for one in asked],
             "after_versions": [one.after_version for one in asked],
             "sign_in_ids": [_array(one.sign_in_ids) for one in asked],
-            "replaced": REPLACED,
             "changes": CATCH_UP_MAX,
             "now": now,
         },

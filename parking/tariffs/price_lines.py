@@ -44,8 +44,34 @@ class PriceLine(NamedTuple):
     window: str = ""
 
 
-def price_lines(meter: StayMeter, at_s: int) -> tuple[PriceLine, ...]:
-    """Return the lines of a stay that ends at `at_s`."""
+class LinesOver:
+    """The lines of one stay that no later moment changes: the next stretch has begun.
+
+    Attributes:
+        stretches: How many stretches they tell of; lines may tell of several.
+        total_minor: What they add up to.
+    """
+
+    def __init__(self) -> None:
+        self.stretches = 0
+        self.lines: tuple[PriceLine, ...] = ()
+        self.total_minor = 0
+
+    def keep(self, stretches: int, lines: Sequence[PriceLine], total_minor: int) -> None:
+        """Keep the lines of the first stretches."""
+        self.stretches, self.lines, self.total_minor = stretches, tuple(lines), total_minor
+
+
+def price_lines(
+    meter: StayMeter, at_s: int, over: LinesOver | None = None
+) -> tuple[PriceLine, ...]:
+    """Return the lines of a stay that ends at `at_s`.
+
+    Args:
+        meter: The stay's.
+        at_s: The moment, on the meter's tick.
+        over: Those of this meter that were over at another moment; more are added.
+    """
     table = meter.table
     lines: list[PriceLine] = []
     if at_s == meter.entered_s:
@@ -63,7 +89,9 @@ def price_lines(meter: StayMeter, at_s: int) -> tuple[PriceLine, ...]:
         ladder_minor = meter.ladder_minor(at_s)
         lines = [line._replace(capped_from_minor=ladder_minor, note=package.name)]
     else:
-        lines = _ladder_lines(table, meter.charges(at_s), at_s)
+        lines = _ladder_lines(table, meter.charges(at_s), at_s, over)
+    if not meter.coupons:
+        return tuple(lines)
     total_minor = meter.price_minor(at_s)
     for name, reduction_minor in meter.coupons.reductions(total_minor):
         total_minor -= reduction_minor
@@ -78,14 +106,22 @@ def _plain(reason: PriceReason, starts_s: int, ends_s: int) -> PriceLine:
     return PriceLine(reason, starts_at, ends_at, None, None, None, 0, None, 0, "", "")
 
 
-def _ladder_lines(table: RateTable, started: Sequence[Charge], at_s: int) -> list[PriceLine]:
-    lines: list[PriceLine] = []
-    total_minor = 0
-    starts_at = [instant_of(charge.run.starts_s) for charge in started]
+def _ladder_lines(
+    table: RateTable, started: Sequence[Charge], at_s: int, over: LinesOver | None = None
+) -> list[PriceLine]:
+    over = over or LinesOver()
+    # Of an earlier moment less is over than is kept.
+    known = over if over.stretches < len(started) else LinesOver()
+    lines, total_minor = list(known.lines), known.total_minor
+    starts_at = [instant_of(charge.run.starts_s) for charge in started[known.stretches :]]
     # A line ends where the next one starts: a block may be cut short by the next window.
     ends_at = [*starts_at, instant_of(at_s)][1:]
-    for charge, start, end in zip(started, starts_at, ends_at, strict=True):
-        line = _line(table, charge, start, end, at_s, total_minor)
+    for number, start, end in zip(
+        range(known.stretches, len(started)), starts_at, ends_at, strict=True
+    ):
+        if number == len(started) - 1 > over.stretches:
+            over.keep(number, lines, total_minor)
+        line = _line(table, started[number], start, end, at_s, total_minor)
         total_minor = line.running_total_minor
         if lines and _goes_on(lines[-1], line):
             lines[-1] = lines[-1]._replace(ends_at=end)

@@ -14,7 +14,7 @@ from parking.tariffs.circumstances import (
     Vehicle,
 )
 from parking.tariffs.meter import CHANGE_HORIZON_DAYS, StayMeter
-from parking.tariffs.price_lines import PriceLine, price_lines
+from parking.tariffs.price_lines import LinesOver, PriceLine, price_lines
 from parking.tariffs.rate_table import STAY_DAYS_MAX, RateTable, RateVariant, read_rate_table
 from parking.tariffs.run import PriceReason
 from parking.tariffs.wall_clock import instant_of, seconds_of
@@ -120,6 +120,7 @@ class KeptPrice:
 
     def __init__(self) -> None:
         self._meter: StayMeter | None = None
+        self._over = LinesOver()
 
     def __call__(
         self,
@@ -134,15 +135,15 @@ class KeptPrice:
         meter = self._meter
         if meter is None:
             meter = StayMeter(table.table_of(variant), circumstances, entered_s, exact_s)
-            self._meter = meter
+            self._meter, self._over = meter, LinesOver()
 
         def find_change() -> datetime | None:
             # The horizon is counted from `as_of`, and that of a kept stay from its first price.
             return price(table, entered_at, as_of, circumstances).next_change_at
 
-        priced = _priced(meter, variant, exact_s, find_change)
+        priced = _priced(meter, variant, exact_s, find_change, self._over)
         if meter.charges_known > CHARGES_KEPT_MAX:
-            self._meter = None
+            self._meter, self._over = None, LinesOver()
         return priced
 
 
@@ -203,6 +204,7 @@ def _priced(
     variant: RateVariant | None,
     exact_s: int,
     find_change: Callable[[], datetime | None] | None = None,
+    over: LinesOver | None = None,
 ) -> PricedStay:
     at_s = meter.tick_of(exact_s)
 
@@ -212,7 +214,7 @@ def _priced(
 
     return PricedStay(
         total=Money(meter.total_minor(at_s), meter.table.currency),
-        lines=price_lines(meter, at_s),
+        lines=price_lines(meter, at_s, over),
         find_change=find_change or look_ahead,
         allowances_taken_s=meter.allowances_taken_s(at_s),
         variant="" if variant is None else variant.name,

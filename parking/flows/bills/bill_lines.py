@@ -3,15 +3,17 @@
 Whoever holds the facts and the rate table gets the same lines, whatever process they run it in.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, Final
 
 from parking.kit.money import Money
 from parking.tariffs.rules import (
     NO_CIRCUMSTANCES,
     Circumstances,
+    KeptPrice,
     PriceLine,
     Pricing,
     RateTable,
@@ -110,6 +112,23 @@ class StayLines:
         return None if self.find_change is None else self.find_change()
 
 
+class KeptLines(KeptPrice):
+    """What prices one stay again and again, and tells a line that is over once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: list[tuple[PriceLine, BillLine]] = []
+
+    def told(self, lines: Sequence[PriceLine]) -> list[BillLine]:
+        """Return the lines of a price of this stay as a bill has them."""
+        before = self._told
+        pairs = zip(before, lines, strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0][0] is pair[1], pairs))
+        fresh = [(line, _line(line)) for line in lines[same:]]
+        self._told = [*before[:same], *fresh]
+        return [line for _, line in self._told]
+
+
 def lines_of(table: RateTable, facts: StayFacts, pricing: Pricing = price) -> StayLines:
     """Return the lines of a stay's bill and what is due.
 
@@ -117,7 +136,8 @@ def lines_of(table: RateTable, facts: StayFacts, pricing: Pricing = price) -> St
         InvalidInputError: the times cannot be priced, see `price`.
     """
     stay = pricing(table, facts.priced_from, facts.priced_until, facts.circumstances)
-    lines = [_line(line) for line in stay.lines]
+    told = pricing.told if isinstance(pricing, KeptLines) else _told
+    lines = told(stay.lines)
     for item in facts.circumstances.exemptions:
         # Without length it exempts nothing, and says why the pass does not.
         if item.ends_at == item.starts_at:
@@ -181,6 +201,10 @@ def stored_lines(lines: Iterable[BillLine]) -> list[dict[str, Any]]:
 
 def _instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
+
+
+def _told(lines: Sequence[PriceLine]) -> list[BillLine]:
+    return [_line(line) for line in lines]
 
 
 def _line(line: PriceLine) -> BillLine:

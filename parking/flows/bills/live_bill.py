@@ -104,7 +104,7 @@ def bill_of(
     longest_at = priced_from + timedelta(days=STAY_DAYS_MAX)
     as_of = _priced_until(session, bills[-1] if bills else None, at, longest_at)
     zero = Money.zero(table.currency)
-    paid = sum((_amount(bill) for bill in settled_of(session, bills)), zero)
+    paid = sum((_amount(bill) for bill in settled_of(session, bills)), zero) if bills else zero
     closed_until = _closed_until(session, as_of)
     facts = StayFacts(
         priced_from=priced_from,
@@ -112,17 +112,20 @@ def bill_of(
         circumstances=circumstances,
         paid_minor=paid.amount_minor,
         is_grace=closed_until is not None,
-        credits=credits_of(bills),
+        credits=credits_of(bills) if bills else (),
     )
     stay = lines_of(table, facts, pricing)
     if session.left_at is not None and not bills and stay.due:
         taken_off = Credit(NOT_BILLED, -stay.due.amount_minor)
         stay = lines_of(table, replace(facts, credits=(*facts.credits, taken_off)))
     variant = table.variant_for(circumstances)
+    total = stay.total
+    if facts.credits:
+        total = Money(max(total.amount_minor - waived_minor(facts.credits), 0), table.currency)
     live = partial(
         LiveBill,
         lines=stay.lines,
-        total=Money(max(stay.total.amount_minor - waived_minor(facts.credits), 0), table.currency),
+        total=total,
         paid=paid,
         as_of=as_of,
         circumstances=circumstances,
