@@ -30,6 +30,9 @@ class StaffPool:
     )
     spaces: int
     occupied: int = strawberry.field(description="As counted; may be more than `spaces`.")
+    kept: int = strawberry.field(
+        description="Spaces that wait for cars with a reservation; they are not free."
+    )
     free: int
     sessions: int = strawberry.field(
         description="Open stays that are counted here. Where it differs, cars came or went without "
@@ -50,6 +53,7 @@ class StaffPool:
             kept_for=view.kept_for,
             spaces=row.spaces,
             occupied=row.occupied,
+            kept=row.kept,
             free=view.free,
             sessions=view.sessions,
             below_zero=row.below_zero,

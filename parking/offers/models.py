@@ -54,7 +54,7 @@ class RightPool(Row, table=True):
         cancellable_s: Until so long before the window begins it may be cancelled.
         offer_s: How long an offer stands.
         holds_offers: Whether an open offer takes a space; otherwise who accepts first has it.
-        compensation_id: The coupon that makes up for a space that was not there; None for none.
+        compensation_id: For a coupon that makes up for a space that was not there: not given yet.
         waiting: Cars that the gates keep a space for, or would with more spaces.
         standing: Cars that came with a reservation and have not left.
         kept: Spaces that the gates keep now: one for each waiting car, as far as there are.
@@ -157,7 +157,7 @@ class Reservation(Row, table=True):
         is_waiting: Whether it is counted among its pool's waiting cars.
         due_at: When its next step is; None while nothing happens by itself.
         alternative_id: The place that was named where there was no space.
-        coupon_id: What was given for it.
+        coupon_id: For what was given for it: nothing is yet.
     """
 
     __tablename__ = "reservations"

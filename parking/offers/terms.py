@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 from parking.kit.errors import InvalidInputError
 from parking.offers.models import RightPool
@@ -45,7 +44,6 @@ class PoolTerms:
     offer_s: int = 900
     holds_offers: bool = True
     is_on_sale: bool = True
-    compensation_id: UUID | None = None
 
     def __post_init__(self) -> None:
         if not 0 < len(self.name.strip()) <= NAME_LENGTH_MAX:

@@ -16,10 +16,10 @@ from tests.factories.reservations import add_pool, agree, counts, offer, reserve
 from tests.integration.flows.test_occupancy import come
 
 
-async def offered(world: LaneWorld, pool_id: UUID, plate: str = PLATE, **more: int) -> UUID:
-    driver_id = await world.add_driver(plate)
+async def offered(world: LaneWorld, pool_id: UUID, *, in_minutes: int = 60) -> UUID:
+    driver_id = await world.add_driver()
     await agree(world, driver_id)
-    offer_id = await offer(world, driver_id, pool_id, **more)
+    offer_id = await offer(world, driver_id, pool_id, in_minutes=in_minutes)
     assert offer_id is not None
     return offer_id
 
