@@ -49,9 +49,12 @@ def read_csv(content: str) -> list[tuple[UUID, PoolTerms]]:
     """Return the areas and terms of a file; errors as in `read_json`."""
     _require_short(content)
     try:
-        rows = list(csv.DictReader(io.StringIO(content), strict=True))
+        table = csv.DictReader(io.StringIO(content), strict=True)
+        rows, header = list(table), table.fieldnames
     except csv.Error as error:
         raise InvalidInputError("content", "CSV with a header") from error
+    if header is None or set(header) != set(COLUMNS):
+        raise InvalidInputError("content", f"exactly the columns {', '.join(COLUMNS)}")
     return [_read(number, dict(row)) for number, row in enumerate(rows, start=2)]
 
 
