@@ -55,14 +55,18 @@ class Compiled:
     Args:
         now: What days are counted back from.
         expected: The drivers of each habit clause, as `parking.habits` tells them.
+        named: Columns in which clauses stand already.
     """
 
     now: datetime
     expected: dict[Habit, list[UUID]] = field(default_factory=dict[Habit, list[UUID]])
     values: dict[str, object] = field(default_factory=dict[str, object])
+    named: dict[Filter, str] = field(default_factory=dict[Filter, str])
 
     def condition(self, found: Filter) -> str:  # noqa: PLR0911 - one for each kind of part
         """Return the condition of a filter; its values are added to `values`."""
+        if found in self.named:
+            return self.named[found]
         match found:
             case Everybody():
                 return "true"

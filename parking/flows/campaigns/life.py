@@ -314,7 +314,9 @@ def _require_state(campaign: Campaign, *needed: CampaignState) -> None:
 async def _require_many(unit: UnitOfWork, campaign: Campaign) -> None:
     """Refuse a filter that singles people out: what came of it would be about them."""
     document = read_document(campaign.document)
-    _, drivers = await count_each(unit, campaign.operator_id, campaign.place_id, [document.filter])
+    _, drivers, *_ = await count_each(
+        unit, campaign.operator_id, campaign.place_id, document.filter
+    )
     if drivers < COUNTED_MIN:
         raise AudienceTooSmallError(COUNTED_MIN)
 

@@ -68,7 +68,7 @@ async def preview(
     async with context.database.begin() as unit:
         await require_place(unit, staff, place_id)
         parts = list(clauses(found))
-        counts = await count_each(unit, staff.operator_id, place_id, [found, *parts])
+        counts = await count_each(unit, staff.operator_id, place_id, found)
     audience, drivers, *each = (_told(count) for count in counts)
     return Preview(
         audience=audience,
