@@ -1,7 +1,5 @@
 """Spaces that the operator promises ahead: pools, what was offered, and who reserved."""
 
-from dataclasses import fields as fields_of
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
 from uuid import UUID
@@ -14,20 +12,19 @@ from api.global_ids import decode_id, decode_keys, encode_id
 from api.idempotency import by_staff, keyed
 from api.request import Info
 from api.staff.places import AREA_ID
+from api.staff.reservation_types import (
+    RightPoolTermsInput,
+    StaffOfferPage,
+    StaffReservation,
+    StaffReservationPage,
+    StaffRightPool,
+    StaffSpaceOffer,
+)
 from api.types.page import PageInfo, require_page_size
-from api.types.reservation import OFFER_KIND, RESERVATION_KIND, RIGHT_POOL_KIND
+from api.types.reservation import RIGHT_POOL_KIND
 from parking.flows.offers import pools
 from parking.offers import pool_file
 from parking.offers.errors import RightPoolUnknownError
-from parking.offers.models import (
-    OfferState,
-    Reservation,
-    ReservationState,
-    RightPool,
-    SpaceOffer,
-)
-from parking.offers.risk import show_up_limit
-from parking.offers.terms import PoolTerms
 
 _OFFER_CURSOR: Final = "StaffOfferCursor"
 _RESERVATION_CURSOR: Final = "StaffReservationCursor"
@@ -45,138 +42,6 @@ _WRITERS: Final = {PoolFormat.CSV: pool_file.write_csv, PoolFormat.JSON: pool_fi
 _READERS: Final = {PoolFormat.CSV: pool_file.read_csv, PoolFormat.JSON: pool_file.read_json}
 
 
-@strawberry.type(description="Spaces of an area that drivers may reserve, and how they stand.")
-class StaffRightPool:
-    """Spaces that are promised ahead."""
-
-    id: strawberry.ID
-    place_id: strawberry.ID
-    area_id: strawberry.ID
-    name: str
-    spaces: int
-    risk_basis_points: int = strawberry.field(
-        description="The accepted probability, in 1/10,000, that somebody finds no space."
-    )
-    show_up_limit: float = strawberry.field(
-        description="What is taken for the probability that a driver comes: the upper end of what "
-        "past reservations allow."
-    )
-    ahead_s_min: int
-    ahead_s_max: int
-    stay_s_max: int
-    kept_ahead_s: int
-    grace_s: int
-    cancellable_s: int
-    offer_s: int
-    holds_offers: bool = strawberry.field(description="Whether an open offer takes a space.")
-    is_on_sale: bool
-    waiting: int = strawberry.field(description="Cars that are expected now.")
-    standing: int = strawberry.field(description="Cars that came with a reservation.")
-    kept: int = strawberry.field(description="Public spaces that the gates keep for them now.")
-    shown: int = strawberry.field(description="Reservations whose driver came, ever.")
-    missed: int = strawberry.field(description="Reservations whose driver did not.")
-
-    @classmethod
-    def of(cls, row: RightPool) -> "StaffRightPool":
-        """Return the pool for staff."""
-        return cls(
-            id=encode_id(RIGHT_POOL_KIND, row.operator_id, row.id),
-            place_id=encode_id("Place", row.operator_id, row.place_id),
-            area_id=encode_id(AREA_ID, row.operator_id, row.area_id),
-            name=row.name,
-            spaces=row.spaces,
-            risk_basis_points=row.risk_basis_points,
-            show_up_limit=show_up_limit(row.shown, row.missed),
-            ahead_s_min=row.ahead_s_min,
-            ahead_s_max=row.ahead_s_max,
-            stay_s_max=row.stay_s_max,
-            kept_ahead_s=row.kept_ahead_s,
-            grace_s=row.grace_s,
-            cancellable_s=row.cancellable_s,
-            offer_s=row.offer_s,
-            holds_offers=row.holds_offers,
-            is_on_sale=row.is_on_sale,
-            waiting=row.waiting,
-            standing=row.standing,
-            kept=row.kept,
-            shown=row.shown,
-            missed=row.missed,
-        )
-
-
-@strawberry.type(description="An offer of a space; to whom is not said.")
-class StaffSpaceOffer:
-    """An offer of a space."""
-
-    id: strawberry.ID
-    state: OfferState
-    source: str = strawberry.field(description="What caused it, such as `campaign`.")
-    arrives_from: datetime
-    arrives_until: datetime
-    expires_at: datetime
-    offered_at: datetime
-    decided_at: datetime | None
-
-    @classmethod
-    def of(cls, row: SpaceOffer) -> "StaffSpaceOffer":
-        """Return the offer for staff."""
-        return cls(
-            id=encode_id(OFFER_KIND, row.operator_id, row.id),
-            state=row.state,
-            source=row.source,
-            arrives_from=row.arrives_from,
-            arrives_until=row.arrives_until,
-            expires_at=row.expires_at,
-            offered_at=row.offered_at,
-            decided_at=row.decided_at,
-        )
-
-
-@strawberry.type(description="A reservation; whose is not said.")
-class StaffReservation:
-    """A reservation."""
-
-    id: strawberry.ID
-    state: ReservationState
-    starts_at: datetime
-    ends_at: datetime
-    kept_until: datetime
-    session_id: strawberry.ID | None = strawberry.field(description="The stay of its car.")
-    arrived_at: datetime | None
-    ended_at: datetime | None
-
-    @classmethod
-    def of(cls, row: Reservation) -> "StaffReservation":
-        """Return the reservation for staff."""
-        stay = row.session_id
-        return cls(
-            id=encode_id(RESERVATION_KIND, row.operator_id, row.id),
-            state=row.state,
-            starts_at=row.starts_at,
-            ends_at=row.ends_at,
-            kept_until=row.kept_until,
-            session_id=None if stay is None else encode_id("Session", stay),
-            arrived_at=row.arrived_at,
-            ended_at=row.ended_at,
-        )
-
-
-@strawberry.type(description="A page of a pool's offers, newest first.")
-class StaffOfferPage:
-    """A page of offers."""
-
-    offers: list[StaffSpaceOffer]
-    page_info: PageInfo
-
-
-@strawberry.type(description="A page of a pool's reservations, newest first.")
-class StaffReservationPage:
-    """A page of reservations."""
-
-    reservations: list[StaffReservation]
-    page_info: PageInfo
-
-
 @strawberry.type(description="The pool as it is set now.")
 class RightPoolSet:
     """The pool as it is set now."""
@@ -189,42 +54,6 @@ class RightPoolsImported:
     """The pools of the file are as it says."""
 
     pools: list[StaffRightPool]
-
-
-@strawberry.input
-class RightPoolTermsInput:
-    """What is promised, and how long it is kept; seconds throughout."""
-
-    name: str
-    spaces: int
-    risk_basis_points: int = strawberry.field(
-        default=0, description="In 1/10,000; 0 never promises more than there are; at most 1000."
-    )
-    ahead_s_min: int = 0
-    ahead_s_max: int = 1_209_600
-    stay_s_max: int = 86_400
-    kept_ahead_s: int = strawberry.field(
-        default=900, description="The gates keep the space so long before the window."
-    )
-    grace_s: int = strawberry.field(
-        default=1800, description="And so long after the latest arrival."
-    )
-    cancellable_s: int = strawberry.field(
-        default=0, description="It may be cancelled until so long before the window."
-    )
-    offer_s: int = strawberry.field(default=900, description="So long an offer stands.")
-    holds_offers: bool = strawberry.field(
-        default=True, description="False: whoever accepts first has the space."
-    )
-    is_on_sale: bool = True
-
-    def terms(self) -> PoolTerms:
-        """Return the terms.
-
-        Raises:
-            InvalidInputError: a value is out of its limits.
-        """
-        return PoolTerms(**{field.name: getattr(self, field.name) for field in fields_of(self)})  # pyright: ignore[reportArgumentType]
 
 
 @strawberry.input
@@ -330,7 +159,7 @@ class ReservationQueries:
         )
         cursors = [encode_id(_OFFER_CURSOR, row.id) for row in rows[:first]]
         return StaffOfferPage(
-            offers=[StaffSpaceOffer.of(row) for row in rows[:first]],
+            nodes=[StaffSpaceOffer.of(row) for row in rows[:first]],
             page_info=PageInfo.of(cursors, has_more=len(rows) > first, after=after),
         )
 
@@ -353,7 +182,7 @@ class ReservationQueries:
         )
         cursors = [encode_id(kind, row.id) for row in rows[:first]]
         return StaffReservationPage(
-            reservations=[StaffReservation.of(row) for row in rows[:first]],
+            nodes=[StaffReservation.of(row) for row in rows[:first]],
             page_info=PageInfo.of(cursors, has_more=len(rows) > first, after=after),
         )
 

@@ -37,8 +37,8 @@ mutation Import($content: String!, $format: PoolFormat!) {
 SEE: Final = """
 query See($pool: ID!, $place: ID!) {
   rightPools(placeId: $place) { name waiting }
-  reservations(rightPoolId: $pool) { reservations { state } pageInfo { hasNextPage } }
-  spaceOffers(rightPoolId: $pool) { offers { state } }
+  reservations(rightPoolId: $pool) { nodes { state } pageInfo { hasNextPage } }
+  spaceOffers(rightPoolId: $pool) { nodes { state } }
 }
 """
 
@@ -88,10 +88,10 @@ async def test_a_pool_is_made_changed_and_its_sign_follows(api: ApiWorld, ada: s
     assert seen == {
         "rightPools": [{"name": "Evenings", "waiting": 2}],
         "reservations": {
-            "reservations": [{"state": "CONFIRMED"}] * 2,
+            "nodes": [{"state": "CONFIRMED"}] * 2,
             "pageInfo": {"hasNextPage": False},
         },
-        "spaceOffers": {"offers": []},
+        "spaceOffers": {"nodes": []},
     }
 
 
@@ -126,6 +126,6 @@ async def test_another_operators_pool_is_as_none(api: ApiWorld) -> None:
     place = encode_id("Place", api.lanes.entry.operator_id, api.lanes.entry.place_id)
     seen = await ask(api, other, SEE, pool=pool(api, pool_id), place=place)
     assert seen["rightPools"] == []
-    assert seen["reservations"]["reservations"] == []
+    assert seen["reservations"]["nodes"] == []
     [row] = await api.lanes.rows("SELECT name, spaces FROM right_pools")
     assert row == {"name": "Evenings", "spaces": 1}

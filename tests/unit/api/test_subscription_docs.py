@@ -17,7 +17,7 @@ SCHEMA: Final = build_schema((ROOT / "schema.graphql").read_text(encoding="utf-8
 
 def test_the_examples_are_valid() -> None:
     examples = re.findall(r"```graphql\n(.*?)```", PAGE, re.DOTALL)
-    assert len(examples) == 3
+    assert len(examples) == 4
     for example in examples:
         assert validate(SCHEMA, parse(example)) == [], example
 
