@@ -25,6 +25,7 @@ from parking.payments.repository import REPLACED
 from parking.sessions.models import SessionState
 from parking.sessions.service import PLATE_CONTEXT
 from parking.tariffs import service as tariffs
+from parking.tariffs.rules import Pricing, price
 from parking.tariffs.service import LoadedVersion
 
 # What `view_of` reads of a stay. Bills that were replaced do not count; what is paid back is told
@@ -127,7 +128,7 @@ async def look(
     if any(row["has_refunds"] for row in found):
         return await driver_view.active_sessions(context, driver_id)
     versions = await versions_for(context, found)
-    return [view_of(context, row, versions, now) for row in found]
+    return [view_of(context, row, versions, now, _pricing(row)) for row in found]
 
 
 async def versions_for(
@@ -147,6 +148,7 @@ def view_of(
     row: Row,
     versions: Mapping[tuple[UUID, UUID], LoadedVersion],
     now: datetime,
+    pricing: Pricing = price,
 ) -> SessionView:
     """Return a stay as its driver sees it, from a row with STAY_COLUMNS."""
     operator_id, circumstances = row["operator_id"], row["circumstances"]
@@ -171,7 +173,7 @@ def view_of(
         left_at=stay.left_at,
         prepaid_until=stay.prepaid_until,
         rate_table_version=version.number,
-        bill=bill_of(stay, version.table, bills, now, _pricing(row)),
+        bill=bill_of(stay, version.table, bills, now, pricing),
         refunds=(),
     )
 

@@ -4,10 +4,9 @@ import base64
 import binascii
 import hashlib
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import jwt
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from parking.kit.clock import Clock
 from parking.kit.crypto import Vault, same_digest
 from parking.kit.errors import InvalidInputError
+from parking.kit.kept_identities import KeptIdentities
 from parking.kit.own_tokens import own_claims
 from parking.kit.token_errors import TokenExpiredError, TokenRefusedError
 
@@ -28,8 +28,8 @@ STAFF_REALM: Final = "staff"
 ACCESS_PERIOD: Final = timedelta(minutes=15)
 STAFF_PERIOD: Final = timedelta(hours=12)
 ACCESS_TOKEN_LENGTH_MAX: Final = 2048
-# Whose signatures a process remembers, in about 10 MB: those of the last ones that came first.
-TOKENS_KEPT_MAX: Final = 10_000
+# Of staff, whose signatures a process remembers: those of the last ones that came first.
+STAFF_KEPT_MAX: Final = 1_000
 _REQUIRED: Final = ["aud", "exp", "iat", "iss", "realm", "sub"]
 _SECRET_BYTES: Final = 32
 _TAG_BYTES: Final = 16
@@ -63,15 +63,6 @@ class StaffToken:
 _Proven = TypeVar("_Proven", DriverIdentity, StaffToken)
 
 
-def _driver_of(claims: dict[str, Any], expires_at: datetime) -> DriverIdentity:
-    return DriverIdentity(UUID(claims["sub"]), UUID(claims["sid"]), expires_at)
-
-
-def _member_of(claims: dict[str, Any], expires_at: datetime) -> StaffToken:
-    sign_in_id = UUID(claims["sid"]) if "sid" in claims else None
-    return StaffToken(UUID(claims["sub"]), str(claims["name"]), expires_at, sign_in_id)
-
-
 class TokenIssuer:
     """Signs and verifies access tokens with one ES256 key.
 
@@ -84,7 +75,8 @@ class TokenIssuer:
         self._private_key = _read_key(key)
         self._public_key = self._private_key.public_key()
         self._clock = clock
-        self._read_before: dict[bytes, DriverIdentity | StaffToken] = {}
+        self._drivers = KeptIdentities()
+        self._staff: dict[bytes, StaffToken] = {}
         public = self._public_key.public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
@@ -111,11 +103,32 @@ class TokenIssuer:
             TokenExpiredError: its time is over.
             TokenRefusedError: not ours, altered, or of another realm.
         """
-        return self._verify(DRIVER_REALM, token, _driver_of)
+        digest = _digest(DRIVER_REALM, token)
+        kept = self._drivers.find(digest)
+        if kept is not None:
+            return self._in_time(DriverIdentity(*kept))
+        claims, expires_at = self._read(DRIVER_REALM, token)
+        try:
+            identity = DriverIdentity(UUID(claims["sub"]), UUID(claims["sid"]), expires_at)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise TokenRefusedError from error
+        self._drivers.keep(digest, identity.driver_id, identity.sign_in_id, expires_at)
+        return self._in_time(identity)
 
     def verify_staff(self, token: str) -> StaffToken:
         """Return which operator's staff it is; raises as `verify_driver`."""
-        return self._verify(STAFF_REALM, token, _member_of)
+        digest = _digest(STAFF_REALM, token)
+        found = self._staff.get(digest)
+        if found is None:
+            claims, expires_at = self._read(STAFF_REALM, token)
+            try:
+                found = _member_of(claims, expires_at)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise TokenRefusedError from error
+            if len(self._staff) >= STAFF_KEPT_MAX:
+                del self._staff[next(iter(self._staff))]
+            self._staff[digest] = found
+        return self._in_time(found)
 
     def _issue(
         self, realm: str, subject: UUID, period: timedelta, claims: dict[str, str]
@@ -137,25 +150,10 @@ class TokenIssuer:
         headers = {"kid": self._key_id}
         return jwt.encode(payload, self._private_key, algorithm=ALGORITHM, headers=headers)
 
-    def _verify(
-        self, realm: str, token: str, proven: Callable[[dict[str, Any], datetime], _Proven]
-    ) -> _Proven:
-        if len(token) > ACCESS_TOKEN_LENGTH_MAX:
-            raise TokenRefusedError
-        # What a signature says never changes, and a phone sends its token with every request.
-        key = hashlib.sha256(f"{realm}|{token}".encode(errors="replace")).digest()
-        found = cast("_Proven | None", self._read_before.get(key))
-        if found is None:
-            try:
-                found = proven(*self._read(realm, token))
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise TokenRefusedError from error
-            if len(self._read_before) >= TOKENS_KEPT_MAX:
-                del self._read_before[next(iter(self._read_before))]
-            self._read_before[key] = found
-        if found.expires_at <= self._clock.now():
+    def _in_time(self, proven: _Proven) -> _Proven:
+        if proven.expires_at <= self._clock.now():
             raise TokenExpiredError
-        return found
+        return proven
 
     def _read(self, realm: str, token: str) -> tuple[dict[str, Any], datetime]:
         claims = own_claims(token, self._header, self._public_key)
@@ -243,6 +241,18 @@ def _tag(vault: Vault, realm: str, body: bytes) -> bytes:
     # The drivers' came first and keeps its name: their tokens live for months.
     kind = "refresh_token.tag" if realm == DRIVER_REALM else f"refresh_token.{realm}.tag"
     return vault.digest(kind, body.hex())[:_TAG_BYTES]
+
+
+def _digest(realm: str, token: str) -> bytes:
+    if len(token) > ACCESS_TOKEN_LENGTH_MAX:
+        raise TokenRefusedError
+    # What a signature says never changes, and a phone sends its token with every request.
+    return hashlib.sha256(f"{realm}|{token}".encode(errors="replace")).digest()
+
+
+def _member_of(claims: dict[str, Any], expires_at: datetime) -> StaffToken:
+    sign_in_id = UUID(claims["sid"]) if "sid" in claims else None
+    return StaffToken(UUID(claims["sub"]), str(claims["name"]), expires_at, sign_in_id)
 
 
 def _is_whole(claims: dict[str, Any], realm: str) -> bool:
