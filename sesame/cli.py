@@ -32,6 +32,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "bill": ("sesame.commands.bill", "bill_app"),
     "place": ("sesame.commands.place", "place_app"),
     "invoice": ("sesame.commands.invoice", "invoice_app"),
+    "habits": ("sesame.commands.habits", "habits_app"),
     "reconcile": ("sesame.commands.reconcile", "reconcile_command"),
     "retention": ("sesame.commands.retention", "retention_command"),
     "staff": ("sesame.commands.staff", "staff_app"),

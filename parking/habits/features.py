@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from parking.habits.snapshot import Floats, Integers, Snapshot, faded
 from parking.habits.state import DAYS, FAST, FAST_WEEKS, SLOW, SLOW_WEEKS, weekday_of
@@ -144,10 +143,10 @@ def _profile(pairs: Snapshot) -> Floats:
     return (visits / visits.sum(0)).astype(np.float32)
 
 
-def _weight_of(weeks: NDArray[np.floating] | Integers, half_life_weeks: float) -> Floats:
+def _weight_of(weeks: Floats | Integers, half_life_weeks: float) -> Floats:
     """Return what so many weeks with a visit each would sum to."""
     week = 2 ** (-1 / half_life_weeks)
-    left = faded(np.asarray(weeks) * DAYS, half_life_weeks)
+    left = faded((weeks * DAYS).astype(np.float32), half_life_weeks)
     return np.float32(week / (1 - week)) * (1 - left)
 
 

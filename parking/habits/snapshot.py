@@ -86,7 +86,7 @@ def of_rows(
     return found
 
 
-def faded(days: Integers, half_life_weeks: float) -> Floats:
+def faded(days: Integers | Floats, half_life_weeks: float) -> Floats:
     """Return how much of a visit is left after so many days."""
     return np.exp2(days.astype(np.float32) * np.float32(-1 / (DAYS * half_life_weeks)))
 
