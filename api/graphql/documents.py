@@ -29,7 +29,8 @@ from api.config import (
 )
 from api.document_cost import CostMeter
 from api.document_shape import check_shape
-from api.graphql.plan import PLAN_NODES_MAX, Complete, Plan, plan_of, update_plans_of
+from api.graphql.completing import Complete
+from api.graphql.plan import PLAN_NODES_MAX, Plan, plan_of, update_plans_of
 from api.graphql.refused import DocumentRefusedError, RequestRefusedError
 from api.graphql.sharing import inner_variables
 

@@ -6,12 +6,10 @@ variables, directives, interfaces and unions. And it only knows how things go we
 wrong is executed again by graphql-core, which says how.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, cast
 
 import graphql
 from graphql import (
@@ -30,35 +28,34 @@ from graphql.pyutils import Path
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
+from api.graphql.completing import (
+    Complete,
+    CoreType,
+    Field,
+    Value,
+    leaf,
+    not_null,
+    nullable,
+    plain_list,
+    plain_object,
+    told,
+    waiting_list,
+    waiting_nullable,
+    waiting_object,
+)
 from api.graphql.sharing import inner_variables
 from api.request import Info, RequestContext
 
 # Its annotations are too loose for strict typing.
 _core: Final = cast("Any", graphql)
-CoreType: TypeAlias = Any
-# Whatever a resolver gives, and what it is in JSON.
-Value: TypeAlias = Any
 _TYPENAME: Final = "__typename"
 # Beyond it graphql-core executes, which writes no fragment out.
 PLAN_NODES_MAX: Final = 2000
-# What needs no look into it to be JSON.
-_PLAIN: Final = {"String": str, "ID": str, "Boolean": bool}
-_TIME: Final = "DateTime"
-_INT_MIN: Final = -(2**31)
-_INT_MAX: Final = 2**31 - 1
 _NO_VARIABLES: Final = VariableValues({}, {})
 
 
 class NotPlainError(Exception):
     """The operation is more than a plan can do."""
-
-
-class UnwellError(Exception):
-    """Something came that is an error in GraphQL: graphql-core is to say which."""
-
-
-# From a value to JSON; or, where something below waits, to what can be awaited for it.
-Complete = Callable[[Value, RequestContext], Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +71,6 @@ class Plan:
             Exception: anything went wrong; graphql-core says what.
         """
         return await self.complete(None, context)
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """A field of an object: `read` where it is an attribute, else `resolve`."""
-
-    key: str
-    complete: Complete
-    waits: bool
-    read: Callable[[Any], Any] | None = None
-    resolve: Callable[[Value, RequestContext], Value] | None = None
 
 
 def plan_of(
@@ -161,7 +147,7 @@ class _Planner:
         for kind in union.types:
             complete, waits = self._object(kind, [node.selection_set])
             known = kind.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
-            yield known.origin, _told(key, complete, waits=waits)
+            yield known.origin, told(key, complete, waits=waits)
 
     def _object(
         self, kind: CoreType, selected: Sequence[SelectionSetNode | None]
@@ -171,8 +157,8 @@ class _Planner:
             self._collect(kind, each, nodes)
         fields = [self._field(kind, key, found) for key, found in nodes.items()]
         if any(field.waits or field.resolve is not None for field in fields):
-            return _waiting_object(fields), True
-        return _object(fields), False
+            return waiting_object(fields), True
+        return plain_object(fields), False
 
     def _collect(
         self, kind: CoreType, selected: SelectionSetNode | None, nodes: dict[str, list[FieldNode]]
@@ -201,10 +187,10 @@ class _Planner:
         asked = self._schema.type_map[name]
         return _core.is_abstract_type(asked) and self._schema.is_sub_type(asked, kind)
 
-    def _field(self, kind: CoreType, key: str, nodes: list[FieldNode]) -> _Field:
+    def _field(self, kind: CoreType, key: str, nodes: list[FieldNode]) -> Field:
         name = nodes[0].name.value
         if name == _TYPENAME:
-            return _Field(key, lambda value, _: value, waits=False, read=lambda _: kind.name)
+            return Field(key, lambda value, _: value, waits=False, read=lambda _: kind.name)
         definition = kind.fields.get(name)
         known = definition and definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
         # Who asks, and what is kept of it, is decided by extensions: they are not run twice.
@@ -212,8 +198,8 @@ class _Planner:
             raise NotPlainError
         complete, waits = self._value(definition.type, [node.selection_set for node in nodes])
         if getattr(definition.resolve, "_is_default", False):
-            return _Field(key, complete, waits, read=attrgetter(known.python_name))
-        return _Field(key, complete, waits, resolve=self._resolver(kind, key, definition, nodes))
+            return Field(key, complete, waits, read=attrgetter(known.python_name))
+        return Field(key, complete, waits, resolve=self._resolver(kind, key, definition, nodes))
 
     def _resolver(
         self, kind: CoreType, key: str, definition: CoreType, nodes: list[FieldNode]
@@ -255,151 +241,20 @@ class _Planner:
     ) -> tuple[Complete, bool]:
         if not _core.is_non_null_type(kind):
             complete, waits = self._present(kind, selected)
-            return (_waiting_nullable if waits else _nullable)(complete), waits
+            return (waiting_nullable if waits else nullable)(complete), waits
         complete, waits = self._present(kind.of_type, selected)
         # Leaves and lists refuse None by themselves.
         is_object = _core.is_object_type(kind.of_type)
-        return _not_null(complete) if is_object else complete, waits
+        return not_null(complete) if is_object else complete, waits
 
     def _present(
         self, kind: CoreType, selected: Sequence[SelectionSetNode | None]
     ) -> tuple[Complete, bool]:
         if _core.is_list_type(kind):
             complete, waits = self._value(kind.of_type, selected)
-            return (_waiting_list if waits else _list)(complete), waits
+            return (waiting_list if waits else plain_list)(complete), waits
         if _core.is_leaf_type(kind):
-            return _leaf(kind), False
+            return leaf(kind), False
         if _core.is_object_type(kind):
             return self._object(kind, selected)
         raise NotPlainError
-
-
-def _told(key: str, complete: Complete, *, waits: bool) -> Complete:
-    async def tell_later(value: Value, context: RequestContext) -> Value:
-        return {key: await complete(value, context)}
-
-    def tell(value: Value, context: RequestContext) -> Value:
-        return {key: complete(value, context)}
-
-    return tell_later if waits else tell
-
-
-def _leaf(kind: CoreType) -> Complete:
-    """Return how a value is told that is there: None is as bad as what cannot be told."""
-    coerce, plain = kind.coerce_output_value, _PLAIN.get(kind.name)
-
-    def complete(value: Value, _: RequestContext) -> Value:
-        if value.__class__ is plain:
-            return value
-        found = None if value is None else coerce(value)
-        if found is None or found is _core.Undefined:
-            raise UnwellError
-        return found
-
-    def complete_int(value: Value, context: RequestContext) -> Value:
-        is_small = value.__class__ is int and _INT_MIN <= value <= _INT_MAX
-        return value if is_small else complete(value, context)
-
-    def complete_time(value: Value, context: RequestContext) -> Value:
-        # What writes the answer writes the same, and sooner.
-        is_utc = value.__class__ is datetime and value.tzinfo is UTC
-        return value if is_utc else complete(value, context)
-
-    return {"Int": complete_int, _TIME: complete_time}.get(kind.name, complete)
-
-
-def _object(fields: Sequence[_Field]) -> Complete:
-    steps = [(field.key, field.read, field.complete) for field in fields if field.read is not None]
-
-    def complete(value: Value, context: RequestContext) -> dict[str, Any]:
-        return {key: done(read(value), context) for key, read, done in steps}
-
-    return complete
-
-
-def _waiting_object(fields: Sequence[_Field]) -> Complete:
-    keys = [field.key for field in fields]
-    at_once = [field for field in fields if field.read is not None and not field.waits]
-    later = [field for field in fields if field.read is None or field.waits]
-
-    async def complete(value: Value, context: RequestContext) -> dict[str, Any]:
-        # The keys come in the order in which they are asked for.
-        data: dict[str, Any] = dict.fromkeys(keys)
-        for field in at_once:
-            if field.read is not None:
-                data[field.key] = field.complete(field.read(value), context)
-        if len(later) == 1:
-            data[later[0].key] = await _later(later[0], value, context)
-            return data
-        found = await _all([_later(field, value, context) for field in later])
-        for field, each in zip(later, found, strict=True):
-            data[field.key] = each
-        return data
-
-    return complete
-
-
-async def _later(field: _Field, source: Value, context: RequestContext) -> Value:
-    if field.read is not None:
-        value = field.read(source)
-    else:
-        value = field.resolve(source, context) if field.resolve is not None else None
-        if optimized_is_awaitable(value):
-            value = await cast("Awaitable[Any]", value)
-    completed = field.complete(value, context)
-    return await completed if field.waits else completed
-
-
-async def _all(waiting: Sequence[Awaitable[Any]]) -> Sequence[Any]:
-    if len(waiting) == 1:
-        return [await waiting[0]]
-    # All of them end before the first failure is told: none may go on beside what comes next.
-    found = await asyncio.gather(*waiting, return_exceptions=True)
-    for each in found:
-        if isinstance(each, BaseException):
-            raise each
-    return found
-
-
-def _list(complete: Complete) -> Complete:
-    def complete_all(value: Value, context: RequestContext) -> list[Any]:
-        if not isinstance(value, list | tuple):
-            raise UnwellError
-        return [complete(each, context) for each in cast("Sequence[Any]", value)]
-
-    return complete_all
-
-
-def _waiting_list(complete: Complete) -> Complete:
-    async def complete_all(value: Value, context: RequestContext) -> list[Any]:
-        if not isinstance(value, list | tuple):
-            raise UnwellError
-        items = cast("Sequence[Any]", value)
-        if any(each is None for each in items):
-            raise UnwellError
-        return list(await _all([complete(each, context) for each in items])) if items else []
-
-    return complete_all
-
-
-def _nullable(complete: Complete) -> Complete:
-    def complete_some(value: Value, context: RequestContext) -> Value:
-        return None if value is None else complete(value, context)
-
-    return complete_some
-
-
-def _waiting_nullable(complete: Complete) -> Complete:
-    async def complete_some(value: Value, context: RequestContext) -> Value:
-        return None if value is None else await complete(value, context)
-
-    return complete_some
-
-
-def _not_null(complete: Complete) -> Complete:
-    def complete_it(value: Value, context: RequestContext) -> Value:
-        if value is None:
-            raise UnwellError
-        return complete(value, context)
-
-    return complete_it

@@ -8,7 +8,14 @@ from itertools import islice
 from typing import Any, Final, TypeVar
 
 from parking.flows.bills import bill_lines
-from parking.flows.bills.bill_lines import NOT_BILLED, BillLine, Credit, StayFacts, lines_of
+from parking.flows.bills.bill_lines import (
+    NOT_BILLED,
+    BillLine,
+    Credit,
+    StayFacts,
+    StayLines,
+    lines_of,
+)
 from parking.flows.bills.priced_stay import CountedBill, PricedStay
 from parking.flows.bills.waivers import credits_of, waived_minor
 from parking.kit.database import UnitOfWork
@@ -104,7 +111,7 @@ def bill_of(
     longest_at = priced_from + timedelta(days=STAY_DAYS_MAX)
     as_of = _priced_until(session, bills[-1] if bills else None, at, longest_at)
     zero = Money.zero(table.currency)
-    paid = sum((_amount(bill) for bill in settled_of(session, bills)), zero) if bills else zero
+    paid = _sum(settled_of(session, bills), zero) if bills else zero
     closed_until = _closed_until(session, as_of)
     facts = StayFacts(
         priced_from=priced_from,
@@ -134,18 +141,26 @@ def bill_of(
         later=partial(bill_of, session, table, bills, pricing=pricing),
     )
     if session.left_at is not None:
-        owed = sum((_amount(bill) for bill in bills if bill.state != BillState.PAID), zero)
-        return live(due=owed)
+        return live(due=_sum([bill for bill in bills if bill.state != BillState.PAID], zero))
     if closed_until is None:
-
-        def find_change() -> datetime | None:
-            change_at = (
-                _next_change(table, facts, stay.due) if _credits(facts) else stay.next_change_at
-            )
-            return _within(change_at, longest_at)
-
-        return live(due=stay.due, find_change=find_change)
+        return _open(live, table, facts, stay, longest_at)
     return _closed(partial(live, due=stay.due), table, facts, closed_until, longest_at)
+
+
+def _open(
+    live: Callable[..., LiveBill],
+    table: RateTable,
+    facts: StayFacts,
+    stay: StayLines,
+    longest_at: datetime,
+) -> LiveBill:
+    """Return the bill of a stay under way that costs what it costs."""
+
+    def find_change() -> datetime | None:
+        change_at = _next_change(table, facts, stay.due) if _credits(facts) else stay.next_change_at
+        return _within(change_at, longest_at)
+
+    return live(due=stay.due, find_change=find_change)
 
 
 def _closed(
@@ -248,5 +263,5 @@ def _priced_until(
     return min(max(until, session.entered_at), longest_at)
 
 
-def _amount(bill: CountedBill) -> Money:
-    return Money(bill.total_minor, bill.currency)
+def _sum(bills: Sequence[CountedBill], zero: Money) -> Money:
+    return sum((Money(bill.total_minor, bill.currency) for bill in bills), zero)

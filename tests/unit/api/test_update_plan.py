@@ -8,7 +8,8 @@ import pytest
 import strawberry
 from graphql import ExecutionResult, OperationDefinitionNode, parse
 
-from api.graphql.plan import Complete, update_plans_of
+from api.graphql.completing import Complete
+from api.graphql.plan import update_plans_of
 
 
 @strawberry.interface
