@@ -1,0 +1,62 @@
+"""Drivers get coupons: given by staff and campaigns, claimed by code; and lose them in time."""
+
+from uuid import UUID
+
+from parking.coupons import repository, service
+from parking.coupons.errors import (
+    CouponCodeUnknownError,
+    CouponExhaustedError,
+    CouponLimitReachedError,
+)
+from parking.flows.context import ParkingContext
+from parking.kit.database import UnitOfWork
+
+
+async def grant_coupon(
+    unit: UnitOfWork,
+    operator_id: UUID,
+    definition_id: UUID,
+    driver_id: UUID,
+    *,
+    source: str,
+    source_id: UUID,
+) -> UUID | None:
+    """Give a driver a coupon, in the caller's transaction; returns its id.
+
+    The same source gives a driver one of a definition once, however often it asks. None where the
+    definition gives none now, or the driver has had as many as one may have.
+    """
+    try:
+        coupon, _ = await service.grant(
+            unit, operator_id, definition_id, driver_id, source=source, source_id=source_id
+        )
+    except (CouponExhaustedError, CouponLimitReachedError):
+        return None
+    return coupon.id
+
+
+async def claim_coupon(context: ParkingContext, driver_id: UUID, code: str) -> UUID:
+    """Give a driver the coupon of a code; again gives the same one.
+
+    Raises:
+        CouponTriesExceededError: the driver guesses.
+        CouponCodeUnknownError: no such code; the try is counted.
+        CouponExhaustedError: the definition gives none now.
+        CouponLimitReachedError: the driver has had as many as one may have.
+    """
+    async with context.database.begin() as unit:
+        await service.require_tries_left(unit, driver_id)
+    try:
+        async with context.database.begin() as unit:
+            return (await service.claim(unit, driver_id, code)).id
+    except CouponCodeUnknownError:
+        # In a transaction of its own: the refusal undid the other one.
+        async with context.database.begin() as unit:
+            await repository.count_try(unit, driver_id, unit.now().date())
+        raise
+
+
+async def sweep(context: ParkingContext) -> int:
+    """End coupons whose time is over; returns how many."""
+    async with context.database.begin() as unit:
+        return await repository.expire(unit)
