@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
+from parking.tariffs.coupon_terms import COUPONS_MAX, CouponTerms
 from parking.tariffs.model_part import Part, items, misfit, validated
 from parking.tariffs.rate_terms import VehicleClass
 from parking.tariffs.run import PriceReason
@@ -77,6 +78,7 @@ class Circumstances(Part):
         merchants: Whose customer the driver is.
         allowances_used_s: What earlier stays took, by allowance and period (see `RateAllowance`).
         validations: Names of the table's validations that were granted; each counts once.
+        coupons: The driver's own that may count for this stay, each once; the best of them do.
         continues_from: Original entry where this stay continues an earlier one.
         billed_before_minor: What earlier stays that this one continues were billed; not deducted
             by `price`.
@@ -90,6 +92,7 @@ class Circumstances(Part):
         default_factory=dict[str, dict[str, int]]
     )
     validations: _Names = ()
+    coupons: Annotated[tuple[CouponTerms, ...], items(most=COUPONS_MAX)] = ()
     continues_from: _Instant | None = None
     billed_before_minor: Annotated[int, Field(ge=0, le=_AMOUNT_MINOR_MAX)] = 0
 

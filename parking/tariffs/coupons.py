@@ -1,6 +1,7 @@
 """Validations that were granted: what they take off the price of a stay."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from parking.tariffs.circumstances import Circumstances
 from parking.tariffs.rate_rights import PERCENT_MAX, RateValidation
@@ -8,6 +9,8 @@ from parking.tariffs.rate_table import RateTable
 
 # Free minutes come before the ladder; of the rest, a share is best taken before an amount.
 _ORDER = ("percent", "amount", "free")
+# Never on a bill: what the stay would cost with more free minutes is only compared.
+MORE_MINUTES: Final = "more minutes"
 
 
 class Coupons:
@@ -17,9 +20,14 @@ class Coupons:
         free_minutes: Those that make the first minutes free, in the table's order.
     """
 
-    def __init__(self, table: RateTable, circumstances: Circumstances) -> None:
+    def __init__(
+        self, table: RateTable, circumstances: Circumstances, *, free_minutes: int = 0
+    ) -> None:
         granted = [each for each in table.validations if each.name in circumstances.validations]
         self.free_minutes = [each for each in granted if each.kind == "minutes"]
+        if free_minutes:
+            more = RateValidation(name=MORE_MINUTES, kind="minutes", value=free_minutes)
+            self.free_minutes.append(more)
         self._reductions = [each for kind in _ORDER for each in granted if each.kind == kind]
 
     def __bool__(self) -> bool:

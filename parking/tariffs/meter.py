@@ -27,14 +27,27 @@ class StayMeter:
     """What one stay costs, at any instant up to the horizon.
 
     All instants are whole seconds since 1970 and on the table's tick, counted from the entry.
+
+    Args:
+        table: Of the entry.
+        circumstances: Without regard to its coupons: see `CouponMeter`.
+        entered_s: When the stay began.
+        as_of_s: From when the horizon counts.
+        free_minutes: So many more of the first minutes are free.
     """
 
     def __init__(
-        self, table: RateTable, circumstances: Circumstances, entered_s: int, as_of_s: int
+        self,
+        table: RateTable,
+        circumstances: Circumstances,
+        entered_s: int,
+        as_of_s: int,
+        *,
+        free_minutes: int = 0,
     ) -> None:
         self.table = table
         self.entered_s = entered_s
-        self.coupons = Coupons(table, circumstances)
+        self.coupons = Coupons(table, circumstances, free_minutes=free_minutes)
         self._tick_s = 60 if table.tick == "minute" else 1
         self._until_s = as_of_s + CHANGE_HORIZON_DAYS * _DAY_S
         self._offers = package_offers(table, entered_s)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from parking.tariffs.caps import Charge
+from parking.tariffs.coupon_terms import CouponTerms
 from parking.tariffs.meter import StayMeter
 from parking.tariffs.rate_table import RateTable
 from parking.tariffs.run import PriceReason
@@ -28,6 +29,7 @@ class PriceLine(NamedTuple):
         note: The cap or package that set the amount, or the right that made it free; empty
             without one.
         window: Local hours in which the collection counts, such as `08:00-20:00`; empty for all.
+        coupon_id: The driver's coupon that the line takes off; empty for any other line.
     """
 
     reason: PriceReason
@@ -42,6 +44,7 @@ class PriceLine(NamedTuple):
     collection: str
     note: str
     window: str = ""
+    coupon_id: str = ""
 
 
 class LinesOver:
@@ -99,6 +102,17 @@ def price_lines(
         line = line._replace(amount_minor=-reduction_minor, running_total_minor=total_minor)
         lines.append(line)
     return tuple(lines)
+
+
+def coupon_line(at_s: int, coupon: CouponTerms, amount_minor: int, left_minor: int) -> PriceLine:
+    """Return the line of a coupon that takes an amount off and leaves so much."""
+    line = _plain(PriceReason.COUPON, at_s, at_s)
+    return line._replace(
+        amount_minor=-amount_minor,
+        running_total_minor=left_minor,
+        note=coupon.name,
+        coupon_id=str(coupon.id),
+    )
 
 
 def _plain(reason: PriceReason, starts_s: int, ends_s: int) -> PriceLine:

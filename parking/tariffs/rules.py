@@ -13,8 +13,9 @@ from parking.tariffs.circumstances import (
     Exemption,
     Vehicle,
 )
+from parking.tariffs.coupon_meter import CouponMeter, lines_of_meter, meter_of
 from parking.tariffs.meter import CHANGE_HORIZON_DAYS, StayMeter
-from parking.tariffs.price_lines import LinesOver, PriceLine, price_lines
+from parking.tariffs.price_lines import LinesOver, PriceLine
 from parking.tariffs.rate_table import STAY_DAYS_MAX, RateTable, RateVariant, read_rate_table
 from parking.tariffs.run import PriceReason
 from parking.tariffs.wall_clock import instant_of, seconds_of
@@ -108,7 +109,7 @@ def price(
     """
     entered_s, exact_s = _seconds(table, entered_at, as_of, "as_of", circumstances)
     variant = table.variant_for(circumstances)
-    meter = StayMeter(table.table_of(variant), circumstances, entered_s, exact_s)
+    meter = meter_of(table.table_of(variant), circumstances, entered_s, exact_s)
     return _priced(meter, variant, exact_s)
 
 
@@ -119,7 +120,7 @@ class KeptPrice:
     """
 
     def __init__(self) -> None:
-        self._meter: StayMeter | None = None
+        self._meter: StayMeter | CouponMeter | None = None
         self._over = LinesOver()
 
     def __call__(
@@ -134,7 +135,7 @@ class KeptPrice:
         variant = table.variant_for(circumstances)
         meter = self._meter
         if meter is None:
-            meter = StayMeter(table.table_of(variant), circumstances, entered_s, exact_s)
+            meter = meter_of(table.table_of(variant), circumstances, entered_s, exact_s)
             self._meter, self._over = meter, LinesOver()
 
         def find_change() -> datetime | None:
@@ -156,7 +157,7 @@ def price_with_curve(
     """Return `price` and `price_curve` until then, for the cost of little more than one."""
     entered_s, exact_s = _seconds(table, entered_at, as_of, "as_of", circumstances)
     variant = table.variant_for(circumstances)
-    meter = StayMeter(table.table_of(variant), circumstances, entered_s, exact_s)
+    meter = meter_of(table.table_of(variant), circumstances, entered_s, exact_s)
     return _priced(meter, variant, exact_s), _curve(meter, exact_s)
 
 
@@ -176,7 +177,7 @@ def price_curve(
     """
     entered_s, until_s = _seconds(table, entered_at, until, "until", circumstances)
     effective = table.table_of(table.variant_for(circumstances))
-    return _curve(StayMeter(effective, circumstances, entered_s, until_s), until_s)
+    return _curve(meter_of(effective, circumstances, entered_s, until_s), until_s)
 
 
 def steps_after(
@@ -192,7 +193,7 @@ def steps_after(
     """
     entered_s, exact_s = _seconds(table, entered_at, as_of, "as_of", circumstances)
     effective = table.table_of(table.variant_for(circumstances))
-    meter = StayMeter(effective, circumstances, entered_s, exact_s)
+    meter = meter_of(effective, circumstances, entered_s, exact_s)
     change_s = meter.next_change_s(meter.tick_of(exact_s))
     while change_s is not None:
         yield PriceStep(instant_of(change_s), meter.total_minor(change_s))
@@ -200,7 +201,7 @@ def steps_after(
 
 
 def _priced(
-    meter: StayMeter,
+    meter: StayMeter | CouponMeter,
     variant: RateVariant | None,
     exact_s: int,
     find_change: Callable[[], datetime | None] | None = None,
@@ -214,14 +215,14 @@ def _priced(
 
     return PricedStay(
         total=Money(meter.total_minor(at_s), meter.table.currency),
-        lines=price_lines(meter, at_s, over),
+        lines=lines_of_meter(meter, at_s, over),
         find_change=find_change or look_ahead,
         allowances_taken_s=meter.allowances_taken_s(at_s),
         variant="" if variant is None else variant.name,
     )
 
 
-def _curve(meter: StayMeter, until_s: int) -> tuple[PriceStep, ...]:
+def _curve(meter: StayMeter | CouponMeter, until_s: int) -> tuple[PriceStep, ...]:
     return tuple([PriceStep(instant_of(at_s), minor) for at_s, minor in meter.curve(until_s)])
 
 

@@ -19,6 +19,7 @@ class PriceReason(StrEnum):
     PASS = "pass"  # noqa: S105 - a right to park, no secret
     ALLOWANCE = "allowance"
     VALIDATION = "validation"
+    COUPON = "coupon"
 
 
 class Run(NamedTuple):

@@ -39,6 +39,7 @@ class BillLine:
         starts_at: In UTC; None for a line that is no stretch of time.
         block_amount_minor: What one block costs before any cap; None without blocks.
         note: The cap or package that set the amount; empty without one.
+        coupon_id: The driver's coupon that the line takes off; empty for any other line.
     """
 
     reason: str
@@ -52,6 +53,7 @@ class BillLine:
     capped_from_minor: int | None = None
     collection: str = ""
     note: str = ""
+    coupon_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,7 @@ def read_lines(stored: Iterable[Mapping[str, Any]]) -> tuple[BillLine, ...]:
                 capped_from_minor=line.get("capped_from_minor"),
                 collection=line.get("collection") or "",
                 note=line.get("note") or "",
+                coupon_id=line.get("coupon_id") or "",
             )
         )
     return tuple(lines)
@@ -194,6 +197,8 @@ def stored_lines(lines: Iterable[BillLine]) -> list[dict[str, Any]]:
             "running_total_minor": line.running_total_minor,
             "collection": line.collection,
             "note": line.note,
+            # Only where there is one: bills of before have no such member.
+            **({"coupon_id": line.coupon_id} if line.coupon_id else {}),
         }
         for line in lines
     ]
@@ -220,6 +225,7 @@ def _line(line: PriceLine) -> BillLine:
         capped_from_minor=line.capped_from_minor,
         collection=line.collection,
         note=line.note,
+        coupon_id=line.coupon_id,
     )
 
 
