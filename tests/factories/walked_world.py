@@ -14,6 +14,7 @@ from parking.flows.invoices import invoicing
 from parking.invoices.fapiao.fake import FakeFapiaoService
 from parking.kit.tokens import ACCESS_PERIOD, STAFF_PERIOD
 from tests.factories.api import ApiWorld
+from tests.factories.campaign_world import EVERYBODY, document
 from tests.factories.disputes import dispute
 from tests.factories.invoices import BUYER
 from tests.factories.invoicing import InvoiceWorld
@@ -40,6 +41,12 @@ FOR_EVERYBODY: Final = frozenset(
 )
 # What the world must hold, or the walk would prove nothing.
 KINDS: Final = frozenset({*NAMED.values(), "Bill", "SessionCursor", "BillCursor", "InvoiceCursor"})
+MARKETED: Final[Mapping[str, Mapping[str, Any]]] = {
+    'mutation ($filter: JSON!) { saveSegment(input: {name: "All", filter: $filter})'
+    " { __typename } }": {"filter": EVERYBODY},
+    'mutation ($document: JSON!) { createCampaign(input: {name: "Spring", document: $document})'
+    " { __typename } }": {"document": document()},
+}
 GIVEN: Final[Mapping[str, Any]] = {
     "plate": PLATE,
     "plates": PLATE,
@@ -126,6 +133,8 @@ async def set_stage(api: ApiWorld) -> Stage:
     staff, _ = api.tokens.issue_staff(lanes.entry.operator_id, "Ada")
     record = f'mutation {{ recordVehicle(input: {{plate: "{PLATE}"}}) {{ __typename }} }}'
     await api.ask(record, token=staff, path=STAFF)
+    for kept, given in MARKETED.items():
+        await api.ask(kept, given, token=staff, path=STAFF)
     return Stage(
         api,
         driver_id,
