@@ -18,7 +18,8 @@ def told_later(
         told: How its fields follow from that, by name: by an attribute's path or by a function. A
             field that is not named is an attribute of the same name.
     """
-    names = {each.name: each.name for each in fields(cast("Any", kind))}
+    # A field with a resolver is a method: it stays one.
+    names = {each.name: each.name for each in fields(cast("Any", kind)) if each.init}
     how = {name: _read(tell) for name, tell in (names | dict(told)).items()}
 
     def keep(self: Any, source: object) -> None:  # noqa: ANN401 - of a class that is made here
