@@ -101,6 +101,8 @@ _LISTS: Final = (
     "audience_members",
     "campaign_sends",
     "campaign_test_drivers",
+    "driver_coupons",
+    "coupon_tries",
     "binding_claims",
     "licence_pictures",
     "driver_plates",

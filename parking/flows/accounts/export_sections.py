@@ -212,6 +212,16 @@ _TOLD: Final = (
         " WHERE driver_id = :driver_id ORDER BY operator_id, campaign_sends.id",
     ),
     Section(
+        "coupons",
+        "SELECT operators.name AS operator, definition.name AS coupon, coupon.state, source,"
+        " discount_minor, currency, claimed_at, expires_at"
+        " FROM driver_coupons AS coupon"
+        " JOIN operators ON operators.id = coupon.operator_id"
+        " JOIN coupon_definitions AS definition"
+        " ON definition.operator_id = coupon.operator_id AND definition.id = coupon.definition_id"
+        " WHERE driver_id = :driver_id ORDER BY coupon.operator_id, coupon.id",
+    ),
+    Section(
         "notificationPreferences",
         "SELECT muted, quiet_starts_at, quiet_ends_at, quiet_timezone FROM notice_books"
         " WHERE driver_id = :driver_id",

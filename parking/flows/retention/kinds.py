@@ -195,6 +195,19 @@ MESSAGES: Final = (
         days=180,
         days_min=30,
     ),
+    Kind(
+        "coupons",
+        (
+            _gone(
+                "driver_coupons",
+                "CASE WHEN state IN ('used', 'expired', 'revoked') THEN changed_at END",
+            ),
+            _gone("merchant_validations", "granted_at"),
+            _ours("coupon_tries", "day::timestamptz"),
+        ),
+        days=400,
+        days_min=30,
+    ),
     Kind("provider_notices", (_ours("provider_notices", "taken_at"),), days=400, days_min=30),
 )
 RECORDS: Final = (
@@ -291,6 +304,8 @@ STANDING: Final = (
             "audience_segments",
             "campaign_policies",
             "campaigns",
+            "coupon_codes",
+            "coupon_definitions",
             "credit_policies",
             "gate_authorities",
             "gate_certificates",
@@ -300,6 +315,7 @@ STANDING: Final = (
             "invoice_sellers",
             "lane_connections",
             "lane_health",
+            "merchants",
             "offline_settings",
             "operator_partnerships",
             "operators",
