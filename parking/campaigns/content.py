@@ -105,5 +105,6 @@ def _require_known(name: str, text: str) -> None:
             raise ValueError(f"{name}: only {known} are filled in")
     if _BRACES.search(_PLACEHOLDER.sub("", text)):
         raise ValueError(f"{name}: every brace around a name")
-    if not text.replace("\n", "").isprintable() or not text.strip():
+    lines = text.replace("\n", "") if name == "body" else text
+    if not lines.isprintable() or not text.strip():
         raise ValueError(f"{name}: printable characters")

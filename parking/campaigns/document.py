@@ -13,7 +13,6 @@ from parking.campaigns.filters import (
     TAGS,
     AllOf,
     AtPlace,
-    Clause,
     Filter,
     Habit,
     Recency,
@@ -30,6 +29,12 @@ DAYS_MEASURED_MAX: Final = 90
 HOURS_OF_USE_MAX: Final = 24 * 14
 # Who lapsed is written to within so many days of it, so that a worker that stood still misses none.
 _LAPSE_DAYS: Final = 7
+_REASONS: Final = {
+    "lapse": frozenset({"recency"}),
+    "before_visit": frozenset({"habit"}),
+    "on_entry": frozenset({"entry"}),
+    "after_payment": frozenset({"payment"}),
+}
 _Id = Annotated[UUID, Field(strict=False)]
 
 
@@ -69,10 +74,16 @@ class Budget(Part):
     minor_max: Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX)] | None = None
     message_minor: Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX)] = 0
 
+    @model_validator(mode="after")
+    def _require_cost(self) -> "Budget":
+        if self.minor_max is not None and self.message_minor == 0:
+            raise ValueError("messageMinor of 1 or more, where minorMax limits the money")
+        return self
+
     def affordable(self, queued: int, committed_minor: int) -> int:
         """Return how many more messages both budgets allow."""
         messages = max(0, self.messages_max - queued)
-        if self.minor_max is None or self.message_minor == 0:
+        if self.minor_max is None:
             return messages
         return min(messages, max(0, self.minor_max - committed_minor) // self.message_minor)
 
@@ -140,15 +151,10 @@ class CampaignDocument(Part):
 
     def reasons(self, place_id: UUID | None) -> list[str]:
         """Return by which kinds of facts drivers were chosen, as the driver is told."""
-        found: list[Clause] = list(clauses(self.filter))
-        kinds = {clause.kind for clause in found} - {"everybody"}
+        kinds: set[str] = {clause.kind for clause in clauses(self.filter)} - {"everybody"}
         if place_id is not None:
             kinds.add("place")
-        if isinstance(self.trigger, Lapse):
-            kinds.add("recency")
-        if isinstance(self.trigger, BeforeVisit):
-            kinds.add("habit")
-        return sorted(kinds)
+        return sorted(kinds | _REASONS.get(self.trigger.kind, frozenset()))
 
 
 _ADAPTER: Final = TypeAdapter(CampaignDocument)

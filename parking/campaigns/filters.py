@@ -5,7 +5,14 @@ from functools import cache
 from typing import Annotated, Any, Final, Literal, cast
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from parking.campaigns.parts import Part, items, validated
 from parking.kit.errors import InvalidInputError
@@ -23,8 +30,26 @@ _Count = Annotated[int, Field(ge=0, le=VISITS_MAX)]
 _Amount = Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX)]
 _Id = Annotated[UUID, Field(strict=False)]
 _Ids = Annotated[tuple[_Id, ...], items(most=PLACES_MAX)]
-_Name = Annotated[str, Field(min_length=1, max_length=CATEGORY_LENGTH_MAX)]
+
+
+def _required_printable(found: str) -> str:
+    if not found.isprintable():
+        raise ValueError("printable characters")
+    return found
+
+
+_Name = Annotated[
+    str,
+    Field(min_length=1, max_length=CATEGORY_LENGTH_MAX),
+    AfterValidator(_required_printable),
+]
 _Names = Annotated[tuple[_Name, ...], items(most=20)]
+
+
+def _required_range(most: int | None, least: int) -> int | None:
+    if most is not None and most < least:
+        raise ValueError(f"{least} or more, as the least says")
+    return most
 
 
 class Everybody(Part):
@@ -54,6 +79,11 @@ class Visits(Part):
     at_least: _Count = 0
     at_most: _Count | None = None
 
+    @field_validator("at_most")
+    @classmethod
+    def _require_range(cls, most: int | None, known: ValidationInfo) -> int | None:
+        return _required_range(most, known.data.get("at_least", 0))
+
 
 class Spend(Part):
     """What they paid for stays, in one currency, in its smallest unit."""
@@ -62,6 +92,11 @@ class Spend(Part):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     at_least_minor: _Amount = 0
     at_most_minor: _Amount | None = None
+
+    @field_validator("at_most_minor")
+    @classmethod
+    def _require_range(cls, most: int | None, known: ValidationInfo) -> int | None:
+        return _required_range(most, known.data.get("at_least_minor", 0))
 
 
 class AtPlace(Part):

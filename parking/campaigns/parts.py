@@ -62,7 +62,11 @@ def validated(
         return adapter.validate_python(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        steps = [name, *(_step(step) for step in first["loc"] if step not in tags)]
+        *path, last = first["loc"] or ("",)
+        # A field that nobody knows may be called as a tag is.
+        is_named = first["type"] == "extra_forbidden" or last not in tags
+        steps = [name, *(_step(step) for step in path if step not in tags)]
+        steps += [_step(last)] if is_named and last != "" else []
         expected = _EXPECTED.get(first["type"], first["msg"])
         if first["type"] in _EXPECTED:
             expected = expected.format_map(first.get("ctx", {}))

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import and_
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -152,10 +153,18 @@ async def due_campaigns(unit: UnitOfWork, now: datetime) -> Sequence[tuple[UUID,
 
 
 async def queueing_runs(unit: UnitOfWork) -> Sequence[CampaignRun]:
-    """Return runs that still look for drivers, the oldest first."""
+    """Return runs that still look for drivers, the oldest first; paused ones stand in no way."""
     statement = (
         select(CampaignRun)
+        .join(
+            Campaign,
+            and_(
+                col(Campaign.operator_id) == col(CampaignRun.operator_id),
+                col(Campaign.id) == col(CampaignRun.campaign_id),
+            ),
+        )
         .where(col(CampaignRun.state) == RunState.QUEUEING)
+        .where(col(Campaign.state) != CampaignState.PAUSED)
         .order_by(col(CampaignRun.id))
         .limit(DUE_MAX)
     )

@@ -1,20 +1,59 @@
 """When a campaign writes: at times on a place's wall, or when a driver does something."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from parking.campaigns.filters import DAYS_MAX
 from parking.campaigns.parts import Part
 
 DAY: Final = timedelta(days=1)
-_TIME: Final = r"^([01]\d|2[0-3]):[0-5]\d$"
-_DATE_TIME: Final = r"^\d{4}-\d{2}-\d{2}T([01]\d|2[0-3]):[0-5]\d$"
-_WallTime = Annotated[str, Field(pattern=_TIME)]
+YEARS: Final = range(2020, 2101)
+# A run that is begun later than this is of another hour of the day than was asked for.
+LATE_MAX: Final = timedelta(hours=6)
+_TIME: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _required_time(found: str) -> str:
+    if not _TIME.fullmatch(found):
+        raise ValueError("a time such as 09:30")
+    return found
+
+
+def _required_day(found: str) -> str:
+    try:
+        is_known = bool(_DATE.fullmatch(found)) and date.fromisoformat(found).year in YEARS
+    except ValueError:
+        is_known = False
+    if not is_known:
+        raise ValueError(f"a day such as 2026-05-31, of the years {YEARS[0]} to {YEARS[-1]}")
+    return found
+
+
+def _required_moment(found: str) -> str:
+    day, _, wall_time = found.partition("T")
+    try:
+        return f"{_required_day(day)}T{_required_time(wall_time)}"
+    except ValueError as error:
+        raise ValueError(
+            f"day and time such as 2026-05-31T09:30, of the years {YEARS[0]} to {YEARS[-1]}"
+        ) from error
+
+
+def _shown(*patterns: re.Pattern[str]) -> Any:  # noqa: ANN401 - metadata of a field
+    """Return what the published form says of a text that is read by a function."""
+    return Field(json_schema_extra={"pattern": f"^{'T'.join(each.pattern for each in patterns)}$"})
+
+
+_WallTime = Annotated[str, AfterValidator(_required_time), _shown(_TIME)]
+_WallDay = Annotated[str, AfterValidator(_required_day), _shown(_DATE)]
+_WallMoment = Annotated[str, AfterValidator(_required_moment), _shown(_DATE, _TIME)]
 _Id = Annotated[UUID, Field(strict=False)]
 
 
@@ -33,21 +72,16 @@ class Schedule(_OnTheWall):
     """At one moment, or every day or week from it on."""
 
     kind: Literal["schedule"]
-    at: Annotated[str, Field(pattern=_DATE_TIME)]
+    at: _WallMoment
     repeats: Literal["never", "daily", "weekly"] = "never"
-    last_day: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
-
-    @field_validator("at")
-    @classmethod
-    def _require_time(cls, at: str) -> str:
-        datetime.fromisoformat(at)
-        return at
+    last_day: _WallDay | None = None
 
     @field_validator("last_day")
     @classmethod
-    def _require_day(cls, day: str | None) -> str | None:
-        if day is not None:
-            date.fromisoformat(day)
+    def _require_later(cls, day: str | None, known: ValidationInfo) -> str | None:
+        first = str(known.data.get("at", ""))[:10]
+        if day is not None and (day < first or known.data.get("repeats") == "never"):
+            raise ValueError("a day not before `at`, of what repeats")
         return day
 
 
@@ -121,7 +155,8 @@ def next_run_at(trigger: Trigger, last: datetime, now: datetime) -> datetime | N
     wall = last.astimezone(ZoneInfo(trigger.timezone)).replace(tzinfo=None)
     # By the hour that was asked for: the last run's may have been moved by a change of the clock.
     wall = datetime.combine(wall.date(), _time_of(trigger))
-    missed = max(0, (now - last) // step)
+    # One less: a day on the wall may be an hour longer.
+    missed = max(0, (now - last) // step - 1)
     wall += step * missed
     following = _on_wall(wall + step, trigger.timezone)
     while following <= now:
@@ -133,9 +168,13 @@ def next_run_at(trigger: Trigger, last: datetime, now: datetime) -> datetime | N
     return following
 
 
-def local_day(trigger: Schedule | Lapse | BeforeVisit, at: datetime) -> date:
-    """Return the day on the trigger's wall."""
-    return at.astimezone(ZoneInfo(trigger.timezone)).date()
+def is_missed(trigger: Trigger, due_at: datetime, now: datetime) -> bool:
+    """Return whether a run that repeats is so late that the next one comes in its place."""
+    match trigger:
+        case Schedule(repeats="never"):
+            return False
+        case Schedule() | Lapse() | BeforeVisit() | OnEntry() | AfterPayment():
+            return now - due_at > LATE_MAX
 
 
 def _time_of(trigger: Schedule | Lapse | BeforeVisit) -> time:
@@ -150,4 +189,5 @@ def _on_wall(wall: datetime, timezone: str) -> datetime:
 
 @cache
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    # What these two mean is up to the machine.
+    return frozenset(available_timezones() - {"localtime", "Factory"})

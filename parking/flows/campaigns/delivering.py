@@ -60,7 +60,7 @@ async def _deliver(unit: UnitOfWork, due: list[DueSend]) -> list[Settled]:
     moved = [send for send in due if _is_moved(send)]
     told: ToldDays | None = None
     if moved:
-        # A day has passed since it was counted: it counts for today, if today has room.
+        # It is another day than it was counted for: it counts for today, if today has room.
         await unit.run(CAPS_LOCK)
         told = await ToldDays.read(unit, moved)
     settled: list[Settled] = []
@@ -84,7 +84,7 @@ async def _deliver(unit: UnitOfWork, due: list[DueSend]) -> list[Settled]:
 
 
 def _is_moved(send: DueSend) -> bool:
-    return send.today > send.local_day and not send.is_test
+    return send.today != send.local_day and not send.is_test
 
 
 def _refusal(

@@ -8,7 +8,7 @@ campaign, and by the summaries within a day.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -42,16 +42,18 @@ _TYPES: Final = [
 ]
 _OPERATORS: Final = text("SELECT id FROM operators ORDER BY id")
 _EVENTS: Final = text("""
-    SELECT outbox.type, CAST(outbox.payload->>'driver_id' AS uuid) AS driver_id
+    SELECT outbox.type, CAST(outbox.payload->>'driver_id' AS uuid) AS driver_id, session.place_id
     FROM outbox JOIN driver_consents AS consent
         ON consent.driver_id = CAST(outbox.payload->>'driver_id' AS uuid)
         AND consent.kind = 'marketing' AND consent.withdrawn_at IS NULL
+    LEFT JOIN sessions AS session
+        ON session.operator_id = outbox.owner_id AND session.id = outbox.subject_id
     WHERE outbox.owner_id = :operator_id AND outbox.id >= CAST(:since AS uuid)
         AND outbox.type = ANY(:types)
     ORDER BY outbox.id LIMIT :rows
 """)
 _TRIGGERED: Final = text("""
-    SELECT campaign.id, campaign.document->'trigger'->>'kind' AS kind,
+    SELECT campaign.id, campaign.place_id, campaign.document->'trigger'->>'kind' AS kind,
         coalesce(own.timezone, (
             SELECT timezone FROM places WHERE operator_id = campaign.operator_id ORDER BY id LIMIT 1
         )) AS timezone
@@ -72,6 +74,12 @@ _STALE: Final = text("""
         )
     ORDER BY consent.driver_id LIMIT :rows
 """)
+
+
+class _Noticed(NamedTuple):
+    type: str
+    driver_id: UUID
+    place_id: UUID | None
 
 
 @dataclass
@@ -105,8 +113,8 @@ async def notice(context: ParkingContext, operator_id: UUID, since: datetime) ->
         "rows": EVENTS_MAX,
     }
     async with context.database.begin() as unit:
-        events = [(str(row.type), row.driver_id) for row in await unit.run(_EVENTS, values)]
-    drivers = sorted({driver_id for _, driver_id in events})
+        events = [_Noticed(*row) for row in await unit.run(_EVENTS, values)]
+    drivers = sorted({event.driver_id for event in events})
     for start in range(0, len(drivers), audience.REFRESHED_MAX):
         async with context.database.begin() as unit:
             await audience.refresh(unit, drivers[start : start + audience.REFRESHED_MAX])
@@ -114,12 +122,18 @@ async def notice(context: ParkingContext, operator_id: UUID, since: datetime) ->
         return
     async with context.database.begin() as unit:
         found = await unit.run(_TRIGGERED, {"operator_id": operator_id, "kinds": list(_TRIGGERS)})
-        triggered = [(row.id, str(row.kind), str(row.timezone or "UTC")) for row in found]
-    for campaign_id, kind, timezone in triggered:
-        wanted = sorted({driver for event, driver in events if event == _TRIGGERS[kind]})
+        triggered = list(found)
+    for row in triggered:
+        # A place's campaign is about what happens there: not of those who were there once.
+        wanted = {
+            event.driver_id
+            for event in events
+            if event.type == _TRIGGERS[row.kind] and row.place_id in (None, event.place_id)
+        }
         if wanted:
+            timezone = str(row.timezone or "UTC")
             async with context.database.begin() as unit:
-                await _trigger(unit, operator_id, campaign_id, wanted, timezone)
+                await _trigger(unit, operator_id, row.id, sorted(wanted), timezone)
 
 
 async def refresh_stale(context: ParkingContext) -> int:

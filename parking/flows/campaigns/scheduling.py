@@ -14,6 +14,7 @@ from parking.campaigns.triggers import (
     Lapse,
     OnEntry,
     Schedule,
+    is_missed,
     next_run_at,
 )
 from parking.flows.campaigns.queueing_run import RunKey, queue_run
@@ -68,8 +69,10 @@ async def _begin(unit: UnitOfWork, operator_id: UUID, campaign_id: UUID) -> None
         return
     document = read_document(campaign.document)
     campaign.next_run_at = next_run_at(document.trigger, due_at, now)
-    run = new_run(unit, campaign, _occurrence(document, due_at.isoformat()))
-    await repository.begin_run(unit, run)
+    # What stood still all night, or was paused, does not wake drivers with yesterday's reminder.
+    if not is_missed(document.trigger, due_at, now):
+        run = new_run(unit, campaign, _occurrence(document, due_at.isoformat()))
+        await repository.begin_run(unit, run)
 
 
 def new_run(unit: UnitOfWork, campaign: Campaign, occurrence: str) -> CampaignRun:

@@ -64,9 +64,12 @@ async def stay(world: CampaignWorld, driver_id: UUID, *, paid_minor: int = 0) ->
     return session_id
 
 
-async def happen(world: CampaignWorld, kind: EventType, driver_id: UUID) -> None:
+async def happen(
+    world: CampaignWorld, kind: EventType, driver_id: UUID, session_id: UUID | None = None
+) -> None:
     now = world.clock.now()
-    event = Event(new_id(now), kind, world.operator_id, uuid4(), now, {"driver_id": str(driver_id)})
+    subject, payload = session_id or uuid4(), {"driver_id": str(driver_id)}
+    event = Event(new_id(now), kind, world.operator_id, subject, now, payload)
     async with world.context.database.begin() as unit:
         outbox.append(unit, event)
 
@@ -133,6 +136,26 @@ async def test_an_entry_triggers_once_a_day(world: CampaignWorld) -> None:
     assert await world.sweep() == 1
 
 
+async def test_a_places_campaign_hears_of_entries_there_only(world: CampaignWorld) -> None:
+    [driver] = await world.add_drivers(1)
+    campaign = await world.run_campaign(trigger={"kind": "on_entry"})
+    async with world.context.database.begin() as unit:
+        hill = places.add_place(
+            unit, world.operator_id, name="Hill", timezone="Asia/Shanghai", currency="CNY"
+        )
+    await world.rows("UPDATE campaigns SET place_id = :id RETURNING 1", id=world.place_id)
+    quay, session = await stay(world, driver), await stay(world, driver)
+    await world.rows(
+        "UPDATE sessions SET place_id = :hill WHERE id = :id RETURNING 1", hill=hill.id, id=session
+    )
+    await happen(world, EventType.SESSION_ENTERED, driver, session)
+    await notice(world)
+    assert await world.states(campaign) == {}
+    await happen(world, EventType.SESSION_ENTERED, driver, quay)
+    await notice(world)
+    assert await world.states(campaign) == {"queued": 1}
+
+
 async def test_who_lapsed_is_written_to_once_for_that_lapse(world: CampaignWorld) -> None:
     await world.add_drivers(1, days_ago=31)
     await world.add_drivers(1, days_ago=5)
@@ -140,9 +163,10 @@ async def test_who_lapsed_is_written_to_once_for_that_lapse(world: CampaignWorld
         trigger={"kind": "lapse", "days": 30, "at": "12:00", "timezone": "Asia/Shanghai"}
     )
     sent: list[int] = []
+    world.clock.advance(timedelta(hours=3))
     for _ in range(4):
-        world.clock.advance(timedelta(hours=24))
         sent.append(await world.sweep())
+        world.clock.advance(timedelta(hours=24))
     assert sent == [1, 0, 0, 0]
     assert await world.states(campaign) == {"sent": 1}
 

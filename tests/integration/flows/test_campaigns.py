@@ -245,6 +245,9 @@ async def test_a_paused_campaign_stands_still_and_an_ended_one_sends_nothing(
     await life.pause(world.context, world.approver, campaign.id)
     assert await world.sweep() == 0
     assert await world.states(campaign) == {"queued": 2}
+    await world.begin_run(campaign)
+    async with world.context.database.begin() as unit:
+        assert await repository.queueing_runs(unit) == []
     await life.end(world.context, world.approver, campaign.id)
     assert await world.sweep() == 0
     assert await world.states(campaign) == {"ended": 2}

@@ -57,6 +57,20 @@ def test_what_was_missed_is_left_out() -> None:
     assert first_run_at(DAILY, at("2026-04-10T12:00")) == at("2026-04-11T07:00")
 
 
+def test_an_hour_more_on_the_wall_leaves_no_run_out() -> None:
+    # The 25th of October has 25 hours: half an hour before the next run nothing of it is missed.
+    late = at("2026-10-25T07:30")
+    assert next_run_at(DAILY, at("2026-10-24T07:00"), late) == at("2026-10-25T08:00")
+
+
+def test_a_run_that_is_begun_hours_late_is_missed() -> None:
+    due = at("2026-03-27T08:00")
+    assert not triggers.is_missed(DAILY, due, at("2026-03-27T14:00"))
+    assert triggers.is_missed(DAILY, due, at("2026-03-27T14:01"))
+    once = trigger(kind="schedule", at="2026-03-27T09:00", timezone="Europe/Berlin")
+    assert not triggers.is_missed(once, due, at("2026-04-01T00:00"))
+
+
 def test_a_weekly_one_keeps_its_day_and_ends_after_its_last() -> None:
     weekly = trigger(
         kind="schedule",
