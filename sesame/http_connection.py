@@ -7,6 +7,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from api.body import WHOLE_BODY
 from gate_bridge.agent.site.client_names import CLIENT_NAMES, client_names
+from sesame.socket_connection import SmallSocket
+from sesame.socket_handshake import plain_handshake
 
 # From the first byte to the last; a body of its own has BODY_TIMEOUT_S.
 REQUEST_TIMEOUT_S: Final = 30.0
@@ -61,7 +63,14 @@ class BoundedConnection(HttpToolsProtocol):
         """Leave the connection to the WebSocket, which has limits of its own."""
         self._stop_waiting()
         self._framing_bytes = 0
-        super().handle_websocket_upgrade()
+        handshake = plain_handshake(self.scope, self.url)
+        if handshake is None or not issubclass(self.ws_protocol_class or object, SmallSocket):
+            super().handle_websocket_upgrade()
+        else:
+            self.connections.discard(self)
+            socket = SmallSocket(self.config, self.server_state, self.app_state)
+            socket.take_over(self.transport, self.scope, self.url, handshake)
+            self.transport.set_protocol(socket)
         # It has us, and we have it: only the collector would free both.
         self.parser: Any = None
 

@@ -2,9 +2,20 @@
 
 import asyncio
 from collections import deque
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import unquote
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import Protocol, State
+
+from sesame.socket_handshake import Handshake
+
+_ACCEPTED: Final = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: %s\r\n%s\r\n"
+)
 
 
 class Messages:
@@ -78,6 +89,53 @@ class SmallSocket(WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self.queue: Any = Messages()
         self.writable: Any = Gate()
+        self._accept: bytes | None = None
+
+    def take_over(
+        self,
+        transport: asyncio.Transport,
+        scope: Mapping[str, Any],
+        url: bytes,
+        handshake: Handshake,
+    ) -> None:
+        """Begin with what the parser of HTTP has read, as `handle_connect` does with its own.
+
+        Args:
+            transport: The connection.
+            scope: Of the HTTP request.
+            url: That it asked for.
+            handshake: What it asked for.
+        """
+        self.connections.add(self)
+        self.transport = transport
+        self.handshake_initiated = True
+        self._accept = handshake.accept
+        conn: Any = self.conn
+        # Frames come next, and no request.
+        conn.parser.close()
+        conn.parser = Protocol.parse(conn)
+        next(conn.parser)
+        path, _, query = url.partition(b"?")
+        self.scope: Any = {
+            "type": "websocket",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.4"},
+            "http_version": "1.1",
+            "scheme": "wss" if scope["scheme"] == "https" else "ws",
+            "server": scope["server"],
+            "client": scope["client"],
+            "root_path": self.root_path,
+            "path": self.root_path + unquote(path.decode("ascii")),
+            "raw_path": self.root_path.encode("ascii") + path,
+            "query_string": query,
+            "headers": scope["headers"],
+            "subprotocols": handshake.subprotocols,
+            "state": self.app_state.copy(),
+            "extensions": {"websocket.http.response": {}},
+        }
+        self.queue.put_nowait({"type": "websocket.connect"})
+        task = self.loop.create_task(self.run_asgi())
+        task.add_done_callback(self.on_task_complete)
+        self.tasks.add(task)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application, and let go of what has us and is had by us."""
@@ -88,8 +146,29 @@ class SmallSocket(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:  # noqa: ANN401 - the library's own
         """Send a message; with the one that accepts, forget how the client asked."""
-        await super().send(message)
-        if message["type"] == "websocket.accept":
-            self.scope["headers"] = []
-            self.request: Any = None
-            self.response: Any = None
+        if message["type"] != "websocket.accept":
+            await super().send(message)
+            return
+        if self._accept is None or self.handshake_complete or self.initial_response is not None:
+            await super().send(message)
+        else:
+            await self._accept_plainly(self._accept, message)
+        self.scope["headers"] = []
+        self.request: Any = None
+        self.response: Any = None
+        self._accept = None
+
+    async def _accept_plainly(self, accept: bytes, message: Mapping[str, Any]) -> None:
+        await self.writable.wait()
+        if self.disconnected:
+            raise ClientDisconnected
+        if self.transport.is_closing():
+            return
+        headers = [*self.default_headers, *message.get("headers", ())]
+        if message.get("subprotocol"):
+            headers.append((b"Sec-WebSocket-Protocol", message["subprotocol"].encode("ascii")))
+        told = b"".join(b"%s: %s\r\n" % header for header in headers)
+        self.handshake_complete = True
+        self.conn.state = State.OPEN
+        self.transport.write(_ACCEPTED % (accept, told))
+        self.start_keepalive()
