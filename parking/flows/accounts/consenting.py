@@ -7,6 +7,7 @@ from parking.drivers import consents
 from parking.drivers.consent_models import ConsentKind
 from parking.drivers.consents import ConsentView
 from parking.flows.context import ParkingContext
+from parking.habits import repository as habits
 from parking.kit.database import UnitOfWork
 
 
@@ -35,6 +36,9 @@ async def set_consent(
             await consents.give(unit, driver_id, kind, text_version=text_version)
         else:
             await consents.withdraw(unit, driver_id, kind)
+            if kind == ConsentKind.HABITS:
+                # In the same commit: a job that learned meanwhile held the consent until its own.
+                await habits.forget(unit, driver_id)
         if kind is ConsentKind.MARKETING:
             await _keep_audience(unit, driver_id, is_given=is_given)
         views = await consents.list_consents(unit, driver_id)
