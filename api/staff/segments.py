@@ -166,6 +166,6 @@ class SegmentMutations:
     read_marketing_file = strawberry.mutation(
         read_marketing_file,
         graphql_type=outcome_of(MarketingFileRead, "ReadMarketingFileResult"),
-        description="Keep what a file holds: campaigns as drafts of yours. A name that is taken "
-        "ends it, with what came before it kept.",
+        description="Keep what a file holds: campaigns as drafts of yours. All of it or "
+        "nothing: errors name row and path, as in `data.3.document.trigger.at`.",
     )

@@ -207,14 +207,19 @@ def require_bounded(data: object, name: str) -> None:
 
 def clauses(found: Filter) -> Iterator[Clause]:
     """Return the clauses of a filter, in its order."""
+    return (clause for _, clause in clauses_at(found, ""))
+
+
+def clauses_at(found: Filter, path: str) -> Iterator[tuple[str, Clause]]:
+    """Return the clauses of a filter with where each stands in it, in its order."""
     match found:
         case AllOf() | AnyOf():
-            for part in found.of:
-                yield from clauses(part)
+            for number, part in enumerate(found.of):
+                yield from clauses_at(part, f"{path}.of.{number}")
         case NotThat():
-            yield from clauses(found.that)
+            yield from clauses_at(found.that, f"{path}.that")
         case _:
-            yield found
+            yield path, found
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, cast
 from uuid import UUID
@@ -9,10 +10,12 @@ from uuid import UUID
 import orjson
 
 from parking.campaigns import repository
+from parking.campaigns.errors import NameTakenError
 from parking.campaigns.models import AudienceSegment, Campaign
 from parking.flows.campaigns import segments
-from parking.flows.campaigns.life import Draft, write_draft
+from parking.flows.campaigns.life import Draft, add_draft
 from parking.flows.context import ParkingContext
+from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
 from parking.staff.rules import StaffIdentity
 
@@ -26,6 +29,8 @@ _COLUMNS: Final[Mapping[Kind, tuple[str, str, str]]] = {
 }
 # A spreadsheet runs a cell that begins so.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+# The apostrophe before such a cell, or before one that has one itself.
+_UNESCAPED: Final = re.compile(r"^'(?=[=+\-@\t\r'])")
 
 
 async def export(
@@ -43,24 +48,32 @@ async def read_in(
 ) -> list[UUID]:
     """Keep what a file holds: campaigns as drafts of yours, segments under their names.
 
-    Everything is read before anything is kept; a name that is taken ends it there, with what came
-    before it kept.
+    All of it or nothing.
 
     Raises:
-        InvalidInputError: the file does not fit; names row and path.
-        NameTakenError: a name is taken.
+        InvalidInputError: the file does not fit, or a name is taken; names row and path.
     """
     entries = _read(kind, file_format, data)
-    kept: list[UUID] = []
-    for entry in entries:
+    async with context.database.begin() as unit:
+        return [
+            await _keep(unit, staff, kind, entry, number) for number, entry in enumerate(entries, 1)
+        ]
+
+
+async def _keep(
+    unit: UnitOfWork, staff: StaffIdentity, kind: Kind, entry: Draft, number: int
+) -> UUID:
+    path = f"data.{number}"
+    try:
         if kind == "campaigns":
-            kept.append((await write_draft(context, staff, entry)).id)
-            continue
-        row = await segments.save(
-            context, staff, entry.document, name=entry.name, place_id=entry.place_id
-        )
-        kept.append(row.id)
-    return kept
+            return (await add_draft(unit, staff, entry)).id
+        return (await segments.keep(unit, staff, entry)).id
+    except NameTakenError as error:
+        raise InvalidInputError(f"{path}.name", "a name that no other one has") from error
+    except InvalidInputError as error:
+        first, *steps = error.field.split(".")
+        column = "document" if first == "campaign" else first
+        raise InvalidInputError(".".join([path, column, *steps]), error.expected) from error
 
 
 def _entry(row: Campaign | AudienceSegment) -> tuple[str, str | None, dict[str, Any]]:
@@ -113,7 +126,7 @@ def _csv_rows(data: str, kind: Kind) -> list[object]:
             if number > ROWS_MAX:
                 raise InvalidInputError("data", f"1 to {ROWS_MAX} rows")
             cells: dict[str, object] = dict(row)
-            cells["name"] = str(row.get("name") or "").removeprefix("'")
+            cells["name"] = _UNESCAPED.sub("", row.get("name") or "")
             cells["placeId"] = row.get("placeId") or None
             cells[body] = orjson.loads(row.get(body) or "null")
             rows.append(cells)
@@ -127,15 +140,17 @@ def _draft(row: object, number: int, columns: tuple[str, str, str]) -> Draft:
     if not isinstance(row, dict) or set(cast("dict[str, object]", row)) != set(columns):
         raise InvalidInputError(path, f"the fields {', '.join(columns)}")
     cells = cast("dict[str, object]", row)
-    document, place_id = cells[columns[2]], cells["placeId"]
+    name, document, place_id = cells["name"], cells[columns[2]], cells["placeId"]
+    if not isinstance(name, str):
+        raise InvalidInputError(f"{path}.name", "a text")
     if not isinstance(document, dict):
         raise InvalidInputError(f"{path}.{columns[2]}", "an object")
     try:
         place = None if place_id is None else UUID(str(place_id))
     except ValueError as error:
         raise InvalidInputError(f"{path}.placeId", "an id") from error
-    return Draft(str(cells["name"]), place, cast("dict[str, Any]", document))
+    return Draft(name, place, cast("dict[str, Any]", document))
 
 
 def _cell(value: str) -> str:
-    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+    return f"'{value}" if value.startswith((*_FORMULA_STARTS, "'")) else value

@@ -21,17 +21,16 @@ from parking.campaigns.errors import (
     NameTakenError,
     OwnCampaignError,
 )
-from parking.campaigns.filters import AtPlace, Filter, Habit, clauses
 from parking.campaigns.models import Campaign, CampaignState
 from parking.campaigns.triggers import first_run_at
 from parking.flows.campaigns.attaching import require_attachable
 from parking.flows.campaigns.counting import COUNTED_MIN, count_each
 from parking.flows.campaigns.expecting import require_answerable
+from parking.flows.campaigns.responsible import require_own_parts, require_place
 from parking.flows.context import ParkingContext
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
 from parking.kit.ids import new_id
-from parking.places import repository as places
 from parking.staff import acting
 from parking.staff.rules import StaffIdentity
 
@@ -67,25 +66,28 @@ async def write_draft(context: ParkingContext, staff: StaffIdentity, draft: Draf
         InvalidInputError: name, place or document does not fit; names the path.
         NameTakenError: another campaign has the name.
     """
-    document = _checked_document(staff, draft)
     async with context.database.begin() as unit:
-        name = checked_name(draft.name)
-        await require_place(unit, staff, draft.place_id)
-        await require_attachable(unit, staff.operator_id, read_document(document))
-        await _require_free_name(unit, staff.operator_id, name, None)
-        now = unit.now()
-        campaign = Campaign(
-            operator_id=staff.operator_id,
-            id=new_id(now),
-            name=name,
-            place_id=draft.place_id,
-            state=CampaignState.DRAFT,
-            document=document,
-            authors=[staff.recorded_name],
-            salt=new_id(now),
-            created_at=now,
-        )
-        unit.session.add(campaign)
+        return await add_draft(unit, staff, draft)
+
+
+async def add_draft(unit: UnitOfWork, staff: StaffIdentity, draft: Draft) -> Campaign:
+    """Keep a new draft in a transaction; raises as `write_draft` does."""
+    document = await _checked_document(unit, staff, draft)
+    name = checked_name(draft.name)
+    await _require_free_name(unit, staff.operator_id, name, None)
+    now = unit.now()
+    campaign = Campaign(
+        operator_id=staff.operator_id,
+        id=new_id(now),
+        name=name,
+        place_id=draft.place_id,
+        state=CampaignState.DRAFT,
+        document=document,
+        authors=[staff.recorded_name],
+        salt=new_id(now),
+        created_at=now,
+    )
+    unit.session.add(campaign)
     return campaign
 
 
@@ -100,12 +102,10 @@ async def change_draft(
         CampaignStateError: it ran already.
         InvalidInputError, NameTakenError: as with `write_draft`.
     """
-    document = _checked_document(staff, draft)
     async with context.database.begin() as unit:
         campaign = await _lock(unit, staff, campaign_id, version)
         _require_state(campaign, CampaignState.DRAFT, CampaignState.SUBMITTED)
-        await require_place(unit, staff, draft.place_id)
-        await require_attachable(unit, staff.operator_id, read_document(document))
+        document = await _checked_document(unit, staff, draft)
         name = checked_name(draft.name)
         await _require_free_name(unit, staff.operator_id, name, campaign.id)
         acting.note_change(before=campaign.document, after=document)
@@ -244,38 +244,6 @@ async def find_seen(unit: UnitOfWork, staff: StaffIdentity, campaign_id: UUID) -
     return found
 
 
-async def require_place(unit: UnitOfWork, staff: StaffIdentity, place_id: UUID | None) -> None:
-    """Refuse a place that is not the operator's, or that the member is not responsible for.
-
-    Raises:
-        InvalidInputError: it is none of those that the member sees; or none, for one who is
-            limited to some.
-    """
-    known = place_id is None or (
-        await places.find_place(unit, staff.operator_id, place_id) is not None
-    )
-    if not known or not staff.sees(place_id):
-        raise InvalidInputError("placeId", "a place that you are responsible for")
-
-
-def require_own_places(staff: StaffIdentity, found: Filter) -> None:
-    """Refuse a filter about places that a member is not responsible for.
-
-    Raises:
-        InvalidInputError: it asks what drivers do elsewhere.
-    """
-    if staff.places is None:
-        return
-    for clause in clauses(found):
-        named: set[UUID] = set()
-        if isinstance(clause, AtPlace):
-            named = set(clause.place_ids)
-        elif isinstance(clause, Habit):
-            named = {clause.place_id}
-        if not named <= staff.places:
-            raise InvalidInputError("filter.placeIds", "places that you are responsible for")
-
-
 def checked_name(name: str) -> str:
     """Return the name of a campaign or segment as it is kept.
 
@@ -288,10 +256,12 @@ def checked_name(name: str) -> str:
     return found
 
 
-def _checked_document(staff: StaffIdentity, draft: Draft) -> dict[str, Any]:
+async def _checked_document(unit: UnitOfWork, staff: StaffIdentity, draft: Draft) -> dict[str, Any]:
     document = read_document(draft.document)
     require_answerable(document.audience(None))
-    require_own_places(staff, document.audience(None))
+    await require_place(unit, staff, draft.place_id)
+    await require_own_parts(unit, staff, document)
+    await require_attachable(unit, staff.operator_id, document)
     return write_document(document)
 
 

@@ -13,7 +13,8 @@ from parking.campaigns.filters import clauses, read_filter
 from parking.campaigns.models import AudienceSegment
 from parking.flows.campaigns.counting import COUNTED_MIN, count_each
 from parking.flows.campaigns.expecting import require_answerable
-from parking.flows.campaigns.life import checked_name, require_own_places, require_place
+from parking.flows.campaigns.life import Draft, checked_name
+from parking.flows.campaigns.responsible import require_own_places, require_place
 from parking.flows.context import ParkingContext
 from parking.kit.database import UnitOfWork
 from parking.kit.ids import new_id
@@ -64,9 +65,9 @@ async def preview(
     """
     found = read_filter(data)
     require_answerable(found)
-    require_own_places(staff, found)
     async with context.database.begin() as unit:
         await require_place(unit, staff, place_id)
+        await require_own_places(unit, staff, found)
         parts = list(clauses(found))
         counts = await count_each(unit, staff.operator_id, place_id, found)
     audience, drivers, *each = (_told(count) for count in counts)
@@ -95,27 +96,34 @@ async def save(
         SegmentUnknownError: there is none to write anew that the member sees.
         NameTakenError: another segment has the name.
     """
-    found = read_filter(data)
-    require_answerable(found)
-    require_own_places(staff, found)
-    document = found.model_dump(mode="json", by_alias=True, exclude_none=True)
     async with context.database.begin() as unit:
-        kept = checked_name(name)
-        await require_place(unit, staff, place_id)
-        await _require_free_name(unit, staff.operator_id, kept, segment_id)
         row = None if segment_id is None else await find_seen(unit, staff, segment_id)
-        if row is None:
-            row = AudienceSegment(
-                operator_id=staff.operator_id,
-                id=new_id(unit.now()),
-                name=kept,
-                filter=document,
-                saved_by=staff.recorded_name,
-                saved_at=unit.now(),
-            )
-            unit.session.add(row)
-        row.name, row.place_id, row.filter = kept, place_id, document
-        row.saved_by, row.saved_at = staff.recorded_name, unit.now()
+        return await keep(unit, staff, Draft(name, place_id, dict(data)), row)
+
+
+async def keep(
+    unit: UnitOfWork, staff: StaffIdentity, draft: Draft, row: AudienceSegment | None = None
+) -> AudienceSegment:
+    """Write a segment, or a kept one anew, in a transaction; raises as `save` does."""
+    found = read_filter(draft.document)
+    require_answerable(found)
+    name = checked_name(draft.name)
+    await require_place(unit, staff, draft.place_id)
+    await require_own_places(unit, staff, found)
+    await _require_free_name(unit, staff.operator_id, name, None if row is None else row.id)
+    document = found.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if row is None:
+        row = AudienceSegment(
+            operator_id=staff.operator_id,
+            id=new_id(unit.now()),
+            name=name,
+            filter=document,
+            saved_by=staff.recorded_name,
+            saved_at=unit.now(),
+        )
+        unit.session.add(row)
+    row.name, row.place_id, row.filter = name, draft.place_id, document
+    row.saved_by, row.saved_at = staff.recorded_name, unit.now()
     return row
 
 

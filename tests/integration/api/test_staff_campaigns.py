@@ -3,11 +3,15 @@
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 
 from api.global_ids import encode_id
+from parking.flows.offers import pools
 from parking.kit.ids import new_id
+from parking.offers.terms import PoolTerms
 from parking.places import service as places
+from parking.places.models import Place
 from parking.staff.rules import Role
 from tests.factories.api import ApiWorld
 from tests.factories.campaign_world import EVERYBODY, document
@@ -156,6 +160,22 @@ async def test_a_member_of_one_place_markets_to_that_place_only(api: ApiWorld) -
     elsewhere = {"kind": "place", "placeIds": [str(lane.place_id)]}
     refused = await do(api, limited.token, SAVE, name="Spy", filter=elsewhere, place=own)
     assert refused["field"] == "filter.placeIds"
+    mixed = {"kind": "any", "of": [EVERYBODY, {"kind": "not", "that": elsewhere}]}
+    refused = await do(
+        api, limited.token, CREATE, name="Spy", document=document(filter=mixed), place=own
+    )
+    assert refused["field"] == "campaign.filter.of.1.that.placeIds"
+    async with api.lanes.context.database.begin() as unit:
+        quay = await unit.session.get_one(Place, (lane.operator_id, lane.place_id))
+        area = places.add_area(unit, quay, name="B3", supply=1)
+    terms = PoolTerms(name="Evenings", spaces=1)
+    pool = await pools.create(api.lanes.context, lane.operator_id, area.id, terms)
+    space = document(attachment={"kind": "space", "poolId": str(pool.id)})
+    refused = await do(api, limited.token, CREATE, name="Space", document=space, place=own)
+    assert refused["field"] == "campaign.attachment.poolId"
+    nowhere = {"kind": "place", "placeIds": [str(new_id(api.lanes.clock.now()))]}
+    refused = await do(api, everywhere.token, SAVE, name="Typing error", filter=nowhere)
+    assert refused["field"] == "filter.placeIds"
     stored = await do(api, limited.token, CREATE, name="Hill", document=document(), place=own)
     assert stored["__typename"] == "CampaignStored"
     hidden = await do(api, everywhere.token, CREATE, name="Hidden", document=document())
@@ -216,6 +236,31 @@ async def test_files_go_out_and_come_in_again(api: ApiWorld) -> None:
         api, author.token, READ, kind="CAMPAIGNS", format="JSON", data='[{"name": "x"}]'
     )
     assert broken["field"] == "data.1"
+
+
+async def test_of_a_file_all_is_kept_or_nothing(api: ApiWorld) -> None:
+    author = await hire(api, "Ada", AUTHORS)
+    good = {"name": "'tis", "placeId": None, "filter": EVERYBODY}
+    late = {"kind": "all", "of": [EVERYBODY, {"kind": "recency", "withinDays": 0}]}
+    for broken, field in (
+        (good | {"name": "New", "filter": late}, "data.2.filter.of.1.withinDays"),
+        (good, "data.2.name"),
+        (good | {"name": ["New"]}, "data.2.name"),
+        (good | {"name": "New", "placeId": str(new_id(api.lanes.clock.now()))}, "data.2.placeId"),
+    ):
+        data = orjson.dumps([good, broken]).decode()
+        refused = await do(api, author.token, READ, kind="SEGMENTS", format="JSON", data=data)
+        assert refused["field"] == field
+        assert await api.lanes.rows("SELECT name FROM audience_segments") == []
+    await do(api, author.token, SAVE, name="'tis", filter=EVERYBODY)
+    written = await do(api, author.token, FILE, kind="SEGMENTS", format="CSV")
+    await api.lanes.rows_changed("DELETE FROM audience_segments")
+    await do(api, author.token, READ, kind="SEGMENTS", format="CSV", data=written)
+    assert await api.lanes.rows("SELECT name FROM audience_segments") == [{"name": "'tis"}]
+    campaign = {"name": "x", "placeId": None, "document": document(trigger={"kind": "schedule"})}
+    data = orjson.dumps([campaign]).decode()
+    refused = await do(api, author.token, READ, kind="CAMPAIGNS", format="JSON", data=data)
+    assert refused["field"] == "data.1.document.trigger.timezone"
 
 
 async def test_what_is_done_is_kept(api: ApiWorld) -> None:
