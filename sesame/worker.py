@@ -7,9 +7,12 @@ from typing import Any, Final
 import structlog
 
 from notifications.handlers import Notifier
+from parking.events import outbox
 from parking.events.bus import Bus
+from parking.events.envelope import Event
 from parking.events.outage import Outage
-from parking.events.relay import Relay
+from parking.events.relay import Job, Relay
+from parking.flows.habits import learning
 from parking.kit.database import Database
 from parking.kit.tasks import end_tasks
 from sesame.cron import CronTask, cron_worker
@@ -30,6 +33,7 @@ class WorkerProcess:
         bus: Of this process.
         redis_url: Where the job queue is.
         notifier: Tells drivers.
+        learns: Whether it learns habits from events, of drivers who allowed it.
         periodic: What to repeat.
         cron: What one worker does at set minutes.
     """
@@ -41,12 +45,15 @@ class WorkerProcess:
         *,
         redis_url: str,
         notifier: Notifier,
+        learns: bool = True,
         periodic: Sequence[PeriodicTask] = (),
         cron: Sequence[CronTask] = (),
     ) -> None:
+        self._database = database
         self._notifier = notifier
+        self._learns = learns
         self._queue = ArqJobQueue(redis_url)
-        self._relay = Relay(database, bus, self._queue, is_durable=self._notifier.wants)
+        self._relay = Relay(database, bus, self._queue, is_durable=self._wants)
         self._redis_url = redis_url
         self._periodic = periodic
         self._cron = cron
@@ -85,12 +92,23 @@ class WorkerProcess:
     def _start(self, parts: Mapping[str, Coroutine[Any, Any, None]]) -> list[asyncio.Task[None]]:
         return [asyncio.create_task(part, name=name) for name, part in parts.items()]
 
+    def _wants(self, event: Event) -> bool:
+        return self._notifier.wants(event) or (self._learns and learning.wants(event))
+
+    async def _deliver(self, job: Job) -> None:
+        if self._learns:
+            # Before the notifier, which says that the event is done: learning twice is learning
+            # once, and an event that could not be learned from comes again.
+            async with self._database.begin() as unit:
+                event = await outbox.find(unit, job.owner_id, job.event_id)
+                if event is not None:
+                    await learning.learn(unit, event)
+        await self._notifier.deliver(job)
+
     async def _keep_working(self) -> None:
         outage = Outage("job worker")
         while True:
-            self._current = job_worker(
-                self._redis_url, self._notifier.deliver, started=outage.ended
-            )
+            self._current = job_worker(self._redis_url, self._deliver, started=outage.ended)
             try:
                 await self._current.run()
             except Exception as error:  # noqa: BLE001 - arq gives up when Valkey goes away; a new worker is the cure
