@@ -149,18 +149,21 @@ class SegmentClause:
     """One clause."""
 
     kind: str
-    drivers: int | None = strawberry.field(description="In tens; null for fewer than ten.")
+    drivers: int | None = strawberry.field(description="About, in tens; null for few.")
 
 
-@strawberry.type(description="How many drivers a filter means now. Counts are in tens.")
+@strawberry.type(
+    description="How many drivers a filter means now, about, in tens: the same drivers always "
+    "have the same count, and one driver more or less is not told."
+)
 class SegmentPreview:
     """How many drivers a filter means."""
 
     audience: int | None = strawberry.field(
-        description="All who agreed to offers and came once; null for fewer than ten."
+        description="All who agreed to offers and came once; null for few."
     )
     drivers: int | None = strawberry.field(
-        description="Those whom the filter means; null for fewer than ten."
+        description="Those whom the filter means; null for few: fewer than ten, and by chance up to 18."
     )
     clauses: list[SegmentClause] = strawberry.field(description="In the filter's order.")
 

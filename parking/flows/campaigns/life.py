@@ -284,10 +284,8 @@ def _require_state(campaign: Campaign, *needed: CampaignState) -> None:
 async def _require_many(unit: UnitOfWork, campaign: Campaign) -> None:
     """Refuse a filter that singles people out: what came of it would be about them."""
     document = read_document(campaign.document)
-    _, drivers, *_ = await count_each(
-        unit, campaign.operator_id, campaign.place_id, document.filter
-    )
-    if drivers < COUNTED_MIN:
+    _, found, *_ = await count_each(unit, campaign.operator_id, campaign.place_id, document.filter)
+    if found.drivers < COUNTED_MIN:
         raise AudienceTooSmallError(COUNTED_MIN)
 
 

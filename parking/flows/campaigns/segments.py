@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -11,7 +11,7 @@ from parking.campaigns import repository
 from parking.campaigns.errors import NameTakenError, SegmentUnknownError
 from parking.campaigns.filters import clauses, read_filter
 from parking.campaigns.models import AudienceSegment
-from parking.flows.campaigns.counting import COUNTED_MIN, count_each
+from parking.flows.campaigns.counting import count_each
 from parking.flows.campaigns.expecting import require_answerable
 from parking.flows.campaigns.life import Draft, checked_name
 from parking.flows.campaigns.responsible import require_own_places, require_place
@@ -20,17 +20,13 @@ from parking.kit.database import UnitOfWork
 from parking.kit.ids import new_id
 from parking.staff.rules import StaffIdentity
 
-# Counts are told in tens: two filters that differ by one driver must not tell what that driver
-# does.
-COUNTED_STEP: Final = 10
-
 
 @dataclass(frozen=True, slots=True)
 class ClauseShare:
     """One clause of a filter by itself.
 
     Attributes:
-        drivers: None for fewer than COUNTED_MIN.
+        drivers: About; None for few.
     """
 
     kind: str
@@ -42,7 +38,7 @@ class Preview:
     """How many drivers a filter means now.
 
     Attributes:
-        audience: All who agreed to offers and were here; None for fewer than COUNTED_MIN.
+        audience: All who agreed to offers and were here, about; None for few.
         drivers: Those whom the filter means; None likewise.
     """
 
@@ -58,7 +54,7 @@ async def preview(
     *,
     place_id: UUID | None,
 ) -> Preview:
-    """Count the drivers of a filter, in tens.
+    """Count the drivers of a filter, about.
 
     Raises:
         InvalidInputError: filter or place does not fit; names the path.
@@ -70,7 +66,7 @@ async def preview(
         await require_own_places(unit, staff, found)
         parts = list(clauses(found))
         counts = await count_each(unit, staff.operator_id, place_id, found)
-    audience, drivers, *each = (_told(count) for count in counts)
+    audience, drivers, *each = (counted.told for counted in counts)
     return Preview(
         audience=audience,
         drivers=drivers,
@@ -137,10 +133,6 @@ async def find_seen(unit: UnitOfWork, staff: StaffIdentity, segment_id: UUID) ->
     if found is None or not staff.sees(found.place_id):
         raise SegmentUnknownError
     return found
-
-
-def _told(count: int) -> int | None:
-    return None if count < COUNTED_MIN else count - count % COUNTED_STEP
 
 
 async def _require_free_name(
