@@ -163,7 +163,8 @@ class SegmentPreview:
         description="All who agreed to offers and came once; null for few."
     )
     drivers: int | None = strawberry.field(
-        description="Those whom the filter means; null for few: fewer than ten, and by chance up to 18."
+        description="Those whom the filter means; null for few: fewer than ten, and by chance "
+        "up to 18."
     )
     clauses: list[SegmentClause] = strawberry.field(description="In the filter's order.")
 

@@ -34,9 +34,8 @@ class Counted:
     def told(self) -> int | None:
         """About how many, in tens; None for few.
 
-        Rounding alone tells of one driver more where it passes a ten: what is added first is drawn
-        anew for each set of drivers, and never for the same one, so that asking again, or
-        in other words, tells nothing more.
+        Rounding alone tells of one driver more where that passes a ten: what is added first is
+        drawn from the drivers themselves, so that asking again, or in other words, tells no more.
         """
         seen = hashlib.sha256(f"{self.fingerprint} {self.drivers}".encode()).digest()
         added = int.from_bytes(seen) % COUNTED_STEP
