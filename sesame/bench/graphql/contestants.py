@@ -25,7 +25,11 @@ PLAIN: Final = "strawberry_sqlmodel"
 MERCURIUS: Final = "mercurius"
 POSTGRAPHILE: Final = "postgraphile"
 _API: Final = "api"
-_NEEDS_NODE_22: Final = "needs Node 22 or newer, and shapes its answer by its own rules"
+# Where each one's packages are, and its server.
+PEERS_ON_NODE: Final = {
+    MERCURIUS: (PEERS, "mercurius.js"),
+    POSTGRAPHILE: (PEERS / POSTGRAPHILE, "server.js"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Contestant:
         process: Which process answers; two contestants may share one.
         is_ours: Reads tokens and keeps limits; the others are told whose stays in a header.
         is_trusted: Is asked by a document's id.
+        is_by_rows: Is asked for rows, by the names that it gives them.
     """
 
     name: str
@@ -43,6 +48,7 @@ class Contestant:
     port: int
     is_ours: bool = False
     is_trusted: bool = False
+    is_by_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +83,30 @@ def line_up(installation: Installation, folder: DataFolder, manifest: Path) -> F
         argv = (sys.executable, "-m", module, str(port))
         contestants.append(Contestant(name, name, port))
         processes.append(_listening(ProcessSpec(name, argv, installation.environment), port))
-    absent = {POSTGRAPHILE: _NEEDS_NODE_22}
-    why = _why_no_node()
-    if why is None:
-        port = folder.port("BENCH_MERCURIUS")
-        contestants.append(Contestant(MERCURIUS, MERCURIUS, port))
-        processes.append(_mercurius(installation, port))
-    else:
-        absent[MERCURIUS] = why
+    absent: dict[str, str] = {}
+    for name in PEERS_ON_NODE:
+        why = why_absent(name)
+        if why is None:
+            port = folder.port(f"BENCH_{name.upper()}")
+            contestants.append(Contestant(name, name, port, is_by_rows=name == POSTGRAPHILE))
+            processes.append(_on_node(name, installation, port))
+        else:
+            absent[name] = why
     return Field(tuple(contestants), tuple(processes), absent)
 
 
-def _mercurius(installation: Installation, port: int) -> ProcessSpec:
+def _on_node(name: str, installation: Installation, port: int) -> ProcessSpec:
     environment = {
         **installation.environment,
         "PORT": str(port),
         "STATEMENT": JOIN,
         "NODE_ENV": "production",
+        # PostGraphile's quicker way for new versions of Node.
+        "GRAPHILE_TURBO": "1",
     }
-    argv = (_node() or "node", str(PEERS / "mercurius.js"))
-    return _listening(ProcessSpec(MERCURIUS, argv, environment, folder=PEERS), port)
+    folder, server = PEERS_ON_NODE[name]
+    argv = (_node() or "node", str(folder / server))
+    return _listening(ProcessSpec(name, argv, environment, folder=folder), port)
 
 
 def _listening(spec: ProcessSpec, port: int) -> ProcessSpec:
@@ -117,9 +127,11 @@ def _node() -> str | None:
     return shutil.which("node")
 
 
-def _why_no_node() -> str | None:
+def why_absent(name: str) -> str | None:
+    """Return why a server on Node cannot take part; None where it can."""
     if _node() is None:
         return "no Node on this machine"
-    if not (PEERS / "node_modules" / "mercurius").is_dir():
-        return "not installed: npm ci --prefix sesame/bench/peers"
+    folder, _ = PEERS_ON_NODE[name]
+    if not (folder / "node_modules" / name).is_dir():
+        return f"not installed: npm ci --prefix {folder.relative_to(PEERS.parents[2])}"
     return None

@@ -27,6 +27,7 @@ from sesame.bench.graphql.question import (
     trusted_body,
 )
 from sesame.bench.graphql.report import Asked, GraphQLReport
+from sesame.bench.graphql.rows_question import rows_body, shaped_rows
 from sesame.bench.installation import Migrate, started_stack, without_settings
 from sesame.bench.machine import this_machine
 from sesame.installation import Installation, install, own_ports, read_settings
@@ -98,7 +99,8 @@ async def measure_graphql(
         for who in stage.lined_up.contestants:
             on_step(f"{who.name}: warming up")
             answer = await stage.ask(who, 1, connections=1)
-            answers[who.name] = orjson.loads(answer["sample"])["data"]
+            said = orjson.loads(answer["sample"])["data"]
+            answers[who.name] = shaped_rows(said) if who.is_by_rows else said
             warm = await stage.ask(who, plan.warm_up)
             per_s = plan.warm_up / warm["seconds"]
             counts[who.name] = max(REQUESTS_MIN, round(per_s * plan.round_s))
@@ -164,11 +166,17 @@ def _requests(
     named = [f"{DRIVER_HEADER}: {asker.driver_id}" for asker in askers]
     return {
         who.name: [
-            _request(header, trusted_body(document_id()) if who.is_trusted else ad_hoc_body())
-            for header in (signed_in if who.is_ours else named)
+            _request(header, _body(who, asker))
+            for asker, header in zip(askers, signed_in if who.is_ours else named, strict=True)
         ]
         for who in lined_up.contestants
     }
+
+
+def _body(who: Contestant, asker: Asker) -> bytes:
+    if who.is_by_rows:
+        return rows_body(asker.driver_id)
+    return trusted_body(document_id()) if who.is_trusted else ad_hoc_body()
 
 
 def _request(header: str, body: bytes) -> str:

@@ -2,14 +2,19 @@
 
 import json
 from io import StringIO
+from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
+import pytest
 from rich.console import Console
 
-from sesame.bench.graphql.contestants import AD_HOC, PLAIN, RAW, TRUSTED
+from sesame.bench.graphql import contestants
+from sesame.bench.graphql.contestants import AD_HOC, PLAIN, POSTGRAPHILE, RAW, TRUSTED
 from sesame.bench.graphql.question import shaped, trusted_body
 from sesame.bench.graphql.report import Asked, GraphQLReport, print_graphql_report
+from sesame.bench.graphql.rows_question import rows_body, shaped_rows
 from sesame.bench.machine import Machine
 
 SAID: Final[dict[str, Any]] = {"viewer": {"id": "V", "activeSessions": []}}
@@ -104,3 +109,32 @@ def test_the_rows_of_the_join_are_shaped_as_the_answer() -> None:
 def test_a_trusted_document_is_named_as_apollo_does() -> None:
     persisted = {"version": 1, "sha256Hash": "abc"}
     assert orjson.loads(trusted_body("abc")) == {"extensions": {"persistedQuery": persisted}}
+
+
+def test_rows_are_compared_in_the_shape_of_the_others() -> None:
+    driver = UUID(int=1)
+    assert orjson.loads(rows_body(driver))["variables"] == {"key": str(driver)}
+    place = {"name": "Quay", "timezone": "UTC", "currency": "CNY"}
+    stay = {"id": "S", "plate": "AB 1", "enteredAt": "9", "state": "ACTIVE"}
+    line = {"reason": "grace", "startsAt": None, "amountMinor": 0}
+    rows = {"dueMinor": 7, "billLinesByStayIdList": [line], "placeByPlaceKey": place}
+    told = {"driverByKey": {"id": "V", "staysByDriverKeyList": [{**stay, **rows}]}}
+    said = {"reason": "grace", "startsAt": None, "amount": {"amountMinor": 0}}
+    bill = {"due": {"amountMinor": 7}, "lines": [said]}
+    session = {**stay, "bill": bill, "place": place}
+    assert shaped_rows(told) == {"viewer": {"id": "V", "activeSessions": [session]}}
+    assert shaped_rows({"driverByKey": None}) == {"viewer": None}
+
+
+@pytest.mark.parametrize("node", [None, "node"])
+def test_who_is_absent_is_said_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, node: str | None
+) -> None:
+    def which(_name: str) -> str | None:
+        return node
+
+    monkeypatch.setattr(contestants.shutil, "which", which)
+    monkeypatch.setitem(contestants.PEERS_ON_NODE, POSTGRAPHILE, (tmp_path / "a/b/c", "server.js"))
+    monkeypatch.setattr(contestants, "PEERS", tmp_path / "a/b/c")
+    why = "no Node on this machine" if node is None else "not installed: npm ci --prefix a/b/c"
+    assert contestants.why_absent(POSTGRAPHILE) == why
