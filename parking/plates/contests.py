@@ -15,7 +15,7 @@ from parking.events import outbox
 from parking.kit.database import UnitOfWork
 from parking.kit.locks import lock
 from parking.plates import events, repository, rules
-from parking.plates.models import BindingClaim, ClaimState, PlateBinding
+from parking.plates.models import BindingClaim, ClaimState, PlateBinding, Proof
 
 _CLAIMS_MAX: Final = 100
 
@@ -60,6 +60,27 @@ async def withdraw(unit: UnitOfWork, driver_id: UUID) -> None:
             await end_contest(unit, claim)
 
 
+async def frozen_from_the_start(
+    unit: UnitOfWork, claim: BindingClaim, proof: Proof
+) -> datetime | None:
+    """Return until when others contest the plate that a claim is about to bind; None for nobody.
+
+    A driver who unbinds and binds again while staff look into it must gain nothing by that. Once
+    staff have seen the licence, they have decided.
+    """
+    if proof is Proof.VEHICLE_LICENCE:
+        return None
+    return await _contested_until(unit, claim, by_others=True)
+
+
+def tell_frozen(unit: UnitOfWork, binding: PlateBinding) -> bool:
+    """Tell the driver of a new binding if it begins frozen; returns whether it does."""
+    is_paused = is_frozen(binding.frozen_until, unit.now())
+    if is_paused:
+        outbox.append(unit, events.plate_payment(unit, binding, events.PLATE_PAYMENT_PAUSED))
+    return is_paused
+
+
 def is_frozen(frozen_until: datetime | None, now: datetime) -> bool:
     """Return whether gates take a binding for nobody's."""
     return frozen_until is not None and frozen_until > now
@@ -72,7 +93,9 @@ def _freeze(unit: UnitOfWork, binding: PlateBinding, until: datetime) -> None:
         outbox.append(unit, events.plate_payment(unit, binding, events.PLATE_PAYMENT_PAUSED))
 
 
-async def _contested_until(unit: UnitOfWork, decided: BindingClaim) -> datetime | None:
+async def _contested_until(
+    unit: UnitOfWork, decided: BindingClaim, *, by_others: bool = False
+) -> datetime | None:
     statement = (
         select(BindingClaim.expires_at)
         .where(col(BindingClaim.plate_index) == decided.plate_index)
@@ -82,4 +105,6 @@ async def _contested_until(unit: UnitOfWork, decided: BindingClaim) -> datetime 
         .where(col(BindingClaim.expires_at) > unit.now())
         .limit(_CLAIMS_MAX)
     )
+    if by_others:
+        statement = statement.where(col(BindingClaim.driver_id) != decided.driver_id)
     return max(await unit.session.exec(statement), default=None)

@@ -354,6 +354,7 @@ async def _bind(unit: UnitOfWork, claim: BindingClaim, proof: Proof) -> BoundPla
         driver_id=claim.driver_id,
         proof=proof,
         bound_at=now,
+        frozen_until=await contests.frozen_from_the_start(unit, claim, proof),
     )
     plate = unit.vault.open(claim.plate_sealed, context=PLATE_CONTEXT)
     # Sealed anew: equal bytes in two tables would link their rows.
@@ -364,7 +365,8 @@ async def _bind(unit: UnitOfWork, claim: BindingClaim, proof: Proof) -> BoundPla
     claim.decided_at = now
     await licences.claim_decided(unit, claim)
     outbox.append(unit, events.plate_bound(binding))
-    return BoundPlate(binding_id=binding.id, plate=plate, bound_at=now)
+    is_paused = contests.tell_frozen(unit, binding)
+    return BoundPlate(binding_id=binding.id, plate=plate, bound_at=now, is_paused=is_paused)
 
 
 async def _confirmed_before(unit: UnitOfWork, claim: BindingClaim) -> BoundPlate | ParkingError:

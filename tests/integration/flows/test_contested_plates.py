@@ -12,7 +12,7 @@ from parking.kit.ids import new_id
 from parking.payments.fake import Fault
 from parking.plates import service as plates
 from parking.plates.errors import ClaimInReviewError
-from parking.plates.service import LanePresentation, PlateClaim
+from parking.plates.service import BoundPlate, LanePresentation, PlateClaim
 from tests.factories.credit import allow_credit
 from tests.factories.lane_world import PLATE, LaneWorld, read_of
 
@@ -242,3 +242,23 @@ async def test_a_spy_without_the_car_learns_nothing(
     assert await told(world, spy) == []
     assert await told(world, holder) == []
     assert [kind for kind, _ in await told(world, third)] == ["PlatePaymentPaused"]
+
+
+async def test_who_unbinds_and_binds_again_during_a_contest_stays_frozen(
+    world: LaneWorld, holder: UUID, rival: UUID
+) -> None:
+    contesting = await claim(world, rival)
+    await prove(world, rival, contesting)
+    [binding] = await world.rows("SELECT id FROM plate_bindings WHERE unbound_at IS NULL")
+    await unbind(world.context, holder, binding["id"])
+    assert isinstance(bound := await prove(world, holder, await claim(world, holder)), BoundPlate)
+    assert bound.is_paused
+    assert await seen_by(world, holder) == ([(PLATE, True)], 0)
+    assert [kind for kind, _ in await told(world, holder)] == [
+        "PlatePaymentPaused",
+        "PlateUnbound",
+        "PlateBound",
+        "PlatePaymentPaused",
+    ]
+    await decide(world, contesting, is_approved=False)
+    assert await seen_by(world, holder) == ([(PLATE, False)], 0)
