@@ -24,7 +24,11 @@ from parking.campaigns.filters import (
 _MINE: Final = "{0}.operator_id = member.operator_id AND {0}.driver_id = member.driver_id"
 _SPENT: Final = (
     "coalesce((SELECT sum(spent.spent_minor) FROM audience_places AS spent"  # noqa: S608 - our own text
-    f" WHERE {_MINE.format('spent')} AND spent.currency = %s), 0)"
+    f" WHERE {_MINE.format('spent')} AND spent.currency = %s%s), 0)"
+)
+_HERE: Final = (
+    "(SELECT here.%s FROM audience_places AS here"  # noqa: S608 - our own text
+    f" WHERE {_MINE.format('here')} AND here.place_id = %s)"
 )
 _PASS: Final = (
     "SELECT FROM driver_rights AS mine JOIN assigned_rights AS held"
@@ -39,6 +43,10 @@ _MERCHANT: Final = (
     " AND merchant.id = validated.merchant_id"
     f" WHERE {_MINE.format('stay')} AND merchant.category = ANY(%s)"
     " AND validated.granted_at >= %s"
+)
+_STAY_THERE: Final = (
+    " AND EXISTS (SELECT FROM sessions AS session WHERE session.operator_id = stay.operator_id"
+    " AND session.id = stay.session_id AND session.place_id = %s)"
 )
 _HABIT: Final = (
     "SELECT FROM unnest(CAST(%s AS uuid[])) AS expected(driver_id)"
@@ -56,12 +64,15 @@ class Compiled:
         now: What days are counted back from.
         expected: The drivers of each habit clause, as `parking.habits` tells them.
         named: Columns in which clauses stand already.
+        place_id: Visits, their times, what was spent and merchants are those there; None for those
+            at any of the operator's places.
     """
 
     now: datetime
     expected: dict[Habit, list[UUID]] = field(default_factory=dict[Habit, list[UUID]])
     values: dict[str, object] = field(default_factory=dict[str, object])
     named: dict[Filter, str] = field(default_factory=dict[Filter, str])
+    place_id: UUID | None = None
 
     def condition(self, found: Filter) -> str:  # noqa: PLR0911 - one for each kind of part
         """Return the condition of a filter; its values are added to `values`."""
@@ -80,9 +91,10 @@ class Compiled:
             case Recency():
                 return self._recency(found)
             case Visits():
-                return self._between("member.visits", found.at_least, found.at_most)
+                return self._between(self._fact("visits"), found.at_least, found.at_most)
             case Spend():
-                spent = _SPENT % self._bind(found.currency)
+                here = "" if self.place_id is None else f" AND spent.place_id = {self._place()}"
+                spent = _SPENT % (self._bind(found.currency), here)
                 return self._between(spent, found.at_least_minor, found.at_most_minor)
             case _:
                 return self._exists(found)
@@ -102,14 +114,27 @@ class Compiled:
                 return f"EXISTS ({sql})"
             case AtMerchant():
                 categories = f"CAST({self._bind(list(found.categories))} AS text[])"
-                return f"EXISTS ({_MERCHANT % (categories, self._time(found.within_days))})"
+                sql = _MERCHANT % (categories, self._time(found.within_days))
+                if self.place_id is not None:
+                    sql += _STAY_THERE % self._place()
+                return f"EXISTS ({sql})"
             case Habit():
                 return f"EXISTS ({_HABIT % self._bind(self.expected.get(found, []))})"
 
+    def last_visit(self) -> str:
+        """Return when a driver came last, as SQL."""
+        return self._fact("last_visit_at")
+
+    def _fact(self, column: str) -> str:
+        return f"member.{column}" if self.place_id is None else _HERE % (column, self._place())
+
+    def _place(self) -> str:
+        return f"CAST({self._bind(self.place_id)} AS uuid)"
+
     def _recency(self, found: Recency) -> str:
         if found.within_days is not None:
-            return f"member.last_visit_at >= {self._time(found.within_days)}"
-        return f"member.last_visit_at < {self._time(found.not_within_days or 0)}"
+            return f"{self.last_visit()} >= {self._time(found.within_days)}"
+        return f"{self.last_visit()} < {self._time(found.not_within_days or 0)}"
 
     def _at_place(self, found: AtPlace) -> str:
         places = self._bind(list(found.place_ids))

@@ -48,7 +48,8 @@ async def count_each(
     unit: UnitOfWork, operator_id: UUID, place_id: UUID | None, found: Filter
 ) -> list[Counted]:
     """Return the size of the audience, of a filter in it, and of each of its clauses by itself."""
-    compiled = Compiled(unit.now(), await expected_drivers(unit, operator_id, found))
+    expected = await expected_drivers(unit, operator_id, found)
+    compiled = Compiled(unit.now(), expected, place_id=place_id)
     here = "true"
     if place_id is not None:
         here = compiled.condition(AtPlace(kind="place", place_ids=(place_id,)))

@@ -22,7 +22,7 @@ _NOT_TOLD: Final = """NOT EXISTS (
     SELECT FROM campaign_sends AS told
     WHERE told.driver_id = member.driver_id AND told.campaign_id = :campaign_id
         AND told.arm = 'assigned' AND told.state IN ('queued', 'sent')
-        AND told.assigned_at > member.last_visit_at
+        AND told.assigned_at > {last_visit}
 )"""
 
 
@@ -134,12 +134,12 @@ async def plan_of(
     policy = await repository.find_policy(unit, campaign.operator_id)
     caps = Caps(policy.day_messages_max, policy.week_messages_max, policy.control_permille)
     audience = document.audience(campaign.place_id)
-    compiled = Compiled(unit.now(), expected)
+    compiled = Compiled(unit.now(), expected, place_id=campaign.place_id)
     return RunPlan(
         operator_id=campaign.operator_id,
         campaign_id=campaign.id,
         run_id=run_id,
-        condition=_once_for_each_lapse(document, compiled.condition(audience)),
+        condition=_once_for_each_lapse(document, compiled, compiled.condition(audience)),
         values=compiled.values,
         caps=caps,
         control_salt=policy.salt,
@@ -149,9 +149,11 @@ async def plan_of(
     )
 
 
-def _once_for_each_lapse(document: CampaignDocument, condition: str) -> str:
+def _once_for_each_lapse(document: CampaignDocument, compiled: Compiled, condition: str) -> str:
     # It runs every day, and looks back over several.
-    return f"{condition} AND {_NOT_TOLD}" if isinstance(document.trigger, Lapse) else condition
+    if not isinstance(document.trigger, Lapse):
+        return condition
+    return f"{condition} AND {_NOT_TOLD.format(last_visit=compiled.last_visit())}"
 
 
 def add_counts(campaign: Campaign, run: CampaignRun, queued: Queued, *, cost_minor: int) -> None:

@@ -24,8 +24,10 @@ async def world(database_url: str, valkey_url: str) -> AsyncGenerator[CampaignWo
         yield opened
 
 
-async def meant(world: CampaignWorld, data: dict[str, Any]) -> set[UUID]:
-    compiled = Compiled(world.clock.now())
+async def meant(
+    world: CampaignWorld, data: dict[str, Any], place_id: UUID | None = None
+) -> set[UUID]:
+    compiled = Compiled(world.clock.now(), place_id=place_id)
     condition = compiled.condition(read_filter(data))
     sql = f"SELECT member.driver_id FROM audience_members AS member WHERE {condition}"  # noqa: S608 - our own text
     async with world.context.database.begin() as unit:
@@ -68,6 +70,32 @@ async def test_facts_of_visits(world: CampaignWorld) -> None:
         ),
     ):
         assert await meant(world, data) == expected, data
+
+
+async def test_of_one_place_only_what_was_done_there_counts(world: CampaignWorld) -> None:
+    [driver] = await world.add_drivers(1, visits=8, days_ago=3)
+    hill = uuid4()
+    await world.rows(
+        "INSERT INTO audience_places (operator_id, driver_id, place_id, visits, last_visit_at,"
+        " spent_minor, currency) VALUES (:operator, :driver, :hill, 1, :at, 100, 'CNY')"
+        " RETURNING 1",
+        operator=world.operator_id,
+        driver=driver,
+        hill=hill,
+        at=world.clock.now() - timedelta(days=40),
+    )
+    for data, is_there in (
+        ({"kind": "recency", "withinDays": 7}, False),
+        ({"kind": "recency", "notWithinDays": 7}, True),
+        ({"kind": "visits", "atLeast": 2}, False),
+        ({"kind": "spend", "currency": "CNY", "atLeastMinor": 101}, False),
+        ({"kind": "spend", "currency": "CNY", "atLeastMinor": 100}, True),
+        ({"kind": "merchant", "categories": ["food"], "withinDays": 90}, False),
+    ):
+        assert bool(await meant(world, data, hill)) is is_there, data
+        assert bool(await meant(world, data)) is (
+            data["kind"] != "merchant" and "notWithinDays" not in data
+        ), data
 
 
 async def test_what_is_not_known_is_not_so_in_either_direction(world: CampaignWorld) -> None:
@@ -182,6 +210,16 @@ async def test_passes_and_merchants(world: CampaignWorld) -> None:
     await add_validation(world, guest, "restaurant")
     merchant = {"kind": "merchant", "categories": ["restaurant"], "withinDays": 30}
     assert await meant(world, merchant) == {guest}
+    assert await meant(world, merchant, world.place_id) == set()
+    await world.rows(
+        "INSERT INTO sessions (operator_id, id, place_id, plate_index, plate_sealed,"
+        " rate_table_id, entry_presentation_id, state, version, entered_at, circumstances)"
+        " SELECT operator_id, session_id, :place, session_id, '', session_id, session_id,"
+        " 'left', 1, entered_at, '{}' FROM driver_stays RETURNING 1",
+        place=world.place_id,
+    )
+    assert await meant(world, merchant, world.place_id) == {guest}
+    assert await meant(world, merchant, uuid4()) == set()
     assert await meant(world, merchant | {"categories": ["gym"]}) == set()
     world.clock.advance(timedelta(days=31))
     assert await meant(world, merchant) == set()

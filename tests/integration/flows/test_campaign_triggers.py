@@ -156,12 +156,19 @@ async def test_a_places_campaign_hears_of_entries_there_only(world: CampaignWorl
     assert await world.states(campaign) == {"queued": 1}
 
 
-async def test_who_lapsed_is_written_to_once_for_that_lapse(world: CampaignWorld) -> None:
+@pytest.mark.parametrize("is_of_place", [False, True])
+async def test_who_lapsed_is_written_to_once_for_that_lapse(
+    world: CampaignWorld, is_of_place: bool
+) -> None:
     await world.add_drivers(1, days_ago=31)
     await world.add_drivers(1, days_ago=5)
     campaign = await world.run_campaign(
         trigger={"kind": "lapse", "days": 30, "at": "12:00", "timezone": "Asia/Shanghai"}
     )
+    if is_of_place:
+        # Who was at another place since did lapse here.
+        await world.rows("UPDATE audience_members SET last_visit_at = now() RETURNING 1")
+        await world.rows("UPDATE campaigns SET place_id = :id RETURNING 1", id=world.place_id)
     sent: list[int] = []
     world.clock.advance(timedelta(hours=3))
     for _ in range(4):
