@@ -75,7 +75,9 @@ class ReservationNode(Node):
     state: ReservationState
     starts_at: datetime
     ends_at: datetime = strawberry.field(description="Leave before then.")
-    kept_from: datetime = strawberry.field(description="The gate lets you in from then on.")
+    kept_from: datetime = strawberry.field(
+        description="The gate lets you in from then on, once whoever had the space before has left."
+    )
     kept_until: datetime = strawberry.field(
         description="If you have not come by then, the space is anybody's."
     )

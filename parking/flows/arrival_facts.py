@@ -6,11 +6,13 @@ begins between this statement and the next ones began after the car came; a seco
 same plate is refused by its key, and the decision is made again.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from parking.flows.lane_types import Lane
+from parking.flows.offers import expecting
 from parking.kit.database import UnitOfWork
 from parking.kit.one_statement import OneStatement
 from parking.places import service as places
@@ -106,7 +108,17 @@ async def find(
     return ArrivalFacts(*row)
 
 
+async def of_earlier(
+    unit: UnitOfWork, lane: Lane, plate_index: UUID, came_at: datetime
+) -> ArrivalFacts:
+    """Return the place, and who was expected, for a car that came in before now."""
+    reservation_id = await expecting.find_expected(
+        unit, lane.operator_id, lane.area_id, plate_index, came_at
+    )
+    return replace(await unasked(unit, lane), reservation_id=reservation_id)
+
+
 async def unasked(unit: UnitOfWork, lane: Lane) -> ArrivalFacts:
-    """Return the place, for a car that came long ago: all else is asked when it is wanted."""
+    """Return the place alone: all else is asked when it is wanted."""
     place = await places.require_place(unit, lane.operator_id, lane.place_id)
     return ArrivalFacts(place.name, place.timezone, place.currency)

@@ -57,7 +57,8 @@ async def admit_late(
     plate_index: UUID,
 ) -> Session:
     """Open the stay of a car that came in long ago, by what was in force then, and tell of it."""
-    facts = await arrival_facts.unasked(unit, lane)
+    came_at = min(presentation.occupied_at, unit.now())
+    facts = await arrival_facts.of_earlier(unit, lane, plate_index, came_at)
     car = CarAtEntry(presentation, plate, plate_index, facts, is_late=True)
     return await _admit(context, unit, lane, car)
 

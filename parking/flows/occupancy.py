@@ -39,13 +39,11 @@ def enter(
     """
 
     async def count() -> None:
-        counted = None
-        if specification_ids:
-            counted = await _enter_reserved(unit, session, area_id, specification_ids)
-        if counted is None:
-            counted = await repository.enter_public(
-                unit, session.operator_id, area_id, is_inside=is_inside
-            )
+        if await enter_reserved(unit, session, area_id, specification_ids):
+            return
+        counted = await repository.enter_public(
+            unit, session.operator_id, area_id, is_inside=is_inside
+        )
         if counted is None:
             raise AreaFullError("area: no public space is free")
         await _tell_sign(unit, session.operator_id, area_id, counted)
@@ -69,13 +67,16 @@ async def move(
     enter(unit, session, area_id, specification_ids, is_inside=True)
 
 
-async def _enter_reserved(
+async def enter_reserved(
     unit: UnitOfWork, session: Session, area_id: UUID, specification_ids: Collection[UUID]
-) -> Counted | None:
+) -> bool:
+    """Count a stay in spaces kept for one of its passes; returns whether there was one."""
+    if not specification_ids:
+        return False
     counted = await repository.enter_reserved(unit, session.operator_id, area_id, specification_ids)
     if counted is not None:
         await session_rows.put_in_pool(unit, session.operator_id, session.id, counted.pool_id)
-    return counted
+    return counted is not None
 
 
 def leave(unit: UnitOfWork, operator_id: UUID, pool_id: UUID) -> None:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from parking.drivers import stays
 from parking.events.types import EventType
-from parking.flows import doubts, reads
+from parking.flows import arrival_facts, doubts, reads
 from parking.flows.arrival import CarAtEntry, change_car
-from parking.flows.arrival_facts import ArrivalFacts
 from parking.flows.context import ParkingContext
 from parking.flows.lane_types import Direction, Heading, Lane, ReadSource, ReadState
 from parking.flows.payments import announcing
@@ -21,7 +20,6 @@ from parking.lanes import service as lanes
 from parking.lanes.models import LaneEventRow, Observation, Presentation
 from parking.payments import announcements
 from parking.payments import repository as payments
-from parking.places import service as places
 from parking.plates import service as plates
 from parking.plates.reads import PlateRead
 from parking.reviews.models import ReviewKind
@@ -122,14 +120,17 @@ async def correct(
 
     Whoever was told of it by mistake hears that it came to nothing.
     """
-    place = await places.require_place(unit, lane.operator_id, lane.place_id)
-    payload = {"place_name": place.name, "timezone": place.timezone, "currency": place.currency}
+    index = plates.plate_index(unit.vault, plate)
+    facts = await arrival_facts.of_earlier(unit, lane, index, session.entered_at)
+    payload = {
+        "place_name": facts.place_name,
+        "timezone": facts.timezone,
+        "currency": facts.currency,
+    }
     if session.driver_id is not None:
         tell(unit, session, EventType.SESSION_CANCELLED, payload)
         await stays.give_up_stay(unit, session.driver_id, session.id)
         await announcements.end(unit, session.operator_id, session.id, unit.now())
-    index = plates.plate_index(unit.vault, plate)
-    facts = ArrivalFacts(place.name, place.timezone, place.currency)
     car = CarAtEntry(presentation, plate, index, facts)
     await change_car(unit, lane, session, car)
     if session.driver_id is not None:
@@ -140,7 +141,7 @@ async def correct(
             session_id=session.id,
             entered_at=session.entered_at,
         )
-        await announcing.note_entry(context, unit, session, place.currency)
+        await announcing.note_entry(context, unit, session, facts.currency)
     entered = {"entered_at": session.entered_at.isoformat()}
     tell(unit, session, EventType.SESSION_ENTERED, payload | entered)
 

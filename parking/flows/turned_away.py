@@ -5,7 +5,7 @@ from uuid import UUID
 from parking.flows import display, entry, reads
 from parking.flows.context import ParkingContext
 from parking.flows.lane_types import Action, Decision, Lane, ReadSource
-from parking.flows.offers import guarantee
+from parking.flows.offers import expecting, guarantee
 from parking.kit.database import UnitOfWork
 from parking.lanes import repository as lane_rows
 from parking.lanes import service as lanes
@@ -53,15 +53,20 @@ async def let_in(context: ParkingContext, lane: Lane, presentation_id: UUID) -> 
     try:
         async with context.database.begin() as unit:
             return await _let_in(context, unit, lane, presentation_id)
-    except AreaFullError:
-        return None
+    except AreaFullError as error:
+        promised = error.reservation_id
+    if promised is not None:
+        # It came early and waited: by now its window may have begun.
+        async with context.database.begin() as unit:
+            await guarantee.fail(unit, lane.operator_id, promised)
+    return None
 
 
 async def _let_in(
     context: ParkingContext, unit: UnitOfWork, lane: Lane, presentation_id: UUID
 ) -> Decision | None:
     pool = await occupancy_rows.find_pool(unit, lane.operator_id, lane.area_id)
-    if pool is None or (pool.is_full and pool.keeps_closed):
+    if pool is None:
         return None
     presentation = await lane_rows.lock_presentation(unit, lane.operator_id, presentation_id)
     if presentation is None or presentation.cleared_at is not None:
@@ -69,6 +74,11 @@ async def _let_in(
     seen = await lane_rows.find_observation(unit, lane.operator_id, presentation)
     if seen is None or not is_turned_away(presentation):
         return None
+    if pool.is_full and pool.keeps_closed:
+        # It may be the one that a space is kept for by now.
+        key = (lane.operator_id, lane.area_id)
+        if await expecting.find_expected(unit, *key, seen.plate_index, unit.now()) is None:
+            return None
     text = unit.vault.open(seen.plate_sealed, context=lanes.PLATE_CONTEXT)
     read = PlateRead(text=text, confidence=seen.confidence)
     return await entry.decide(context, unit, lane, presentation, read, seen.plate_index)

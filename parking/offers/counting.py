@@ -4,6 +4,7 @@ Rows are locked in one order: the reservation, its pool, the area's public space
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -30,17 +31,19 @@ _SHIFT: Final = text("""
 """)
 _ARRIVE: Final = text("""
     WITH before AS (
-        SELECT operator_id, id, is_waiting FROM reservations
-        WHERE operator_id = :operator_id AND id = :reservation_id AND state = 'confirmed'
-            AND kept_until > :now
+        SELECT operator_id, id, is_waiting, state FROM reservations
+        WHERE operator_id = :operator_id AND id = :reservation_id
+            AND state IN ('confirmed', 'no_show')
+            AND kept_from <= :came_at AND kept_until > :came_at
         FOR UPDATE
     )
     UPDATE reservations AS reservation SET state = 'arrived', version = reservation.version + 1,
-        session_id = :session_id, arrived_at = :now, due_at = reservation.ends_at,
-        is_waiting = false
+        session_id = :session_id, arrived_at = :came_at, ended_at = NULL,
+        due_at = reservation.ends_at, is_waiting = false
     FROM before
     WHERE reservation.operator_id = before.operator_id AND reservation.id = before.id
-    RETURNING reservation.pool_id, before.is_waiting AS was_waiting
+    RETURNING reservation.pool_id, before.is_waiting AS was_waiting,
+        before.state = 'no_show' AS was_missed
 """)
 _FAIL: Final = text("""
     UPDATE reservations SET state = 'failed', version = version + 1, ended_at = :now,
@@ -61,10 +64,15 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """A reservation whose driver came."""
+    """A reservation whose driver came.
+
+    Attributes:
+        was_missed: Whether it was given up before anybody told that the driver had come in time.
+    """
 
     pool_id: UUID
     was_waiting: bool
+    was_missed: bool
 
 
 async def shift(unit: UnitOfWork, operator_id: UUID, pool_id: UUID, change: Shift) -> int:
@@ -81,17 +89,17 @@ async def shift(unit: UnitOfWork, operator_id: UUID, pool_id: UUID, change: Shif
 
 
 async def arrive(
-    unit: UnitOfWork, operator_id: UUID, reservation_id: UUID, session_id: UUID
+    unit: UnitOfWork, operator_id: UUID, reservation_id: UUID, session_id: UUID, came_at: datetime
 ) -> Came | None:
-    """Let a reservation be that of a stay; None where it is not expected any more."""
+    """Let a reservation be that of a stay; None where its car was not expected when it came."""
     values = {
         "operator_id": operator_id,
         "reservation_id": reservation_id,
         "session_id": session_id,
-        "now": unit.now(),
+        "came_at": came_at,
     }
     row = (await unit.run(_ARRIVE, values)).one_or_none()
-    return None if row is None else Came(row.pool_id, bool(row.was_waiting))
+    return None if row is None else Came(row.pool_id, bool(row.was_waiting), bool(row.was_missed))
 
 
 async def fail(unit: UnitOfWork, operator_id: UUID, reservation_id: UUID) -> None:

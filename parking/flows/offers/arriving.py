@@ -6,6 +6,7 @@ before its area's. A car without a reservation costs no statement.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -53,13 +54,16 @@ def enter(
     if reservation_id is None:
         occupancy.enter(unit, session, area_id, specification_ids, is_inside=is_inside)
         return
-    taken = _take_at_end(unit, session, reservation_id)
+    came_at = session.entered_at if is_inside else unit.now()
+    taken = _take_at_end(unit, session, reservation_id, came_at)
 
     async def count() -> None:
-        if taken.pool_id is None or specification_ids:
+        if taken.pool_id is None:
+            occupancy.enter(unit, session, area_id, specification_ids, is_inside=is_inside)
+            return
+        if await occupancy.enter_reserved(unit, session, area_id, specification_ids):
             # A pass has spaces of its own: what was kept for the car is then anybody's.
             await keep(unit, session.operator_id, area_id, taken.kept)
-            occupancy.enter(unit, session, area_id, specification_ids, is_inside=is_inside)
             return
         await _enter_kept(unit, session, area_id, reservation_id, taken, is_inside=is_inside)
 
@@ -68,7 +72,7 @@ def enter(
 
 def take(unit: UnitOfWork, session: Session, area_id: UUID, reservation_id: UUID) -> None:
     """Let a stay that is counted already be that of a reservation."""
-    taken = _take_at_end(unit, session, reservation_id)
+    taken = _take_at_end(unit, session, reservation_id, session.entered_at)
 
     async def count() -> None:
         await keep(unit, session.operator_id, area_id, taken.kept)
@@ -87,7 +91,8 @@ def leave(unit: UnitOfWork, operator_id: UUID, reservation_id: UUID, *, came: bo
         comes_again = not came and row.kept_until > unit.now()
         row.version += 1
         row.is_waiting = comes_again
-        row.session_id = row.session_id if came else None
+        if not came:
+            row.session_id = row.arrived_at = None
         row.state = ReservationState.CONFIRMED if comes_again else ReservationState.LEFT
         row.ended_at = None if comes_again else unit.now()
         row.due_at = row.kept_until if comes_again else None
@@ -112,14 +117,18 @@ async def correct(
         take(unit, session, area_id, reservation_id)
 
 
-def _take_at_end(unit: UnitOfWork, session: Session, reservation_id: UUID) -> _Taken:
+def _take_at_end(
+    unit: UnitOfWork, session: Session, reservation_id: UUID, came_at: datetime
+) -> _Taken:
     taken = _Taken()
 
     async def arrive() -> None:
-        came = await counting.arrive(unit, session.operator_id, reservation_id, session.id)
+        came = await counting.arrive(unit, session.operator_id, reservation_id, session.id, came_at)
         if came is None:
             return
-        change = Shift(waiting=-int(came.was_waiting), standing=1, shown=1)
+        change = Shift(
+            waiting=-int(came.was_waiting), standing=1, shown=1, missed=-int(came.was_missed)
+        )
         taken.kept = await counting.shift(unit, session.operator_id, came.pool_id, change)
         taken.pool_id = came.pool_id
         await session_rows.note_reservation(unit, session.operator_id, session.id, reservation_id)

@@ -38,9 +38,12 @@ _ALTERNATIVE: Final = text("""
 
 
 async def fail(unit: UnitOfWork, operator_id: UUID, reservation_id: UUID) -> None:
-    """Note that a driver came and was not let in; what makes up for it follows by itself."""
+    """Note that a driver came and was not let in; what makes up for it follows by itself.
+
+    Before the window nothing was promised yet: the space may still be left in time.
+    """
     row = await repository.lock_reservation(unit, operator_id, reservation_id)
-    if row is None or row.state != ReservationState.CONFIRMED:
+    if row is None or row.state != ReservationState.CONFIRMED or unit.now() < row.starts_at:
         return
     change = Shift(waiting=-int(row.is_waiting), shown=1)
     row.state = ReservationState.FAILED

@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from parking.flows.context import ParkingContext
-from parking.flows.offers import guarantee, offering, reserving
+from parking.flows.offers import expecting, guarantee, offering, reserving
 from parking.flows.offers.keeping import shift
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import ParkingError
@@ -63,8 +63,7 @@ async def advance(unit: UnitOfWork, operator_id: UUID, reservation_id: UUID) -> 
         row.state = ReservationState.OVERSTAYED
         reserving.schedule(row)
     elif row.state == ReservationState.CONFIRMED and row.kept_until <= unit.now():
-        await _tell(unit, row, events.RESERVATION_MISSED)
-        await reserving.end(unit, row, ReservationState.NO_SHOW)
+        await _give_up(unit, row)
     elif row.state in _EXPECTED and not row.is_waiting:
         await _keep(unit, row)
     else:
@@ -80,6 +79,24 @@ async def _keep(unit: UnitOfWork, row: Reservation) -> None:
     unit.session.add(row)
     await unit.session.flush()
     await shift(unit, row, Shift(waiting=1))
+
+
+async def _give_up(unit: UnitOfWork, row: Reservation) -> None:
+    """Let a space that nobody came for be anybody's, unless its driver came before it was kept."""
+    early = await expecting.tie_early_stay(unit, row)
+    if early is None:
+        await _tell(unit, row, events.RESERVATION_MISSED)
+        await reserving.end(unit, row, ReservationState.NO_SHOW)
+        return
+    change = Shift(waiting=-int(row.is_waiting), standing=1, shown=1)
+    row.state = ReservationState.ARRIVED
+    row.version += 1
+    row.session_id, row.arrived_at = early.session_id, early.entered_at
+    row.is_waiting = False
+    reserving.schedule(row)
+    unit.session.add(row)
+    await unit.session.flush()
+    await shift(unit, row, change)
 
 
 async def _tell(unit: UnitOfWork, row: Reservation, kind: str) -> None:
