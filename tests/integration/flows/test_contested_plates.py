@@ -129,6 +129,131 @@ async def test_staff_approve_and_the_plate_is_the_others(
     assert await drive(world) == ("pay", rival)
     assert await seen_by(world, holder) == ([], 0)
     assert await seen_by(world, rival) == ([(PLATE, False)], 0)
+    assert [kind for kind, _ in await told(world, holder)] == [
+        "PlatePaymentPaused",
+        "PlateUnbound",
+    ]
+
+
+async def test_a_stay_under_way_is_paid_by_hand_too(
+    world: LaneWorld, holder: UUID, rival: UUID
+) -> None:
+    session_id = await world.drive_in()
+    await prove(world, rival, await claim(world, rival))
+    # Nobody watches from now on where the car is.
+    assert await adopt_open_stays(world.context, PLATE) == 0
+    world.wait(minutes=45)
+    assert (await world.drive_out()).action == "pay"
+    assert world.provider.captured("CNY") == 0
+    [row] = await world.rows("SELECT driver_id FROM sessions WHERE id = :id", id=session_id)
+    assert row["driver_id"] is None
+    listed = await world.rows(
+        "SELECT count(*) AS n FROM driver_stays WHERE driver_id = :d", d=holder
+    )
+    assert listed[0]["n"] == 0
+
+
+async def test_what_is_owed_is_not_collected_meanwhile(
+    world: LaneWorld, holder: UUID, rival: UUID
+) -> None:
+    await allow_credit(world)
+    await world.drive_in()
+    world.wait(minutes=45)
+    world.provider.play(Fault.DECLINE)
+    assert (await world.drive_out()).reason == "credit"
+    claimed = await claim(world, rival)
+    await prove(world, rival, claimed)
+    world.wait(hours=2)
+    assert await collection.sweep(world.context) == 1
+    assert world.provider.captured("CNY") == 0
+    await decide(world, claimed, is_approved=False)
+    world.wait(days=1, minutes=1)
+    assert await collection.sweep(world.context) == 1
+    assert world.provider.captured("CNY") == 1000
+    assert await seen_by(world, holder) == ([(PLATE, False)], 0)
+
+
+async def test_two_who_contest_and_one_refused(world: LaneWorld, holder: UUID, rival: UUID) -> None:
+    third = await add_driver(world)
+    claims = [(who, await claim(world, who)) for who in (rival, third)]
+    for who, claimed in claims:
+        assert isinstance(await prove(world, who, claimed), ClaimInReviewError)
+    await decide(world, claims[0][1], is_approved=False)
+    assert await seen_by(world, holder) == ([(PLATE, True)], 0)
+    world.wait(seconds=1)
+    await decide(world, claims[1][1], is_approved=False)
+    assert await seen_by(world, holder) == ([(PLATE, False)], 0)
+    assert [kind for kind, _ in await told(world, holder)] == [
+        "PlatePaymentPaused",
+        "PlatePaymentResumed",
+    ]
+
+
+async def test_what_nobody_decides_on_ends_after_thirty_days(
+    world: LaneWorld, holder: UUID, rival: UUID
+) -> None:
+    await prove(world, rival, await claim(world, rival))
+    world.wait(days=29, hours=23)
+    assert await seen_by(world, holder) == ([(PLATE, True)], 0)
+    world.wait(hours=1)
+    assert await seen_by(world, holder) == ([(PLATE, False)], 0)
+    assert await seen_by(world, rival) == ([], 0)
+
+
+async def test_the_holder_may_unbind_while_it_is_contested(
+    world: LaneWorld, holder: UUID, rival: UUID
+) -> None:
+    claimed = await claim(world, rival)
+    await prove(world, rival, claimed)
+    async with world.context.database.begin() as unit:
+        [mine] = await plates.list_plates(unit, holder)
+    await unbind(world.context, holder, mine.binding_id)
+    assert await seen_by(world, holder) == ([], 0)
+    # The claim stays with staff: its driver does not learn by it that somebody gave the plate up.
+    assert await seen_by(world, rival) == ([], 1)
+    world.wait(seconds=1)
+    await decide(world, claimed, is_approved=True)
+    assert await seen_by(world, rival) == ([(PLATE, False)], 0)
+
+
+async def test_a_spy_without_the_car_learns_nothing(
+    world: LaneWorld, holder: UUID, rival: UUID
+) -> None:
+    """Every answer about a plate that is bound, contested, and nobody's is the same."""
+    free, bound, contested = "AB1", PLATE, "AB3"
+    third = await world.add_driver(contested)
+    await prove(world, rival, await claim(world, rival, contested))
+    assert await seen_by(world, third) == ([("AB3", True)], 0)
+    spy = await add_driver(world)
+    answers: list[list[object]] = []
+    for plate in (free, bound, contested):
+        told_of: list[object] = []
+        claimed = await claim(world, spy, plate)
+        told_of.append((claimed.in_review, claimed.expires_at, claimed.pictures))
+        for _ in range(6):
+            async with world.context.database.begin() as unit:
+                refused = await plates.confirm_claim(unit, spy, claimed.claim_id, "x")
+            assert isinstance(refused, ParkingError)
+            told_of.append((refused.code, str(refused), vars(refused)))
+        again = await claim(world, spy, plate)
+        told_of.append((again.in_review, again.expires_at))
+        answers.append(told_of)
+    assert answers[0] == answers[1] == answers[2]
+    assert await told(world, spy) == []
+    assert await told(world, holder) == []
+    assert [kind for kind, _ in await told(world, third)] == ["PlatePaymentPaused"]
+
+
+async def test_who_unbinds_and_binds_again_during_a_contest_stays_frozen(
+    world: LaneWorld, holder: UUID, rival: UUID
+) -> None:
+    contesting = await claim(world, rival)
+    await prove(world, rival, contesting)
+    [binding] = await world.rows("SELECT id FROM plate_bindings WHERE unbound_at IS NULL")
+    await unbind(world.context, holder, binding["id"])
+    assert isinstance(bound := await prove(world, holder, await claim(world, holder)), BoundPlate)
+    assert bound.is_paused
+    assert await seen_by(world, holder) == ([(PLATE, True)], 0)
     # Of one commit, two have no order.
     assert sorted(kind for kind, _ in await told(world, holder)) == [
         "PlateBound",
