@@ -14,6 +14,7 @@ from parking.kit.ids import derive_id, new_id
 from parking.occupancy import repository
 from parking.occupancy.errors import PoolUnknownError
 from parking.occupancy.models import OccupancyCount, SpacePool
+from parking.offers import repository as offers
 from parking.passes import repository as passes
 from parking.places import repository as places
 from parking.places.models import IdentifiedArea
@@ -162,7 +163,8 @@ async def keep_spaces(
 ) -> SpacePool:
     """Keep spaces of an area for the cars of a pass; the public has that many fewer.
 
-    Cars that stand in public spaces already stay counted there.
+    Cars that stand in public spaces already stay counted there. What may be reserved ahead is
+    not given to a pass.
 
     Raises:
         PoolUnknownError: the operator has no such area or pass.
@@ -178,8 +180,11 @@ async def keep_spaces(
         known = next((one for one in pools if one.specification_id == specification_id), None)
         kept = 0 if known is None else known.spaces
         stand = 0 if known is None else known.occupied
-        if not stand <= spaces <= public.spaces + kept:
-            raise InvalidInputError("spaces", f"{stand} to {public.spaces + kept} spaces")
+        promised = await offers.sum_spaces(unit, operator_id, area_id)
+        # With more promised than there are, no more are given up, and those that are stay.
+        most = max(public.spaces + kept - promised, kept)
+        if not stand <= spaces <= most:
+            raise InvalidInputError("spaces", f"{stand} to {most} spaces")
         if known is None:
             known = SpacePool(
                 operator_id=operator_id,

@@ -75,7 +75,9 @@ async def list_pools(
     return (await unit.session.exec(statement)).all()
 
 
-async def sum_spaces(unit: UnitOfWork, operator_id: UUID, area_id: UUID, but: UUID | None) -> int:
+async def sum_spaces(
+    unit: UnitOfWork, operator_id: UUID, area_id: UUID, but: UUID | None = None
+) -> int:
     """Return how many spaces of an area are in pools, but for one of them."""
     statement = select(func.coalesce(func.sum(RightPool.spaces), 0)).where(
         col(RightPool.operator_id) == operator_id, col(RightPool.area_id) == area_id

@@ -113,7 +113,6 @@ async def _create(
     unit: UnitOfWork, operator_id: UUID, area_id: UUID, terms: PoolTerms
 ) -> RightPool:
     area = await _require_area(unit, operator_id, area_id, terms, None)
-    await spaces.ensure_public(unit, operator_id, area_id)
     pool = RightPool(
         operator_id=operator_id,
         id=new_id(unit.now()),
@@ -145,7 +144,11 @@ async def _require_area(
     area = await places.find_area(unit, operator_id, area_id)
     if area is None:
         raise RightPoolUnknownError("areaId: expected an area of yours")
-    free = area.supply - await repository.sum_spaces(unit, operator_id, area_id, but)
+    await spaces.ensure_public(unit, operator_id, area_id)
+    public = await spaces.find_pool(unit, operator_id, area_id)
+    # What is kept for passes is promised already.
+    supply = area.supply if public is None else public.spaces
+    free = supply - await repository.sum_spaces(unit, operator_id, area_id, but)
     if terms.spaces > free:
         raise InvalidInputError("spaces", f"at most {max(free, 0)}: what the area has left")
     return area

@@ -1,17 +1,24 @@
 """Cars with a reservation that come early, late, under another plate, by a pass, or unseen."""
 
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
+import pytest
+
+from parking.flows import occupancy_desk
 from parking.flows.offers import life
+from parking.kit.errors import InvalidInputError
 from tests.factories.lane_world import PLATE, LaneWorld, read_of
 from tests.factories.offline_lane import OfflineLaneBox
+from tests.factories.pass_desk import PassDesk
 from tests.factories.reservations import add_pool, counts, reserve, state_of
 from tests.integration.flows.test_occupancy import STRANGERS, come
 from tests.integration.flows.test_read_correction import UPDATED, WRONG, come_in
 from tests.integration.flows.test_reservations import small
 
 MINUTE = timedelta(minutes=1)
+SECOND = "沪C55555"
 
 
 async def history(world: LaneWorld) -> tuple[int, int]:
@@ -137,3 +144,58 @@ async def test_one_that_came_too_late_without_network_has_not(world: LaneWorld) 
     await entering.send()
     assert await state_of(world, reserved.id) == "no_show"
     assert await counts(world) == {"occupied": 1, "kept": 0, "waiting": 0, "standing": 0}
+
+
+async def test_a_pass_without_a_free_space_does_not_cost_the_promised_one(
+    world: LaneWorld,
+) -> None:
+    desk = PassDesk(world)
+    driver_id = await desk.buyer(PLATE, SECOND)
+    product = await desk.add_product(spaces=2, plates_max=2)
+    await desk.buy(driver_id, product)
+    operator_id, area_id = world.entry.operator_id, world.entry.area_id
+    await occupancy_desk.keep_spaces(world.context, operator_id, area_id, product.id, spaces=1)
+    assert await come(world, SECOND) == "entered"
+    world.wait(minutes=1)
+    pool_id = await add_pool(world)
+    await world.rows_changed(
+        "UPDATE space_pools SET spaces = 2, reopen_free = 2, keeps_closed = true"
+        " WHERE specification_id IS NULL"
+    )
+    reserved = await reserve(world, driver_id, pool_id)
+    assert await come(world, STRANGERS[0]) == "entered"
+    assert await come(world, PLATE) == "entered"
+    assert await state_of(world, reserved.id) == "arrived"
+    [public] = await world.rows(
+        "SELECT occupied, kept FROM space_pools WHERE specification_id IS NULL"
+    )
+    assert public == {"occupied": 2, "kept": 0}
+
+
+async def test_spaces_are_not_promised_to_a_pass_and_to_drivers(world: LaneWorld) -> None:
+    desk = PassDesk(world)
+    product = await desk.add_product(spaces=2, plates_max=2)
+    operator_id, area_id = world.entry.operator_id, world.entry.area_id
+    keep = partial(occupancy_desk.keep_spaces, world.context, operator_id, area_id, product.id)
+    await keep(spaces=2)
+    with pytest.raises(InvalidInputError, match="at most 3"):
+        await add_pool(world, spaces=4)
+    await add_pool(world, spaces=2)
+    with pytest.raises(InvalidInputError, match="0 to 3"):
+        await keep(spaces=4)
+    await keep(spaces=3)
+    with pytest.raises(InvalidInputError, match="at most 0"):
+        await add_pool(world, name="More", spaces=1)
+    [public] = await world.rows("SELECT spaces FROM space_pools WHERE specification_id IS NULL")
+    assert public == {"spaces": 2}
+    assert [row["spaces"] for row in await world.rows("SELECT spaces FROM right_pools")] == [2]
+
+
+async def test_who_backs_out_has_not_arrived(world: LaneWorld) -> None:
+    driver_id = await world.add_driver()
+    await reserve(world, driver_id, await add_pool(world))
+    car = await world.arrive(world.entry)
+    await world.decide(world.entry, car, read_of(PLATE))
+    await world.barrier(world.entry, car, "opened", "backed_out")
+    [row] = await world.rows("SELECT state, arrived_at, session_id FROM reservations")
+    assert row == {"state": "confirmed", "arrived_at": None, "session_id": None}
