@@ -24,6 +24,9 @@ PROBLEMS_MAX: Final = 50
 COLUMNS: Final = ("place_id", "name", "latitude", "longitude", "address", "entrances")
 REQUIRED: Final = ("place_id", "latitude", "longitude")
 _PLACES: Final = "places"
+# A spreadsheet runs a cell that begins so.
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+_TEXTS: Final = ("name", "address")
 
 
 class PositionFileError(ParkingError):
@@ -50,12 +53,16 @@ class FiledPlace:
 
 
 def write_csv(places: Iterable[FiledPlace]) -> str:
-    """Return the file as CSV with a header; entrances are JSON in one cell."""
+    """Return the file as CSV with a header; entrances are JSON in one cell.
+
+    A text that a spreadsheet would run has an apostrophe before it, which `read_csv` takes away.
+    """
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     for place in places:
         row = _row(place)
+        row |= {name: _cell_of(row[name]) for name in _TEXTS}
         entrances = json.dumps(row["entrances"], ensure_ascii=False) if row["entrances"] else ""
         writer.writerow([*list(row.values())[:-1], entrances])
     return out.getvalue()
@@ -153,7 +160,18 @@ def _of_cells(where: str, cells: dict[str, str]) -> dict[str, Any]:
         parsed: object = json.loads(entrances) if entrances else []
     except (ValueError, RecursionError) as error:
         raise PositionFileError([f"{where}, entrances: expected a JSON list"]) from error
-    return {name: cell.strip() for name, cell in cells.items()} | {"entrances": parsed}
+    read = {name: cell.strip() for name, cell in cells.items()}
+    texts = {name: _text_of(read[name]) for name in _TEXTS if name in read}
+    return read | texts | {"entrances": parsed}
+
+
+def _cell_of(text: str) -> str:
+    """Return a text as it is written; what begins with apostrophes already gets one more."""
+    return f"'{text}" if text.lstrip("'").startswith(_FORMULA_STARTS) else text
+
+
+def _text_of(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _cell_of(cell[1:]) == cell else cell
 
 
 def _places(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> list[FiledPlace]:
@@ -184,7 +202,7 @@ def _place(row: Mapping[str, Any]) -> FiledPlace:
         raise InvalidInputError("entrances", f"a list of at most {ENTRANCES_MAX}")
     where = Whereabouts(
         _position(row, ""),
-        str(row.get("address") or ""),
+        _text(row, "address", ""),
         tuple(_entrance(number, one) for number, one in enumerate(cast("list[object]", listed))),
     )
     require_whereabouts(where)
@@ -201,19 +219,27 @@ def _entrance(number: int, given: object) -> Entrance:
     except ValueError as error:
         expected = ", ".join(one.value for one in EntranceUse)
         raise InvalidInputError(f"{field}.use", f"one of {expected}") from error
-    return Entrance(str(row.get("name") or ""), _position(row, field), use)
+    return Entrance(_text(row, "name", field), _position(row, field), use)
+
+
+def _text(row: Mapping[str, Any], name: str, field: str) -> str:
+    value = row.get(name)
+    if value is not None and not isinstance(value, str):
+        raise InvalidInputError(f"{field}.{name}" if field else name, "a text")
+    return value or ""
 
 
 def _position(row: Mapping[str, Any], field: str) -> Position:
-    degrees: list[float] = []
-    for name in ("latitude", "longitude"):
-        value = row.get(name)
-        try:
-            # `true` is a number in Python, and none on a map.
-            degrees.append(float("nan") if isinstance(value, bool) else float(value or 0.0))
-        except (TypeError, ValueError, OverflowError) as error:
-            within = f"{field}.{name}" if field else name
-            raise InvalidInputError(within, "degrees such as 31.2400") from error
-        if value is None or value == "":
-            raise InvalidInputError(f"{field}.{name}" if field else name, "degrees such as 31.2400")
-    return Position.of(degrees[0], degrees[1], field=field)
+    latitude, longitude = (_degrees(row, name, field) for name in ("latitude", "longitude"))
+    return Position.of(latitude, longitude, field=field)
+
+
+def _degrees(row: Mapping[str, Any], name: str, field: str) -> float:
+    value: object = row.get(name)
+    try:
+        # `true` is a number in Python, and none on a map.
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            return float(value)
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidInputError(f"{field}.{name}" if field else name, "degrees such as 31.2400")

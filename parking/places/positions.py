@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
+from unicodedata import category
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
@@ -20,6 +21,8 @@ ADDRESS_LENGTH_MAX: Final = 200
 POSITIONS_READ_MAX: Final = 1000
 # An entrance further away is of another place, or a slip of the pen.
 ENTRANCE_AWAY_M_MAX: Final = 2000
+# Control characters, and halves of characters, which no database stores.
+_UNWRITABLE: Final = frozenset({"Cc", "Cs"})
 
 
 class EntranceUse(StrEnum):
@@ -110,21 +113,26 @@ def require_whereabouts(given: Whereabouts) -> None:
     """Let what staff wrote pass.
 
     Raises:
-        InvalidInputError: a text is too long, or an entrance too far away.
+        InvalidInputError: a text is too long, or none to read, or an entrance too far away.
     """
-    if len(given.address) > ADDRESS_LENGTH_MAX:
-        raise InvalidInputError("address", f"at most {ADDRESS_LENGTH_MAX} characters")
+    # An address may have lines, as on an envelope.
+    if len(given.address) > ADDRESS_LENGTH_MAX or _is_unwritable(given.address.replace("\n", "")):
+        raise InvalidInputError("address", f"at most {ADDRESS_LENGTH_MAX} characters to read")
     if len(given.entrances) > ENTRANCES_MAX:
         raise InvalidInputError("entrances", f"at most {ENTRANCES_MAX} of them")
     for number, entrance in enumerate(given.entrances):
-        if not 0 < len(entrance.name) <= NAME_LENGTH_MAX:
+        if not 0 < len(entrance.name) <= NAME_LENGTH_MAX or _is_unwritable(entrance.name):
             raise InvalidInputError(
-                f"entrances.{number}.name", f"1 to {NAME_LENGTH_MAX} characters"
+                f"entrances.{number}.name", f"1 to {NAME_LENGTH_MAX} characters to read"
             )
         if distance_m(entrance.position, given.position) > ENTRANCE_AWAY_M_MAX:
             raise InvalidInputError(
                 f"entrances.{number}.position", f"at most {ENTRANCE_AWAY_M_MAX} m from the place"
             )
+
+
+def _is_unwritable(text: str) -> bool:
+    return any(category(letter) in _UNWRITABLE for letter in text)
 
 
 async def find_whereabouts(

@@ -93,6 +93,8 @@ def import_command(
     with file.open("rb") as opened:
         # One byte more than allowed tells that the file is too long.
         content = opened.read(FILE_BYTES_MAX + 1)
+    if len(content) > FILE_BYTES_MAX:
+        raise PositionFileError([f"file: expected at most {FILE_BYTES_MAX} bytes"])
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

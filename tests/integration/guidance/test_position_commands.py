@@ -8,7 +8,7 @@ import pytest
 
 from parking.kit.errors import InvalidInputError
 from parking.places.errors import PlaceUnknownError
-from parking.places.position_file import PositionFileError
+from parking.places.position_file import FILE_BYTES_MAX, PositionFileError
 from tests.integration.place_commands import add_place, run, say
 
 
@@ -50,6 +50,12 @@ def test_what_is_wrong_is_named(tmp_path: Path, place: dict[str, Any]) -> None:
     bad = tmp_path / "bad.csv"
     bad.write_bytes(b"\xff\xfe")
     with pytest.raises(PositionFileError, match="expected UTF-8"):
+        say("positions", "import", str(bad), *owner, "--by", "Lee")
+    # With the mark of a spreadsheet the first bytes would fit, without their last rows.
+    line = f"{place['place_id']},31,121\n".encode()
+    cut = "\ufeffplace_id,latitude,longitude\n".encode() + line
+    bad.write_bytes(cut + b"\n" * FILE_BYTES_MAX)
+    with pytest.raises(PositionFileError, match=f"file: expected at most {FILE_BYTES_MAX} bytes"):
         say("positions", "import", str(bad), *owner, "--by", "Lee")
 
 

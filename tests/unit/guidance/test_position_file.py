@@ -1,5 +1,7 @@
 """Files of positions: each bad row is named, and nothing of such a file is used."""
 
+import csv
+import io
 import json
 from typing import Any, Final
 from uuid import UUID
@@ -26,6 +28,8 @@ RAMP: Final = Entrance("Ramp", Position.of(51.0503, 13.7371), EntranceUse.EVERYB
 PLACE: Final = FiledPlace(
     ID, "Altmarkt", Whereabouts(Position.of(51.0504, 13.7373), "Wallstraße 1", (DOOR, RAMP))
 )
+DOT: Final = {"latitude": 1, "longitude": 2}
+AT: Final[dict[str, Any]] = {"place_id": str(ID), **DOT}
 PLAIN: Final = FiledPlace(UUID(int=2), "", Whereabouts(Position.of(-0.5, -180)))
 
 
@@ -34,6 +38,19 @@ def test_what_is_written_is_read_again() -> None:
         assert read(write([PLACE, PLAIN])) == [PLACE, PLAIN]
         assert read(write([])) == []
     assert read_csv("\ufeff" + write_csv([PLACE])) == [PLACE]
+
+
+def test_no_spreadsheet_runs_what_somebody_wrote_and_it_comes_back_as_it_was() -> None:
+    for text in ("=cmd|' /C calc'!A1", "+1", "-1", "@SUM(A1)", "'=1+1", "''-1", "'tis a road"):
+        placed = FiledPlace(ID, text, Whereabouts(PLAIN.whereabouts.position, text))
+        written = write_csv([placed])
+        _, [_, name, latitude, longitude, address, _] = csv.reader(io.StringIO(written))
+        assert name == address
+        assert not name.startswith(("=", "+", "-", "@")), text
+        # Numbers stay numbers.
+        assert (latitude, longitude) == ("-0.5", "-180.0")
+        assert read_csv(written) == [placed]
+        assert read_json(write_json([placed])) == [placed]
 
 
 def test_one_drives_to_the_first_entrance_for_cars_and_walks_from_the_nearest_one() -> None:
@@ -83,6 +100,16 @@ def test_a_bad_row_is_named_by_its_line(text: str, problem: str) -> None:
         ([{"place_id": str(ID), "latitude": True, "longitude": 1}], "places.0, latitude"),
         ([{"place_id": str(ID), "latitude": 1, "longitude": [2]}], "places.0, longitude"),
         ([{"place_id": str(ID), "latitude": 10**400, "longitude": 2}], "places.0, latitude"),
+        ([{"place_id": str(ID), "latitude": list[int](), "longitude": 2}], "places.0, latitude"),
+        (
+            [{"place_id": str(ID), "latitude": 1, "longitude": dict[str, int]()}],
+            "places.0, longitude",
+        ),
+        ([AT | {"address": {"street": "Bund"}}], "places.0, address: expected a text"),
+        ([AT | {"address": "\ud800"}], "places.0, address: expected at most 200 characters"),
+        ([AT | {"address": "a\x00"}], "places.0, address: expected at most 200 characters"),
+        ([AT | {"entrances": [{"name": 5, "latitude": 1, "longitude": 2}]}], "entrances.0.name"),
+        ([AT | {"entrances": [DOT | {"name": "\x1b[2J"}]}], "entrances.0.name: expected 1 to"),
         (
             [{"place_id": str(ID), "latitude": 1, "longitude": 2, "entrances": {"a": 1}}],
             "entrances",
@@ -99,7 +126,7 @@ def test_a_bad_row_is_named_by_its_line(text: str, problem: str) -> None:
             "places.0, entrances.0.use: expected one of vehicles, pedestrians, everybody",
         ),
     ],
-    ids=range(7),
+    ids=range(14),
 )
 def test_a_bad_place_is_named_by_its_number(places: Any, problem: str) -> None:  # noqa: ANN401 - JSON
     with pytest.raises(PositionFileError) as caught:
