@@ -34,7 +34,8 @@ _ADD_MISSING: Final = text(
     ON CONFLICT DO NOTHING
     """
 )
-# Locked, so that of two workers each samples other pools; the index knows which are due.
+# Locked, so that of two workers each samples other pools; the index knows which are due. What was
+# sampled in the future was so by a clock that went wrong: it is not waited for.
 _TAKE_DUE: Final = text(
     """
     SELECT pattern.operator_id, pattern.pool_id, pattern.deviation, pattern.products,
@@ -56,7 +57,7 @@ _TAKE_DUE: Final = text(
     ) AS place ON place.minute BETWEEN :minute_min AND :minute_max
     LEFT JOIN hour_patterns AS hour ON hour.operator_id = pattern.operator_id
         AND hour.pool_id = pattern.pool_id AND hour.hour_of_week = place.hour_of_week
-    WHERE pattern.sampled_at < :before AND pool.spaces > 0
+    WHERE (pattern.sampled_at < :before OR pattern.sampled_at > :ahead) AND pool.spaces > 0
     ORDER BY pattern.sampled_at LIMIT :rows
     FOR UPDATE OF pattern SKIP LOCKED
     """
@@ -156,6 +157,7 @@ async def take_due(unit: UnitOfWork) -> list[DuePool]:
     values = {
         "now": unit.now(),
         "before": unit.now() - SAMPLED_AGAIN_AFTER,
+        "ahead": unit.now() + SAMPLED_AGAIN_AFTER,
         "minute_min": MINUTE_MIN,
         "minute_max": MINUTE_MAX,
         "rows": POOLS_PER_PAGE,

@@ -91,6 +91,22 @@ async def test_workers_that_come_together_sample_a_pool_once(api: ApiWorld) -> N
     assert await hours(world) == [(hour_there(world), 1, 0.2)]
 
 
+async def test_a_clock_that_was_years_ahead_for_a_moment_stops_no_sampling(api: ApiWorld) -> None:
+    world = api.lanes
+    await world.drive_in()
+    world.clock.advance(timedelta(minutes=30))
+    hour = hour_there(world)
+    world.clock.advance(100 * WEEK)
+    assert await sample_due(world.context) == 1
+    world.clock.advance(-100 * WEEK)
+    await occupy(world, 3)
+    assert await sample_due(world.context) == 1
+    # A worker whose clock is a minute behind samples nothing twice.
+    world.clock.advance(-timedelta(minutes=1))
+    assert await sample_due(world.context) == 0
+    assert await hours(world) == [(hour, 2, 0.4)]
+
+
 async def test_after_four_weeks_the_hour_is_forecast_and_no_other(api: ApiWorld) -> None:
     world = api.lanes
     driver_id, _ = await api.add_driver()
