@@ -311,7 +311,7 @@ class CampaignMutations:
         send_campaign_test,
         graphql_type=outcome_of(CampaignTestSent, "SendCampaignTestResult"),
         description="Send a campaign as it stands to the test drivers. It counts in no cap, budget "
-        "or result, and gives away nothing that is attached.",
+        "or result, and gives away nothing that is attached; at most 20 tests in 24 hours.",
     )
     add_test_driver = strawberry.mutation(
         add_test_driver,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_
+from sqlalchemy import and_, func, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -19,12 +19,17 @@ from parking.campaigns.models import (
     RunState,
 )
 from parking.kit.database import UnitOfWork
-from parking.kit.ids import derive_id
+from parking.kit.ids import derive_id, floor_id
 from parking.kit.locks import lock
 
 RUNS_LISTED_MAX = 100
+# Of a daily campaign, as long as what became of its messages is kept, and twice that.
+RUNS_COUNTED_MAX = 400
+# How the occurrences of tests begin: they count in nothing.
+TEST_RUN = "test:"
 DUE_MAX = 50
 TEST_DRIVERS_MAX = 10
+_TESTS_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('sesame.campaign.tests:' || :operator))")
 _NOBODY = "nobody"
 
 
@@ -112,13 +117,14 @@ async def find_policy(unit: UnitOfWork, operator_id: UUID) -> CampaignPolicy:
 
 
 async def runs_of(unit: UnitOfWork, operator_id: UUID, campaign_id: UUID) -> Sequence[CampaignRun]:
-    """Return a campaign's runs, the newest first, at most RUNS_LISTED_MAX."""
+    """Return a campaign's runs but tests, the newest first, at most RUNS_COUNTED_MAX."""
     statement = (
         select(CampaignRun)
         .where(col(CampaignRun.operator_id) == operator_id)
         .where(col(CampaignRun.campaign_id) == campaign_id)
+        .where(~col(CampaignRun.occurrence).startswith(TEST_RUN))
         .order_by(col(CampaignRun.id).desc())
-        .limit(RUNS_LISTED_MAX)
+        .limit(RUNS_COUNTED_MAX)
     )
     return (await unit.session.exec(statement)).all()
 
@@ -169,6 +175,18 @@ async def queueing_runs(unit: UnitOfWork) -> Sequence[CampaignRun]:
         .limit(DUE_MAX)
     )
     return (await unit.session.exec(statement)).all()
+
+
+async def count_tests(unit: UnitOfWork, operator_id: UUID, since: datetime) -> int:
+    """Return how many tests an operator sent since a moment; locks the operator's next one out."""
+    await unit.run(_TESTS_LOCK, {"operator": str(operator_id)})
+    statement = (
+        select(func.count())
+        .select_from(CampaignRun)
+        .where(col(CampaignRun.operator_id) == operator_id, col(CampaignRun.id) >= floor_id(since))
+        .where(col(CampaignRun.occurrence).startswith(TEST_RUN))
+    )
+    return (await unit.session.exec(statement)).one()
 
 
 async def test_drivers(unit: UnitOfWork, operator_id: UUID) -> Sequence[CampaignTestDriver]:

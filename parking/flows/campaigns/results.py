@@ -27,12 +27,16 @@ _DRIVERS: Final = """
     WHERE operator_id = :operator_id AND id = ANY(CAST(:runs AS uuid[])) AND arm = ANY(:arms)
     GROUP BY driver_id
 """
+# A stay that was cancelled is no visit.
+_VISITS: Final = """driver_stays AS stay LEFT JOIN sessions AS session
+            ON session.operator_id = stay.operator_id AND session.id = stay.session_id"""
 _HITS: Final = {
-    "visit": """EXISTS (
-        SELECT FROM driver_stays AS stay
+    "visit": f"""EXISTS (
+        SELECT FROM {_VISITS}
         WHERE stay.driver_id = drawn.driver_id AND stay.operator_id = :operator_id
             AND stay.entered_at > drawn.since AND stay.entered_at <= drawn.since + :days
-    )""",
+            AND session.state IS DISTINCT FROM 'cancelled'
+    )""",  # noqa: S608 - our own text
     "redemption": """EXISTS (
         SELECT FROM driver_coupons AS coupon
         WHERE coupon.driver_id = drawn.driver_id AND coupon.operator_id = :operator_id
@@ -55,12 +59,13 @@ _STATES: Final = text("""
 """)
 
 
-_OF_ALL: Final = text("""
+_OF_ALL: Final = text(f"""
     SELECT drawn.is_control, count(*) AS drivers, count(*) FILTER (WHERE EXISTS (
-        SELECT FROM driver_stays AS stay
+        SELECT FROM {_VISITS}
         WHERE stay.driver_id = drawn.driver_id AND stay.operator_id = :operator_id
             AND stay.entered_at > drawn.since
             AND stay.entered_at <= drawn.since + make_interval(days => :days)
+            AND session.state IS DISTINCT FROM 'cancelled'
     )) AS hits
     FROM (
         SELECT driver_id, min(assigned_at) AS since, bool_or(arm = 'control') AS is_control
@@ -69,7 +74,7 @@ _OF_ALL: Final = text("""
         GROUP BY driver_id
     ) AS drawn
     GROUP BY drawn.is_control
-""")
+""")  # noqa: S608 - our own text
 OF_ALL_DAYS: Final = 90
 OF_ALL_DAYS_MEASURED: Final = 14
 
@@ -161,7 +166,7 @@ async def of_campaign(
         if is_known
         else None,
         messages=messages,
-        runs=runs,
+        runs=runs[: repository.RUNS_LISTED_MAX],
     )
 
 

@@ -1,6 +1,8 @@
 """A campaign is tried on a few named drivers before anybody else gets it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import delete
@@ -23,6 +25,9 @@ from parking.flows.campaigns.life import checked_name, find_seen
 from parking.flows.campaigns.scheduling import new_run
 from parking.flows.context import ParkingContext
 from parking.staff.rules import StaffIdentity
+
+# Tests count in no cap and nobody approved them: they must not become campaigns of their own.
+TESTS_A_DAY_MAX: Final = 20
 
 
 async def add_test_driver(
@@ -87,7 +92,7 @@ async def send_test(context: ParkingContext, staff: StaffIdentity, campaign_id: 
 
     Raises:
         CampaignUnknownError: there is none that the member sees.
-        TestDriverError: there is no test driver.
+        TestDriverError: there is no test driver, or TESTS_A_DAY_MAX went out already.
     """
     async with context.database.begin() as unit:
         campaign = await find_seen(unit, staff, campaign_id)
@@ -95,7 +100,10 @@ async def send_test(context: ParkingContext, staff: StaffIdentity, campaign_id: 
         if not drivers:
             raise TestDriverError("name a test driver first")
         now = unit.now()
-        run: CampaignRun = new_run(unit, campaign, "test:")
+        tests = await repository.count_tests(unit, staff.operator_id, now - timedelta(days=1))
+        if tests >= TESTS_A_DAY_MAX:
+            raise TestDriverError(f"at most {TESTS_A_DAY_MAX} tests in 24 hours")
+        run: CampaignRun = new_run(unit, campaign, repository.TEST_RUN)
         run.occurrence += str(run.id)
         run.state, run.queued_at, run.queued = RunState.QUEUED, now, len(drivers)
         await repository.begin_run(unit, run)

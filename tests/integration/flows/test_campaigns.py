@@ -24,6 +24,7 @@ from parking.flows.campaigns import delivering, life, results, scheduling, tryin
 from parking.flows.campaigns.life import Draft
 from parking.flows.campaigns.queueing_run import RunKey, queue_run
 from parking.kit.database import ConflictError
+from parking.kit.errors import ParkingError
 from parking.notices import preferences
 from parking.notices.rules import NoticeCategory, NoticeChannel
 from tests.factories.campaign_world import CampaignWorld, document, open_campaign_world
@@ -193,6 +194,25 @@ async def test_a_message_of_yesterday_counts_for_today_or_does_not_go(
     assert await world.states(second) == {"sent": 2}
 
 
+async def test_a_day_that_came_sooner_than_was_counted_has_its_caps_too(
+    world: CampaignWorld,
+) -> None:
+    await world.add_drivers(1)
+    first = await world.run_campaign()
+    assert await world.sweep() == 1
+    second = await world.run_campaign()
+    # Its driver went west: it was counted for tomorrow, and comes today.
+    await world.rows("UPDATE campaign_sends SET local_day = local_day + 1 RETURNING 1")
+    await scheduling.sweep(world.context)
+    await world.rows(
+        "UPDATE campaign_sends SET local_day = local_day + CASE campaign_id WHEN :first THEN -1"
+        " ELSE 1 END RETURNING 1",
+        first=first.id,
+    )
+    assert await delivering.deliver_due(world.context) == 0
+    assert await world.states(second) == {"capped": 1}
+
+
 async def test_what_is_too_old_is_not_sent(world: CampaignWorld) -> None:
     await world.add_drivers(1)
     campaign = await world.run_campaign(useful_hours=5)
@@ -333,7 +353,13 @@ async def test_test_drivers_see_a_draft_and_count_nowhere(world: CampaignWorld) 
     assert await delivering.deliver_due(world.context) == 1
     assert await events(world) == [str(driver)]
     found = await results.of_campaign(world.context, world.author, draft.id)
-    assert (found.assigned.drivers, found.messages) == (0, {})
+    assert (found.assigned.drivers, found.messages, found.runs) == (0, {}, [])
+    for _ in range(trying.TESTS_A_DAY_MAX - 1):
+        await trying.send_test(world.context, world.author, draft.id)
+    with pytest.raises(ParkingError, match="20 tests in 24 hours"):
+        await trying.send_test(world.context, world.author, draft.id)
+    world.clock.advance(timedelta(days=1, minutes=1))
+    assert await trying.send_test(world.context, world.author, draft.id) == 1
 
 
 async def test_results_tell_an_effect_or_that_there_is_none_to_tell(world: CampaignWorld) -> None:
@@ -359,6 +385,20 @@ async def test_results_tell_an_effect_or_that_there_is_none_to_tell(world: Campa
     assert found.effect is not None
     assert found.effect.finding == "more"
     assert len(drivers) == 80
+    # A stay that was cancelled is no visit.
+    await world.rows(
+        "INSERT INTO sessions (operator_id, id, place_id, plate_index, plate_sealed,"
+        " rate_table_id, entry_presentation_id, state, version, entered_at, circumstances)"
+        " SELECT operator_id, session_id, :place, session_id, '', session_id, session_id,"
+        " 'cancelled', 1, entered_at, '{}' FROM driver_stays LIMIT 1 RETURNING 1",
+        place=world.place_id,
+    )
+    found = await results.of_campaign(world.context, world.author, campaign.id)
+    assert found.assigned.share is not None
+    assert found.assigned.share.hits == len(rows) - 1
+    together = await results.of_all(world.context, world.author)
+    assert together.reachable.share is not None
+    assert together.reachable.share.hits == len(rows) - 1
 
 
 async def test_workers_at_once_hand_each_message_over_once(world: CampaignWorld) -> None:
