@@ -9,6 +9,7 @@ from api.descriptions import described
 from api.mutations.account import AccountMutations
 from api.mutations.consents import ConsentMutations
 from api.mutations.disputes import DisputeMutations
+from api.mutations.habits import HabitMutations
 from api.mutations.invoices import InvoiceMutations
 from api.mutations.mandates import MandateMutations
 from api.mutations.notifications import NotificationMutations
@@ -38,6 +39,7 @@ class Mutation(
     SignInMutations,
     AccountMutations,
     ConsentMutations,
+    HabitMutations,
     PlateMutations,
     MandateMutations,
     PaymentMutations,

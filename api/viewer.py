@@ -14,6 +14,7 @@ from api.reservation_reads import ReservationFields
 from api.types.consent import Consent
 from api.types.deletion import DeletionObstacle
 from api.types.dispute import DisputeConnection
+from api.types.habit import Habit
 from api.types.invoice import InvoiceableBill, InvoiceBuyer, InvoiceConnection
 from api.types.mandate import Mandate
 from api.types.owed import Credit, OwedAmount
@@ -23,6 +24,7 @@ from api.types.session import Session, SessionConnection
 from api.types.sign_in import DeviceInfo, SignInInfo
 from parking.flows.accounts import consenting, deletion
 from parking.flows.driver_view import SessionView
+from parking.flows.habits import own_habits
 from parking.flows.payments import credit_terms, owed_payment, owed_view
 
 
@@ -150,3 +152,12 @@ class Viewer(NotificationFields, ReservationFields, Node):
         """Return the driver's consents."""
         views = await consenting.of_driver(info.context.parking, self.driver_id)
         return [Consent.of(view) for view in views]
+
+    @strawberry.field(
+        description="What was learned of when you park, the last visited place first; at most "
+        "200, and nothing unless you allow HABITS. `forgetHabits` deletes it."
+    )
+    async def habits(self, info: Info) -> list[Habit]:
+        """Return what is thought of the driver's habits."""
+        views = await own_habits.of_driver(info.context.parking, self.driver_id)
+        return [Habit.of(view) for view in views]

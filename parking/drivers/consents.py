@@ -43,6 +43,10 @@ _HOLD: Final = text("""
     WHERE driver_id = :driver_id AND kind = :kind AND withdrawn_at IS NULL FOR SHARE
 """)
 
+_HALT: Final = text("""
+    SELECT 1 FROM driver_consents WHERE driver_id = :driver_id AND kind = :kind FOR UPDATE
+""")
+
 
 @dataclass(frozen=True, slots=True)
 class ConsentView:
@@ -135,6 +139,16 @@ async def hold(unit: UnitOfWork, driver_id: UUID, kind: ConsentKind) -> bool:
     """
     held = await unit.run(_HOLD, {"driver_id": driver_id, "kind": kind.value})
     return held.one_or_none() is not None
+
+
+async def halt(unit: UnitOfWork, driver_id: UUID, kind: ConsentKind) -> None:
+    """Let nobody act on a consent until this transaction ends, and wait for whoever does.
+
+    Raises:
+        TokenRefusedError: there is no such account any more.
+    """
+    await _lock_driver(unit, driver_id)
+    await unit.run(_HALT, {"driver_id": driver_id, "kind": kind.value})
 
 
 async def list_consents(unit: UnitOfWork, driver_id: UUID) -> list[ConsentView]:

@@ -78,8 +78,8 @@ def _of_day(pairs: Snapshot, numbers: PairNumbers, profile: Floats, offset: int)
     fast = pairs.sums[FAST + weekday] * np.float32(2 ** (-offset / (DAYS * FAST_WEEKS)))
     slow = pairs.sums[SLOW + weekday] * np.float32(2 ** (-offset / (DAYS * SLOW_WEEKS)))
     fast_usual, slow_usual = numbers.fast_rate * usual, numbers.slow_rate * usual
-    _estimate(rows[1], fast, _weight_of(weeks, FAST_WEEKS), fast_usual, FAST_PRIOR_WEEKS)
-    _estimate(rows[2], slow, _weight_of(weeks, SLOW_WEEKS), slow_usual, SLOW_PRIOR_WEEKS)
+    _estimate(rows[1], fast, weight_of(weeks, FAST_WEEKS), fast_usual, FAST_PRIOR_WEEKS)
+    _estimate(rows[2], slow, weight_of(weeks, SLOW_WEEKS), slow_usual, SLOW_PRIOR_WEEKS)
     came = [_came(pairs.recent, weeks_ago * DAYS - 1 - offset) for weeks_ago in (1, 2, 3, 4)]
     rows[3] = came[0]
     rows[4] = came[1]
@@ -105,7 +105,7 @@ def _estimate(out: Floats, came: Floats, weeks: Floats, usual: Floats, prior_wee
 
 def _pair_numbers(pairs: Snapshot) -> PairNumbers:
     weeks = np.maximum((pairs.day - pairs.first_day) / DAYS, 1.0).astype(np.float32)
-    fast_weeks, slow_weeks = _weight_of(weeks, FAST_WEEKS), _weight_of(weeks, SLOW_WEEKS)
+    fast_weeks, slow_weeks = weight_of(weeks, FAST_WEEKS), weight_of(weeks, SLOW_WEEKS)
     fast = pairs.sums[FAST : FAST + DAYS].sum(0)
     slow = pairs.sums[SLOW : SLOW + DAYS].sum(0)
     fast_rate = (fast + _VISITS_PRIOR) / (fast_weeks + _WEEKS_PRIOR)
@@ -143,7 +143,7 @@ def _profile(pairs: Snapshot) -> Floats:
     return (visits / visits.sum(0)).astype(np.float32)
 
 
-def _weight_of(weeks: Floats | Integers, half_life_weeks: float) -> Floats:
+def weight_of(weeks: Floats | Integers, half_life_weeks: float) -> Floats:
     """Return what so many weeks with a visit each would sum to."""
     week = 2 ** (-1 / half_life_weeks)
     left = faded((weeks * DAYS).astype(np.float32), half_life_weeks)

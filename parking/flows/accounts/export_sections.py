@@ -183,6 +183,18 @@ _TOLD: Final = (
         " WHERE driver_id = :driver_id ORDER BY id",
     ),
     Section(
+        "habits",
+        "SELECT operators.name AS operator, places.name AS place, first_day, last_day, visits,"
+        " recent, encode(sums, 'base64') AS memory, visited_at FROM habits"
+        " JOIN operators ON operators.id = habits.operator_id"
+        " JOIN places ON places.operator_id = habits.operator_id AND places.id = habits.place_id"
+        " WHERE driver_id = :driver_id ORDER BY habits.operator_id, habits.place_id",
+    ),
+    Section(
+        "habitsForgotten",
+        "SELECT forgotten_at FROM habit_resets WHERE driver_id = :driver_id",
+    ),
+    Section(
         "disputes",
         "SELECT disputes.id, disputes.bill_id, reason, comment_sealed, words_sealed, state,"
         " refunded_minor, currency, disputes.opened_at, decided_at"
