@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -57,7 +57,7 @@ def cover_of(
     Whether one of its spaces is free is known only when the car comes.
     """
     operator_id, place_id = place
-    found: list[tuple[bool, PassCover]] = []
+    found: list[tuple[timedelta, PassCover]] = []
     for right, product in held:
         if product.operator_id != operator_id or str(place_id) not in product.place_ids:
             continue
@@ -71,6 +71,12 @@ def cover_of(
             min(until, leaves_at),
         )
         if ranges:
-            is_whole = ranges[0][0] <= arrives_at and ranges[0][1] >= leaves_at
-            found.append((is_whole, PassCover(product.name, product.area_id, is_whole)))
-    return max(found, key=lambda one: one[0], default=(False, None))[1]
+            covered = sum((ends - begins for begins, ends in ranges), timedelta())
+            is_whole = covered >= leaves_at - arrives_at
+            found.append((covered, PassCover(product.name, product.area_id, is_whole)))
+    return max(found, key=_worth, default=(timedelta(), None))[1]
+
+
+def _worth(found: tuple[timedelta, PassCover]) -> tuple[timedelta, bool]:
+    # Of two that cover as much the one that counts wherever the car stands.
+    return found[0], found[1].area_id is None
