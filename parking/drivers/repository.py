@@ -116,6 +116,23 @@ async def rotate_refresh(
     return (await unit.run(statement)).rowcount == 1
 
 
+async def lately_refreshed(
+    unit: UnitOfWork, sign_in: SignIn, *, since: datetime
+) -> datetime | None:
+    """Return until when a sign-in lasts whose valid token is that of `sign_in`, made after `since`.
+
+    None for any other, which is no sign that it was made by this exchange.
+    """
+    statement = (
+        select(col(SignIn.expires_at))
+        .where(col(SignIn.driver_id) == sign_in.driver_id, col(SignIn.id) == sign_in.id)
+        .where(col(SignIn.refresh_digest) == sign_in.refresh_digest)
+        .where(col(SignIn.revoked_at).is_(None), col(SignIn.expires_at) > unit.now())
+        .where(col(SignIn.refreshed_at) > since)
+    )
+    return (await unit.session.exec(statement)).one_or_none()
+
+
 async def end_sign_in(unit: UnitOfWork, driver_id: UUID, sign_in_id: UUID) -> SignIn | None:
     """End a sign-in and disable its devices; returns it where it had not ended before."""
     ended = await _end_sign_ins(unit, driver_id, sign_in_id)

@@ -39,6 +39,8 @@ _IPV6_NETWORK_BITS: Final = 48
 # For how long who signs in, or confirms with a code, needs no other code.
 CONFIRMED_PERIOD: Final = timedelta(minutes=5)
 SIGN_IN_PERIOD: Final = timedelta(days=60)
+# An answer that got lost is asked for again at once; a thief comes later, or after the successor.
+REFRESH_GRACE: Final = timedelta(seconds=30)
 SIGN_INS_PER_DRIVER_MAX: Final = 20
 DEVICES_PER_DRIVER_MAX: Final = 20
 

@@ -150,14 +150,16 @@ async def refresh_sign_in(
 ) -> SignedIn | ParkingError:
     """Exchange a refresh token for new tokens; a token that was exchanged before ends the sign-in.
 
-    Whoever holds a copy of a used token, thief or owner: one of them is the wrong one.
+    Whoever holds a copy of a used token, thief or owner: one of them is the wrong one. Only who
+    comes again within REFRESH_GRACE, before the new token was used, gets that one once more: the
+    answer may have been lost.
     """
     try:
         token = RefreshToken.read(unit.vault, refresh_token)
     except TokenRefusedError as error:
         return error
     expires_at = unit.now() + rules.SIGN_IN_PERIOD
-    fresh = RefreshToken.mint(unit.vault, token.owner_id, token.sign_in_id)
+    fresh = token.successor(unit.vault)
     renewed = SignIn(
         driver_id=token.owner_id,
         id=token.sign_in_id,
@@ -169,12 +171,14 @@ async def refresh_sign_in(
         expires_at=expires_at,
     )
     old_digest = token.digest(unit.vault)
-    if not await repository.rotate_refresh(
-        unit, renewed, old_digest=old_digest, expires_at=expires_at
-    ):
+    if await repository.rotate_refresh(unit, renewed, old_digest=old_digest, expires_at=expires_at):
+        return _signed_in(tokens, fresh, expires_at)
+    since = unit.now() - rules.REFRESH_GRACE
+    lasts_until = await repository.lately_refreshed(unit, renewed, since=since)
+    if lasts_until is None:
         await end_one(unit, token.owner_id, token.sign_in_id, reason="token_reused")
         return TokenRefusedError()
-    return _signed_in(tokens, fresh, expires_at)
+    return _signed_in(tokens, fresh, lasts_until)
 
 
 async def sign_out(unit: UnitOfWork, identity: DriverIdentity) -> None:

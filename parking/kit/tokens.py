@@ -202,7 +202,21 @@ class RefreshToken:
         cls, vault: Vault, owner_id: UUID, sign_in_id: UUID, *, realm: str = DRIVER_REALM
     ) -> "RefreshToken":
         """Return a fresh one; another realm does not take it for its own."""
-        body = owner_id.bytes + sign_in_id.bytes + secrets.token_bytes(_SECRET_BYTES)
+        return cls._of(vault, owner_id, sign_in_id, secrets.token_bytes(_SECRET_BYTES), realm)
+
+    def successor(self, vault: Vault) -> "RefreshToken":
+        """Return the driver's token that this one is exchanged for: always the same one.
+
+        Only we can tell it, and nothing of it has to be kept to tell it again.
+        """
+        secret = vault.digest("refresh_token.successor", self.text)
+        return self._of(vault, self.owner_id, self.sign_in_id, secret, DRIVER_REALM)
+
+    @classmethod
+    def _of(
+        cls, vault: Vault, owner_id: UUID, sign_in_id: UUID, secret: bytes, realm: str
+    ) -> "RefreshToken":
+        body = owner_id.bytes + sign_in_id.bytes + secret
         token = base64.urlsafe_b64encode(body + _tag(vault, realm, body)).decode().rstrip("=")
         return cls(owner_id, sign_in_id, token)
 

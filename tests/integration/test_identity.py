@@ -259,11 +259,29 @@ async def test_refresh_tokens_rotate(world: World) -> None:
     assert isinstance(await refresh(world, second.refresh_token), SignedIn)
 
 
-async def test_an_old_refresh_token_ends_the_sign_in(world: World) -> None:
+@pytest.mark.parametrize("seconds", [0, 29])
+async def test_an_answer_that_got_lost_is_given_once_more(world: World, seconds: int) -> None:
     first = await world.sign_in()
-    world.clock.advance(timedelta(seconds=1))
+    second = await refresh(world, first.refresh_token)
+    world.clock.advance(timedelta(seconds=seconds))
+    again = await refresh(world, first.refresh_token)
+    assert isinstance(second, SignedIn)
+    assert isinstance(again, SignedIn)
+    assert again.refresh_token == second.refresh_token
+    assert again.refresh_expires_at == second.refresh_expires_at
+    assert await stands(world, again)
+    assert isinstance(await refresh(world, again.refresh_token), SignedIn)
+    async with world.database.begin() as unit:
+        [row] = (await unit.session.exec(select(SignIn))).all()
+    # Neither token is kept: what is kept opens nothing.
+    assert row.refresh_digest not in (first.refresh_token.encode(), second.refresh_token.encode())
+
+
+async def test_an_old_refresh_token_ends_the_sign_in_after_the_grace(world: World) -> None:
+    first = await world.sign_in()
     second = await refresh(world, first.refresh_token)
     assert isinstance(second, SignedIn)
+    world.clock.advance(rules.REFRESH_GRACE)
     assert isinstance(await refresh(world, first.refresh_token), TokenRefusedError)
     assert isinstance(await refresh(world, second.refresh_token), TokenRefusedError)
     assert not await stands(world, second)
@@ -273,11 +291,35 @@ async def test_an_old_refresh_token_ends_the_sign_in(world: World) -> None:
     assert len(told) == 2
 
 
+async def test_an_old_refresh_token_ends_the_sign_in_once_its_successor_is_used(
+    world: World,
+) -> None:
+    first = await world.sign_in()
+    second = await refresh(world, first.refresh_token)
+    assert isinstance(second, SignedIn)
+    third = await refresh(world, second.refresh_token)
+    assert isinstance(third, SignedIn)
+    assert isinstance(await refresh(world, first.refresh_token), TokenRefusedError)
+    assert not await stands(world, third)
+    assert isinstance(await refresh(world, third.refresh_token), TokenRefusedError)
+
+
+async def test_no_grace_brings_back_a_sign_in_that_ended(world: World) -> None:
+    first = await world.sign_in()
+    second = await refresh(world, first.refresh_token)
+    assert isinstance(second, SignedIn)
+    async with world.database.begin() as unit:
+        await service.end_one(unit, first.driver_id, first.sign_in_id, reason="signed_out")
+    assert isinstance(await refresh(world, first.refresh_token), TokenRefusedError)
+
+
 async def test_two_refreshes_with_one_token_at_the_same_moment(world: World) -> None:
     first = await world.sign_in()
     results = await asyncio.gather(*(refresh(world, first.refresh_token) for _ in range(2)))
-    assert sum(isinstance(result, SignedIn) for result in results) == 1
-    assert not await stands(world, first)
+    tokens = {result.refresh_token for result in results if isinstance(result, SignedIn)}
+    assert len(tokens) == 1
+    assert [type(result) for result in results] == [SignedIn, SignedIn]
+    assert await stands(world, first)
 
 
 async def test_a_forged_refresh_token_ends_nothing(world: World) -> None:

@@ -145,6 +145,17 @@ def test_a_refresh_token_names_its_sign_in_and_is_never_the_same() -> None:
     assert token.text not in repr(token)
 
 
+def test_a_successor_is_always_the_same_and_only_we_can_tell_it() -> None:
+    token = RefreshToken.mint(VAULT, DRIVER, SIGN_IN)
+    successor = token.successor(VAULT)
+    assert successor == token.successor(VAULT)
+    assert RefreshToken.read(VAULT, successor.text) == successor
+    assert (successor.owner_id, successor.sign_in_id) == (DRIVER, SIGN_IN)
+    other = Vault(field_key=b"f" * 32, index_key=b"j" * 32)
+    told = {token.text, successor.text, successor.successor(VAULT).text}
+    assert len(told | {token.successor(other).text}) == 4
+
+
 def test_a_refresh_token_that_we_did_not_make() -> None:
     token = RefreshToken.mint(VAULT, DRIVER, SIGN_IN).text
     raw = bytearray(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
