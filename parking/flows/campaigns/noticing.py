@@ -18,6 +18,7 @@ from parking.campaigns import audience, repository
 from parking.campaigns.document import read_document
 from parking.campaigns.models import CampaignState, RunState
 from parking.events.types import EventType
+from parking.flows.campaigns.isolating import is_done
 from parking.flows.campaigns.queueing_run import queue_drivers
 from parking.flows.campaigns.scheduling import new_run
 from parking.flows.context import ParkingContext
@@ -99,9 +100,13 @@ class EventWatch:
         since = max(now - LOOKED_BACK, (self.seen_until or now - LOOKED_BACK) - OVERLAP)
         async with self.context.database.begin() as unit:
             operators = [row.id for row in await unit.run(_OPERATORS)]
-        for operator_id in operators:
-            await notice(self.context, operator_id, since)
-        self.seen_until = now
+        # Of an operator that failed the same is looked at again, and nothing counts twice.
+        done = [
+            await is_done(notice(self.context, operator_id, since), "notice", operator_id)
+            for operator_id in operators
+        ]
+        if all(done):
+            self.seen_until = now
 
 
 async def notice(context: ParkingContext, operator_id: UUID, since: datetime) -> None:

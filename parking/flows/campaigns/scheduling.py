@@ -17,6 +17,7 @@ from parking.campaigns.triggers import (
     is_missed,
     next_run_at,
 )
+from parking.flows.campaigns.isolating import is_done
 from parking.flows.campaigns.queueing_run import RunKey, queue_run
 from parking.flows.context import ParkingContext
 from parking.kit.database import UnitOfWork
@@ -45,18 +46,23 @@ async def sweep(context: ParkingContext) -> None:
     async with context.database.begin() as unit:
         due = await repository.due_campaigns(unit, unit.now())
     for operator_id, campaign_id in due:
-        async with context.database.begin() as unit:
-            await _begin(unit, operator_id, campaign_id)
+        await is_done(_begin_due(context, operator_id, campaign_id), "begin", campaign_id)
     async with context.database.begin() as unit:
         runs = await repository.queueing_runs(unit)
     for run in runs:
-        await queue_run(context, RunKey(run.operator_id, run.campaign_id, run.id))
+        key = RunKey(run.operator_id, run.campaign_id, run.id)
+        await is_done(queue_run(context, key), "queue", run.campaign_id)
 
 
 async def end_done(context: ParkingContext) -> int:
     """End campaigns that have no run to come and nothing left to send; returns how many."""
     async with context.database.begin() as unit:
         return (await unit.run(_END_DONE, {"now": unit.now()})).rowcount
+
+
+async def _begin_due(context: ParkingContext, operator_id: UUID, campaign_id: UUID) -> None:
+    async with context.database.begin() as unit:
+        await _begin(unit, operator_id, campaign_id)
 
 
 async def _begin(unit: UnitOfWork, operator_id: UUID, campaign_id: UUID) -> None:

@@ -1,8 +1,8 @@
 """What drivers do reaches summaries and campaigns; what is sent reaches the inbox, if wanted."""
 
 from collections.abc import AsyncGenerator
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,6 +15,8 @@ from parking.events.relay import Job
 from parking.events.types import EventType
 from parking.flows.accounts import consenting
 from parking.flows.campaigns import noticing, scheduling
+from parking.flows.campaigns.queueing_run import RunKey
+from parking.flows.context import ParkingContext
 from parking.flows.offers import pools
 from parking.kit.errors import InvalidInputError
 from parking.kit.ids import new_id
@@ -22,6 +24,8 @@ from parking.offers.terms import PoolTerms
 from parking.places import service as places
 from parking.places.models import Place
 from tests.factories.campaign_world import CampaignWorld, open_campaign_world
+
+SCHEDULE: Final = {"kind": "schedule", "at": "2026-05-01T09:00", "timezone": "Asia/Shanghai"}
 
 
 @pytest.fixture
@@ -176,6 +180,46 @@ async def test_who_lapsed_is_written_to_once_for_that_lapse(
         world.clock.advance(timedelta(hours=24))
     assert sent == [1, 0, 0, 0]
     assert await world.states(campaign) == {"sent": 1}
+
+
+async def test_a_campaign_that_fails_keeps_no_other_waiting(
+    world: CampaignWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.add_drivers(1)
+    slow = await world.run_campaign(trigger={**SCHEDULE, "at": "2026-05-01T08:00"})
+    swift = await world.run_campaign()
+    queue_run = scheduling.queue_run
+
+    async def time_out(context: ParkingContext, key: RunKey) -> None:
+        if key.campaign_id == slow.id:
+            raise TimeoutError
+        await queue_run(context, key)
+
+    monkeypatch.setattr(scheduling, "queue_run", time_out)
+    await scheduling.sweep(world.context)
+    assert await world.states(swift) == {"queued": 1}
+    assert await world.states(slow) == {}
+
+
+async def test_an_operator_that_fails_keeps_no_other_waiting(
+    world: CampaignWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world.context.database.begin() as unit:
+        other = places.add_operator(unit, "Grey Heron")
+    noticed: list[UUID] = []
+
+    async def fail(context: ParkingContext, operator_id: UUID, since: datetime) -> None:
+        noticed.append(operator_id)
+        if len(noticed) == 1:
+            raise TimeoutError
+
+    monkeypatch.setattr(noticing, "notice", fail)
+    watch = noticing.EventWatch(world.context)
+    await watch.sweep()
+    assert sorted(noticed) == sorted([world.operator_id, other.id])
+    assert watch.seen_until is None
+    await watch.sweep()
+    assert watch.seen_until == world.clock.now()
 
 
 async def test_what_is_done_ends_by_itself(world: CampaignWorld) -> None:
