@@ -20,7 +20,8 @@ from parking.offers.models import (
 )
 from parking.offers.schedule import Window
 
-POOLS_READ_MAX: Final = 200
+# Of an operator: all of them are read at once.
+POOLS_MAX: Final = 500
 WINDOWS_READ_MAX: Final = 10_000
 OPEN_OFFERS_MAX: Final = 50
 CHANGES_READ_MAX: Final = 200
@@ -68,11 +69,17 @@ async def list_pools(
         select(RightPool)
         .where(col(RightPool.operator_id) == operator_id)
         .order_by(col(RightPool.place_id), col(RightPool.area_id), col(RightPool.name))
-        .limit(POOLS_READ_MAX)
+        .limit(POOLS_MAX)
     )
     if place_id is not None:
         statement = statement.where(col(RightPool.place_id) == place_id)
     return (await unit.session.exec(statement)).all()
+
+
+async def count_pools(unit: UnitOfWork, operator_id: UUID) -> int:
+    """Return how many pools an operator has."""
+    statement = select(func.count()).where(col(RightPool.operator_id) == operator_id)
+    return (await unit.session.exec(statement)).one()
 
 
 async def sum_spaces(

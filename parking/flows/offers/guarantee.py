@@ -12,19 +12,22 @@ from parking.offers import events, repository
 from parking.offers.counting import Shift
 from parking.offers.models import Reservation, ReservationState
 
-# The nearest on the map; a place whose position nobody gave comes after those, by its name.
+# The nearest on the map; a place whose position nobody gave comes after those, by its name. An
+# area that nobody ever came to is not counted yet.
 _ALTERNATIVE: Final = text("""
     SELECT place.id, place.name
     FROM places AS place
-    JOIN space_pools AS pool
-        ON pool.operator_id = place.operator_id AND pool.place_id = place.id
-            AND pool.id = pool.area_id
+    JOIN identified_areas AS area
+        ON area.operator_id = place.operator_id AND area.place_id = place.id
+    LEFT JOIN space_pools AS pool
+        ON pool.operator_id = area.operator_id AND pool.id = area.id
     LEFT JOIN place_positions AS there
         ON there.operator_id = place.operator_id AND there.place_id = place.id
     LEFT JOIN place_positions AS here
         ON here.operator_id = place.operator_id AND here.place_id = :place_id
     WHERE place.operator_id = :operator_id AND place.id <> :place_id
-        AND NOT pool.is_full AND pool.occupied + pool.kept < pool.spaces
+        AND NOT coalesce(pool.is_full, false)
+        AND coalesce(pool.occupied + pool.kept, 0) < coalesce(pool.spaces, area.supply)
     ORDER BY
         power(there.latitude_microdegrees - here.latitude_microdegrees, 2)
             + power(

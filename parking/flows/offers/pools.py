@@ -1,7 +1,6 @@
 """What staff set and see of the spaces that may be promised ahead."""
 
 from collections.abc import Sequence
-from typing import Final
 from uuid import UUID
 
 from parking.flows.context import ParkingContext
@@ -17,8 +16,6 @@ from parking.offers.terms import PoolTerms
 from parking.places import repository as places
 from parking.places.models import IdentifiedArea
 
-IMPORTED_MAX: Final = 200
-
 
 async def create(
     context: ParkingContext, operator_id: UUID, area_id: UUID, terms: PoolTerms
@@ -27,7 +24,8 @@ async def create(
 
     Raises:
         RightPoolUnknownError: the operator has no such area.
-        InvalidInputError: the area has not so many spaces besides those of its other pools.
+        InvalidInputError: the area has not so many spaces besides those of its other pools and
+            passes, or the operator has as many pools as one may have.
         ConflictError: it has a pool of this name.
     """
     async with context.database.begin() as unit:
@@ -53,8 +51,8 @@ async def store_all(
     context: ParkingContext, operator_id: UUID, given: Sequence[tuple[UUID, PoolTerms]]
 ) -> list[RightPool]:
     """Create or change pools by area and name, all or none; errors as in `create`."""
-    if len(given) > IMPORTED_MAX:
-        raise InvalidInputError("pools", f"at most {IMPORTED_MAX}")
+    if len(given) > repository.POOLS_MAX:
+        raise InvalidInputError("pools", f"at most {repository.POOLS_MAX}")
     async with context.database.begin() as unit:
         known = {
             (pool.area_id, pool.name): pool
@@ -113,6 +111,8 @@ async def _create(
     unit: UnitOfWork, operator_id: UUID, area_id: UUID, terms: PoolTerms
 ) -> RightPool:
     area = await _require_area(unit, operator_id, area_id, terms, None)
+    if await repository.count_pools(unit, operator_id) >= repository.POOLS_MAX:
+        raise InvalidInputError("pools", f"at most {repository.POOLS_MAX} of an operator")
     pool = RightPool(
         operator_id=operator_id,
         id=new_id(unit.now()),
@@ -135,7 +135,9 @@ async def _change(unit: UnitOfWork, pool: RightPool, terms: PoolTerms) -> None:
     pool.kept = min(pool.waiting, max(pool.spaces - pool.standing, 0))
     unit.session.add(pool)
     await unit.session.flush()
-    await keep(unit, pool.operator_id, pool.area_id, pool.kept - was_kept)
+    operator_id, area_id, kept = pool.operator_id, pool.area_id, pool.kept - was_kept
+    # A file has many pools: no gate waits for all of them.
+    unit.at_end(("space_pools", area_id), lambda: keep(unit, operator_id, area_id, kept))
 
 
 async def _require_area(

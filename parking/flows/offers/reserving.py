@@ -188,5 +188,8 @@ async def place_words(unit: UnitOfWork, operator_id: UUID, place_id: UUID) -> di
 
 async def _require_room(unit: UnitOfWork, pool: RightPool, wanted: Window) -> None:
     supply = Supply(pool.spaces, show_up_limit(pool.shown, pool.missed), pool.risk_basis_points)
-    if not fits(await repository.taken_windows(unit, pool, wanted), wanted, supply):
+    taken = await repository.taken_windows(unit, pool, wanted)
+    # What was not read may be what it does not fit with.
+    is_cut = len(taken) >= repository.WINDOWS_READ_MAX
+    if is_cut or not fits(taken, wanted, supply):
         raise NoSpaceLeftError("pool: every space is promised then")
