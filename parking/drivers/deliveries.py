@@ -3,13 +3,13 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
+from parking.drivers import web_push
 from parking.drivers.models import (
     Delivery,
     DeliveryState,
@@ -66,7 +66,7 @@ class PendingDelivery:
     device_id: UUID
     target_kind: TargetKind
     target: str = field(repr=False)
-    push_keys: dict[str, Any] | None = field(repr=False)
+    push_keys: dict[str, str] | None = field(repr=False)
     attempts: int
 
 
@@ -135,7 +135,7 @@ async def begin_pushes(
                 device_id=device.id,
                 target_kind=device.target_kind,
                 target=unit.vault.open(device.target_sealed, context=TARGET_CONTEXT),
-                push_keys=device.push_keys,
+                push_keys=web_push.open_keys(unit.vault, device.push_keys_sealed),
                 attempts=row.attempts,
             )
         )

@@ -2,14 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
 from parking.drivers.purposes import CodePurpose
-from parking.kit.columns import Json, Row, Timestamp, text_enum
+from parking.kit.columns import Row, Timestamp, text_enum
 
 
 class TargetKind(StrEnum):
@@ -154,8 +153,8 @@ class Device(Row, table=True):
     target_kind: TargetKind = Field(sa_type=text_enum(TargetKind))
     target_index: UUID
     target_sealed: bytes
-    # What a browser gave with its endpoint: `p256dh` and `auth`, both base64url.
-    push_keys: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    # What a browser gave with its endpoint: `p256dh` and `auth`, both base64url, as JSON.
+    push_keys_sealed: bytes | None = None
     platform: str
     registered_at: datetime = Field(sa_type=Timestamp)
     disabled_at: datetime | None = Field(default=None, sa_type=Timestamp)

@@ -245,7 +245,7 @@ async def put_device(unit: UnitOfWork, device: Device) -> UUID:
         "sign_in_id",
         "target_kind",
         "target_sealed",
-        "push_keys",
+        "push_keys_sealed",
         "platform",
         "registered_at",
         "disabled_at",

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from parking.drivers import events, repository, rules
+from parking.drivers import events, repository, rules, web_push
 from parking.drivers.codes import (
     Asker,
     CodeRequest,
@@ -223,7 +223,7 @@ async def register_device(
         target_kind=target_kind,
         target_index=target_index,
         target_sealed=unit.vault.seal(target, context=rules.TARGET_CONTEXT),
-        push_keys=push_keys,
+        push_keys_sealed=None if push_keys is None else web_push.seal_keys(unit.vault, push_keys),
         platform=platform,
         registered_at=unit.now(),
     )

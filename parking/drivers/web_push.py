@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from parking.kit.crypto import Vault
 from parking.kit.errors import InvalidInputError
 from parking.kit.outbound import LOOPBACK_HOSTS
 
@@ -30,6 +32,7 @@ _POINT_BYTES: Final = 65
 _AUTH_BYTES: Final = 16
 _KEY_LENGTH_MAX: Final = 200
 _LABEL_LENGTH_MAX: Final = 63
+_KEYS_CONTEXT: Final = "push_keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,3 +179,13 @@ def _is_host(text: str) -> bool:
     host, _, port = text.removeprefix(".").partition(":")
     is_named = bool(host) and all(part.replace("-", "").isalnum() for part in host.split("."))
     return is_named and host.isascii() and (not port or (port.isascii() and port.isdigit()))
+
+
+def seal_keys(vault: Vault, keys: Mapping[str, str]) -> bytes:
+    """Return a browser's keys as they are stored: whoever reads them can write to it."""
+    return vault.seal(json.dumps(dict(keys)), context=_KEYS_CONTEXT)
+
+
+def open_keys(vault: Vault, sealed: bytes | None) -> dict[str, str] | None:
+    """Return what `seal_keys` was given; None for a target without keys."""
+    return None if sealed is None else json.loads(vault.open(sealed, context=_KEYS_CONTEXT))

@@ -11,6 +11,7 @@ from api.config import ApiConfig
 from api.global_ids import encode_id
 from notifications.handlers import Notifier
 from notifications.push import PushOutcome, PushResult, RecordingPushSender
+from parking.drivers import web_push
 from parking.drivers.models import Device, TargetKind
 from parking.drivers.web_push import PushServices, WebPushTerms
 from parking.events import outbox
@@ -324,10 +325,13 @@ async def test_a_browser_registers_its_subscription(
         asked = {"query": "{ viewer { webPushPublicKey } }"}
         key = (await http.post("/graphql", json=asked, headers=headers)).json()["data"]["viewer"]
     assert key == {"webPushPublicKey": None if terms is None else "public"}
-    rows = await api.lanes.rows("SELECT driver_id, target_kind, push_keys FROM devices")
+    rows = await api.lanes.rows("SELECT driver_id, target_kind, push_keys_sealed FROM devices")
     if field is None:
         assert said["registerDevice"] == {"__typename": "DeviceRegistered"}
-        assert rows == [{"driver_id": driver_id, "target_kind": "web_push", "push_keys": KEYS}]
+        [row] = rows
+        assert (row["driver_id"], row["target_kind"]) == (driver_id, "web_push")
+        assert web_push.open_keys(api.lanes.context.database.vault, row["push_keys_sealed"]) == KEYS
+        assert not any(key.encode() in row["push_keys_sealed"] for key in KEYS.values())
     else:
         assert said["registerDevice"]["field"] == field
         assert rows == []
