@@ -6,6 +6,7 @@ from typing import Final
 import strawberry
 
 from api.global_ids import encode_id
+from api.staff.campaign_types import in_tens
 from parking.campaigns.models import CampaignRun, RunState
 from parking.campaigns.statistics import Finding, Uplift
 from parking.flows.campaigns.results import ArmResult, CampaignResults, ProgrammeResults
@@ -26,7 +27,7 @@ strawberry.enum(
 )
 
 
-@strawberry.type(description="One time that a campaign looked for its drivers.")
+@strawberry.type(description="One time that a campaign looked for its drivers; counts in tens.")
 class StaffCampaignRun:
     """A run."""
 
@@ -50,13 +51,13 @@ class StaffCampaignRun:
             occurrence=row.occurrence,
             state=RunState(row.state),
             started_at=row.started_at,
-            looked_at=row.looked_at,
-            assigned=row.assigned,
-            held_out=row.held_out,
-            control=row.control,
-            queued=row.queued,
-            capped=row.capped,
-            unaffordable=row.unaffordable,
+            looked_at=in_tens(row.looked_at),
+            assigned=in_tens(row.assigned),
+            held_out=in_tens(row.held_out),
+            control=in_tens(row.control),
+            queued=in_tens(row.queued),
+            capped=in_tens(row.capped),
+            unaffordable=in_tens(row.unaffordable),
         )
 
 
@@ -64,7 +65,7 @@ class StaffCampaignRun:
 class CampaignArm:
     """One arm."""
 
-    drivers: int
+    drivers: int = strawberry.field(description="In tens.")
     hits: int | None = strawberry.field(
         description="Who did what is measured; null where the arm has fewer than ten drivers."
     )
@@ -72,7 +73,7 @@ class CampaignArm:
     @classmethod
     def of(cls, arm: ArmResult) -> "CampaignArm":
         """Return the arm."""
-        return cls(drivers=arm.drivers, hits=None if arm.share is None else arm.share.hits)
+        return cls(drivers=in_tens(arm.drivers), hits=None if arm.share is None else arm.share.hits)
 
 
 @strawberry.type(description="By how much the campaign changed the outcome, in shares from 0 to 1.")
@@ -120,7 +121,7 @@ class StaffCampaignResults:
         description="How many drivers in all would tell one more in a hundred, four times of five."
     )
     messages: list[CampaignStateCount] = strawberry.field(
-        description="What became of those who were assigned."
+        description="What became of those who were assigned, in tens; fewer are left out."
     )
     runs: list[StaffCampaignRun] = strawberry.field(description="The newest first.")
 
@@ -135,8 +136,9 @@ class StaffCampaignResults:
             effect=CampaignEffect.of(found.effect),
             drivers_needed=found.sample_needed,
             messages=[
-                CampaignStateCount(state=state, drivers=count)
+                CampaignStateCount(state=state, drivers=in_tens(count))
                 for state, count in sorted(found.messages.items())
+                if in_tens(count)
             ],
             runs=[StaffCampaignRun.of(run) for run in found.runs],
         )

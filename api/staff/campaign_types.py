@@ -19,6 +19,7 @@ from parking.campaigns.models import (
     CampaignState,
     CampaignTestDriver,
 )
+from parking.flows.campaigns.counting import COUNTED_STEP
 from parking.flows.campaigns.segments import Preview
 
 CAMPAIGN_KIND: Final = "Campaign"
@@ -70,8 +71,8 @@ class StaffCampaign:
     approved_by: str | None
     refusal_note: str | None = strawberry.field(description="Why it was sent back.")
     next_run_at: datetime | None
-    queued_messages: int = strawberry.field(description="Of the budget.")
-    committed: MoneySum = strawberry.field(description="What the queued messages cost at most.")
+    queued_messages: int = strawberry.field(description="Of the budget, in tens.")
+    committed: MoneySum = strawberry.field(description="What these cost at most.")
     created_at: datetime
     ended_at: datetime | None
 
@@ -79,6 +80,7 @@ class StaffCampaign:
     def of(cls, row: Campaign) -> "StaffCampaign":
         """Return the campaign."""
         document = read_document(row.document)
+        queued = in_tens(row.queued_messages)
         return cls(
             id=encode_id(CAMPAIGN_KIND, row.operator_id, row.id),
             name=row.name,
@@ -95,9 +97,10 @@ class StaffCampaign:
             approved_by=_maybe_person(row.approved_by),
             refusal_note=row.refusal_note,
             next_run_at=row.next_run_at,
-            queued_messages=row.queued_messages,
+            queued_messages=queued,
             committed=MoneySum(
-                amount_minor=MinorUnits(row.committed_minor), currency=document.budget.currency
+                amount_minor=MinorUnits(queued * document.budget.message_minor),
+                currency=document.budget.currency,
             ),
             created_at=row.created_at,
             ended_at=row.ended_at,
@@ -214,6 +217,11 @@ class StaffCampaignPolicy:
             week_messages_max=row.week_messages_max,
             control_permille=row.control_permille,
         )
+
+
+def in_tens(count: int) -> int:
+    """Return a count as far as it is told: one that moves by one tells what somebody just did."""
+    return count - count % COUNTED_STEP
 
 
 def _person(recorded: str) -> str:

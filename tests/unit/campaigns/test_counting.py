@@ -1,8 +1,16 @@
 """What a count tells of one driver more or less: next to nothing."""
 
 from collections import Counter
+from datetime import UTC, datetime
+from uuid import UUID
 
+from api.staff.campaign_results import StaffCampaignResults
+from parking.campaigns.document import read_document
+from parking.campaigns.models import CampaignRun, RunState
+from parking.campaigns.statistics import Share
 from parking.flows.campaigns.counting import Counted
+from parking.flows.campaigns.results import ArmResult, CampaignResults
+from tests.factories.campaign_world import document
 
 
 def told(drivers: int) -> Counter[int | None]:
@@ -31,3 +39,39 @@ def test_the_mean_is_right() -> None:
 
 def test_the_same_drivers_are_always_told_alike() -> None:
     assert {Counted(47, 5).told for _ in range(10)} == {Counted(47, 5).told}
+
+
+def test_results_do_not_move_with_one_driver() -> None:
+    found = CampaignResults(
+        outcome="visit",
+        within_days=14,
+        assigned=ArmResult(19, Share(3, 19)),
+        held_out=ArmResult(9, None),
+        effect=None,
+        sample_needed=None,
+        messages={"sent": 18, "withdrawn": 1},
+        runs=[run(queued=18, capped=1)],
+    )
+    told = StaffCampaignResults.of(found)
+    assert (told.assigned.drivers, told.held_out.drivers) == (10, 0)
+    assert [(each.state, each.drivers) for each in told.messages] == [("sent", 10)]
+    assert [(each.queued, each.capped) for each in told.runs] == [(10, 0)]
+
+
+def run(*, queued: int, capped: int) -> CampaignRun:
+    return CampaignRun(
+        operator_id=UUID(int=1),
+        id=UUID(int=2),
+        campaign_id=UUID(int=3),
+        occurrence="once",
+        state=RunState.QUEUED,
+        started_at=datetime(2026, 5, 5, tzinfo=UTC),
+        queued=queued,
+        capped=capped,
+    )
+
+
+def test_who_just_did_something_is_told_so() -> None:
+    read = read_document(document(trigger={"kind": "on_entry"}, filter={"kind": "pass"}))
+    assert read.reasons(None) == ["entry", "pass"]
+    assert read_document(document(trigger={"kind": "after_payment"})).reasons(None) == ["payment"]
