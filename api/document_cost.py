@@ -1,7 +1,8 @@
 """What an operation may cost, in points, before it runs.
 
 An object is a point, a write or a subscription ten; what a page or a list holds counts as often
-as the page has places, or LIST_ITEMS_ASSUMED times.
+as the page has places, or LIST_ITEMS_ASSUMED times. Places near by that are compared by money are
+all priced for it, however few of them the page shows: a point each.
 """
 
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from typing import Any, Final, cast
 
 from graphql import (
     DocumentNode,
+    EnumValueNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
@@ -28,10 +30,13 @@ from graphql import (
 from graphql.language import InlineFragmentNode
 
 from api.config import PAGE_SIZE_MAX
+from parking.flows.guidance.nearby import CANDIDATES_MAX, NearbyOrder
 
 ACT_POINTS: Final = 10
 LIST_ITEMS_ASSUMED: Final = 5
 _PAGE: Final = "first"
+_COMPARING: Final = "nearbyPlaces"
+_ORDER: Final = "order"
 _NO_VARIABLES: Final[Mapping[str, Any]] = {}
 
 
@@ -51,7 +56,7 @@ class CostMeter:
         self.depends = False
         self._schema = schema
         self._variables = variables or _NO_VARIABLES
-        self._defaults: dict[str, int] = {}
+        self._defaults: dict[str, int | str] = {}
         self._fragments = {
             node.name.value: node
             for node in document.definitions
@@ -65,6 +70,8 @@ class CostMeter:
         for variable in operation.variable_definitions or ():
             if isinstance(variable.default_value, IntValueNode):
                 self._defaults[variable.variable.name.value] = int(variable.default_value.value)
+            elif isinstance(variable.default_value, EnumValueNode):
+                self._defaults[variable.variable.name.value] = variable.default_value.value
         root = self._schema.get_root_type(operation.operation)
         inside = self._inside(operation.selection_set, root, LIST_ITEMS_ASSUMED)
         if operation.operation is OperationType.QUERY:
@@ -100,7 +107,16 @@ class CostMeter:
         below = self._inside(
             node.selection_set, kind, LIST_ITEMS_ASSUMED if size is None or is_list else size
         )
-        return (1 + below) * ((items if size is None else size) if is_list else 1)
+        own = 1 + (CANDIDATES_MAX if self._compares(node) else 0)
+        return (own + below) * ((items if size is None else size) if is_list else 1)
+
+    def _compares(self, node: FieldNode) -> bool:
+        if node.name.value != _COMPARING:
+            return False
+        orders = [
+            self._given(one.value) for one in node.arguments or () if one.name.value == _ORDER
+        ]
+        return any(order not in {None, NearbyOrder.DISTANCE.name} for order in orders)
 
     def _of_fragment(self, name: str, items: int) -> int:
         if (name, items) not in self._known:
@@ -126,6 +142,8 @@ class CostMeter:
             self.depends = True
             name = value.name.value
             return self._variables.get(name, self._defaults.get(name))
+        if isinstance(value, EnumValueNode):
+            return value.value
         return int(value.value) if isinstance(value, IntValueNode) else None
 
 

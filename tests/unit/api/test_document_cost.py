@@ -48,6 +48,15 @@ def test_what_variables_decide_is_counted_with_them() -> None:
     assert points(query.replace("Int", "Int = 2")) == 3 + 2 * 3
 
 
+def test_who_has_places_compared_by_money_pays_for_all_that_are_priced() -> None:
+    page = "nearbyPlaces(near: {latitude: 1, longitude: 2}, first: 1%s) { edges { cursor } }"
+    assert points(f"{{ {page % ''} }}") == points(f"{{ {page % ', order: DISTANCE'} }}") == 2
+    assert points(f"{{ {page % ', order: PRICE'} }}") == 202
+    asked = "query($order: NearbyOrder! = %s) { " + page % ", order: $order" + " }"
+    assert points(asked % "TOTAL") == points(asked % "DISTANCE", {"order": "PRICE"}) == 202
+    assert points(asked % "DISTANCE") == points(asked % "TOTAL", {"order": "DISTANCE"}) == 2
+
+
 def test_a_write_is_ten_points() -> None:
     assert points("mutation { signOut { __typename } }") == 10 + 1
 
