@@ -65,7 +65,7 @@ async def show(
         ExpectedArea(
             area.name,
             area.spaces,
-            max(area.spaces - area.taken, 0),
+            area.free,
             [ExpectedAt(at, _of_area(area, known, zone, now, at)) for at in asked],
         )
         for area in areas

@@ -151,10 +151,11 @@ async def find_nearby(
     async with context.database.begin() as unit:
         rows = await _candidates(unit, ask, now, first, after)
         tables = await _tables(unit, rows) if ask.stay is not None else {}
-        ranked, has_more = await asyncio.to_thread(_ranked, ask, rows, tables, first, after)
-        if not ranked:
-            return NearbyPage(now, [], has_more)
-        found = await _Surroundings.read(unit, ask, [row for _, row in ranked], now)
+    # Two hundred prices take a while: nobody waits for this connection meanwhile.
+    ranked, has_more = await asyncio.to_thread(_ranked, ask, rows, tables, first, after)
+    if not ranked:
+        return NearbyPage(now, [], has_more)
+    found = await _Surroundings.read(context, ask, [row for _, row in ranked], now)
     places = await asyncio.to_thread(_places, ask, ranked, tables, found, now)
     return NearbyPage(now, places, has_more)
 
@@ -167,17 +168,18 @@ class _Surroundings:
 
     @classmethod
     async def read(
-        cls, unit: UnitOfWork, ask: NearbyAsk, rows: Sequence[NearRow], now: datetime
+        cls, context: ParkingContext, ask: NearbyAsk, rows: Sequence[NearRow], now: datetime
     ) -> "_Surroundings":
         if ask.stay is None:
             return cls({}, {}, ())
-        areas = await nearby_rows.list_areas(unit, [row.key for row in rows])
         zones = {row.key: ZoneInfo(row.timezone) for row in rows}
-        counted = [(area, zones[key]) for key, of_place in areas.items() for area in of_place]
-        known = await expected.read(unit, counted, (now, max(ask.stay.arrives_at, now)))
         held: Held = ()
-        if ask.driver_id is not None:
-            held = await pass_cover.list_held(unit, ask.driver_id)
+        async with context.database.begin() as unit:
+            areas = await nearby_rows.list_areas(unit, [row.key for row in rows])
+            counted = [(area, zones[key]) for key, of_place in areas.items() for area in of_place]
+            known = await expected.read(unit, counted, (now, max(ask.stay.arrives_at, now)))
+            if ask.driver_id is not None:
+                held = await pass_cover.list_held(unit, ask.driver_id)
         return cls(areas, known, held)
 
 

@@ -51,7 +51,8 @@ NEAREST: Final = """
         SELECT CAST(coalesce(sum(coalesce(pool.spaces, area.supply)), 0) AS integer) AS spaces,
             CAST(coalesce(sum(greatest(
                 coalesce(pool.spaces, area.supply) - coalesce(pool.occupied + pool.kept, 0), 0
-            )), 0) AS integer) AS free
+            )) FILTER (WHERE NOT coalesce(pool.is_full AND pool.keeps_closed, false)), 0)
+                AS integer) AS free
         FROM identified_areas AS area
         LEFT JOIN space_pools AS pool
             ON pool.operator_id = area.operator_id AND pool.id = area.id
@@ -75,7 +76,7 @@ _AREAS: Final = text(
     SELECT area.operator_id, area.id, area.place_id, area.name,
         coalesce(pool.spaces, area.supply) AS spaces,
         coalesce(pool.occupied + pool.kept, 0) AS taken,
-        coalesce(pool.is_full, false) AS is_full
+        coalesce(pool.is_full AND pool.keeps_closed, false) AS is_closed
     FROM unnest(CAST(:operator_ids AS uuid[]), CAST(:place_ids AS uuid[]))
         AS asked (operator_id, place_id)
     JOIN identified_areas AS area
@@ -105,7 +106,7 @@ class NearRow:
     """A place with its distance and its counts.
 
     Attributes:
-        free: Public spaces with no car on them, and that wait for none.
+        free: Public spaces with no car on them, that wait for none, and whose area lets cars in.
         rate_table_id: The version in force at arrival; None where there is none.
     """
 
@@ -132,6 +133,7 @@ class AreaCount:
 
     Attributes:
         taken: Cars that stand there, and spaces that wait for one with a reservation.
+        is_closed: Whether its gates let nobody in: full, and not yet empty enough to reopen.
     """
 
     operator_id: UUID
@@ -140,7 +142,12 @@ class AreaCount:
     name: str
     spaces: int
     taken: int
-    is_full: bool
+    is_closed: bool
+
+    @property
+    def free(self) -> int:
+        """Return how many spaces a car would get now."""
+        return 0 if self.is_closed else max(self.spaces - self.taken, 0)
 
     @property
     def share(self) -> float:
@@ -210,7 +217,7 @@ async def list_areas(
     found: dict[tuple[UUID, UUID], list[AreaCount]] = {}
     for row in await unit.run(_AREAS, values):
         area = AreaCount(
-            row.operator_id, row.id, row.place_id, row.name, row.spaces, row.taken, row.is_full
+            row.operator_id, row.id, row.place_id, row.name, row.spaces, row.taken, row.is_closed
         )
         found.setdefault((row.operator_id, row.place_id), []).append(area)
     return found

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import text
+import pytest
+from sqlalchemy import QueuePool, text
 
-from parking.flows.guidance import nearby, nearby_rows
+from parking.flows.guidance import expected, nearby, nearby_rows
 from parking.flows.guidance.nearby import NearbyAsk, NearbyOrder, PlannedStay
 from parking.flows.guidance.planned_price import PriceFactor
 from parking.kit.geography import Position, distance_m
@@ -15,6 +16,7 @@ from parking.kit.money import Money
 from parking.places import positions
 from parking.places.positions import Entrance, EntranceUse, Whereabouts
 from parking.tariffs import service as tariffs
+from parking.tariffs.rules import PricedStay, price
 from tests.factories.api import ApiWorld
 from tests.factories.ground import BUND, add_place, add_row_of_places
 from tests.factories.lane_world import RATE_TABLE, LaneWorld
@@ -184,6 +186,24 @@ async def test_a_full_place_is_left_out_for_who_comes_now(api: ApiWorld) -> None
     assert [edge["node"]["freeNow"] for edge in later["edges"]] == [0, 4]
 
 
+async def test_an_area_that_lets_nobody_in_has_no_space(api: ApiWorld) -> None:
+    near, far = await add_row_of_places(api.lanes, 2)
+    await set_taken(api.lanes, near, 8)
+    await set_taken(api.lanes, far, 8)
+    # A full sign alone keeps nobody out.
+    await api.lanes.rows_changed("UPDATE space_pools SET is_full = true, reopen_free = 5")
+    closed = "UPDATE space_pools SET keeps_closed = true WHERE place_id = :place_id"
+    await api.lanes.rows_changed(closed, place_id=near)
+    assert names(await find(api)) == ["Place 1"]
+    page = await find(api, free=0)
+    assert [edge["node"]["freeNow"] for edge in page["edges"]] == [0, 2]
+    context, now = api.lanes.context, api.lanes.clock.now()
+    operator_id = api.lanes.entry.operator_id
+    for place_id, free in ((near, 0), (far, 2)):
+        [area] = await expected.show(context, operator_id, place_id, begins_at=now, hours=1)
+        assert area.free == free
+
+
 async def test_the_cheapest_and_the_least_in_all_come_first(api: ApiWorld) -> None:
     dear = {**RATE_TABLE, "timezone": "Europe/Berlin", "currency": "EUR"}
     cheap = {
@@ -303,6 +323,25 @@ async def test_many_places_take_the_statements_of_few(api: ApiWorld) -> None:
             counted.append(len(statements))
     # The nearest, their rate tables, their areas, their usual hours, and the driver's passes.
     assert counted == [5] * 6
+
+
+async def test_no_connection_waits_while_prices_are_compared(
+    api: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add_row_of_places(api.lanes, 2)
+    database = api.lanes.context.database
+    pool = cast("QueuePool", database._engine.pool)  # pyright: ignore[reportPrivateUsage]
+    held: list[int] = []
+
+    def priced(*args: Any, **named: Any) -> PricedStay:  # noqa: ANN401 - as `price`
+        held.append(pool.checkedout())
+        return price(*args, **named)
+
+    monkeypatch.setattr(nearby, "price", priced)
+    stay = PlannedStay(api.lanes.clock.now(), 90)
+    ask = NearbyAsk(near=BUND, stay=stay, order=NearbyOrder.PRICE)
+    assert len((await nearby.find_nearby(api.lanes.context, ask, first=5)).places) == 2
+    assert held == [0, 0]
 
 
 async def test_the_tariffs_of_many_places_are_one_statement_more(api: ApiWorld) -> None:
