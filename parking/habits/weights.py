@@ -8,7 +8,7 @@ import numpy as np
 from parking.habits.features import NAMES
 from parking.habits.fitting import Weights
 
-# `sesame habits fit --seed 1`: simulated drivers only.
+# `sesame habits fit`: simulated drivers only.
 SHIPPED: Final[Mapping[str, float]] = {
     "always": -0.636,
     "short_memory": -0.469,

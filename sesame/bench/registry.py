@@ -56,12 +56,16 @@ CAMPAIGN: Final = BenchEntry(
     name="campaign",
     measures="a campaign to 1,000,000 drivers: selected, capped, queued; killed, and gone on with",
 )
+HABITS: Final = BenchEntry(
+    name="habits",
+    measures="a week told for 100,000 pairs of driver and place; one visit learned",
+)
 BENCHES: Final[Mapping[str, BenchEntry]] = MappingProxyType(
     {
         entry.name: entry
         for entry in (
             *(EXIT, TARIFF, CHARGE, MONEY, GATES, GRAPHQL, SUBSCRIPTIONS),
-            *(NOTIFICATIONS, CAMPAIGN),
+            *(NOTIFICATIONS, CAMPAIGN, HABITS),
         )
     }
 )

@@ -24,6 +24,7 @@ from sesame.bench.gates.gates_bench import GatesPlan, measure_gates
 from sesame.bench.gates.report import print_gates_report
 from sesame.bench.graphql.graphql_bench import GraphQLPlan, measure_graphql
 from sesame.bench.graphql.report import print_graphql_report
+from sesame.bench.habits_bench import measure_habits, print_habits_report
 from sesame.bench.machine import use_cores
 from sesame.bench.money.charge_path import measure_charge, print_charge_path
 from sesame.bench.money.money_bench import EXITS, SEED, MoneyPlan, measure_money, print_money_report
@@ -40,6 +41,7 @@ from sesame.bench.registry import (
     EXIT,
     GATES,
     GRAPHQL,
+    HABITS,
     MONEY,
     NOTIFICATIONS,
     SUBSCRIPTIONS,
@@ -73,7 +75,7 @@ class _Report(Protocol):
     def to_json(self) -> dict[str, Any]: ...
 
 
-def bench_command(  # noqa: C901, PLR0913 - one for each bench and option
+def bench_command(  # noqa: C901, PLR0912, PLR0913 - one for each bench and option
     name: option.Name = None,
     *,
     list_benches: option.List = False,
@@ -116,6 +118,8 @@ def bench_command(  # noqa: C901, PLR0913 - one for each bench and option
         _measure_notifications(told, json_output=json_output)
     elif name == CAMPAIGN.name:
         _measure_campaign(CampaignPlan(drivers=drivers, folder=folder), json_output=json_output)
+    elif name == HABITS.name:
+        _measure_habits(json_output=json_output)
     elif name == GATES.name:
         per_s = rate[0] if rate else CARS_PER_S
         fleet = GatesPlan(gates, per_s, exits or CARS, is_tls=tls, folder=folder)
@@ -167,6 +171,11 @@ def _measure_notifications(plan: NotificationsPlan, *, json_output: bool) -> Non
 def _measure_campaign(plan: CampaignPlan, *, json_output: bool) -> None:
     report = _run(measure_campaign(plan, migrate, Console(stderr=True).print))
     _tell(report, lambda console: print_campaign_report(report, console), json_output=json_output)
+
+
+def _measure_habits(*, json_output: bool) -> None:
+    report = measure_habits()
+    _tell(report, lambda console: print_habits_report(report, console), json_output=json_output)
 
 
 def _measure_graphql(plan: GraphQLPlan, *, json_output: bool) -> None:

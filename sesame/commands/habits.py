@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from parking.habits.weights import SHIPPED
 from parking.kit.errors import InvalidInputError
 from sesame.habits.evaluation import FROM_WEEK, Evaluation, evaluate
+from sesame.habits.recipe import fit_shipped
 from sesame.habits.session_file import SessionFile, read_sessions
 from sesame.habits.simulation import Scene, simulate, write_visits
 
@@ -95,6 +97,23 @@ def simulate_command(
     """Write a file of sessions of drivers that were made up."""
     visits = simulate(scene, drivers=drivers, weeks=weeks, seed=seed)
     typer.echo(f"{write_visits(out, visits)} sessions")
+
+
+@habits_app.command("fit")
+def fit_command(
+    *, json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
+) -> None:
+    """Fit the weights that an installation begins with, to drivers that were made up."""
+    weights = fit_shipped()
+    are_shipped = weights == dict(SHIPPED)
+    if json_output:
+        typer.echo(json.dumps({"weights": weights, "are_shipped": are_shipped}, indent=2))
+    else:
+        for name, weight in weights.items():
+            typer.echo(f"{name}: {weight}")
+        typer.echo("as shipped" if are_shipped else "others than are shipped")
+    if not are_shipped:
+        raise typer.Exit(1)
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

@@ -124,6 +124,7 @@ def test_the_list_names_every_bench() -> None:
             "is every driver told, once\n"
             "campaign: a campaign to 1,000,000 drivers: selected, capped, queued; "
             "killed, and gone on with\n"
+            "habits: a week told for 100,000 pairs of driver and place; one visit learned\n"
         ),
     )
     result = CliRunner().invoke(app, ["bench", "--list", "--json"])
@@ -137,6 +138,7 @@ def test_the_list_names_every_bench() -> None:
         "subscriptions",
         "notifications",
         "campaign",
+        "habits",
     ]
 
 
@@ -148,4 +150,4 @@ def test_an_unknown_bench_is_refused_by_name() -> None:
     result = CliRunner().invoke(app, ["bench", "entry"])
     assert isinstance(result.exception, InvalidInputError)
     known = "exit, tariff, charge, money, gates, graphql, subscriptions, notifications, campaign"
-    assert str(result.exception) == f"NAME: expected one of {known}"
+    assert str(result.exception) == f"NAME: expected one of {known}, habits"
