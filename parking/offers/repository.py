@@ -19,6 +19,7 @@ from parking.offers.models import (
     SpaceOffer,
 )
 from parking.offers.schedule import Window
+from parking.offers.terms import MISSED_COUNTS
 
 # Of an operator: all of them are read at once.
 POOLS_MAX: Final = 500
@@ -123,14 +124,17 @@ async def taken_windows(
 
 
 async def count_of_driver(unit: UnitOfWork, pool: RightPool, driver_id: UUID) -> int:
-    """Return how many reservations a driver has in a locked pool that are not over."""
+    """Return how many reservations of a locked pool a driver has, or missed not long ago."""
+    is_missed = (col(Reservation.state) == ReservationState.NO_SHOW) & (
+        col(Reservation.ended_at) > unit.now() - MISSED_COUNTS
+    )
     statement = (
         select(func.count())
         .select_from(Reservation)
         .where(col(Reservation.driver_id) == driver_id)
         .where(col(Reservation.operator_id) == pool.operator_id)
         .where(col(Reservation.pool_id) == pool.id)
-        .where(col(Reservation.state).in_(TAKING))
+        .where(col(Reservation.state).in_(TAKING) | is_missed)
     )
     return (await unit.session.exec(statement)).one()
 

@@ -13,12 +13,16 @@ SPACES_MAX: Final = 2000
 RISK_BASIS_POINTS_MAX: Final = 1000
 DAY_S: Final = 24 * 3600
 RESERVATIONS_PER_DRIVER_MAX: Final = 3
+# What a driver did not come for counts so long: nobody keeps spaces from others for nothing, or
+# lets a pool look as though hardly anybody came.
+MISSED_COUNTS: Final = timedelta(days=1)
+WINDOW_S_MIN: Final = 600
 _LIMITS_S: Final = {
     "ahead_s_min": (0, 7 * DAY_S),
     "ahead_s_max": (0, 365 * DAY_S),
     "stay_s_max": (900, 31 * DAY_S),
     "kept_ahead_s": (0, 4 * 3600),
-    "grace_s": (0, DAY_S),
+    "grace_s": (300, DAY_S),
     "cancellable_s": (0, 7 * DAY_S),
     "offer_s": (60, 7 * DAY_S),
 }
@@ -93,7 +97,8 @@ def require_window(
     """Let a window pass that the pool's terms allow.
 
     Raises:
-        InvalidInputError: it lies in the past, begins too soon or too late, or is too long.
+        InvalidInputError: it lies in the past, begins too soon or too late, or is too short or too
+            long.
     """
     if starts_at.tzinfo is None or ends_at.tzinfo is None:
         raise InvalidInputError("startsAt", "times with their offset from UTC")
@@ -101,8 +106,9 @@ def require_window(
     if not pool.ahead_s_min <= ahead_s <= pool.ahead_s_max:
         expected = f"{pool.ahead_s_min} to {pool.ahead_s_max} seconds from now"
         raise InvalidInputError("startsAt", expected)
-    if not 0 < (ends_at - starts_at).total_seconds() <= pool.stay_s_max:
-        raise InvalidInputError("endsAt", f"at most {pool.stay_s_max} seconds after the start")
+    if not WINDOW_S_MIN <= (ends_at - starts_at).total_seconds() <= pool.stay_s_max:
+        expected = f"{WINDOW_S_MIN} to {pool.stay_s_max} seconds after the start"
+        raise InvalidInputError("endsAt", expected)
 
 
 def _require(field: str, value: int, least: int, most: int) -> None:
