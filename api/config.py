@@ -50,6 +50,8 @@ SUBSCRIPTIONS_PER_SOCKET_MAX: Final = 20
 SOCKET_MESSAGE_BYTES_MAX: Final = BODY_BYTES_MAX
 CONNECTION_INIT_TIMEOUT_S: Final = 3
 PING_INTERVAL_S: Final = 20.0
+# Of a client, from one of our pings to the next: each may bring a payload that we send back.
+PINGS_MAX: Final = 40
 # Pub/sub may lose a poke: a subscription looks by itself this often.
 SUBSCRIPTION_LOOK_S: Final = 20.0
 SUBSCRIPTION_RETRY_S: Final = 1.0

@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from api.config import (
     CONNECTION_INIT_TIMEOUT_S,
     PING_INTERVAL_S,
+    PINGS_MAX,
     SUBSCRIPTIONS_PER_SOCKET_MAX,
 )
 from api.draining import Drain
@@ -37,7 +38,7 @@ FORBIDDEN: Final = 4403
 OTHER_PROTOCOL: Final = 4406
 NO_GREETING: Final = 4408
 ID_IN_USE: Final = 4409
-TOO_MANY_GREETINGS: Final = 4429
+TOO_MANY: Final = 4429
 RESTARTING: Final = "the server restarts: connect again"
 _ACKNOWLEDGED: Final = '{"type":"connection_ack"}'
 _PING: Final = '{"type":"ping"}'
@@ -64,6 +65,7 @@ class GraphQLSocket:
         self._identity: DriverIdentity | None = None
         self._is_greeted = False
         self._is_in = False
+        self._pings = 0
         self._operations: dict[str, asyncio.Task[None]] = {}
         # Timers, not tasks: thousands of sockets wait for nothing most of the time.
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -113,17 +115,23 @@ class GraphQLSocket:
         match message.get("type"):
             case "connection_init":
                 await self._greet(message)
-            case "ping":
-                payload = {"payload": message["payload"]} if "payload" in message else {}
-                await self._send({"type": "pong", **payload})
-            case "pong":
-                pass
+            case "ping" | "pong":
+                await self._take_ping(message)
             case "subscribe":
                 await self._subscribe(message)
             case "complete" if isinstance(message.get("id"), str):
                 self._complete(cast("str", message["id"]))
             case _:
                 await self.close(BAD_MESSAGE, "expected a message of graphql-transport-ws")
+
+    async def _take_ping(self, message: Mapping[str, object]) -> None:
+        """Answer a ping, unless too many came, or pongs that nobody asked for."""
+        self._pings += 1
+        if self._pings > PINGS_MAX:
+            await self.close(TOO_MANY, "Too many pings")
+        elif message["type"] == "ping":
+            payload = {"payload": message["payload"]} if "payload" in message else {}
+            await self._send({"type": "pong", **payload})
 
     async def _greet(self, message: Mapping[str, object]) -> None:
         """Let the client in; from then on ping it, and close when its token expires."""
@@ -132,7 +140,7 @@ class GraphQLSocket:
             await self.close(BAD_MESSAGE, "payload: expected an object")
             return
         if self._is_greeted:
-            await self.close(TOO_MANY_GREETINGS, "Too many initialisation requests")
+            await self.close(TOO_MANY, "Too many initialisation requests")
             return
         self._is_greeted = True
         try:
@@ -249,6 +257,7 @@ class GraphQLSocket:
             await self.close(NO_GREETING, "Connection initialisation timeout")
 
     async def _ping(self) -> None:
+        self._pings = 0
         with suppress(SocketGoneError):
             await self._send_text(_PING)
             self._later("ping", PING_INTERVAL_S, self._ping)

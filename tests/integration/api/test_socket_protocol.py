@@ -74,6 +74,35 @@ async def test_the_server_pings(address: str, token: str, monkeypatch: pytest.Mo
         assert [await client.next() for _ in range(2)] == [{"type": "ping"}] * 2
 
 
+@pytest.mark.parametrize("kind", ["ping", "pong"])
+async def test_too_many_pings_end_the_socket(
+    address: str, token: str, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(sockets, "PINGS_MAX", 3)
+    async with signed_in_socket(address, token) as client:
+        for _ in range(3):
+            await client.send({"type": kind})
+        if kind == "ping":
+            assert [await client.next() for _ in range(3)] == [{"type": "pong"}] * 3
+        await client.send({"type": kind})
+        assert await client.closed() == (4429, "Too many pings")
+
+
+async def test_pings_are_counted_from_one_of_ours_to_the_next(
+    address: str, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "PINGS_MAX", 1)
+    monkeypatch.setattr(sockets, "PING_INTERVAL_S", 0.05)
+    async with signed_in_socket(address, token) as client:
+        for _ in range(3):
+            # Counted anew from here: the next of ours is late enough.
+            while await client.next() != {"type": "ping"}:
+                pass
+            await client.send({"type": "ping"})
+            while await client.next() != {"type": "pong"}:
+                pass
+
+
 SUBSCRIBE: dict[str, Any] = {"id": "1", "type": "subscribe", "payload": {"query": TYPENAME}}
 
 
