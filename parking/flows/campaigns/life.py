@@ -5,6 +5,7 @@ database holds the same, and that nothing runs but the document that was approve
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from parking.campaigns.errors import (
     OwnCampaignError,
 )
 from parking.campaigns.models import Campaign, CampaignState
-from parking.campaigns.triggers import first_run_at
+from parking.campaigns.triggers import Schedule, first_run_at
 from parking.flows.campaigns.attaching import require_attachable
 from parking.flows.campaigns.counting import COUNTED_MIN, count_each
 from parking.flows.campaigns.expecting import require_answerable
@@ -145,6 +146,7 @@ async def approve(
 
     Raises:
         OwnCampaignError: you had a hand in it.
+        InvalidInputError: its last day is over.
         AudienceTooSmallError: its filter means hardly anybody.
         CampaignUnknownError, CampaignChangedError, CampaignStateError: as with `change_draft`.
     """
@@ -158,7 +160,7 @@ async def approve(
         await unit.run(_APPROVE, {"operator_id": campaign.operator_id, "id": campaign.id})
         campaign.state = CampaignState.RUNNING
         campaign.approved_by, campaign.approved_at = staff.recorded_name, now
-        campaign.next_run_at = first_run_at(read_document(campaign.document).trigger, now)
+        campaign.next_run_at = _first_run_at(campaign, now)
         campaign.version += 1
         acting.note_change(before=CampaignState.SUBMITTED, after=CampaignState.RUNNING)
     return campaign
@@ -287,6 +289,15 @@ async def _require_many(unit: UnitOfWork, campaign: Campaign) -> None:
     _, found, *_ = await count_each(unit, campaign.operator_id, campaign.place_id, document.filter)
     if found.drivers < COUNTED_MIN:
         raise AudienceTooSmallError(COUNTED_MIN)
+
+
+def _first_run_at(campaign: Campaign, now: datetime) -> datetime | None:
+    trigger = read_document(campaign.document).trigger
+    first = first_run_at(trigger, now)
+    if first is None and isinstance(trigger, Schedule):
+        # It would end before anybody heard of it, and look as if it had been sent.
+        raise InvalidInputError("campaign.trigger.lastDay", "a day with a run still to come")
+    return first
 
 
 def _with(authors: list[str], staff: StaffIdentity) -> list[str]:

@@ -24,7 +24,7 @@ from parking.flows.campaigns import delivering, life, results, scheduling, tryin
 from parking.flows.campaigns.life import Draft
 from parking.flows.campaigns.queueing_run import RunKey, queue_run
 from parking.kit.database import ConflictError
-from parking.kit.errors import ParkingError
+from parking.kit.errors import InvalidInputError, ParkingError
 from parking.notices import preferences
 from parking.notices.rules import NoticeCategory, NoticeChannel
 from tests.factories.campaign_world import CampaignWorld, document, open_campaign_world
@@ -313,6 +313,19 @@ async def test_the_database_refuses_it_too(world: CampaignWorld, change: str) ->
         await world.rows(f"UPDATE campaigns SET {change} RETURNING 1")  # noqa: S608 - a case
     [row] = await world.rows("SELECT state, approved_by FROM campaigns")
     assert row == {"state": "draft", "approved_by": None}
+
+
+async def test_what_is_over_is_not_approved(world: CampaignWorld) -> None:
+    await world.add_drivers(10)
+    over = {"at": "2026-05-01T09:00", "repeats": "daily", "lastDay": "2026-05-04"}
+    trigger = {"kind": "schedule", "timezone": "Asia/Shanghai", **over}
+    draft = Draft("Over", None, document(trigger=trigger))
+    campaign = await life.write_draft(world.context, world.author, draft)
+    campaign = await life.submit(world.context, world.author, campaign.id, campaign.version)
+    with pytest.raises(InvalidInputError, match=r"trigger\.lastDay: expected a day with a run"):
+        await life.approve(world.context, world.approver, campaign.id, campaign.version)
+    [row] = await world.rows("SELECT state, approved_by, approved_digest FROM campaigns")
+    assert row == {"state": "submitted", "approved_by": None, "approved_digest": None}
 
 
 async def test_what_runs_cannot_be_rewritten(world: CampaignWorld) -> None:
