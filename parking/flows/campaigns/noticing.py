@@ -28,6 +28,8 @@ from parking.kit.ids import floor_id
 LOOKED_BACK: Final = timedelta(minutes=10)
 OVERLAP: Final = timedelta(minutes=1)
 EVENTS_MAX: Final = 2000
+# More than that at once are left to the summaries of the day.
+PAGES_MAX: Final = 50
 STALE: Final = timedelta(hours=20)
 BATCHES_MAX: Final = 4000
 _TRIGGERS: Final = {
@@ -43,7 +45,8 @@ _TYPES: Final = [
 ]
 _OPERATORS: Final = text("SELECT id FROM operators ORDER BY id")
 _EVENTS: Final = text("""
-    SELECT outbox.type, CAST(outbox.payload->>'driver_id' AS uuid) AS driver_id, session.place_id
+    SELECT outbox.id, outbox.type, CAST(outbox.payload->>'driver_id' AS uuid) AS driver_id,
+        session.place_id
     FROM outbox JOIN driver_consents AS consent
         ON consent.driver_id = CAST(outbox.payload->>'driver_id' AS uuid)
         AND consent.kind = 'marketing' AND consent.withdrawn_at IS NULL
@@ -78,6 +81,7 @@ _STALE: Final = text("""
 
 
 class _Noticed(NamedTuple):
+    id: UUID
     type: str
     driver_id: UUID
     place_id: UUID | None
@@ -111,14 +115,27 @@ class EventWatch:
 
 async def notice(context: ParkingContext, operator_id: UUID, since: datetime) -> None:
     """Bring an operator's summaries up to date, and trigger what events trigger."""
+    after = floor_id(since)
+    for _ in range(PAGES_MAX):
+        events = await _page(context, operator_id, after)
+        await _notice(context, operator_id, events)
+        if len(events) < EVENTS_MAX:
+            break
+        after = events[-1].id
+
+
+async def _page(context: ParkingContext, operator_id: UUID, after: UUID) -> list[_Noticed]:
     values = {
         "operator_id": operator_id,
-        "since": floor_id(since),
+        "since": after,
         "types": [str(each) for each in _TYPES],
         "rows": EVENTS_MAX,
     }
     async with context.database.begin() as unit:
-        events = [_Noticed(*row) for row in await unit.run(_EVENTS, values)]
+        return [_Noticed(*row) for row in await unit.run(_EVENTS, values)]
+
+
+async def _notice(context: ParkingContext, operator_id: UUID, events: list[_Noticed]) -> None:
     drivers = sorted({event.driver_id for event in events})
     for start in range(0, len(drivers), audience.REFRESHED_MAX):
         async with context.database.begin() as unit:

@@ -140,6 +140,17 @@ async def test_an_entry_triggers_once_a_day(world: CampaignWorld) -> None:
     assert await world.sweep() == 1
 
 
+async def test_a_crowd_is_noticed_page_by_page(
+    world: CampaignWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noticing, "EVENTS_MAX", 2)
+    campaign = await world.run_campaign(trigger={"kind": "on_entry"})
+    for driver in await world.add_drivers(5):
+        await happen(world, EventType.SESSION_ENTERED, driver)
+    await notice(world)
+    assert await world.states(campaign) == {"queued": 5}
+
+
 async def test_a_places_campaign_hears_of_entries_there_only(world: CampaignWorld) -> None:
     [driver] = await world.add_drivers(1)
     campaign = await world.run_campaign(trigger={"kind": "on_entry"})
