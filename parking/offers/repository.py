@@ -95,9 +95,7 @@ async def sum_spaces(
     return int((await unit.session.exec(statement)).one())
 
 
-async def taken_windows(
-    unit: UnitOfWork, pool: RightPool, wanted: Window, *, but: UUID | None = None
-) -> list[Window]:
+async def taken_windows(unit: UnitOfWork, pool: RightPool, wanted: Window) -> list[Window]:
     """Return what is promised of a locked pool in a window."""
     statement = (
         select(Reservation.starts_at, Reservation.ends_at, Reservation.state)
@@ -111,8 +109,6 @@ async def taken_windows(
         )
         .limit(WINDOWS_READ_MAX)
     )
-    if but is not None:
-        statement = statement.where(col(Reservation.id) != but)
     return [
         Window(
             starts_at,

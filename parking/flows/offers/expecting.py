@@ -10,7 +10,8 @@ from sqlalchemy import text
 from parking.kit.database import UnitOfWork
 from parking.offers.models import Reservation
 
-# One that was given up meanwhile is told of after all.
+# As `arrival_facts` asks of a car that stands there, but of another moment: one that was given up
+# meanwhile was expected then.
 _EXPECTED: Final = text("""
     SELECT reservation.id FROM plate_bindings AS binding
     JOIN reservations AS reservation ON reservation.driver_id = binding.driver_id

@@ -7,8 +7,10 @@ from uuid import UUID
 import pytest
 
 from parking.flows import occupancy_desk
-from parking.flows.offers import life
+from parking.flows.offers import life, reserving
 from parking.kit.errors import InvalidInputError
+from parking.offers.errors import ReservationClosedError
+from tests.factories.bound_plates import bind_plate
 from tests.factories.lane_world import PLATE, LaneWorld, read_of
 from tests.factories.offline_lane import OfflineLaneBox
 from tests.factories.pass_desk import PassDesk
@@ -199,3 +201,33 @@ async def test_who_backs_out_has_not_arrived(world: LaneWorld) -> None:
     await world.barrier(world.entry, car, "opened", "backed_out")
     [row] = await world.rows("SELECT state, arrived_at, session_id FROM reservations")
     assert row == {"state": "confirmed", "arrived_at": None, "session_id": None}
+
+
+@pytest.mark.parametrize("change", ["unbound_at = bound_at", "frozen_until = :later"])
+async def test_a_plate_that_is_not_surely_the_drivers_opens_nothing(
+    world: LaneWorld, change: str
+) -> None:
+    driver_id = await world.add_driver()
+    reserved = await reserve(world, driver_id, await add_pool(world))
+    await small(world, spaces=1)
+    await life.sweep(world.context)
+    await world.rows_changed("UPDATE space_pools SET is_full = true")
+    values = {"later": world.clock.now() + MINUTE} if ":later" in change else {}
+    await world.rows_changed(f"UPDATE plate_bindings SET {change}", **values)  # noqa: S608 - ours
+    assert await come(world, PLATE) == "full"
+    assert await state_of(world, reserved.id) == "confirmed"
+    assert await counts(world) == {"occupied": 0, "kept": 1, "waiting": 1, "standing": 0}
+
+
+async def test_of_a_drivers_two_cars_the_second_is_anybodys(world: LaneWorld) -> None:
+    driver_id = await world.add_driver()
+    async with world.context.database.begin() as unit:
+        bind_plate(unit, driver_id, SECOND)
+    reserved = await reserve(world, driver_id, await add_pool(world))
+    await small(world, spaces=1)
+    assert await come(world, SECOND) == "entered"
+    assert await come(world, PLATE) == "full"
+    assert await state_of(world, reserved.id) == "arrived"
+    with pytest.raises(ReservationClosedError):
+        await reserving.cancel(world.context, driver_id, world.entry.operator_id, reserved.id)
+    assert await counts(world) == {"occupied": 1, "kept": 0, "waiting": 0, "standing": 1}
