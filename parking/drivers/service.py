@@ -186,14 +186,6 @@ async def sign_out(unit: UnitOfWork, identity: DriverIdentity) -> None:
     await end_one(unit, identity.driver_id, identity.sign_in_id, reason="signed_out")
 
 
-async def revoke_sign_ins(unit: UnitOfWork, driver_id: UUID) -> int:
-    """End every sign-in of a driver; returns how many ended."""
-    ended = await repository.end_all_sign_ins(unit, driver_id)
-    for row in ended:
-        outbox.append(unit, events.sign_in_ended(unit, row, reason="revoked"))
-    return len(ended)
-
-
 async def register_device(
     unit: UnitOfWork,
     driver_id: UUID,

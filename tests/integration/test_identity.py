@@ -359,14 +359,6 @@ async def test_signing_out_ends_one_sign_in_and_its_pushes(world: World) -> None
     assert [name for name, _ in await events(world)].count("SignInEnded") == 1
 
 
-async def test_revoking_ends_all(world: World) -> None:
-    signed_in = [await world.sign_in() for _ in range(3)]
-    async with world.database.begin() as unit:
-        assert await service.revoke_sign_ins(unit, signed_in[0].driver_id) == 3
-        assert await service.revoke_sign_ins(unit, signed_in[0].driver_id) == 0
-    assert [await stands(world, one) for one in signed_in] == [False] * 3
-
-
 async def test_a_driver_has_at_most_twenty_sign_ins(world: World) -> None:
     first = await world.sign_in()
     later: list[SignedIn] = []

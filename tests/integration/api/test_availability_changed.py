@@ -9,7 +9,7 @@ import pytest
 from api.config import SUBSCRIPTION_LOOK_S
 from api.global_ids import encode_id
 from api.subscriptions import availability_changed
-from parking.drivers import service as drivers
+from parking.drivers import repository as drivers
 from parking.events.pokes import Poke, place_channel
 from tests.factories.api import ApiWorld, serve
 from tests.factories.graphql_socket import GraphQLSocket, signed_in_socket
@@ -105,7 +105,7 @@ async def test_signing_out_ends_it_at_the_next_look(
         await client.subscribe("1", FOLLOW, place=place)
         await update(client)
         async with api.lanes.context.database.begin() as unit:
-            await drivers.revoke_sign_ins(unit, driver_id)
+            await drivers.end_all_sign_ins(unit, driver_id)
         api.lanes.wait(seconds=SUBSCRIPTION_LOOK_S)
         await poke(api)
         assert await update(client) == {"code": "UNAUTHENTICATED"}

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from api.global_ids import encode_id
-from parking.drivers import service as drivers
+from parking.drivers import repository as drivers
 from parking.flows.notices import inbox
 from parking.notices import repository, service
 from parking.notices.rules import Template
@@ -146,7 +146,7 @@ async def test_nobody_hears_of_anothers_notices_nor_after_signing_out(
         await Inbox(api, other_id).add()
         assert brief(await update(two)) == ("CHANGE", 1, 1, [1])
         async with api.lanes.context.database.begin() as unit:
-            await drivers.revoke_sign_ins(unit, driver_id)
+            await drivers.end_all_sign_ins(unit, driver_id)
         await Inbox(api, driver_id).add()
         # The first thing that it hears at all.
         assert await update(one) == {"code": "UNAUTHENTICATED"}

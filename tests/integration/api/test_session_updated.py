@@ -14,7 +14,7 @@ from api.graphql.engine import Engine, Prepared
 from api.request import RequestContext
 from api.subscriptions import feed, stay_feed, stay_rounds
 from api.subscriptions.stay_updates import SessionUpdate
-from parking.drivers import service as drivers
+from parking.drivers import repository as drivers
 from parking.events import outbox
 from parking.events.pokes import Poke, session_channel
 from parking.flows import watched_stays
@@ -289,7 +289,7 @@ async def test_signing_out_ends_a_running_subscription(stay: Stay, address: str)
         await client.subscribe("1", FOLLOW, id=stay.id)
         await update(client)
         async with stay.api.lanes.context.database.begin() as unit:
-            await drivers.revoke_sign_ins(unit, stay.driver_id)
+            await drivers.end_all_sign_ins(unit, stay.driver_id)
         await stay.leave()
         await stay.poke()
         assert await refused(client) == "UNAUTHENTICATED"
