@@ -20,7 +20,8 @@ from parking.places.positions import Entrance, Whereabouts
 PLACES_READ_MAX: Final = 201
 _MILLIMETRES: Final = 1000
 
-# What is full has no rate table to look for: places are counted before they are cut off.
+# Sorted before anything else is looked up, and kept so by OFFSET 0: of a whole city only as many
+# places are counted as the page takes, and what is full has no rate table to look for.
 NEAREST: Final = """
     WITH measured AS (
         SELECT position.*, CAST(round(2 * CAST(:radius_of_earth_mm AS float8) * asin(least(1, sqrt(
@@ -45,7 +46,14 @@ NEAREST: Final = """
         near.longitude_microdegrees, near.address, near.entrances,
         place.name, place.timezone, place.currency, counted.free, counted.spaces,
         rate_table.id AS rate_table_id
-    FROM measured AS near
+    FROM (
+        SELECT * FROM measured
+        WHERE distance_mm <= CAST(:radius_mm AS bigint)
+            AND (distance_mm, operator_id, place_id) > (
+                CAST(:after_mm AS bigint), CAST(:after_operator AS uuid), CAST(:after_place AS uuid)
+            )
+        ORDER BY distance_mm, operator_id, place_id OFFSET 0
+    ) AS near
     JOIN places AS place ON place.operator_id = near.operator_id AND place.id = near.place_id
     JOIN LATERAL (
         SELECT CAST(coalesce(sum(coalesce(pool.spaces, area.supply)), 0) AS integer) AS spaces,
@@ -64,9 +72,6 @@ NEAREST: Final = """
             AND rate_tables.place_id = near.place_id AND effective_at <= :arrives_at
         ORDER BY effective_at DESC, version DESC LIMIT 1
     ) AS rate_table ON true
-    WHERE near.distance_mm <= CAST(:radius_mm AS bigint)
-        AND (near.distance_mm, near.operator_id, near.place_id)
-            > (CAST(:after_mm AS bigint), CAST(:after_operator AS uuid), CAST(:after_place AS uuid))
     ORDER BY near.distance_mm, near.operator_id, near.place_id
     LIMIT :rows
 """

@@ -382,6 +382,8 @@ async def test_the_index_finds_them_among_many(api: ApiWorld) -> None:
         told = "\n".join(row[0] for row in plan)
     assert "ix_place_positions_point" in told
     assert "Seq Scan on place_positions" not in told
+    # Places are looked up in their order, until the page is full: not all, to be sorted then.
+    assert told.index("Nested Loop") < told.index("Sort Key")
 
 
 async def test_the_ends_of_the_world_are_near_by(api: ApiWorld) -> None:
