@@ -108,15 +108,18 @@ async def expected_visits(
     *,
     place_id: UUID | None = None,
     probability_min: float = FIRES_FROM,
+    today: date | None = None,
 ) -> list[ExpectedVisit]:
     """Return who is expected on a day, today or one of the next six, the likeliest first.
 
-    Whoever came that day already is not expected. Only drivers whose consent holds.
+    Whoever came that day already is not expected. Only drivers whose consent holds. Today is the
+    places' local day, UTC's if None.
 
     Raises:
         InvalidInputError: the day is too far away, or the operator has too many pairs.
     """
-    today = min(unit.now().date(), day)
+    if today is None:
+        today = min(unit.now().date(), day)
     offset = (day - today).days
     if not 0 <= offset < DAYS:
         raise InvalidInputError("day", f"today or one of the {DAYS - 1} days after it")

@@ -42,6 +42,11 @@ class UsualDay:
     arrives_from: time
     arrives_until: time
 
+    @classmethod
+    def around(cls, weekday: int, percent: int, *, centre: int, half: int) -> "UsualDay":
+        """Return a day with its window, in minutes; it may reach over midnight."""
+        return cls(weekday, percent, _time(centre - half), _time(centre + half))
+
 
 def usual_days(rows: Sequence[Habit], today: date) -> list[list[UsualDay]]:
     """Return for each habit the weekdays on which the driver comes, Monday first."""
@@ -56,9 +61,9 @@ def usual_days(rows: Sequence[Habit], today: date) -> list[list[UsualDay]]:
         percent = np.minimum(pairs.sums[SLOW + weekday] / possible, 1) * 100
         centre, half = windows(pairs, offset)
         for one in np.flatnonzero(percent >= PERCENT_MIN).tolist():
-            begin, end = int(centre[one] - half[one]), int(centre[one] + half[one])
-            day = UsualDay(weekday, round(float(percent[one])), _time(begin), _time(end))
-            found[one].append(day)
+            share = round(float(percent[one]))
+            at, around = int(centre[one]), int(half[one])
+            found[one].append(UsualDay.around(weekday, share, centre=at, half=around))
     return [sorted(days, key=lambda day: day.weekday) for days in found]
 
 
