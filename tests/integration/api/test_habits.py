@@ -154,10 +154,7 @@ async def test_what_ends_while_a_job_learns_waits_for_it_and_deletes_what_it_wro
     context = api.lanes.context
     async with context.database.begin() as unit:
         assert await learn(unit, event)
-        if how == "withdrawn":
-            ending = asyncio.create_task(allow(api, driver_id, is_given=False))
-        else:
-            ending = asyncio.create_task(own_habits.forget(context, driver_id))
+        ending = asyncio.create_task(end(api, driver_id, how))
         await waits_for_a_lock(api)
         assert not ending.done()
     await asyncio.wait_for(ending, 10)
@@ -216,6 +213,13 @@ async def test_who_came_every_week_is_expected_the_next_only_while_they_allow_it
         assert await expected_visits(unit, uuid4(), now.date()) == []
         await unit.run(text("UPDATE driver_consents SET withdrawn_at = now()"))
         assert await expected_visits(unit, operator_id, now.date()) == []
+
+
+async def end(api: ApiWorld, driver_id: UUID, how: str) -> None:
+    if how == "withdrawn":
+        await allow(api, driver_id, is_given=False)
+    else:
+        await own_habits.forget(api.lanes.context, driver_id)
 
 
 async def forget(api: ApiWorld, token: str, key: str) -> dict[str, Any]:
