@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -38,9 +38,12 @@ from tests.contract.payment_script import (
 )
 from tests.contract.payment_stages import eventually, new_number
 
-DAY = SystemClock().now().astimezone(ZoneInfo("Asia/Shanghai")).date()
-
 PLACE_ID = UUID(int=1)
+
+
+def today() -> date:
+    """Return the day at the provider, which may end while the tests run."""
+    return SystemClock().now().astimezone(ZoneInfo("Asia/Shanghai")).date()
 
 
 class TestTheWayOutOfAnUnknown:
@@ -281,7 +284,7 @@ class TestRefunds:
 
 class TestSettlement:
     async def _rows(self, stage: AlipayStage, numbers: set[str]) -> dict[str, SettlementRow]:
-        rows = await stage.provider.fetch_settlement(DAY)
+        rows = await stage.provider.fetch_settlement(today())
         return {row.number: row for row in rows if row.number in numbers}
 
     async def test_a_bill_has_what_moved(self, alipay_stage: AlipayStage) -> None:
@@ -290,7 +293,7 @@ class TestSettlement:
         refund = refund_order(order, 250)
         await alipay_stage.provider.refund(refund)
         with pytest.raises(SettlementNotReadyError):
-            await alipay_stage.provider.fetch_settlement(DAY)
+            await alipay_stage.provider.fetch_settlement(today())
         await alipay_stage.control(day_closed=True)
 
         rows = await self._rows(alipay_stage, {order.number, refund.number})
@@ -305,23 +308,23 @@ class TestSettlement:
         order = await charge_order(alipay_stage)
         await alipay_stage.provider.charge(order)
         await alipay_stage.control(day_closed=True)
-        before = await alipay_stage.provider.fetch_settlement(DAY)
+        before = await alipay_stage.provider.fetch_settlement(today())
 
         counts: dict[str, int] = {}
         for scenario in ("missing_row", "extra_row", "other_amount"):
             await alipay_stage.play(f"settlement_{scenario}", operation="settlement")
-            rows = await alipay_stage.provider.fetch_settlement(DAY)
+            rows = await alipay_stage.provider.fetch_settlement(today())
             counts[scenario] = len(set(rows) ^ set(before))
 
         assert counts == {"missing_row": 1, "extra_row": 1, "other_amount": 2}
-        assert await alipay_stage.provider.fetch_settlement(DAY) == before
+        assert await alipay_stage.provider.fetch_settlement(today()) == before
 
     async def test_a_day_without_a_bill(self, alipay_stage: AlipayStage) -> None:
-        yesterday = DAY - timedelta(days=1)
+        yesterday = today() - timedelta(days=1)
         with pytest.raises(SettlementNotReadyError):
             await alipay_stage.provider.fetch_settlement(yesterday)
         # So long after, no bill means that nothing moved.
-        assert await alipay_stage.provider.fetch_settlement(DAY - timedelta(days=4)) == ()
+        assert await alipay_stage.provider.fetch_settlement(today() - timedelta(days=4)) == ()
 
     @pytest.mark.parametrize("token", ["gone", "../_control", "\x00"])
     async def test_a_bill_that_cannot_be_fetched(
@@ -336,7 +339,7 @@ class TestSettlement:
 
         monkeypatch.setattr(Gateway, "keep_bill", forget)
         with pytest.raises(ProviderUnavailableError):
-            await alipay_stage.provider.fetch_settlement(DAY)
+            await alipay_stage.provider.fetch_settlement(today())
 
     @pytest.mark.parametrize("scenario", ["bad_answer_signature", "lose_answer_after"])
     async def test_an_unbelievable_answer_is_no_bill(
@@ -344,7 +347,7 @@ class TestSettlement:
     ) -> None:
         await alipay_stage.play(scenario, operation="settlement")
         with pytest.raises(ProviderUnavailableError):
-            await alipay_stage.provider.fetch_settlement(DAY)
+            await alipay_stage.provider.fetch_settlement(today())
 
 
 async def test_the_parking_service_hears_of_a_car_that_comes_and_leaves(
