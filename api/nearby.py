@@ -26,7 +26,7 @@ from api.types.nearby import (
 from api.types.page import PageInfo, require_page_size
 from api.types.tariff import QuotedVehicleInput
 from parking.flows.guidance import expected, nearby
-from parking.flows.guidance.nearby import NearbyAsk, NearbyOrder, SortKey
+from parking.flows.guidance.nearby import NearbyAsk, NearbyOrder, NearbyPage, SortKey
 from parking.kit.errors import InvalidInputError
 from parking.kit.geography import Position
 
@@ -100,17 +100,7 @@ class NearbyQueries:
         )
         begins = None if after is None else _key_of(after, order)
         page = await nearby.find_nearby(context.parking, ask, first=first, after=begins)
-        edges = [
-            NearbyPlaceEdge(cursor=_cursor(found.key, order), node=NearbyPlace.of(found))
-            for found in page.places
-        ]
-        return NearbyPlaceConnection(
-            as_of=page.as_of,
-            edges=edges,
-            page_info=PageInfo.of(
-                [edge.cursor for edge in edges], has_more=page.has_more, after=after
-            ),
-        )
+        return _connection(page, order, after)
 
     @strawberry.field(
         description="How many spaces each level or zone of a place is expected to have, hour by "
@@ -154,6 +144,19 @@ def _cursor(key: SortKey, order: NearbyOrder) -> str:
     numbers = (key.group, key.value, key.distance_mm)
     text = ":".join((order.value, *map(str, numbers), key.operator_id.hex, key.place_id.hex))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _connection(page: NearbyPage, order: NearbyOrder, after: str | None) -> NearbyPlaceConnection:
+    edges = [
+        NearbyPlaceEdge(cursor=_cursor(found.key, order), node=NearbyPlace.of(found))
+        for found in page.places
+    ]
+    cursors = [edge.cursor for edge in edges]
+    return NearbyPlaceConnection(
+        as_of=page.as_of,
+        edges=edges,
+        page_info=PageInfo.of(cursors, has_more=page.has_more, after=after),
+    )
 
 
 def _key_of(cursor: str, order: NearbyOrder) -> SortKey:

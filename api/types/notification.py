@@ -105,9 +105,9 @@ class Notification(Node):
     )
     because: list[str] | None = strawberry.field(
         description="Of an offer: by which facts about you it was addressed, such as `recency`, "
-        "`place`, `habit`, and by what you just did: `entry`, `payment`; empty where it went to everybody who agreed to offers. Null for "
-        "everything else. End it with `setConsent` (MARKETING) or `setNotificationPreference` "
-        "(OFFER). More words may come."
+        "`place`, `habit`, and by what you just did: `entry`, `payment`; empty where it went to "
+        "everybody who agreed to offers. Null for everything else. End it with `setConsent` "
+        "(MARKETING) or `setNotificationPreference` (OFFER). More words may come."
     )
 
     @classmethod

@@ -39,6 +39,7 @@ BOUNDED: Final = {
     "Viewer.signIns": "those that have not ended",
     "Viewer.devices": "twenty",
     "Viewer.consents": "one of each kind",
+    "Viewer.habits": "the newest hundreds, purged after half a year",
     "StaffQuery.rightPools": "an area has so many spaces",
     "StaffQuery.testDrivers": "ten",
     "StaffQuery.bills": "the versions of one stay's bills",
