@@ -1,9 +1,11 @@
 """Signing in through the API."""
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import text
 
+from parking.drivers.rules import REFRESH_GRACE
 from tests.factories.api import ApiWorld
 
 PHONE = "+4915112345678"
@@ -141,6 +143,7 @@ async def test_refreshing_and_reusing(api: ApiWorld) -> None:
     assert fresh["__typename"] == "SignedIn"
     await api.ask(VIEWER, token=fresh["accessToken"])
     refused = {"__typename": "Refused", "code": "UNAUTHENTICATED"}
+    api.lanes.clock.advance(REFRESH_GRACE + timedelta(seconds=1))
     assert (await api.ask(REFRESH, first))["refreshSignIn"] == refused
     body = await api.post(VIEWER, token=fresh["accessToken"])
     assert body["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
