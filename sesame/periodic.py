@@ -14,6 +14,8 @@ from parking.events.outage import Outage
 from parking.flows.campaigns import delivering, scheduling
 from parking.flows.campaigns.noticing import EventWatch
 from parking.flows.context import ParkingContext
+from parking.flows.coupons import granting, settling
+from parking.flows.coupons.attaching import AttachWatch
 from parking.flows.disputes import dispute_decision, dispute_misread
 from parking.flows.invoices import invoice_fapiao
 from parking.flows.offers import life as offers
@@ -36,6 +38,8 @@ MANDATES_EVERY_S: Final = 5.0
 STAYS_EVERY_S: Final = 2.0
 PASSES_EVERY_S: Final = 2.0
 OFFERS_EVERY_S: Final = 2.0
+COUPONS_EVERY_S: Final = 5.0
+COUPONS_EXPIRED_EVERY_S: Final = 60.0
 DISPUTES_EVERY_S: Final = 5.0
 FAPIAO_EVERY_S: Final = 5.0
 OFFLINE_EVERY_S: Final = 30.0
@@ -108,6 +112,9 @@ def periodic_tasks(context: ParkingContext) -> list[PeriodicTask]:
         PeriodicTask("campaign runs", CAMPAIGNS_EVERY_S, partial(scheduling.sweep, context)),
         PeriodicTask("campaign sends", CAMPAIGNS_EVERY_S, partial(delivering.deliver_due, context)),
         PeriodicTask("campaign events", NOTICING_EVERY_S, EventWatch(context).sweep),
+        PeriodicTask("coupons of stays", COUPONS_EVERY_S, AttachWatch(context).sweep),
+        PeriodicTask("coupons of bills", COUPONS_EVERY_S, partial(settling.sweep, context)),
+        PeriodicTask("coupons over", COUPONS_EXPIRED_EVERY_S, partial(granting.sweep, context)),
         PeriodicTask("parked events", COUNT_EVERY_S, count_parked),
         PeriodicTask("open differences", DIFFERENCES_EVERY_S, partial(_count_differences, context)),
     ]

@@ -24,8 +24,9 @@ class DefinitionState(StrEnum):
 class CouponState(StrEnum):
     """Where a driver's coupon stands.
 
-    AVAILABLE: for a stay to come. RESERVED: for one stay under way, and for no other. USED: a bill
-    that counts takes it off. EXPIRED and REVOKED: it is over, and what it held is given back.
+    AVAILABLE: for a stay to come. RESERVED: for one stay under way, and for no other. USED: the
+    stay is over, and a bill that counts takes it off. EXPIRED and REVOKED: it is over, and what it
+    held is given back.
     """
 
     AVAILABLE = "available"
@@ -126,7 +127,7 @@ class DriverCoupon(Row, table=True):
         source: How it came: `code`, `staff`, `campaign`, …; `source_id` names what gave it.
         session_id: The stay that it is reserved for or was used for.
         choice: What the driver wants of it for that stay: auto, pinned or held.
-        held_minor: What it holds of the definition's budget while it is reserved.
+        held_minor: What it may still take of the definition's budget while it is reserved.
         discount_minor: What it takes off the bills that count.
         bill_id: Whose books say so.
         revision: Counts its postings up: each has its own id.
@@ -142,6 +143,18 @@ class DriverCoupon(Row, table=True):
             "operator_id",
             "session_id",
             postgresql_where="session_id IS NOT NULL",
+        ),
+        Index(
+            "ix_driver_coupons_reserved",
+            "operator_id",
+            "session_id",
+            postgresql_where="state = 'reserved'",
+        ),
+        Index(
+            "ix_driver_coupons_claimed",
+            "operator_id",
+            "claimed_at",
+            postgresql_where="state = 'available'",
         ),
         Index("ix_driver_coupons_expires", "expires_at", postgresql_where="state = 'available'"),
         CheckConstraint("0 <= held_minor AND 0 <= discount_minor", name="amounts_not_negative"),

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from parking.flows import occupancy
 from parking.flows.arrival_facts import ArrivalFacts
 from parking.flows.bills.live_bill import circumstances_of
-from parking.flows.continuation import billed_in, continue_stay, may_continue
+from parking.flows.continuation import continue_stay, may_continue, settled_in
 from parking.flows.lane_types import Lane
 from parking.flows.offers import arriving
 from parking.flows.passes import pass_coverage
@@ -150,7 +150,7 @@ async def _price_by(
     new = _circumstances(terms.known, terms.left, covered, granted)
     if terms.earlier is not None:
         bills = await payments.find_bills(unit, terms.earlier.operator_id, terms.earlier.id)
-        billed_minor = billed_in(bills)
+        billed_minor = settled_in(bills)
         new = continue_stay(terms.earlier, new, session.entered_at, billed_minor=billed_minor)
     session.circumstances = new.to_json()
     return covered

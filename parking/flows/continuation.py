@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from parking.flows.bills.coupon_lines import taken_minor
 from parking.flows.bills.live_bill import circumstances_of
 from parking.payments.models import Bill
 from parking.sessions.models import Session
@@ -38,6 +39,11 @@ def billed_in(bills: Iterable[Bill]) -> int:
     return sum(bill.total_minor for bill in bills)
 
 
+def settled_in(bills: Sequence[Bill]) -> int:
+    """Return what bills come to with what coupons took off: a stay that continues pays neither."""
+    return billed_in(bills) + sum(taken_minor(bills).values())
+
+
 def continue_stay(
     earlier: Session, new: Circumstances, entered_at: datetime, *, billed_minor: int
 ) -> Circumstances:
@@ -49,7 +55,7 @@ def continue_stay(
         earlier: Its own circumstances may continue others.
         new: Of the stay that begins, with what its passes cover.
         entered_at: When that began.
-        billed_minor: What the earlier stay's own bills take.
+        billed_minor: What the earlier stay's own bills take, and coupons took off them.
     """
     before = circumstances_of(earlier)
     left_at = min(earlier.left_at or entered_at, entered_at)
@@ -64,6 +70,8 @@ def continue_stay(
             "merchants": _union(before.merchants, new.merchants),
             "validations": _union(before.validations, new.validations),
             "exemptions": exemptions[-EXEMPTIONS_MAX:],
+            # What they took off is counted as billed: they stay with the earlier stay's bills.
+            "coupons": (),
             "continues_from": origin_of(earlier),
             "billed_before_minor": before.billed_before_minor + billed_minor,
         }

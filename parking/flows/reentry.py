@@ -11,7 +11,8 @@ from parking.flows import stay_end
 from parking.flows.bills import live_bill
 from parking.flows.bills.billing import current_bill
 from parking.flows.bills.live_bill import LiveBill
-from parking.flows.continuation import billed_in, continue_stay, may_continue
+from parking.flows.continuation import billed_in, continue_stay, may_continue, settled_in
+from parking.flows.coupons import attaching, settling
 from parking.flows.payments import debts
 from parking.kit.database import UnitOfWork
 from parking.payments import repository as payment_rows
@@ -112,10 +113,14 @@ async def take_back(unit: UnitOfWork, session: Session, doubt: Doubt, at: dateti
         earlier,
         live_bill.circumstances_of(session),
         session.entered_at,
-        billed_minor=billed_in(bill for bill in doubt.bills if bill.state == BillState.PAID),
+        billed_minor=settled_in([bill for bill in doubt.bills if bill.state == BillState.PAID]),
     )
     session.circumstances = circumstances.to_json()
     session.rate_table_id = earlier.rate_table_id
+    if live_bill.circumstances_of(earlier).coupons:
+        # Those that only unpaid bills took off are free for the stay that is billed in their place.
+        await settling.settle(unit, earlier)
+        await attaching.attach(unit, session)
     for changed in (earlier, session):
         payload = await _place_payload(unit, changed)
         tell(unit, changed, EventType.SESSION_BILL_CHANGED, payload)

@@ -81,6 +81,7 @@ _ENGLISH_LABELS: Final = Labels(
     reasons={
         "allowance": "Free allowance",
         "billed_before": "Billed already",
+        "coupon": "Coupon",
         "flat": "Flat rate",
         "flat_already_charged": "Flat rate, charged already",
         "free": "Free time",
@@ -133,6 +134,7 @@ _GERMAN_LABELS: Final = Labels(
     reasons={
         "allowance": "Freikontingent",
         "billed_before": "Bereits berechnet",
+        "coupon": "Gutschein",
         "flat": "Pauschale",
         "flat_already_charged": "Pauschale, bereits berechnet",
         "free": "Freie Zeit",

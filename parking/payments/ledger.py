@@ -10,7 +10,7 @@ that all balances of an operator and currency sum to zero by construction.
 | `provider:<name>` | what a payment provider holds for the operator (debit) |
 | `cash_desk`, `bank` | what was taken over the counter, or came to the operator's own account |
 | `partner:<operator>` | what a partner collected for us (debit), or we for it (credit) |
-| `coupon_budget:<campaign>` | what a campaign paid of its drivers' bills (debit) |
+| `coupon_budget:<definition>` | what coupons took off bills: earned, and paid by it (debit) |
 | `written_off` | what staff gave up to collect (debit) |
 | `chargebacks` | what payers took back through their bank (debit) |
 | `receivable` | of before each driver had an account; opening entries emptied it |
@@ -54,9 +54,9 @@ def provider_of(name: str) -> str:
     return f"{_PROVIDER}{name}"
 
 
-def coupon_budget_of(campaign: str) -> str:
-    """Return the account of what a campaign pays."""
-    return f"{_COUPON_BUDGET}{campaign}"
+def coupon_budget_of(definition: str) -> str:
+    """Return the account of what a coupon definition pays."""
+    return f"{_COUPON_BUDGET}{definition}"
 
 
 def is_receivable(account: str) -> bool:
@@ -150,11 +150,19 @@ async def post_reinstated(unit: UnitOfWork, bill: Bill, *, source: UUID) -> None
 
 
 async def post_coupon(
-    unit: UnitOfWork, bill: Bill, amount: Money, *, campaign: str, source: UUID
+    unit: UnitOfWork, bill: Bill, amount: Money, *, definition: str, source: UUID
 ) -> None:
-    """A campaign pays a part of the driver's bill."""
-    owes, budget = receivable_of(bill.driver_id), coupon_budget_of(campaign)
-    await post(unit, bill, amount, budget, owes, cause="coupon", source=source)
+    """A budget pays what a coupon takes off: the operator earned it, and the driver owes less."""
+    budget = coupon_budget_of(definition)
+    await post(unit, bill, amount, budget, REVENUE, cause="coupon", source=source)
+
+
+async def post_coupon_returned(
+    unit: UnitOfWork, bill: Bill, amount: Money, *, definition: str, source: UUID
+) -> None:
+    """A bill takes less off, or was given back: so much of the budget was not spent after all."""
+    budget = coupon_budget_of(definition)
+    await post(unit, bill, amount, REVENUE, budget, cause="coupon_returned", source=source)
 
 
 async def post_charged_back(

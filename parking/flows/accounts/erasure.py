@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, text
 
 from parking.disputes.service import COMMENT_CONTEXT
 from parking.drivers.events import ACCOUNT_DELETED
+from parking.flows.coupons.settling import give_up_all
 from parking.kit.database import UnitOfWork
 from parking.sessions.service import FORGOTTEN
 
@@ -140,6 +141,7 @@ async def erase(unit: UnitOfWork, driver_id: UUID) -> None:
     await unit.run(_FORGET_MANDATES, values)
     await unit.run(_FORGET_RESERVATIONS, values)
     await _erase_plates(unit, driver_id)
+    await give_up_all(unit, driver_id)
     for table in _LISTS:
         await unit.run(text(f"DELETE FROM {table} WHERE driver_id = :driver_id"), values)  # noqa: S608 - our own names
     await unit.run(text("DELETE FROM idempotency_keys WHERE actor_id = :driver_id"), values)

@@ -9,6 +9,7 @@ from parking.coupons.errors import (
     CouponLimitReachedError,
 )
 from parking.flows.context import ParkingContext
+from parking.flows.coupons import attaching
 from parking.kit.database import UnitOfWork
 
 
@@ -48,12 +49,14 @@ async def claim_coupon(context: ParkingContext, driver_id: UUID, code: str) -> U
         await service.require_tries_left(unit, driver_id)
     try:
         async with context.database.begin() as unit:
-            return (await service.claim(unit, driver_id, code)).id
+            coupon = await service.claim(unit, driver_id, code)
     except CouponCodeUnknownError:
         # In a transaction of its own: the refusal undid the other one.
         async with context.database.begin() as unit:
             await repository.count_try(unit, driver_id, unit.now().date())
         raise
+    await attaching.attach_for(context, coupon.operator_id, driver_id)
+    return coupon.id
 
 
 async def sweep(context: ParkingContext) -> int:

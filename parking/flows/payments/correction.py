@@ -15,6 +15,7 @@ from parking.flows.bills.bill_basis import BillBasis, Evidence, StoredCredit
 from parking.flows.bills.bill_lines import StayFacts, stored_lines
 from parking.flows.bills.waivers import credits_of, require_room
 from parking.flows.context import ParkingContext
+from parking.flows.coupons import settling
 from parking.flows.invoices.invoicing import credit_for_refund
 from parking.flows.payments import refunds, settlement
 from parking.flows.payments.corrected_facts import (
@@ -180,6 +181,7 @@ async def correct_in(
         # A stay that ended keeps facts that agree with its bills: those never become more.
         await write_facts(unit, session, correction, facts)
     made = await _replace(unit, session, table, bills, changed)
+    await settling.settle(unit, session)
     sent = await _repay(unit, made, cause=f"correction:{row_id}", reason=reason, by=by)
     zero = Money.zero(table.currency)
     before = sum((_amount(bill) for bill in bills), zero)

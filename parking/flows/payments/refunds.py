@@ -18,6 +18,7 @@ from parking.events.types import EventType
 from parking.flows.bills.bill_lines import BillLine, stored_lines
 from parking.flows.bills.waivers import WAIVED, credits_of, require_room, words_of_refund
 from parking.flows.context import ParkingContext
+from parking.flows.coupons import settling
 from parking.flows.invoices.invoicing import credit_for_refund
 from parking.kit.database import UnitOfWork
 from parking.kit.errors import InvalidInputError
@@ -80,6 +81,7 @@ async def request_refund(
     lowered = await versions.replace(unit, newest, await _lowered(unit, newest, amount, reason))
     refund = await refunds.store(unit, lowered, attempt, amount, cause=cause, reason=reason, by=by)
     await credit_for_refund(unit, refund)
+    await settling.settle_bill(unit, lowered)
     return refund
 
 

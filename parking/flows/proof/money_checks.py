@@ -37,7 +37,7 @@ _UNPAID = {
 # what was given up or taken back, which come and go while the bill stays as it is.
 _BESIDES = frozenset(
     {
-        *("moved", "opened", "written_off", "reinstated", "coupon"),
+        *("moved", "opened", "written_off", "reinstated", "coupon", "coupon_returned"),
         *("charged_back", "chargeback_won", "owed_again", "owed_no_more", "refund_returned"),
     }
 )

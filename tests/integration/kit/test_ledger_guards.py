@@ -169,11 +169,11 @@ async def test_every_account_is_posted_to_by_its_name(world: LaneWorld) -> None:
     amount = ledger.Money(100, "CNY")
     source = derive_id(bill.id, "test")
     async with world.context.database.begin() as unit:
-        await ledger.post_coupon(unit, bill, amount, campaign="autumn-26", source=source)
+        await ledger.post_coupon(unit, bill, amount, definition="autumn-26", source=source)
     assert await world.accounts() == {
         "coupon_budget:autumn-26": 100,
-        "receivable:unbound": 900,
-        "revenue": -1000,
+        "receivable:unbound": 1000,
+        "revenue": -1100,
     }
 
 

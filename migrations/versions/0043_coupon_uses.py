@@ -1,0 +1,26 @@
+"""coupons of stays under way, and those that drivers have just got, are found without a search
+
+Revision: 0043, after 0042, 2026-11-24 01:48:00.
+"""
+
+from alembic import op
+
+revision = "0043"
+down_revision = "0042"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_index(
+        "ix_driver_coupons_reserved",
+        "driver_coupons",
+        ["operator_id", "session_id"],
+        postgresql_where="state = 'reserved'",
+    )
+    op.create_index(
+        "ix_driver_coupons_claimed",
+        "driver_coupons",
+        ["operator_id", "claimed_at"],
+        postgresql_where="state = 'available'",
+    )
