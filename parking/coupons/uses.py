@@ -89,6 +89,18 @@ async def lock_of_stay(
     return (await unit.session.exec(statement)).all()
 
 
+async def lock_coupon(unit: UnitOfWork, operator_id: UUID, coupon_id: UUID) -> DriverCoupon | None:
+    """Lock one coupon."""
+    statement = (
+        select(DriverCoupon)
+        .where(col(DriverCoupon.operator_id) == operator_id)
+        .where(col(DriverCoupon.id) == coupon_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return (await unit.session.exec(statement)).one_or_none()
+
+
 async def stay_number(
     unit: UnitOfWork, operator_id: UUID, driver_id: UUID, session_id: UUID
 ) -> int:

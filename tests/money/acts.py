@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final, TypeVar
 from uuid import UUID
 
+from parking.flows.coupons import settling
 from parking.flows.lane_types import Lane
 from parking.flows.pay_link import pay_token
 from parking.flows.payments import (
@@ -231,7 +232,7 @@ class Acts:
     async def run_janitors(self) -> None:
         """Ask about everything whose time has come."""
         context = self.town.context
-        for janitor in (settlement, refunds, mandates, collection, cross_place):
+        for janitor in (settlement, refunds, mandates, collection, cross_place, settling):
             await self._alive(janitor.sweep(context))
 
     async def wait(self, _look: Look) -> None:

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from sesame.bench.money import promises
 from sesame.bench.money.promises import Broken
 from sesame.bench.money.rows import read_rows
+from tests.money import coupons
 from tests.money.town import Town
 
 
 class BrokenPromiseError(AssertionError):
-    """One of the ten does not hold; `number` says which."""
+    """One of them does not hold; `number` says which."""
 
     def __init__(self, broken: Broken) -> None:
         super().__init__(str(broken))
@@ -40,6 +41,7 @@ class Inspector:
         self._judged.update(command["id"] for command in new)
         _require(promises.gate_by_money(rows, books, new))
         _require(promises.always(rows, books))
+        _require(await coupons.broken(self._town))
 
     async def inspect_recovered(self) -> None:
         """Check what must hold once every fault is over and the sweeps have run.

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from tests.money.acts import Acts
+from tests.money.coupons import CouponActs, define
 from tests.money.debts import DebtActs
 from tests.money.dice import Dice
 from tests.money.invariants import Inspector
@@ -77,6 +78,7 @@ class Story:
         town = self._town
         one, two, other = [await town.add_driver(plate) for plate in PLATES[:3]]
         acts = Acts(town, self._dice, dict(zip(PLATES, (one, two, other, None, None), strict=True)))
+        await define(town)
         await town.permit(one, town.houses[0])
         for house in town.houses:
             await town.permit(two, house)
@@ -94,6 +96,7 @@ class Story:
     def _interesting(self, acts: Acts, seen: Look) -> list[tuple[Act, int]]:
         """Return the acts that may come now, each with its weight."""
         debts = DebtActs(acts)
+        coupons = CouponActs(acts)
         undelivered = any(not letter.deliveries for letter in self._town.post.letters)
         doubtful = len(seen.live) + len(seen.refunds_live)
         drivers_inside = [row for row in seen.inside if row["driver_id"]]
@@ -123,6 +126,10 @@ class Story:
             (debts.give_up, 1 if seen.owed else 0),
             (debts.charge_back, 2 if seen.chargeable else 0),
             (debts.let_out, 2 if seen.standing else 0),
+            (coupons.claim_coupon, 5),
+            (coupons.settle_coupons, 5),
+            (coupons.expire_coupon, 1),
+            (coupons.revoke_coupon, 1),
         ]
         return [
             (act, weight * (FAVOUR if act.__name__ in self._favoured else 1))

@@ -2,12 +2,15 @@
 
 from uuid import UUID
 
-from parking.coupons import repository, service
+from parking.coupons import repository, service, uses
 from parking.coupons.errors import (
     CouponCodeUnknownError,
     CouponExhaustedError,
     CouponLimitReachedError,
+    CouponNotUsableError,
+    CouponUnknownError,
 )
+from parking.coupons.models import CouponState
 from parking.flows.context import ParkingContext
 from parking.flows.coupons import attaching
 from parking.kit.database import UnitOfWork
@@ -57,6 +60,26 @@ async def claim_coupon(context: ParkingContext, driver_id: UUID, code: str) -> U
         raise
     await attaching.attach_for(context, coupon.operator_id, driver_id)
     return coupon.id
+
+
+async def revoke_coupon(context: ParkingContext, operator_id: UUID, coupon_id: UUID) -> None:
+    """Take a coupon back that no stay holds; again changes nothing.
+
+    Raises:
+        CouponUnknownError: the operator gave no such coupon.
+        CouponNotUsableError: a stay holds it or used it, or its time is over.
+    """
+    async with context.database.begin() as unit:
+        coupon = await uses.lock_coupon(unit, operator_id, coupon_id)
+        if coupon is None:
+            raise CouponUnknownError("couponId: expected one of yours")
+        if coupon.state is CouponState.REVOKED:
+            return
+        if coupon.state is not CouponState.AVAILABLE:
+            raise CouponNotUsableError("couponId: expected one that no stay holds or used")
+        coupon.state, coupon.changed_at = CouponState.REVOKED, unit.now()
+        await repository.give_back(unit, operator_id, coupon.definition_id)
+        await uses.give_code_back(unit, coupon)
 
 
 async def sweep(context: ParkingContext) -> int:

@@ -116,7 +116,8 @@ async def test_a_stay_that_costs_nothing_gives_it_back(world: LaneWorld, paying:
 async def test_what_is_paid_before_leaving_is_spent_and_grows_with_the_stay(
     world: LaneWorld, paying: UUID
 ) -> None:
-    terms = {"kind": "percent", "value": 50, "budget_minor": 2000, "amount_minor_max": 800}
+    limits = {"budget_minor": 2000, "amount_minor_max": 800}
+    terms: dict[str, Any] = {"kind": "percent", "value": 50, **limits}
     await give(world, await define(world, **terms), paying)
     session_id = await world.drive_in()
     assert await AttachWatch(world.context).sweep() == 1
