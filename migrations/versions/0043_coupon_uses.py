@@ -24,3 +24,8 @@ def upgrade() -> None:
         ["operator_id", "claimed_at"],
         postgresql_where="state = 'available'",
     )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_driver_coupons_claimed", table_name="driver_coupons")
+    op.drop_index("ix_driver_coupons_reserved", table_name="driver_coupons")

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from parking.flows.coupons import attaching, granting, settling
+from parking.coupons.errors import CouponNotUsableError, CouponUnknownError
+from parking.flows.coupons import attaching, choosing, granting, settling
 from parking.flows.coupons.attaching import AttachWatch
 from parking.flows.payments import prepay, refunds
 from parking.kit.ids import new_id
@@ -204,3 +205,26 @@ async def test_a_car_that_comes_back_uses_it_once(world: LaneWorld, paying: UUID
     assert world.provider.captured("CNY") == 1000
     assert sorted(await coupons(world)) == [("available", 0, 0), ("used", 0, 500)]
     assert await definition(world) == (2, 0, 500)
+
+
+async def test_a_driver_pins_or_holds_back_what_a_running_stay_has(
+    world: LaneWorld, paying: UUID
+) -> None:
+    coupon_id = await give(world, await define(world, **BUDGET), paying)
+    context, operator_id = world.context, world.entry.operator_id
+    with pytest.raises(CouponNotUsableError):
+        await choosing.choose_coupon(context, paying, operator_id, coupon_id, "held")
+    await world.drive_in()
+    assert await attaching.attach_for(context, operator_id, paying) == 1
+    with pytest.raises(CouponUnknownError):
+        await choosing.choose_coupon(context, operator_id, operator_id, coupon_id, "held")
+    view = await choosing.choose_coupon(context, paying, operator_id, coupon_id, "held")
+    assert view.row.choice == "held"
+    world.wait(minutes=50)
+    assert (await world.drive_out()).reason == "paid"
+    assert world.provider.captured("CNY") == 1000
+    await settling.sweep(context)
+    assert await coupons(world) == [("available", 0, 0)]
+    views = await choosing.page_of_coupons(context, paying, first=2, before=None)
+    assert [(each.row.id, each.definition.name) for each in views] == [(coupon_id, "Spring")]
+    assert await choosing.page_of_coupons(context, paying, first=2, before=coupon_id) == []
