@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
-from api import bill_reads, reservation_reads
+from api import bill_reads, coupon_reads, reservation_reads
 from api.global_ids import BILL_KIND, Node, decode_id, decode_keys, encode_id, read_id
 from api.notification_reads import find_notification
 from api.request import RequestContext
 from api.types.availability import AreaAvailability
+from api.types.coupon import COUPON_KIND
 from api.types.dispute import DISPUTE_KIND, Dispute, DisputeConnection, DisputeEdge
 from api.types.invoice import INVOICE_KIND, Invoice
 from api.types.mandate import Mandate
@@ -226,6 +227,7 @@ _FINDERS_AT_OPERATOR: Final[
     dict[str, Callable[[RequestContext, UUID, UUID, UUID], Awaitable[Node | None]]]
 ] = {
     BILL_KIND: bill_reads.find_bill,
+    COUPON_KIND: coupon_reads.find_coupon,
     "Place": _place,
     PRODUCT_ID: _pass_product,
     OFFER_KIND: reservation_reads.find_offer,

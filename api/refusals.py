@@ -7,6 +7,7 @@ from typing import Final
 import strawberry
 
 import parking.campaigns.errors
+import parking.coupons.errors
 import parking.disputes.errors
 import parking.drivers.errors
 import parking.idempotency.errors
@@ -31,6 +32,7 @@ _EXPECTED_MODULES: Final = frozenset(
     module.__name__
     for module in (
         parking.campaigns.errors,
+        parking.coupons.errors,
         parking.disputes.errors,
         parking.drivers.errors,
         parking.idempotency.errors,

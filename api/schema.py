@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from api.descriptions import described
 from api.mutations.account import AccountMutations
 from api.mutations.consents import ConsentMutations
+from api.mutations.coupons import CouponMutations
 from api.mutations.disputes import DisputeMutations
 from api.mutations.habits import HabitMutations
 from api.mutations.invoices import InvoiceMutations
@@ -22,6 +23,7 @@ from api.mutations.sign_in import SignInMutations
 from api.query import Query
 from api.refusals import Refusal
 from api.subscriptions.subscription import Subscription
+from api.types.coupon import CouponNode
 from api.types.dispute import Dispute
 from api.types.invoice import Invoice
 from api.types.issued_bill import IssuedBill
@@ -45,6 +47,7 @@ class Mutation(
     PaymentMutations,
     PassMutations,
     ReservationMutations,
+    CouponMutations,
     OwedMutations,
     DisputeMutations,
     InvoiceMutations,
@@ -62,6 +65,7 @@ def make_schema(*, development: bool) -> strawberry.Schema:
             mutation=Mutation,
             subscription=Subscription,
             types=[
+                CouponNode,
                 Dispute,
                 Invoice,
                 IssuedBill,

@@ -7,6 +7,7 @@ import strawberry
 from api import bill_reads, invoice_pages, reads
 from api.bill_reads import IssuedBillConnection
 from api.config import PAGE_SIZE
+from api.coupon_reads import CouponFields
 from api.global_ids import Node, encode_id
 from api.notification_reads import NotificationFields
 from api.request import Info
@@ -29,7 +30,7 @@ from parking.flows.payments import credit_terms, owed_payment, owed_view
 
 
 @strawberry.type(description="The signed-in driver.")
-class Viewer(NotificationFields, ReservationFields, Node):
+class Viewer(NotificationFields, ReservationFields, CouponFields, Node):
     """The signed-in driver."""
 
     driver_id: strawberry.Private[UUID]

@@ -1,5 +1,6 @@
 """A coupon of a driver as the price sees it: its terms, and what the driver wants of it."""
 
+from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
@@ -16,6 +17,24 @@ PRIORITY_MAX: Final = 100
 # Every lawful combination of them is priced: eight have at most 93 of up to three.
 COUPONS_MAX: Final = 8
 COMBINED_MAX: Final = 3
+
+
+class CouponKindName(StrEnum):
+    """What a coupon takes off, by name."""
+
+    AMOUNT = "amount"
+    PERCENT = "percent"
+    MINUTES = "minutes"
+    FREE = "free"
+
+
+class CouponWish(StrEnum):
+    """What a driver wants of a coupon, by name."""
+
+    AUTO = "auto"
+    PINNED = "pinned"
+    HELD = "held"
+
 
 CouponKind = Literal["amount", "percent", "minutes", "free"]
 CouponChoice = Literal["auto", "pinned", "held"]

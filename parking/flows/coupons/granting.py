@@ -39,8 +39,11 @@ async def grant_coupon(
     return coupon.id
 
 
-async def claim_coupon(context: ParkingContext, driver_id: UUID, code: str) -> UUID:
+async def claim_coupon(context: ParkingContext, driver_id: UUID, code: str) -> tuple[UUID, UUID]:
     """Give a driver the coupon of a code; again gives the same one.
+
+    Returns:
+        Its operator's id and its own.
 
     Raises:
         CouponTriesExceededError: the driver guesses.
@@ -59,7 +62,7 @@ async def claim_coupon(context: ParkingContext, driver_id: UUID, code: str) -> U
             await repository.count_try(unit, driver_id, unit.now().date())
         raise
     await attaching.attach_for(context, coupon.operator_id, driver_id)
-    return coupon.id
+    return coupon.operator_id, coupon.id
 
 
 async def revoke_coupon(context: ParkingContext, operator_id: UUID, coupon_id: UUID) -> None:
