@@ -8,7 +8,9 @@ import strawberry
 from api.types.money import Money
 from api.types.told_later import told_later
 from parking.flows.bills import live_bill
+from parking.flows.bills.coupon_lines import explained
 from parking.kit.errors import InvalidInputError
+from parking.tariffs.coupon_choice import Decision
 
 
 @strawberry.type(description="One line of a bill; the lines add up to what is due.")
@@ -52,6 +54,25 @@ class PriceStep:
     at: datetime
     due: Money
     total: Money
+
+
+strawberry.enum(
+    Decision,
+    name="CouponDecision",
+    description="What became of a coupon on a bill. More values may come.",
+)
+
+
+@strawberry.type(description="What became of one of the stay's coupons on a bill, and why.")
+class CouponExplanation:
+    """What became of a coupon."""
+
+    name: str = strawberry.field(description="The coupon, as its operator calls it.")
+    decision: Decision = strawberry.field(description="Whether it counts, and if not, why.")
+    amount: Money = strawberry.field(description="What it takes off; nothing unless APPLIED.")
+    because_of: str = strawberry.field(
+        description="Names the coupon that counts in its place; empty where none does."
+    )
 
 
 @strawberry.type(description="What a stay costs at one moment.")
@@ -98,6 +119,19 @@ class Bill:
         return [
             PriceStep(at=bill.as_of, due=Money.of(bill.due), total=Money.of(bill.total))
             for bill in live_bill.due_curve(self.live, until)
+        ]
+
+    @strawberry.field(description="What became of each coupon that the stay holds, and why.")
+    def coupons(self) -> list[CouponExplanation]:
+        """Explain the coupons."""
+        return [
+            CouponExplanation(
+                name=each.coupon.name,
+                decision=each.decision,
+                amount=Money(amount_minor=each.amount_minor, currency=self.live.total.currency),
+                because_of=each.because_of,
+            )
+            for each in explained(self.live.circumstances.coupons, self.live.lines)
         ]
 
     @classmethod

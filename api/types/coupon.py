@@ -23,7 +23,9 @@ strawberry.enum(
     description="What a coupon takes off. More values may come.",
 )
 strawberry.enum(
-    CouponWish, name="CouponChoice", description="What you want of a coupon for a running stay."
+    CouponWish,
+    name="CouponChoice",
+    description="What you want of a coupon for a running stay. More values may come.",
 )
 
 

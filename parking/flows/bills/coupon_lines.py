@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
+from parking.flows.bills.bill_lines import BillLine
 from parking.flows.bills.waivers import credits_of, waived_minor
 from parking.payments.models import Bill, BillState
+from parking.tariffs.coupon_choice import CouponDecision, Reduction, explain
+from parking.tariffs.coupon_terms import CouponTerms
 
 _COUNTED = (BillState.PAID, BillState.OWED, BillState.WRITTEN_OFF)
 
@@ -30,3 +33,10 @@ def taken_minor(bills: Sequence[Bill]) -> Mapping[UUID, int]:
 def _is_given_back(counted: Sequence[Bill]) -> bool:
     is_zero = not any(bill.total_minor for bill in counted)
     return is_zero and waived_minor(credits_of(counted)) > 0
+
+
+def explained(coupons: Sequence[CouponTerms], lines: Iterable[BillLine]) -> list[CouponDecision]:
+    """Return what became of each coupon on a bill with these lines, and why."""
+    amounts = {line.coupon_id: -line.amount_minor for line in lines if line.coupon_id}
+    taken = [Reduction(each, amounts[str(each.id)]) for each in coupons if str(each.id) in amounts]
+    return explain(coupons, taken)

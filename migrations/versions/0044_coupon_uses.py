@@ -1,12 +1,12 @@
 """coupons of stays under way, and those that drivers have just got, are found without a search
 
-Revision: 0043, after 0042, 2026-11-24 01:48:00.
+Revision: 0044, after 0043, 2026-11-24 01:48:00.
 """
 
 from alembic import op
 
-revision = "0043"
-down_revision = "0042"
+revision = "0044"
+down_revision = "0043"
 branch_labels = None
 depends_on = None
 
