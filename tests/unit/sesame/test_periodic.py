@@ -30,6 +30,9 @@ def test_nothing_that_must_be_repeated_is_missing() -> None:
         ("campaign runs", 2.0),
         ("campaign sends", 2.0),
         ("campaign events", 5.0),
+        ("coupons of stays", 5.0),
+        ("coupons of bills", 5.0),
+        ("coupons over", 60.0),
         ("parked events", 15.0),
         ("open differences", 60.0),
     ]
