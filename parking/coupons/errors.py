@@ -37,15 +37,3 @@ class CouponNotUsableError(ParkingError):
     """The coupon is used or over, counts for another stay, or not at this place."""
 
     code = "COUPON_NOT_USABLE"
-
-
-class CouponStateError(ParkingError):
-    """The definition stands where this cannot be done, such as approving what runs already."""
-
-    code = "COUPON_STATE"
-
-
-class CouponOwnApprovalError(ParkingError):
-    """Whoever wrote a definition does not approve it."""
-
-    code = "COUPON_OWN_APPROVAL"

@@ -5,7 +5,6 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 HOURS_OF_DAY: Final = 24
-HOURS_OF_WEEK: Final = 7 * HOURS_OF_DAY
 _HALF_HOUR: Final = timedelta(minutes=30)
 _MINUTES: Final = 60.0
 

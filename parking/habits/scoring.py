@@ -3,7 +3,6 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from parking.habits.features import features_of
 from parking.habits.fitting import Weights, probability
@@ -29,8 +28,3 @@ def score_day(pairs: Snapshot, weights: Weights, offset: int) -> Floats:
         if each == offset:
             return probability(weights, features)
     raise ValueError(f"offset: expected 0 to {DAYS - 1}, got {offset}")
-
-
-def fires(scores: Floats, pairs: Snapshot) -> NDArray[np.bool_]:
-    """Return where a visit is expected firmly enough to act on it; the shape of `scores`."""
-    return (scores >= FIRES_FROM) & (pairs.visits >= FIRE_VISITS_MIN)

@@ -25,9 +25,3 @@ class MerchantBudgetSpentError(ParkingError):
     """What is left of the month's or the whole budget does not pay one more validation."""
 
     code = "MERCHANT_BUDGET_SPENT"
-
-
-class MerchantCannotValidateError(ParkingError):
-    """The merchant has no validation, or none at the place of this stay."""
-
-    code = "MERCHANT_CANNOT_VALIDATE"
