@@ -31,6 +31,7 @@ async def define(world: LaneWorld, *, code_max: int = 1_000, **terms: Any) -> UU
         fields: dict[str, Any] = {
             "kind": "amount",
             "value": 500,
+            "currency": "CNY",
             "valid_until": now + timedelta(days=30),
         }
         unit.session.add(
@@ -38,7 +39,6 @@ async def define(world: LaneWorld, *, code_max: int = 1_000, **terms: Any) -> UU
                 operator_id=operator_id,
                 id=definition_id,
                 name="Spring",
-                currency="CNY",
                 valid_from=now - timedelta(days=1),
                 state=DefinitionState.ACTIVE,
                 created_by="Ada",

@@ -101,6 +101,37 @@ async def test_an_entry_reserves_it_the_bill_uses_it_and_a_refund_returns_it(
     assert await coupons(world) == [("reserved", 500, 0)]
 
 
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"place_ids": ["0197a000-0000-7000-8000-000000000000"]},
+        {"currency": "EUR"},
+        {"stay_number": 2},
+        {"budget_minor": 1_000},
+    ],
+    ids=lambda limit: next(iter(limit)),
+)
+async def test_one_that_is_not_for_this_stay_is_left_alone(
+    world: LaneWorld, paying: UUID, limit: dict[str, Any]
+) -> None:
+    await give(world, await define(world, **limit), paying)
+    await world.drive_in()
+    assert await AttachWatch(world.context).sweep() == 0
+    assert await coupons(world) == [("available", 0, 0)]
+
+
+async def test_the_second_stay_uses_what_is_for_it(world: LaneWorld, paying: UUID) -> None:
+    await give(world, await define(world, stay_number=2), paying)
+    watch = AttachWatch(world.context)
+    await world.drive_in()
+    world.wait(minutes=85)
+    await world.drive_out()
+    assert await watch.sweep() == 0
+    world.wait(minutes=30)
+    await world.drive_in()
+    assert await watch.sweep() == 1
+
+
 async def test_a_stay_that_costs_nothing_gives_it_back(world: LaneWorld, paying: UUID) -> None:
     session_id = await world.drive_in()
     await give(world, await define(world, **BUDGET), paying)
